@@ -1,0 +1,114 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One place for the rules every target obeys: the Swift 6 language mode, no implicit existentials,
+// imports that do not leak, and no warning left standing.
+let house: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+    .treatAllWarnings(as: .error),
+]
+
+// Protocol targets: no C, no clock, no socket, no `unsafe`.
+let pure: [SwiftSetting] = house + [.strictMemorySafety()]
+
+func library(_ name: String, _ dependencies: [Target.Dependency], settings: [SwiftSetting] = house, resources: [Resource] = [], exclude: [String] = []) -> Target {
+    .target(name: name, dependencies: dependencies, exclude: exclude, resources: resources, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = [], exclude: [String] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies + ["Primitives"], exclude: exclude, resources: resources, swiftSettings: house)
+}
+
+func system(_ name: String, pkgConfig: String? = nil, apt: String) -> Target {
+    .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+let package = Package(
+    name: "kiosk-agent",
+    products: [
+        .executable(name: "kiosk-agent", targets: ["kiosk-agent"]),
+        .executable(name: "kiosk-signaling", targets: ["kiosk-signaling"]),
+    ],
+    targets: [
+        // System libraries, each visible in one target only.
+        system("CV4L2", pkgConfig: "libv4l2", apt: "libv4l-dev"),
+        system("CTurboJPEG", pkgConfig: "libturbojpeg", apt: "libturbojpeg0-dev"),
+        system("CALSA", pkgConfig: "alsa", apt: "libasound2-dev"),
+        system("CUdev", pkgConfig: "libudev", apt: "libudev-dev"),
+        system("CVPX", pkgConfig: "vpx", apt: "libvpx-dev"),
+        system("COpus", pkgConfig: "opus", apt: "libopus-dev"),
+        system("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
+        system("CSRTP", pkgConfig: "libsrtp2", apt: "libsrtp2-dev"),
+        system("CWebSockets", pkgConfig: "libwebsockets", apt: "libwebsockets-dev"),
+        system("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
+        system("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
+        system("CArgon2", pkgConfig: "libargon2", apt: "libargon2-dev"),
+        system("CJOSE", pkgConfig: "cjose", apt: "libcjose-dev"),
+        system("CSystemd", pkgConfig: "libsystemd", apt: "libsystemd-dev"),
+        .systemLibrary(name: "CLinux"),
+
+        // Values and bytes.
+        library("Primitives", []),
+
+        // Protocols: pure machines that are told the time and the bytes.
+        library("STUN", ["Primitives"], settings: pure),
+        library("ICE", ["STUN", "Primitives"], settings: pure),
+        library("SDP", ["Primitives"], settings: pure),
+        library("RTP", ["Primitives"], settings: pure),
+        library("Congestion", ["Primitives"], settings: pure),
+        library("SocketIO", ["Primitives"], settings: pure),
+
+        // Over C libraries.
+        library("Crypto", ["Primitives", "COpenSSL"]),
+        library("SRTP", ["Primitives", "CSRTP"]),
+        library("Codecs", ["Primitives", "CVPX", "COpus"]),
+        library("Capture", ["Primitives", "CV4L2", "CALSA", "CTurboJPEG", "CUdev"]),
+        library("Reactor", ["Primitives", "CLinux"]),
+        library("HTTPTransport", ["Primitives", "CWebSockets"]),
+        library("Configuration", ["CYAML"]),
+        library("Database", ["CSQLite"]),
+        library("Service", ["CSystemd"]),
+
+        // What they make together.
+        library("Peer", ["ICE", "STUN", "SDP", "RTP", "Congestion", "Crypto", "SRTP", "Primitives"]),
+        library("Signaling", ["SocketIO", "Primitives"]),
+        library(
+            "KioskAgent",
+            ["Peer", "ICE", "SDP", "Crypto", "Capture", "Codecs", "Reactor", "Signaling", "SocketIO", "HTTPTransport", "Configuration", "Database", "Service", "Primitives"]),
+        library(
+            "SignalingServer",
+            ["Signaling", "SocketIO", "HTTPTransport", "Configuration", "Database", "Service", "Primitives", "Crypto", "CArgon2", "CJOSE"],
+            resources: [.embedInCode("Console")]),
+        .executableTarget(name: "kiosk-agent", dependencies: ["KioskAgent"], swiftSettings: house),
+        .executableTarget(name: "kiosk-signaling", dependencies: ["SignalingServer"], swiftSettings: house),
+
+        // Tests.
+        .target(name: "TestSupport", dependencies: ["Peer", "ICE", "SDP", "RTP", "STUN", "Primitives"], path: "Tests/TestSupport", swiftSettings: house),
+        tests("PrimitivesTests", []),
+        tests("STUNTests", ["STUN", "Crypto", "TestSupport"]),
+        tests("ICETests", ["ICE", "STUN", "Crypto", "TestSupport"]),
+        tests("SDPTests", ["SDP", "TestSupport"]),
+        tests("RTPTests", ["RTP", "TestSupport"]),
+        tests("CongestionTests", ["Congestion", "TestSupport"]),
+        tests("CryptoTests", ["Crypto", "TestSupport"]),
+        tests("SRTPTests", ["SRTP", "TestSupport"]),
+        tests("CodecsTests", ["Codecs", "TestSupport"]),
+        tests("CaptureTests", ["Capture", "TestSupport"]),
+        tests("ReactorTests", ["Reactor", "TestSupport"]),
+        tests("PeerTests", ["Peer", "TestSupport", "ICE", "SDP", "RTP", "STUN", "Crypto"]),
+        tests("SocketIOTests", ["SocketIO", "TestSupport"]),
+        tests("SignalingTests", ["Signaling", "SocketIO"]),
+        tests("HTTPTransportTests", ["HTTPTransport"]),
+        tests("ConfigurationTests", ["Configuration"]),
+        tests("DatabaseTests", ["Database"]),
+        tests("KioskAgentTests", ["KioskAgent", "Signaling", "TestSupport"]),
+        tests("SignalingServerTests", ["SignalingServer", "Signaling", "SocketIO", "Database"]),
+        tests("ArchitectureTests", []),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,17 @@
+/// One count per named reason, for packets dropped and things seen. Counting allocates nothing.
+///
+/// `Name` is an `Int` enum whose raw values are 0, 1, 2 … in the order of `allCases`.
+public struct Counter<Name: CaseIterable & RawRepresentable & Sendable>: Sendable where Name.RawValue == Int {
+    @usableFromInline var counts: [UInt64]
+
+    @inlinable public init() { counts = Array(repeating: 0, count: Name.allCases.count) }
+
+    @inlinable public mutating func add(_ name: Name, _ amount: UInt64 = 1) { counts[name.rawValue] &+= amount }
+    @inlinable public subscript(name: Name) -> UInt64 { counts[name.rawValue] }
+    /// The sum over all names.
+    @inlinable public var total: UInt64 { counts.reduce(0, &+) }
+    /// What was counted at least once, in the order of the names.
+    public var nonZero: [(name: Name, count: UInt64)] {
+        Name.allCases.compactMap { counts[$0.rawValue] == 0 ? nil : ($0, counts[$0.rawValue]) }
+    }
+}

@@ -1,0 +1,140 @@
+import Synchronization
+
+/// One datagram's memory: taken from a `PacketPool`, given back when it goes out of scope.
+///
+/// Room beyond `count` lets SRTP append its trailer in place. Move it; there is no copy.
+public struct PacketBuffer: ~Copyable, @unchecked Sendable {
+    // Unique ownership of the slot makes sending it across threads sound, though a raw pointer is not Sendable.
+    private let memory: UnsafeMutablePointer<UInt8>
+    public let capacity: Int
+    /// How many bytes are in use, 0 … capacity.
+    public private(set) var count: Int
+    private let pool: PacketPool?
+    private let slot: Int
+
+    fileprivate init(slot: Int, memory: UnsafeMutablePointer<UInt8>, pool: PacketPool) {
+        self.memory = memory
+        self.slot = slot
+        capacity = PacketPool.slotSize
+        self.count = 0
+        self.pool = pool
+    }
+
+    /// A buffer outside any pool.
+    public init(capacity: Int) {
+        memory = .allocate(capacity: capacity)
+        memory.initialize(repeating: 0, count: capacity)
+        self.capacity = capacity
+        count = 0
+        pool = nil
+        slot = 0
+    }
+
+    /// A buffer outside any pool that holds `bytes`, with room for a trailer.
+    public init(_ bytes: [UInt8]) {
+        self.init(capacity: bytes.count + 64)
+        append(bytes.span)
+    }
+
+    deinit {
+        if let pool { pool.giveBack(slot) } else { memory.deallocate() }
+    }
+
+    public mutating func setCount(_ count: Int) {
+        precondition(count >= 0 && count <= capacity, "packet buffer: count beyond capacity")
+        self.count = count
+    }
+
+    public mutating func removeAll() { count = 0 }
+
+    /// The bytes in use.
+    public var bytes: Span<UInt8> {
+        @_lifetime(borrow self)
+        get {
+            let span = unsafe Span(_unsafeStart: memory, count: count)
+            return unsafe _overrideLifetime(span, borrowing: self)
+        }
+    }
+
+    /// The bytes in use, for changes in place.
+    public var mutableBytes: MutableSpan<UInt8> {
+        @_lifetime(&self)
+        mutating get {
+            let span = unsafe MutableSpan(_unsafeStart: memory, count: count)
+            return unsafe _overrideLifetime(span, mutating: &self)
+        }
+    }
+
+    /// Appends what `body` writes. Returns false, with `count` as it was, when it did not fit.
+    @discardableResult
+    public mutating func write(_ body: (inout ByteWriter) -> Void) -> Bool {
+        let span = unsafe MutableSpan(_unsafeStart: memory, count: capacity)
+        var writer = ByteWriter(span, count: count)
+        body(&writer)
+        guard !writer.overflowed else { return false }
+        count = writer.count
+        return true
+    }
+
+    public mutating func append(_ source: Span<UInt8>) {
+        precondition(count + source.count <= capacity, "packet buffer: append beyond capacity")
+        unsafe source.withUnsafeBufferPointer { buffer in
+            if let base = buffer.baseAddress {
+                unsafe (memory + count).update(from: base, count: buffer.count)
+            }
+        }
+        count += source.count
+    }
+
+    /// The whole slot for a C call that reads or writes it; follow a write with `setCount`.
+    public mutating func withUnsafeMutableMemory<R, E: Error>(
+        _ body: (UnsafeMutableRawPointer) throws(E) -> R
+    ) throws(E) -> R {
+        try body(UnsafeMutableRawPointer(memory))
+    }
+}
+
+/// A fixed number of equal slots for datagrams, made once: no allocation per packet.
+public final class PacketPool: Sendable {
+    /// Bytes of one slot: more than any datagram on a 1,500-byte path, with SRTP's trailer.
+    public static let slotSize = 2048
+
+    private let free: Mutex<[Int]>
+    private nonisolated(unsafe) let slab: UnsafeMutablePointer<UInt8>
+    public let slotCount: Int
+
+    public init(slotCount: Int) {
+        slab = .allocate(capacity: slotCount * PacketPool.slotSize)
+        slab.initialize(repeating: 0, count: slotCount * PacketPool.slotSize)
+        free = Mutex(Array(0..<slotCount))
+        self.slotCount = slotCount
+    }
+
+    deinit { slab.deallocate() }
+
+    /// A slot, or nil when all are in use: the caller drops the packet and counts it.
+    public func take() -> PacketBuffer? {
+        guard let slot = free.withLock({ $0.popLast() }) else { return nil }
+        return PacketBuffer(slot: slot, memory: slab + slot * PacketPool.slotSize, pool: self)
+    }
+
+    /// Slots in use now; zero after a session's end.
+    public var outstanding: Int { slotCount - free.withLock { $0.count } }
+
+    fileprivate func giveBack(_ slot: Int) {
+        // Popping left the array's capacity, so this append never allocates.
+        free.withLock { $0.append(slot) }
+    }
+}
+
+/// Where a datagram goes: which local socket sends it, and to whom. Its bytes are in the caller's buffer.
+public struct Transmit: Hashable, Sendable {
+    /// The local address whose socket must be used (the ICE base).
+    public var source: SocketAddress
+    public var destination: SocketAddress
+
+    @inlinable public init(source: SocketAddress, destination: SocketAddress) {
+        self.source = source
+        self.destination = destination
+    }
+}

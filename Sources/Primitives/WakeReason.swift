@@ -1,0 +1,28 @@
+/// Why a machine wants to be called again.
+public enum WakeReason: String, Sendable, CaseIterable {
+    case iceCheck, iceRetransmission, iceGathering, iceConsent, iceKeepalive, iceDisconnected
+    case turnRefresh, turnRetransmission, nameResolution
+    case dtlsRetransmission, dtlsDeadline
+    case rtcpReport, keyframeRequest
+    case pacer, probe, bandwidthUpdate
+    case statistics, session
+}
+
+/// A deadline and its reason. One that is not in the future after `handleTimeout` is a programming error
+/// that would spin the driver, so the driver traps on it and prints the reason.
+public struct Wake: Hashable, Sendable {
+    public var at: Instant
+    public var reason: WakeReason
+
+    @inlinable public init(at: Instant, reason: WakeReason) {
+        self.at = at
+        self.reason = reason
+    }
+
+    /// The earlier of two optional wakes.
+    @inlinable public static func earliest(_ a: Wake?, _ b: Wake?) -> Wake? {
+        guard let a else { return b }
+        guard let b else { return a }
+        return b.at < a.at ? b : a
+    }
+}

@@ -1,0 +1,26 @@
+/// A time of day: nanoseconds since 1970-01-01T00:00:00Z. It may jump; never use it for intervals.
+public struct WallClock: Hashable, Comparable, Sendable {
+    public var nanosecondsSince1970: Int64
+
+    @inlinable public init(nanosecondsSince1970: Int64) { self.nanosecondsSince1970 = nanosecondsSince1970 }
+    @inlinable public init(secondsSince1970: Int64) { self.nanosecondsSince1970 = secondsSince1970 &* 1_000_000_000 }
+
+    @inlinable public var secondsSince1970: Int64 { nanosecondsSince1970 / 1_000_000_000 }
+
+    @inlinable public static func < (a: WallClock, b: WallClock) -> Bool {
+        a.nanosecondsSince1970 < b.nanosecondsSince1970
+    }
+    @inlinable public static func + (a: WallClock, b: Duration) -> WallClock {
+        WallClock(nanosecondsSince1970: a.nanosecondsSince1970 &+ b.nanoseconds)
+    }
+    @inlinable public static func - (a: WallClock, b: WallClock) -> Duration {
+        .nanoseconds(a.nanosecondsSince1970 &- b.nanosecondsSince1970)
+    }
+
+    /// NTP timestamp format: seconds since 1900 in the upper 32 bits, fraction in the lower (RFC 3550 section 4).
+    @inlinable public var ntp: UInt64 {
+        let seconds = UInt64(bitPattern: nanosecondsSince1970 / 1_000_000_000) &+ 2_208_988_800
+        let fraction = (UInt64(nanosecondsSince1970 % 1_000_000_000) << 32) / 1_000_000_000
+        return (seconds << 32) | fraction
+    }
+}
