@@ -70,7 +70,7 @@ let package = Package(
         library("Capture", ["Primitives", "CV4L2", "CALSA", "CTurboJPEG", "CUdev"]),
         library("Reactor", ["Primitives", "CLinux"]),
         library("HTTPTransport", ["Primitives", "CWebSockets"]),
-        library("Configuration", ["CYAML"]),
+        library("Configuration", ["CYAML", "Primitives"]),
         library("Database", ["CSQLite"]),
         library("Service", ["CSystemd"]),
 
