@@ -67,16 +67,16 @@ export class Tile {
     if (!session.ended) this.#endedKept = now;
     const since = session.timings.firstFrame ?? session.timings.connected;
     this.#set('.tile-time', since ? duration((session.ended ? this.#endedKept ?? now : now) - since) : '');
-    this.#showVeil(text);
+    this.#showVeil(text, tone);
     this.#showFaults();
     this.#showFigures();
   }
 
-  #showVeil(text) {
+  #showVeil(text, tone) {
     const session = this.#session;
     const shown = session.ended || !session.timings.firstFrame;
     this.#part('.veil').hidden = !shown;
-    this.#part('.pulse').hidden = session.ended;
+    this.#part('.pulse').hidden = session.ended || tone !== 'busy';
     this.#part('.veil-actions').hidden = !session.ended;
     if (!shown) return;
     if (!session.ended) {
@@ -121,7 +121,7 @@ export class Tile {
     value('path', figures?.path ?? '–');
     this.element.classList.toggle('lossy', (figures?.lossRate ?? 0) > 0.02);
     const level = this.video.muted || !figures?.audioLevel ? 0 : Math.max(0, Math.min(1, 1 + Math.log10(figures.audioLevel) / 3));
-    this.#part('.level i').style.transform = `scaleY(${level.toFixed(2)})`;
+    this.#part('.level i').style.transform = `scale(${level.toFixed(2)})`;
   }
 
   #set(selector, text) {
