@@ -15,6 +15,7 @@ extension ICEAgent {
         nextLocalPreference -= 1
         bases.append(endpoint)
         announce(endpoint)
+        for server in stunServers { ask(server, from: base, now: now) }
         for remote in current.remotes { pairUp(endpoint, remote) }
         updateState(now: now)
     }
@@ -24,6 +25,8 @@ extension ICEAgent {
         bases.removeAll { $0.base == base }
         localCandidates.removeAll { $0.address == .ip(base) || $0.relatedAddress == .ip(base) }
         transactions.removeAll { $0.base == base }
+        gathering.removeAll { $0.base == base }
+        reflexive.removeAll { $0.base == base }
         func leave(_ generation: inout ICEGeneration) {
             generation.checkList.removeAll { $0.local.base == base }
             if let selected = generation.selected, generation.checkList.index(of: selected) == nil {
@@ -55,7 +58,7 @@ extension ICEAgent {
     }
 
     mutating func completeGatheringIfDone() {
-        guard localAddressesFinished, !isGatheringComplete else { return }
+        guard localAddressesFinished, !isGatheringComplete, gathering.isEmpty else { return }
         isGatheringComplete = true
         events.append(.gatheringComplete)
     }

@@ -193,7 +193,10 @@ extension ICEAgent {
         _ message: borrowing STUNMessage, from remote: SocketAddress, local: SocketAddress, now: Instant
     ) {
         guard let index = transactions.firstIndex(where: { $0.id == message.transactionID }) else {
-            return drops.add(.transactionUnknown)
+            if !handleGatheringResponse(message, from: remote, local: local, now: now) {
+                drops.add(.transactionUnknown)
+            }
+            return
         }
         let transaction = transactions[index]
         let isCurrent = transaction.generation == current.number

@@ -12,6 +12,7 @@ extension ICEAgent {
             return retransmit(index, into: &packet, now: now)
         }
         if let transmit = pollConsent(into: &packet, now: now) { return transmit }
+        if let transmit = pollGathering(into: &packet, now: now) { return transmit }
         return pollCheck(into: &packet, now: now)
     }
 
@@ -151,6 +152,7 @@ extension ICEAgent {
     public mutating func handleTimeout(now: Instant) {
         guard state != .closed else { return }
         expireTransactions(now: now)
+        expireGathering(now: now)
         expireConsent(now: now)
         nominateIfTime(now: now)
         askQuietPath(now: now)
@@ -198,6 +200,7 @@ extension ICEAgent {
         }
         if !responses.isEmpty { consider(nextCheckAt, .iceCheck) }
         if hasCheckWork { consider(nextCheckAt, .iceCheck) }
+        consider(gatheringWakeAt, .iceGathering)
         for transaction in transactions { consider(transaction.nextAt, .iceRetransmission) }
         if role == .controlling, let at = current.nominateAt, current.checkList.hasValid { consider(at, .iceCheck) }
         for consent in [current.consent, previous?.consent] {

@@ -46,6 +46,10 @@ public struct ICEAgent: Sendable {
     /// No further local candidate comes in this generation.
     public internal(set) var isGatheringComplete: Bool
 
+    var stunServers: [SocketAddress]
+    var gathering: [GatheringTransaction]
+    var reflexive: [ReflexiveAddress]
+
     var current: ICEGeneration
     /// The one before a restart, which carries media until the current one can.
     var previous: ICEGeneration?
@@ -80,6 +84,9 @@ public struct ICEAgent: Sendable {
         localCandidates = []
         localAddressesFinished = false
         isGatheringComplete = false
+        stunServers = []
+        gathering = []
+        reflexive = []
         current = ICEGeneration(number: 0, local: .random(using: &random))
         previous = nil
         nextPairID = 0
@@ -108,6 +115,8 @@ public struct ICEAgent: Sendable {
     public mutating func close(now: Instant) {
         transactions.removeAll()
         responses.removeAll()
+        gathering.removeAll()
+        reflexive.removeAll()
         previous = nil
         current.selected = nil
         current.consent = nil
