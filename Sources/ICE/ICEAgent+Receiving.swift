@@ -8,6 +8,7 @@ extension ICEAgent {
         _ bytes: Span<UInt8>, from remote: SocketAddress, local: SocketAddress, now: Instant
     ) -> ICEInput {
         guard state != .closed else { return .consumed }
+        if let input = handleRelay(bytes, from: remote, local: local, now: now) { return input }
         guard isKnownBase(local) else {
             drops.add(.unknownLocalAddress)
             return .consumed
@@ -16,7 +17,7 @@ extension ICEAgent {
         return .consumed
     }
 
-    private mutating func handleMessage(
+    mutating func handleMessage(
         _ bytes: Span<UInt8>, from remote: SocketAddress, local: SocketAddress, now: Instant
     ) {
         do {
@@ -87,7 +88,7 @@ extension ICEAgent {
             PendingResponse(
                 id: message.transactionID, kind: .success(mapped: remote), base: local, destination: remote, key: key))
         guard let base = bases.first(where: { $0.base == local }),
-            let endpoint = learnPeerReflexive(remote, priority: priority), let id = pairUp(base, endpoint)
+            let endpoint = learnPeerReflexive(remote, priority: priority), let id = pairUp(base, endpoint, now: now)
         else { return }
         current.checkList.update(id) {
             $0.statistics.requestsReceived += 1

@@ -49,6 +49,8 @@ public struct ICEAgent: Sendable {
     var stunServers: [SocketAddress]
     var gathering: [GatheringTransaction]
     var reflexive: [ReflexiveAddress]
+    var turnServers: [TURNServer]
+    var relays: [Relay]
 
     var current: ICEGeneration
     /// The one before a restart, which carries media until the current one can.
@@ -87,6 +89,8 @@ public struct ICEAgent: Sendable {
         stunServers = []
         gathering = []
         reflexive = []
+        turnServers = []
+        relays = []
         current = ICEGeneration(number: 0, local: .random(using: &random))
         previous = nil
         nextPairID = 0
@@ -117,6 +121,7 @@ public struct ICEAgent: Sendable {
         responses.removeAll()
         gathering.removeAll()
         reflexive.removeAll()
+        for index in relays.indices { relays[index].client.close(now: now) }
         previous = nil
         current.selected = nil
         current.consent = nil
@@ -130,7 +135,8 @@ public struct ICEAgent: Sendable {
     /// caller drops it.
     public mutating func frame(_ packet: inout PacketBuffer, now: Instant) -> Transmit? {
         guard let path = selectedPath else { return nil }
-        return Transmit(source: path.base, destination: path.remote)
+        guard let relay = path.relay else { return Transmit(source: path.base, destination: path.remote) }
+        return route(Transmit(source: relay, destination: path.remote), &packet)
     }
 
     /// Authentic application data (SRTP, DTLS) came in: if it came over the path in use, the path is alive.
@@ -203,8 +209,9 @@ public struct ICEAgent: Sendable {
                 localCandidates.contains { $0.type == .serverReflexive && $0.address == .ip(mapped) }
                 ? .serverReflexive : .peerReflexive
         }
+        let relay = relays.first { $0.client.relayed.contains(pair.local.base) }
         return SelectedPath(
-            base: pair.local.base, remote: pair.remote.address, localType: type, remoteType: pair.remote.type,
-            relay: nil, isNominated: pair.isNominated)
+            base: relay?.client.base ?? pair.local.base, remote: pair.remote.address, localType: type,
+            remoteType: pair.remote.type, relay: relay == nil ? nil : pair.local.base, isNominated: pair.isNominated)
     }
 }

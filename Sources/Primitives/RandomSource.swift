@@ -19,4 +19,12 @@ public enum RandomSource: RandomNumberGenerator, Sendable {
             return z ^ (z >> 31)
         }
     }
+
+    /// A source for a part of the machine: the kernel again, or a seed of its own drawn from this one.
+    public mutating func fork() -> RandomSource {
+        switch self {
+        case .system: .system
+        case .seeded: .seeded(next())
+        }
+    }
 }
