@@ -87,6 +87,9 @@ let package = Package(
         .executableTarget(name: "kiosk-agent", dependencies: ["KioskAgent"], swiftSettings: house),
         .executableTarget(name: "kiosk-signaling", dependencies: ["SignalingServer"], swiftSettings: house),
 
+        // Figures: swift run -c release Benchmarks
+        .executableTarget(name: "Benchmarks", dependencies: ["Codecs", "Crypto", "Primitives"], path: "Benchmarks", swiftSettings: house),
+
         // Tests.
         .target(name: "TestSupport", dependencies: ["Peer", "ICE", "SDP", "RTP", "STUN", "Primitives"], path: "Tests/TestSupport", swiftSettings: house),
         tests("PrimitivesTests", []),
