@@ -17,22 +17,28 @@ func format(_ value: Double, digits: Int) -> String {
     return "\((value * scale).rounded() / scale)"
 }
 
-/// Drifting gradients, a textured square that travels, and noise of two bits as from a sensor.
+/// A textured background that a shaking camera shifts, three textured squares that travel their own ways, and noise of
+/// three bits as from a sensor in a dim room: harder than a person in front of a wall.
 func draw(_ frame: inout VideoFrame, number: Int) {
     let (width, height, stride, chromaStride) = (frame.width, frame.height, frame.stride, frame.chromaStride)
     let (chromaWidth, chromaHeight) = (frame.chromaWidth, frame.chromaHeight)
     frame.captureTime = Instant(nanoseconds: Int64(number) * 33_333_333)
-    let (squareX, squareY) = ((number * 4) % (width - width / 4), (number * 2) % (height - height / 4))
+    let shift = Int(6 * sin(Double(number) / 5))
     var noise = UInt32(truncatingIfNeeded: number) &* 2_654_435_761 &+ 1
     frame.withUnsafeMutablePlanes { y, u, v in
         for row in 0..<height {
             for column in 0..<width {
                 noise = noise &* 1_664_525 &+ 1_013_904_223
-                var value = 60 + (column + number) * 100 / width + row * 60 / height
-                if column >= squareX, column < squareX + width / 4, row >= squareY, row < squareY + height / 4 {
-                    value = ((column - squareX) ^ (row - squareY)) & 127 + 64
+                let x = column + shift
+                var value = 70 + x * 60 / width + row * 40 / height + ((x * x / 64 + row * row / 48) & 31)
+                for square in 0..<3 {
+                    let left = (number * (3 + 2 * square) + square * 200) % (width - width / 5)
+                    let top = (number * (2 + square) + square * 90) % (height - height / 5)
+                    if column >= left, column < left + width / 5, row >= top, row < top + height / 5 {
+                        value = ((column - left) ^ (row - top)) & 127 + 40 + 20 * square
+                    }
                 }
-                y[row * stride + column] = UInt8(clamping: value + Int(noise >> 30))
+                y[row * stride + column] = UInt8(clamping: value + Int(noise >> 29))
             }
         }
         for row in 0..<chromaHeight {

@@ -24,7 +24,9 @@ func fuzzOpusDecoder(_ input: Span<UInt8>) throws {
     @Test func randomBytes() throws {
         var random = RandomSource.seeded(7)
         for _ in 0..<400 {
-            let input = (0..<Int.random(in: 0...300, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+            let input = (0..<Int.random(in: 0...300, using: &random)).map { _ in
+                UInt8.random(in: 0...255, using: &random)
+            }
             try fuzzVP8Decoder(input.span)
             try fuzzOpusDecoder(input.span)
         }

@@ -36,7 +36,8 @@ import Testing
 
     @Test(arguments: [true, false])
     func peersWithRSA(clientHasIt: Bool) throws {
-        var pair = try DTLSPair(clientKey: clientHasIt ? .rsa2048 : .ecdsaP256, serverKey: clientHasIt ? .ecdsaP256 : .rsa2048)
+        var pair = try DTLSPair(
+            clientKey: clientHasIt ? .rsa2048 : .ecdsaP256, serverKey: clientHasIt ? .ecdsaP256 : .rsa2048)
         pair.client.start(now: Self.start)
         pair.exchange(now: Self.start)
         #expect(pair.serverEvents.first?.result?.peerCertificateDER == pair.clientCertificate)

@@ -34,7 +34,11 @@ func fuzzDTLSInput(_ input: Span<UInt8>, asServer: Bool) throws {
                 // A believable header, so that the record layer is passed.
                 let length = datagram.count - 13
                 datagram.replaceSubrange(
-                    0..<13, with: [UInt8.random(in: 20...23, using: &random), 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, UInt8(length >> 8), UInt8(length & 255)])
+                    0..<13,
+                    with: [
+                        UInt8.random(in: 20...23, using: &random), 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, UInt8(length >> 8),
+                        UInt8(length & 255),
+                    ])
             }
             input += datagram
         }
