@@ -111,8 +111,9 @@ import Testing
     }
 
     @Test func nothingIsLeftForLater() throws {
-        let marks = try Regex(
-            "\\b(" + ["TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"].joined(separator: "|") + ")\\b")
+        let words: [String] = ["TO", "DO", "FIX", "ME", "XX", "X", "HA", "CK"]
+        let pairs = stride(from: 0, to: words.count, by: 2).map { words[$0] + words[$0 + 1] }
+        let marks = try Regex("\\b(" + pairs.joined(separator: "|") + ")\\b")
         for file in try SourceTree.files(in: "Sources", ["swift", "js", "css", "html", "h"]) {
             for (index, line) in file.lines.enumerated() where line.firstMatch(of: marks) != nil {
                 Issue.record("\(file.path):\(index + 1): \(line)")
