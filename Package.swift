@@ -87,6 +87,9 @@ let package = Package(
         .executableTarget(name: "kiosk-agent", dependencies: ["KioskAgent"], swiftSettings: house),
         .executableTarget(name: "kiosk-signaling", dependencies: ["SignalingServer"], swiftSettings: house),
 
+        // Fuzzing: bodies that tests run over corpora, and libFuzzer's entry point (`make fuzz` builds it with a sanitizer).
+        .target(name: "FuzzBodies", dependencies: ["SDP", "Primitives"], path: "Fuzz/Bodies", swiftSettings: house),
+
         // Tests.
         .target(name: "TestSupport", dependencies: ["Peer", "ICE", "SDP", "RTP", "STUN", "Primitives"], path: "Tests/TestSupport", swiftSettings: house),
         tests("PrimitivesTests", []),
@@ -112,3 +115,13 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// libFuzzer brings its own `main` and wants everything instrumented, so the runner exists only when it is asked for.
+if Context.environment["KIOSK_FUZZ"] != nil {
+    package.products.append(.executable(name: "fuzz", targets: ["fuzz"]))
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz", dependencies: ["FuzzBodies"], path: "Fuzz/Runner",
+            swiftSettings: house,
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])]))
+}
