@@ -52,7 +52,8 @@ extension LinkTrouble {
     init(_ failure: HTTPFailure, server: ServerAddress) {
         switch failure {
         case .badURL:
-            self.init(.notAServer, "server address \(server) cannot be used", remedy: "check server in the configuration")
+            self.init(
+                .notAServer, "server address \(server) cannot be used", remedy: "check server in the configuration")
         case .nameNotFound(let host):
             self.init(.nameNotFound, "host name \(host) not found", remedy: "check the network and its name server")
         case .cannotConnect(let reason):

@@ -137,7 +137,8 @@ struct Supervisor: Sendable {
         }
     }
 
-    private mutating func grant(sessionId: String, monitorId: String, iceServers: [ICEServer], now: Instant) -> [Action] {
+    private mutating func grant(sessionId: String, monitorId: String, iceServers: [ICEServer], now: Instant) -> [Action]
+    {
         // The same session again: the monitor asked twice, or the server repeats itself after a reconnect.
         if session?.id == sessionId { return [] }
         var actions = session == nil ? [] : end(reason: "replaced")

@@ -1,5 +1,5 @@
 public import Primitives
-public import RTP
+import RTP
 
 /// What waits to be sent, without its bytes: those stay once, in the stream's history, and are written with
 /// their send-time extensions when the packet leaves.
