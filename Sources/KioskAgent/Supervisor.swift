@@ -190,12 +190,12 @@ struct Supervisor: Sendable {
         case .sessionError(let sessionId, let error):
             return toMonitor(sessionId) { .sessionError(targetId: $0, sessionId: sessionId, error) }
         case .connected(let sessionId):
-            guard isCurrent(sessionId), session?.phase != .live else { return [] }
+            guard isCurrent(sessionId), session?.phase == .granted || session?.phase == .negotiating else { return [] }
             session?.phase = .live
             session?.liveSince = now
             return [.indicator(true)] + reportMedia(withoutPicture: true) + [.status]
         case .firstFrameSent(let sessionId, let milliseconds):
-            guard isCurrent(sessionId) else { return [] }
+            guard isCurrent(sessionId), session?.phase == .live else { return [] }
             session?.firstFrameMilliseconds = milliseconds
             return reportMedia(withoutPicture: false) + [.status]
         case .ended(let sessionId, let reason):
