@@ -11,6 +11,8 @@ public enum LinkEvent: Sendable {
     case crewAnswered(eventId: String, Acknowledgement)
     /// The server's clock minus this machine's, as the last heartbeat measured it.
     case clockOffset(Duration)
+    /// The link cannot even begin: the trusted certificates cannot be read.
+    case impossible(String)
 }
 
 /// Where the link to the server stands, for the status.
