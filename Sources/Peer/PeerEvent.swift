@@ -1,5 +1,3 @@
-public import Primitives
-
 /// What a peer session reports, in the order it happened.
 public enum PeerEvent: Sendable {
     /// A candidate of ours for the other side: `candidate:…`, without `a=`.
