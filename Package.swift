@@ -98,7 +98,7 @@ let package = Package(
         tests("PrimitivesTests", []),
         tests("STUNTests", ["STUN", "Crypto", "TestSupport"]),
         tests("ICETests", ["ICE", "STUN", "Crypto", "TestSupport"]),
-        tests("SDPTests", ["SDP", "TestSupport"]),
+        tests("SDPTests", ["SDP", "TestSupport"], exclude: ["Fixtures"]),
         tests("RTPTests", ["RTP", "TestSupport"]),
         tests("CongestionTests", ["Congestion", "TestSupport"]),
         tests("CryptoTests", ["Crypto", "FuzzBodies", "TestSupport"]),

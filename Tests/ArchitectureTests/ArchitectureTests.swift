@@ -111,8 +111,9 @@ import Testing
     }
 
     @Test func nothingIsLeftForLater() throws {
-        let marks = try Regex(
-            "\\b(" + ["TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"].joined(separator: "|") + ")\\b")
+        // Spelled apart, so that this file does not find itself.
+        let words: [String] = ["TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"]
+        let marks = try Regex("\\b(\(words.joined(separator: "|")))\\b")
         for file in try SourceTree.files(in: "Sources", ["swift", "js", "css", "html", "h"]) {
             for (index, line) in file.lines.enumerated() where line.firstMatch(of: marks) != nil {
                 Issue.record("\(file.path):\(index + 1): \(line)")
