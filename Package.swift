@@ -88,7 +88,7 @@ let package = Package(
         .executableTarget(name: "kiosk-signaling", dependencies: ["SignalingServer"], swiftSettings: house),
 
         // Figures: swift run -c release Benchmarks
-        .executableTarget(name: "Benchmarks", dependencies: ["Codecs", "Crypto", "Primitives"], path: "Benchmarks", swiftSettings: house),
+        .executableTarget(name: "Benchmarks", dependencies: ["Codecs", "Crypto", "SRTP", "Primitives"], path: "Benchmarks", swiftSettings: house),
 
         // Fuzzing: bodies that tests run over corpora, and libFuzzer's entry point (`make fuzz` builds it with a sanitizer).
         .target(name: "FuzzBodies", dependencies: ["SDP", "Crypto", "SRTP", "Codecs", "Primitives"], path: "Fuzz/Bodies", swiftSettings: house),
