@@ -45,7 +45,8 @@ func clientCallback(
     case LWS_CALLBACK_COMPLETED_CLIENT_HTTP:
         client.completed(connection)
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
-        let words = input.map { String(decoding: UnsafeRawBufferPointer(start: $0, count: length), as: UTF8.self) } ?? ""
+        let words =
+            input.map { String(decoding: UnsafeRawBufferPointer(start: $0, count: length), as: UTF8.self) } ?? ""
         client.failed(connection, words: words)
     case LWS_CALLBACK_CLOSED_CLIENT_HTTP:
         client.fail(connection, .closedEarly)

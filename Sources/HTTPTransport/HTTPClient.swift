@@ -174,7 +174,8 @@ public final class HTTPClient {
             events.append(.requestFailed(id, failure))
         case .webSocket(let id):
             guard webSockets.removeValue(forKey: id) != nil else { return }
-            events.append(connection.isOpen ? .webSocketClosed(id, connection.closeCode) : .webSocketFailed(id, failure))
+            events.append(
+                connection.isOpen ? .webSocketClosed(id, connection.closeCode) : .webSocketFailed(id, failure))
         }
     }
 
