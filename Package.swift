@@ -70,7 +70,7 @@ let package = Package(
         library("Capture", ["Primitives", "CV4L2", "CALSA", "CTurboJPEG", "CUdev"]),
         library("Reactor", ["Primitives", "CLinux"]),
         library("HTTPTransport", ["Primitives", "CWebSockets"]),
-        library("Configuration", ["CYAML"]),
+        library("Configuration", ["CYAML", "Primitives"]),
         library("Database", ["CSQLite"]),
         library("Service", ["CSystemd"]),
 
@@ -87,17 +87,23 @@ let package = Package(
         .executableTarget(name: "kiosk-agent", dependencies: ["KioskAgent"], swiftSettings: house),
         .executableTarget(name: "kiosk-signaling", dependencies: ["SignalingServer"], swiftSettings: house),
 
+        // Figures: swift run -c release Benchmarks
+        .executableTarget(name: "Benchmarks", dependencies: ["Codecs", "Crypto", "Primitives"], path: "Benchmarks", swiftSettings: house),
+
+        // Fuzzing: bodies that tests run over corpora, and libFuzzer's entry point (`make fuzz` builds it with a sanitizer).
+        .target(name: "FuzzBodies", dependencies: ["SDP", "Crypto", "SRTP", "Codecs", "Primitives"], path: "Fuzz/Bodies", swiftSettings: house),
+
         // Tests.
         .target(name: "TestSupport", dependencies: ["Peer", "ICE", "SDP", "RTP", "STUN", "Primitives"], path: "Tests/TestSupport", swiftSettings: house),
         tests("PrimitivesTests", []),
         tests("STUNTests", ["STUN", "Crypto", "TestSupport"]),
         tests("ICETests", ["ICE", "STUN", "Crypto", "TestSupport"]),
-        tests("SDPTests", ["SDP", "TestSupport"]),
+        tests("SDPTests", ["SDP", "TestSupport"], exclude: ["Fixtures"]),
         tests("RTPTests", ["RTP", "TestSupport"]),
         tests("CongestionTests", ["Congestion", "TestSupport"]),
-        tests("CryptoTests", ["Crypto", "TestSupport"]),
-        tests("SRTPTests", ["SRTP", "TestSupport"]),
-        tests("CodecsTests", ["Codecs", "TestSupport"]),
+        tests("CryptoTests", ["Crypto", "FuzzBodies", "TestSupport"]),
+        tests("SRTPTests", ["SRTP", "FuzzBodies", "TestSupport"]),
+        tests("CodecsTests", ["Codecs", "FuzzBodies", "TestSupport"]),
         tests("CaptureTests", ["Capture", "TestSupport"]),
         tests("ReactorTests", ["Reactor", "TestSupport"]),
         tests("PeerTests", ["Peer", "TestSupport", "ICE", "SDP", "RTP", "STUN", "Crypto"]),
@@ -112,3 +118,13 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// libFuzzer brings its own `main` and wants everything instrumented, so the runner exists only when it is asked for.
+if Context.environment["KIOSK_FUZZ"] != nil {
+    package.products.append(.executable(name: "fuzz", targets: ["fuzz"]))
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz", dependencies: ["FuzzBodies"], path: "Fuzz/Runner",
+            swiftSettings: house,
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])]))
+}

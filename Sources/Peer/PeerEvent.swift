@@ -1,0 +1,99 @@
+public import Primitives
+
+/// What a peer session reports, in the order it happened.
+public enum PeerEvent: Sendable {
+    /// A candidate of ours for the other side: `candidate:…`, without `a=`.
+    case localCandidate(String, mid: String, sectionIndex: Int)
+    /// No more candidates of ours will come, until an ICE restart.
+    case endOfLocalCandidates(mid: String, sectionIndex: Int)
+    /// ICE, DTLS and SRTP are ready: frames may be sent.
+    case connected
+    /// The first packet of the first picture is on its way.
+    case firstVideoPacketSent
+    /// The peer needs a keyframe now.
+    case keyframeRequested
+    /// How much of what we sent was lost lately, 0 … 1, as the peer reports it.
+    case lossReported(fraction: Double)
+    /// The path went quiet; it may come back by itself.
+    case disconnected
+    /// The path carries again, after `disconnected` or an ICE restart.
+    case reconnected
+    /// The path is lost: only an ICE restart by the offerer helps.
+    case restartNeeded
+    /// The session is over; nothing is sent or received any more.
+    case closed(PeerCloseReason)
+}
+
+/// Why a session ended.
+public enum PeerCloseReason: Error, Hashable, Sendable {
+    /// `close` was called.
+    case closedLocally
+    /// The peer's close_notify.
+    case closedByPeer
+    /// No candidate pair worked.
+    case iceFailed
+    /// The peer no longer consents to receive (RFC 7675).
+    case consentExpired
+    /// The handshake failed or took too long; the text says how, for the log.
+    case dtlsFailed(String)
+    /// The peer's certificate is not the one its description announced.
+    case fingerprintMismatch
+
+    /// The code of the signaling contract's `session-error`; nil where nothing is wrong.
+    public var errorCode: String? {
+        switch self {
+        case .closedLocally, .closedByPeer: nil
+        case .iceFailed: "ice-failed"
+        case .consentExpired: "consent-expired"
+        case .dtlsFailed, .fingerprintMismatch: "dtls-failed"
+        }
+    }
+}
+
+extension PeerCloseReason: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .closedLocally: "closed here"
+        case .closedByPeer: "closed by the peer"
+        case .iceFailed: "no network path to the peer works"
+        case .consentExpired: "the peer stopped answering for 30 s"
+        case .dtlsFailed(let why): "the encryption handshake failed (\(why))"
+        case .fingerprintMismatch: "the peer's certificate is not the one its description announced"
+        }
+    }
+}
+
+/// Why a description was refused. The session goes on as it was.
+public enum PeerError: Error, Sendable {
+    /// The text is no session description, or nothing of it can be served.
+    case malformedDescription(String)
+    /// Offered audio or video, but in no codec of ours.
+    case noCommonCodec
+    /// An answer without an offer, or a description after the end.
+    case wrongState
+    /// OpenSSL could not make a certificate or an association.
+    case cryptography(String)
+}
+
+extension PeerError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .malformedDescription(let why): why
+        case .noCommonCodec: "sdp: no common codec"
+        case .wrongState: "peer: description not expected now"
+        case .cryptography(let why): why
+        }
+    }
+}
+
+/// Why a datagram was dropped before any protocol machine saw it.
+public enum PeerDrop: Int, CaseIterable, Sendable {
+    /// Belongs to none of the protocols (RFC 7983).
+    case unknownProtocol
+    /// DTLS before an offer told who may speak.
+    case dtlsBeforeDescription
+    /// Came after the session's end.
+    case afterEnd
+    /// Media from an address that connectivity checks have not validated.
+    case unvalidatedSource
+}

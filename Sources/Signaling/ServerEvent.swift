@@ -1,0 +1,37 @@
+public import SocketIO
+
+/// What the server sends to a client.
+public enum ServerEvent: Hashable, Sendable {
+    /// `heartbeatInterval` is in milliseconds on the wire.
+    case kioskRegistered(kioskId: String, heartbeatInterval: Duration, iceServers: [ICEServer])
+    case kioskList([KioskEntry])
+    case kioskOnline(KioskEntry)
+    case kioskOffline(KioskEntry)
+    case kioskStatus(KioskEntry)
+    /// To the monitor.
+    case monitoringStartedForMonitor(kioskId: String, sessionId: String, iceServers: [ICEServer])
+    /// To the kiosk.
+    case monitoringStartedForKiosk(monitorId: String, sessionId: String, iceServers: [ICEServer])
+    case offer(fromId: String, sessionId: String, DescriptionPayload)
+    case answer(fromId: String, sessionId: String, DescriptionPayload)
+    case iceCandidate(fromId: String, sessionId: String, CandidatePayload)
+    case restartRequest(fromId: String, sessionId: String)
+    case sessionError(fromId: String, sessionId: String, SessionErrorPayload)
+    /// `serverTime` is ISO 8601 in UTC with milliseconds.
+    case heartbeatPong(serverTime: String)
+    case crew(CrewEvent, kioskId: String, receivedAt: String)
+    case monitoringStopped(kioskId: String, sessionId: String, reason: SessionEndReason)
+    /// The refusal of an event that asked for no acknowledgement.
+    case error(SignalingError, event: String)
+
+    /// The event's name on the wire.
+    public var name: String { "" }
+    /// The event's arguments for the wire.
+    public var arguments: [JSONValue] { [] }
+
+    /// Reads an event from the wire, as a client does.
+    /// - Throws: `bad-request` that names the field, or `unknown-event`.
+    public init(name: String, arguments: [JSONValue]) throws(SignalingError) {
+        throw SignalingError(.unknownEvent, name)
+    }
+}
