@@ -38,7 +38,7 @@ test-machine: build ## a kiosk with real drivers in a virtual machine
 
 lint: ## swift format, and what scripts and Python files can be checked for without running them
 	@$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests
-	@for script in Scripts/setup Scripts/demo Scripts/interop .ci/run; do bash -n $$script || exit 1; done
+	@for script in Scripts/setup Scripts/demo Scripts/interop Scripts/fuzz .ci/run; do bash -n $$script || exit 1; done
 	@python3 -m compileall -q Tests/InteropTests Scripts
 
 format: ## rewrite the Swift files the way lint wants them

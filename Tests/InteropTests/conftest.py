@@ -75,11 +75,18 @@ def agent(wire, server, folder):
         assert one.stop() == 0, one.tail()
 
 
-@pytest.fixture(params=browser.NAMES)
-def console(request, server):
-    """The console's page in a browser, not signed in."""
+@pytest.fixture(scope="session", params=browser.NAMES)
+def driver(request, wire):
+    """A browser, started once."""
     missing = browser.missing(request.param)
     if missing:
         peer_missing(missing)
-    with browser.started(request.param) as driver:
-        yield browser.Console(driver, server.address).open()
+    with browser.started(request.param) as one:
+        yield one
+
+
+@pytest.fixture
+def console(driver, server):
+    """The real server's console in a browser, not signed in."""
+    yield browser.Console(driver, server.address).open()
+    driver.get("about:blank")

@@ -177,6 +177,8 @@ class Agent(Program):
         super().__init__(f"kiosk-agent-{kiosk}", folder, prefix)
         self.kiosk = kiosk
         self.socket = folder / f"{kiosk}.sock"
+        self.state = folder / f"{kiosk}.state"
+        self.state.mkdir(exist_ok=True)
         self.password_file = folder / f"{kiosk}.password"
         self.password_file.write_text(password + "\n")
         self.password_file.chmod(0o600)
@@ -187,7 +189,7 @@ class Agent(Program):
             f'camera: {{ device: "{camera}", width: {width}, height: {height}, frameRate: {rate} }}\n'
             f'microphone: {{ device: "{microphone}" }}\n'
             f"video: {{ maxBitrate: {max_bitrate} }}\n"
-            f"controlSocket: {self.socket}\n{settings}"
+            f"controlSocket: {self.socket}\nstateDirectory: {self.state}\n{settings}"
         )
 
     def command(self) -> list[str]:
