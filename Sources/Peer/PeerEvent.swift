@@ -1,4 +1,4 @@
-public import Primitives
+import Primitives
 
 /// What a peer session reports, in the order it happened.
 public enum PeerEvent: Sendable {
