@@ -17,8 +17,8 @@ extension Database {
     public mutating func migrate(_ migrations: [Migration], applicationID: Int32) throws(DatabaseError) {
         let mark = try pragma("application_id")
         let version = try pragma("user_version")
-        let isNew = try mark == 0 && version == 0 && !hasTables()
-        guard mark == Int64(applicationID) || isNew else {
+        let isEmpty = try isWithoutTables()
+        guard mark == Int64(applicationID) || (mark == 0 && version == 0 && isEmpty) else {
             throw DatabaseError(.foreign, "migrate", "the file is the database of another program")
         }
         guard version <= Int64(migrations.count) else {
@@ -41,7 +41,7 @@ extension Database {
         try first("PRAGMA \(name)") { row throws(DatabaseError) in try row.integer(0) } ?? 0
     }
 
-    private mutating func hasTables() throws(DatabaseError) -> Bool {
-        try first("SELECT 1 FROM sqlite_schema LIMIT 1") { _ throws(DatabaseError) in true } ?? false
+    private mutating func isWithoutTables() throws(DatabaseError) -> Bool {
+        try first("SELECT 1 FROM sqlite_schema LIMIT 1") { _ throws(DatabaseError) in false } ?? true
     }
 }

@@ -58,14 +58,21 @@ public struct Database: ~Copyable, @unchecked Sendable {
             sqlite3_close_v2(handle)
             throw error
         }
+        let (seconds, attoseconds) = options.busyTimeout.components
+        sqlite3_busy_timeout(handle, Int32(clamping: seconds * 1000 + attoseconds / 1_000_000_000_000_000))
+        _ = csqlite_set_defensive(handle)
+        if !options.isReadOnly {
+            do throws(DatabaseError) {
+                try Database.executeScript(
+                    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON", on: handle)
+            } catch {
+                sqlite3_close_v2(handle)
+                throw DatabaseError(error.kind, "open \(path)", error.message, code: error.code)
+            }
+        }
         self.handle = handle
         cache = [:]
         isInTransaction = false
-        sqlite3_busy_timeout(handle, Int32(clamping: options.busyTimeout.components.seconds * 1000))
-        _ = csqlite_set_defensive(handle)
-        if !options.isReadOnly {
-            try executeScript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON")
-        }
     }
 
     deinit {
@@ -130,6 +137,10 @@ public struct Database: ~Copyable, @unchecked Sendable {
 
     /// Several statements without values, separated by semicolons: schemas and settings.
     public mutating func executeScript(_ sql: String) throws(DatabaseError) {
+        try Database.executeScript(sql, on: handle)
+    }
+
+    private static func executeScript(_ sql: String, on handle: OpaquePointer) throws(DatabaseError) {
         let code = sqlite3_exec(handle, sql, nil, nil, nil)
         guard code == SQLITE_OK else { throw DatabaseError(String(sql.prefix(60)), code: code, connection: handle) }
     }

@@ -52,13 +52,16 @@ struct Statement: ~Copyable {
             case .text(var text):
                 text.withUTF8 { buffer in
                     buffer.withMemoryRebound(to: CChar.self) {
-                        csqlite_bind_text(handle, index, $0.baseAddress ?? UnsafePointer(bitPattern: 1), Int32($0.count))
+                        csqlite_bind_text(
+                            handle, index, $0.baseAddress ?? UnsafePointer(bitPattern: 1), Int32($0.count))
                     }
                 }
             case .blob(let bytes):
                 bytes.withUnsafeBytes { csqlite_bind_blob(handle, index, $0.baseAddress, Int32($0.count)) }
             }
-        guard code == SQLITE_OK else { throw DatabaseError("bind \(sql.prefix(60))", code: code, connection: connection) }
+        guard code == SQLITE_OK else {
+            throw DatabaseError("bind \(sql.prefix(60))", code: code, connection: connection)
+        }
     }
 
     /// Whether there is a row; false at the end.
