@@ -22,7 +22,7 @@ def stage(wire):
 
 
 @pytest.fixture
-def page(stage, driver) -> Console:
+def page(wire, stage, driver) -> Console:
     console = Console(driver, stage.address).open()
     yield console
     driver.get("about:blank")
