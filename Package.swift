@@ -86,9 +86,12 @@ let package = Package(
             resources: [.embedInCode("Console")]),
         .executableTarget(name: "kiosk-agent", dependencies: ["KioskAgent"], swiftSettings: house),
         .executableTarget(name: "kiosk-signaling", dependencies: ["SignalingServer"], swiftSettings: house),
+        // The application that the Engine.IO and Socket.IO conformance suites expect; not shipped.
+        .executableTarget(
+            name: "socketio-echo", dependencies: ["SocketIO", "HTTPTransport", "Primitives"], swiftSettings: house),
 
         // Figures: swift run -c release Benchmarks
-        .executableTarget(name: "Benchmarks", dependencies: ["Codecs", "Crypto", "Primitives"], path: "Benchmarks", swiftSettings: house),
+        .executableTarget(name: "Benchmarks", dependencies: ["Codecs", "Crypto", "SRTP", "Primitives"], path: "Benchmarks", swiftSettings: house),
 
         // Fuzzing: bodies that tests run over corpora, and libFuzzer's entry point (`make fuzz` builds it with a sanitizer).
         .target(name: "FuzzBodies", dependencies: ["SDP", "Crypto", "SRTP", "Codecs", "Primitives"], path: "Fuzz/Bodies", swiftSettings: house),

@@ -2,6 +2,7 @@ import Codecs
 import Crypto
 import Glibc
 import Primitives
+import SRTP
 
 // Times of what a session and a picture cost: `swift run -c release Benchmarks`. CPU time of the process, so that a
 // busy machine changes the figures little.
@@ -139,6 +140,32 @@ func benchmarkSessionStart() throws {
     print("each further one: \(format((processorTime() - begin) / 200 * 1e3, digits: 3)) ms")
 }
 
+func benchmarkSRTP() throws {
+    let packets = 60_000
+    for profile in SRTPProfile.allCases {
+        let key = SRTPMasterKey(
+            profile: profile, key: Array(repeating: 1, count: profile.keyLength),
+            salt: Array(repeating: 2, count: profile.saltLength))
+        var sender = try SRTPSender(key: key)
+        var packet = PacketBuffer(capacity: PacketPool.slotSize)
+        let begin = processorTime()
+        for sequence in 0..<packets {
+            packet.removeAll()
+            packet.write { writer in
+                writer.write(0x8060 as UInt16)
+                writer.write(UInt16(sequence))
+                writer.write(UInt64(1))
+                writer.write(zeros: 1188)
+            }
+            try sender.protect(&packet)
+        }
+        print(
+            "SRTP protect, 1200 bytes, \(profile): \(format((processorTime() - begin) / Double(packets) * 1e9, digits: 0)) ns"
+        )
+    }
+}
+
+try benchmarkSRTP()
 try benchmarkSessionStart()
 try benchmarkOpus()
 benchmarkScaler()

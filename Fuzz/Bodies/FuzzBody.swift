@@ -1,4 +1,4 @@
-import Crypto
+import Primitives
 import SDP
 
 /// The parsers and machines that are fuzzed, by the name `make fuzz` knows them by. Each body takes arbitrary bytes

@@ -44,7 +44,9 @@ func serverCallback(
     case LWS_CALLBACK_CLOSED_HTTP:
         server.abort(connection)
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-        guard bytes.elementsEqual("websocket".utf8), server.letsIn(webSocket: wsi.requestPath) else {
+        // The protocol's name comes as a C string, without a length.
+        let name = input.map { String(cString: $0.assumingMemoryBound(to: CChar.self)) }
+        guard name?.lowercased() == "websocket", server.letsIn(webSocket: wsi.requestPath) else {
             let refusal = HTTPResponse(status: 404).encoded(withoutBody: false, closing: true)
             _ = lwsWrite(refusal, LWS_WRITE_HTTP, to: wsi)
             return -1

@@ -1,5 +1,5 @@
 import HTTPTransport
-public import Primitives
+import Primitives
 public import Reactor
 import Signaling
 import Synchronization

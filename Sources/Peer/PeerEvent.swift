@@ -1,9 +1,12 @@
-public import Primitives
+public import ICE
 
 /// What a peer session reports, in the order it happened.
 public enum PeerEvent: Sendable {
     /// A candidate of ours for the other side: `candidate:…`, without `a=`.
     case localCandidate(String, mid: String, sectionIndex: Int)
+    /// The peer's candidate has a name for an address: resolve it by multicast DNS (RFC 6762) and hand the result to
+    /// `addResolvedCandidate`. No answer is no harm.
+    case resolveName(String, Candidate)
     /// No more candidates of ours will come, until an ICE restart.
     case endOfLocalCandidates(mid: String, sectionIndex: Int)
     /// ICE, DTLS and SRTP are ready: frames may be sent.
@@ -94,6 +97,6 @@ public enum PeerDrop: Int, CaseIterable, Sendable {
     case dtlsBeforeDescription
     /// Came after the session's end.
     case afterEnd
-    /// Media from an address that connectivity checks have not validated.
-    case unvalidatedSource
+    /// A candidate that cannot be read.
+    case malformedCandidate
 }

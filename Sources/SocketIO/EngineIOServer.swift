@@ -203,7 +203,9 @@ public struct EngineIOServer: Sendable {
         var bytes: [UInt8] = []
         for _ in 0..<2 {
             let word = random.next()
-            for shift in stride(from: UInt64(0), to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: word >> shift)) }
+            for shift in stride(from: UInt64(0), to: 64, by: 8) {
+                bytes.append(UInt8(truncatingIfNeeded: word >> shift))
+            }
         }
         bytes.removeLast()
         return Base64.urlText(bytes)

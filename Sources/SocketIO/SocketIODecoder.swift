@@ -103,7 +103,8 @@ public struct SocketIODecoder: Sendable {
         let start = at
         let limit = min(text.count, start + maximumNamespaceLength + 1)
         while at < limit, text[at] != UInt8(ascii: ",") { at += 1 }
-        guard at - start <= maximumNamespaceLength, let name = String(validating: text[start..<at], as: UTF8.self) else {
+        guard at - start <= maximumNamespaceLength, let name = String(validating: text[start..<at], as: UTF8.self)
+        else {
             throw .badNamespace
         }
         if at < text.count { at += 1 }

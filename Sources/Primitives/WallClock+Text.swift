@@ -1,8 +1,6 @@
-import Primitives
-
 extension WallClock {
     /// RFC 3339 in UTC with milliseconds, `2026-01-31T04:05:06.789Z`.
-    var text: String {
+    public var text: String {
         let (days, rest) = floorDivide(nanosecondsSince1970 / 1_000_000, 86_400_000)
         let (year, month, day) = WallClock.civil(days)
         func pad(_ value: Int64, _ digits: Int) -> String {
@@ -14,7 +12,7 @@ extension WallClock {
     }
 
     /// Parses RFC 3339 with `Z` or an offset, with or without a fraction; nil for anything else.
-    init?(text: String) {
+    public init?(text: String) {
         let bytes = Array(text.utf8)
         func number(_ start: Int, _ count: Int) -> Int64? {
             guard bytes.count >= start + count, bytes[start..<start + count].allSatisfy({ (0x30...0x39).contains($0) })
