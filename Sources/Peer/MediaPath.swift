@@ -289,6 +289,19 @@ struct MediaPath: ~Copyable {
 
     var nextTimeout: Wake? { isStarted ? rtp?.nextTimeout : nil }
 
+    func statistics(of kind: MediaKind) -> SendStatistics? {
+        guard let rtp, let stream = stream(kind) else { return nil }
+        return rtp.sendStreams[stream].statistics
+    }
+
+    /// What the streams and their RTCP dropped.
+    var rtpDrops: Counter<RTPDropReason> {
+        guard let rtp else { return Counter() }
+        var all = rtp.dropped
+        for stream in rtp.sendStreams { all.add(stream.dropped) }
+        return all
+    }
+
     var receiverErrors: Counter<SRTPError> {
         switch receiver {
         case .some(let receiver): receiver.errors

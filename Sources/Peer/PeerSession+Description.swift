@@ -111,7 +111,7 @@ extension PeerSession {
 
     /// Events about candidates that stand in the description itself would only repeat it.
     private mutating func discardAnnouncedCandidates() {
-        var others: [PeerEvent] = []
+        var others: [Event] = []
         while let event = events.popFirst() {
             switch event {
             case .localCandidate, .endOfLocalCandidates: break

@@ -73,7 +73,7 @@ public struct PeerSession: ~Copyable {
     /// Whether candidates of ours go out as events: the description that they complete has been given.
     var tricklesCandidates: Bool
     var isDisconnected: Bool
-    var events: RingBuffer<PeerEvent>
+    var events: RingBuffer<Event>
     var random: RandomSource
     public internal(set) var timeline: PeerTimeline
     public internal(set) var drops: Counter<PeerDrop>
@@ -237,7 +237,7 @@ public struct PeerSession: ~Copyable {
         return wake
     }
 
-    public mutating func pollEvent() -> PeerEvent? { events.popFirst() }
+    public mutating func pollEvent() -> Event? { events.popFirst() }
 
     /// Says goodbye and ends. `pollTransmit` still has the farewell; afterwards the session does nothing.
     public mutating func close(now: Instant) { end(.closedLocally, now: now) }
@@ -337,7 +337,7 @@ public struct PeerSession: ~Copyable {
         }
     }
 
-    mutating func end(_ reason: PeerCloseReason, now: Instant) {
+    mutating func end(_ reason: CloseReason, now: Instant) {
         guard phase != .closed else { return }
         media.stop()
         dtls?.close(now: now)
