@@ -97,7 +97,7 @@ let package = Package(
         .target(name: "FuzzBodies", dependencies: ["SDP", "Crypto", "SRTP", "Codecs", "Primitives"], path: "Fuzz/Bodies", swiftSettings: house),
 
         // Tests.
-        .target(name: "TestSupport", dependencies: ["Peer", "ICE", "SDP", "RTP", "STUN", "Primitives"], path: "Tests/TestSupport", swiftSettings: house),
+        .target(name: "TestSupport", dependencies: ["Crypto", "Peer", "ICE", "SDP", "RTP", "STUN", "Primitives"], path: "Tests/TestSupport", swiftSettings: house),
         tests("PrimitivesTests", []),
         tests("STUNTests", ["STUN", "Crypto", "TestSupport"]),
         tests("ICETests", ["ICE", "STUN", "Crypto", "TestSupport"]),
