@@ -90,20 +90,23 @@ let package = Package(
         .executableTarget(
             name: "socketio-echo", dependencies: ["SocketIO", "HTTPTransport", "Primitives"], swiftSettings: house),
 
+        // Figures: swift run -c release Benchmarks
+        .executableTarget(name: "Benchmarks", dependencies: ["Codecs", "Crypto", "SRTP", "Primitives"], path: "Benchmarks", swiftSettings: house),
+
         // Fuzzing: bodies that tests run over corpora, and libFuzzer's entry point (`make fuzz` builds it with a sanitizer).
-        .target(name: "FuzzBodies", dependencies: ["SDP", "Primitives"], path: "Fuzz/Bodies", swiftSettings: house),
+        .target(name: "FuzzBodies", dependencies: ["SDP", "Crypto", "SRTP", "Codecs", "Primitives"], path: "Fuzz/Bodies", swiftSettings: house),
 
         // Tests.
         .target(name: "TestSupport", dependencies: ["Peer", "ICE", "SDP", "RTP", "STUN", "Primitives"], path: "Tests/TestSupport", swiftSettings: house),
         tests("PrimitivesTests", []),
         tests("STUNTests", ["STUN", "Crypto", "TestSupport"]),
         tests("ICETests", ["ICE", "STUN", "Crypto", "TestSupport"]),
-        tests("SDPTests", ["SDP", "TestSupport"]),
+        tests("SDPTests", ["SDP", "TestSupport"], exclude: ["Fixtures"]),
         tests("RTPTests", ["RTP", "TestSupport"]),
         tests("CongestionTests", ["Congestion", "TestSupport"]),
-        tests("CryptoTests", ["Crypto", "TestSupport"]),
-        tests("SRTPTests", ["SRTP", "TestSupport"]),
-        tests("CodecsTests", ["Codecs", "TestSupport"]),
+        tests("CryptoTests", ["Crypto", "FuzzBodies", "TestSupport"]),
+        tests("SRTPTests", ["SRTP", "FuzzBodies", "TestSupport"]),
+        tests("CodecsTests", ["Codecs", "FuzzBodies", "TestSupport"]),
         tests("CaptureTests", ["Capture", "TestSupport"]),
         tests("ReactorTests", ["Reactor", "TestSupport"]),
         tests("PeerTests", ["Peer", "TestSupport", "ICE", "SDP", "RTP", "STUN", "Crypto"]),

@@ -3,7 +3,9 @@ import Primitives
 import Testing
 
 @Suite struct VP8Tests {
-    static func settings(width: Int = 320, height: Int = 240, kilobits: Double = 400, layers: Int = 1) -> VP8EncoderSettings {
+    static func settings(width: Int = 320, height: Int = 240, kilobits: Double = 400, layers: Int = 1)
+        -> VP8EncoderSettings
+    {
         VP8EncoderSettings(
             width: width, height: height, frameRate: 30, bitrate: .kilobits(kilobits), dropFrameThreshold: 0,
             temporalLayers: layers)

@@ -14,24 +14,24 @@ import Testing
         #expect(a.der.starts(with: [0x30, 0x82]) || a.der.starts(with: [0x30, 0x81]))
     }
 
-    @Test(arguments: CertificateFingerprint.Algorithm.allCases)
-    func fingerprintTravelsThroughText(algorithm: CertificateFingerprint.Algorithm) throws {
+    @Test(arguments: Fingerprint.Algorithm.allCases)
+    func fingerprintTravelsThroughText(algorithm: Fingerprint.Algorithm) throws {
         let certificate = try Certificate(now: Self.now)
         let fingerprint = certificate.fingerprint(algorithm)
-        let parsed = try #require(CertificateFingerprint(fingerprint.description))
+        let parsed = try #require(Fingerprint(parsing: fingerprint.text))
         #expect(parsed == fingerprint)
         let other = try Certificate(now: Self.now)
         let (matchesOwn, matchesOther) = (
             parsed.matches(der: certificate.der.span), parsed.matches(der: other.der.span)
         )
         #expect(matchesOwn && !matchesOther)
-        #expect(CertificateFingerprint(fingerprint.description.lowercased()) == fingerprint)
+        #expect(Fingerprint(parsing: fingerprint.text.lowercased()) == fingerprint)
     }
 
     @Test func fingerprintOfKnownBytes() {
         let bytes = Array("abc".utf8)
         #expect(
-            CertificateFingerprint(ofDER: bytes.span).description
+            Fingerprint(ofDER: bytes.span).text
                 == "sha-256 BA:78:16:BF:8F:01:CF:EA:41:41:40:DE:5D:AE:22:23:B0:03:61:A3:96:17:7A:9C:B4:10:FF:61:F2:00:15:AD"
         )
     }
@@ -43,5 +43,5 @@ import Testing
         "sha-256 BA-78:16:BF:8F:01:CF:EA:41:41:40:DE:5D:AE:22:23:B0:03:61:A3:96:17:7A:9C:B4:10:FF:61:F2:00:15:AD",
         "sha-256  BA:78:16:BF:8F:01:CF:EA:41:41:40:DE:5D:AE:22:23:B0:03:61:A3:96:17:7A:9C:B4:10:FF:61:F2:00:15:AD",
     ])
-    func fingerprintRefuses(text: String) { #expect(CertificateFingerprint(text) == nil) }
+    func fingerprintRefuses(text: String) { #expect(Fingerprint(parsing: text) == nil) }
 }

@@ -1,4 +1,7 @@
-/// A certificate's fingerprint (RFC 8122 section 5).
+/// The hash of a certificate's DER form, as it travels in SDP: `sha-256 AB:CD:…` (RFC 8122 section 5).
+///
+/// A WebRTC peer shows a self-signed certificate; that it is the right one is known only because its hash came over
+/// the signaling path. Comparing them is therefore the authentication of the media path.
 public struct Fingerprint: Hashable, Sendable {
     /// The hash functions still trusted. MD5, MD2 and SHA-1 are not: an attacker could make a certificate to fit.
     public enum Algorithm: String, Hashable, Sendable, CaseIterable {
@@ -27,7 +30,7 @@ public struct Fingerprint: Hashable, Sendable {
 
     /// Reads `sha-256 A1:77:…`, case ignored; nil for an untrusted hash function or a digest of the wrong length.
     public init?(parsing text: some StringProtocol) {
-        let parts = text.split(separator: " ")
+        let parts = text.split(separator: " ", omittingEmptySubsequences: false)
         guard parts.count == 2, let algorithm = Algorithm(rawValue: parts[0].lowercased()) else { return nil }
         let octets = parts[1].split(separator: ":", omittingEmptySubsequences: false)
         var digest: [UInt8] = []
@@ -52,17 +55,4 @@ extension UInt8 {
     fileprivate var isHexDigit: Bool {
         (0x30...0x39).contains(self) || (0x41...0x46).contains(self) || (0x61...0x66).contains(self)
     }
-}
-
-/// Who may start the DTLS handshake, from the offerer's view (RFC 8842 section 5.2). `holdconn` does not occur in WebRTC.
-enum OfferedSetup: String {
-    case actpass, active, passive
-}
-
-/// Our side of the DTLS handshake.
-public enum DTLSRole: String, Hashable, Sendable {
-    /// We answered `active`: we send the ClientHello.
-    case client
-    /// We answered `passive`.
-    case server
 }
