@@ -83,7 +83,7 @@ let package = Package(
             ["Peer", "ICE", "SDP", "Crypto", "Capture", "Codecs", "Reactor", "Signaling", "SocketIO", "HTTPTransport", "Configuration", "Database", "Service", "Primitives"]),
         library(
             "SignalingServer",
-            ["Signaling", "SocketIO", "HTTPTransport", "Configuration", "Database", "Service", "Primitives", "Crypto", "CArgon2", "CJOSE"],
+            ["Signaling", "SocketIO", "HTTPTransport", "Configuration", "Database", "Service", "Primitives", "Crypto", "Reactor", "CArgon2", "CJOSE"],
             resources: [.embedInCode("Console")]),
         .executableTarget(name: "kiosk-agent", dependencies: ["KioskAgent"], swiftSettings: house),
         .executableTarget(name: "kiosk-signaling", dependencies: ["SignalingServer"], swiftSettings: house),
