@@ -1,3 +1,4 @@
+import Configuration
 import Primitives
 import Reactor
 import Service
