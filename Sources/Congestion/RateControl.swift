@@ -13,6 +13,9 @@ struct RateControl: Sendable {
     /// The share of the path's measured rate that is sent once it is empty.
     static let settle = 0.95
 
+    /// A queue this long keeps the path busy all the time.
+    static let standingQueue: Duration = .milliseconds(40)
+
     enum State: Sendable {
         case increase
         /// After a decrease until the queue is empty; goes to hold.
@@ -28,6 +31,8 @@ struct RateControl: Sendable {
     private var deviation: Double
     private var lastUpdate: Instant?
     private(set) var lastDecrease: Instant?
+    /// What the last probe measured.
+    private var proven: (rate: Bitrate, at: Instant)?
     let minimum: Bitrate
     let maximum: Bitrate
 
@@ -38,6 +43,7 @@ struct RateControl: Sendable {
         deviation = 0.4
         lastUpdate = nil
         lastDecrease = nil
+        proven = nil
         self.minimum = minimum
         self.maximum = maximum
     }
@@ -48,7 +54,7 @@ struct RateControl: Sendable {
     var capacityEstimate: Bitrate? { capacity.map { .kilobits($0) } }
 
     mutating func update(
-        _ usage: BandwidthUsage, acknowledged: Bitrate?, queueDelay: Duration, roundTripTime: Duration,
+        _ usage: BandwidthUsage, acknowledged: Bitrate?, recent: Bitrate?, queueDelay: Duration, roundTripTime: Duration,
         mayIncrease: Bool, now: Instant
     ) {
         let elapsed = lastUpdate.map { min((now - $0).seconds, 1) } ?? 0
@@ -57,7 +63,10 @@ struct RateControl: Sendable {
         case .overusing:
             // One decrease per round trip: the next feedback still tells of what was sent before it.
             if let lastDecrease, now - lastDecrease < roundTripTime + .milliseconds(50), isDraining { return }
-            decrease(acknowledged: acknowledged, queueDelay: queueDelay, roundTripTime: roundTripTime, now: now)
+            // Behind a standing queue packets arrive at the path's own rate, and the last moments say it best.
+            let saturated = queueDelay >= RateControl.standingQueue ? recent : nil
+            let carried = [acknowledged, saturated].compactMap { $0 }.min()
+            decrease(carried: carried, queueDelay: queueDelay, roundTripTime: roundTripTime, now: now)
         case .underusing:
             // The queue drains by itself; more would fill it again.
             if case .increase = state { state = .hold }
@@ -75,16 +84,19 @@ struct RateControl: Sendable {
     }
 
     private mutating func decrease(
-        acknowledged: Bitrate?, queueDelay: Duration, roundTripTime: Duration, now: Instant
+        carried: Bitrate?, queueDelay: Duration, roundTripTime: Duration, now: Instant
     ) {
-        let measured = min(acknowledged ?? rate, rate)
-        if let acknowledged { learn(acknowledged) }
+        var measured = min(carried ?? rate, rate)
+        // A probe has just shown more, and the media had no time to use it.
+        if let proven, now - proven.at < .seconds(1) + roundTripTime { measured = max(measured, min(rate, proven.rate)) }
+        if carried != nil { learn(measured) }
         // What stands in the queue, spread over the drain time, is the rate to stay below.
         let share = 1 - queueDelay.seconds / RateControl.drainTime.seconds
         let factor = max(RateControl.drainFloor, min(RateControl.decrease, share))
         rate = clamp(measured * factor)
         lastDecrease = now
         state = .drain(until: now + RateControl.drainTime + roundTripTime)
+        proven = nil
     }
 
     /// Goes back to just below the path's rate when the queue is empty, or the time for it is over.
@@ -137,8 +149,9 @@ struct RateControl: Sendable {
     }
 
     /// A probe measured what the path carries.
-    mutating func probed(_ measured: Bitrate) {
+    mutating func probed(_ measured: Bitrate, now: Instant) {
         guard !isDraining else { return }
+        proven = (measured, now)
         rate = clamp(max(rate, measured))
         if let known = capacity, measured > .kilobits(known) { capacity = nil }
     }
