@@ -4,7 +4,7 @@ import Primitives
 /// sample lies off (the acknowledged bitrate of the browsers' control). Beside it the plain rate of the last moments:
 /// while a queue stands on the path, that is what the path carries, long before an average says so.
 struct AcknowledgedRate: Sendable {
-    static let recentWindow: Duration = .milliseconds(120)
+    static let recentWindow: Duration = .milliseconds(100)
 
     private struct Arrival: Sendable {
         var at: Instant
@@ -29,7 +29,9 @@ struct AcknowledgedRate: Sendable {
 
     /// The rate over the last moments; nil without enough packets for one.
     var recent: Bitrate? {
-        guard let first = recentArrivals.first, let last = recentArrivals.last, recentArrivals.count >= 5 else { return nil }
+        guard let first = recentArrivals.first, let last = recentArrivals.last, recentArrivals.count >= 5 else {
+            return nil
+        }
         let interval = last.at - first.at
         guard interval >= AcknowledgedRate.recentWindow * 0.6 else { return nil }
         // What came with the first packet belongs to the time before it.

@@ -13,9 +13,6 @@ struct RateControl: Sendable {
     /// The share of the path's measured rate that is sent once it is empty.
     static let settle = 0.95
 
-    /// A queue this long keeps the path busy all the time.
-    static let standingQueue: Duration = .milliseconds(40)
-
     enum State: Sendable {
         case increase
         /// After a decrease until the queue is empty; goes to hold.
@@ -54,7 +51,8 @@ struct RateControl: Sendable {
     var capacityEstimate: Bitrate? { capacity.map { .kilobits($0) } }
 
     mutating func update(
-        _ usage: BandwidthUsage, acknowledged: Bitrate?, recent: Bitrate?, queueDelay: Duration, roundTripTime: Duration,
+        _ usage: BandwidthUsage, acknowledged: Bitrate?, recent: Bitrate?, queueDelay: Duration,
+        roundTripTime: Duration,
         mayIncrease: Bool, now: Instant
     ) {
         let elapsed = lastUpdate.map { min((now - $0).seconds, 1) } ?? 0
@@ -64,9 +62,7 @@ struct RateControl: Sendable {
             // One decrease per round trip: the next feedback still tells of what was sent before it.
             if let lastDecrease, now - lastDecrease < roundTripTime + .milliseconds(50), isDraining { return }
             // Behind a standing queue packets arrive at the path's own rate, and the last moments say it best.
-            let saturated = queueDelay >= RateControl.standingQueue ? recent : nil
-            let carried = [acknowledged, saturated].compactMap { $0 }.min()
-            decrease(carried: carried, queueDelay: queueDelay, roundTripTime: roundTripTime, now: now)
+            decrease(carried: recent ?? acknowledged, queueDelay: queueDelay, roundTripTime: roundTripTime, now: now)
         case .underusing:
             // The queue drains by itself; more would fill it again.
             if case .increase = state { state = .hold }
@@ -88,7 +84,9 @@ struct RateControl: Sendable {
     ) {
         var measured = min(carried ?? rate, rate)
         // A probe has just shown more, and the media had no time to use it.
-        if let proven, now - proven.at < .seconds(1) + roundTripTime { measured = max(measured, min(rate, proven.rate)) }
+        if let proven, now - proven.at < .seconds(1) + roundTripTime {
+            measured = max(measured, min(rate, proven.rate))
+        }
         if carried != nil { learn(measured) }
         // What stands in the queue, spread over the drain time, is the rate to stay below.
         let share = 1 - queueDelay.seconds / RateControl.drainTime.seconds
