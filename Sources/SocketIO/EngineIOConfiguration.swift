@@ -1,0 +1,27 @@
+/// What an Engine.IO and Socket.IO server promises its clients. The defaults are the reference server's.
+public struct SocketIOServerConfiguration: Sendable {
+    /// Between two pings of the server. Engine.IO v4, "Heartbeat".
+    public var pingInterval: Duration = .milliseconds(25_000)
+    /// How long the client may take for its pong.
+    public var pingTimeout: Duration = .milliseconds(20_000)
+    /// Bytes of one polling body or WebSocket message, as announced in the handshake.
+    public var maximumPayload: Int = 1_000_000
+    /// From a probe to the upgrade packet.
+    public var upgradeTimeout: Duration = .milliseconds(10_000)
+    /// From the Engine.IO handshake to the first CONNECT.
+    public var connectTimeout: Duration = .milliseconds(45_000)
+    /// Attachments of one packet.
+    public var maximumAttachments: Int = 10
+    /// Nesting of one payload.
+    public var maximumDepth: Int = 64
+    /// Namespaces that exist besides `/`.
+    public var namespaces: Set<String> = ["/"]
+    /// How long a lost client's packets are kept for its return; nil switches connection state recovery off.
+    public var recoveryWindow: Duration?
+    /// Bytes kept per lost client for its return; when more was sent to it, it cannot recover.
+    public var recoveryBufferSize: Int = 256 * 1024
+    /// Bytes kept for a polling client that does not poll; more closes it.
+    public var maximumPollingBacklog: Int = 4_000_000
+
+    public init() {}
+}

@@ -1,0 +1,54 @@
+public import Primitives
+
+/// The HTTP request that opened an Engine.IO transport, as far as anyone above needs it.
+public struct EngineIOHandshake: Hashable, Sendable {
+    /// Decoded query, in order.
+    public var query: [QueryItem]
+    /// The `Authorization` header.
+    public var authorization: Redacted<String>?
+    public var origin: String?
+    /// Where the client is, for throttling and audit.
+    public var peer: SocketAddress?
+
+    public init(
+        query: [QueryItem], authorization: Redacted<String>? = nil, origin: String? = nil, peer: SocketAddress? = nil
+    ) {
+        self.query = query
+        self.authorization = authorization
+        self.origin = origin
+        self.peer = peer
+    }
+
+    /// The first value of that name.
+    public subscript(name: String) -> String? { query.first { $0.name == name }?.value }
+}
+
+/// A plain HTTP request on the Engine.IO path.
+public struct EngineIORequest: Hashable, Sendable {
+    public enum Method: Hashable, Sendable { case get, post, options, other }
+    public var method: Method
+    public var handshake: EngineIOHandshake
+    /// The `Content-Type` header.
+    public var contentType: String?
+    public var body: [UInt8]
+
+    public init(method: Method, handshake: EngineIOHandshake, contentType: String? = nil, body: [UInt8] = []) {
+        self.method = method
+        self.handshake = handshake
+        self.contentType = contentType
+        self.body = body
+    }
+}
+
+/// What an HTTP request on the Engine.IO path is answered with. CORS headers are the driver's.
+public struct EngineIOResponse: Hashable, Sendable {
+    public var status: Int
+    public var contentType: String
+    public var body: [UInt8]
+
+    public init(status: Int, contentType: String, body: [UInt8]) {
+        self.status = status
+        self.contentType = contentType
+        self.body = body
+    }
+}
