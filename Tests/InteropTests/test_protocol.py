@@ -3,6 +3,7 @@ pingInterval 300 ms, pingTimeout 200 ms, maxPayload 1,000,000, connectTimeout 10
 
 import asyncio
 import contextlib
+import functools
 import json
 
 import aiohttp
@@ -79,7 +80,7 @@ class Line:
         return await self.session.ws_connect(self.http, params={"EIO": "4", "transport": "websocket", **query}, max_msg_size=0)
 
 
-async def text(web_socket, *, past_pings: bool = False, timeout: float = 2) -> str:
+async def text(web_socket, *, past_pings: bool = False, timeout: float = 10) -> str:
     while True:
         message = await asyncio.wait_for(web_socket.receive(), timeout)
         assert message.type == aiohttp.WSMsgType.TEXT, message
@@ -90,7 +91,7 @@ async def text(web_socket, *, past_pings: bool = False, timeout: float = 2) -> s
 
 async def binary(web_socket) -> bytes:
     while True:
-        message = await asyncio.wait_for(web_socket.receive(), 2)
+        message = await asyncio.wait_for(web_socket.receive(), 10)
         if message.type == aiohttp.WSMsgType.TEXT and message.data == "2":
             await web_socket.send_str("3")
             continue
@@ -98,13 +99,28 @@ async def binary(web_socket) -> bytes:
         return message.data
 
 
-async def closes(web_socket, timeout: float = 3) -> None:
+async def closes(web_socket, timeout: float = 10) -> None:
     """Pings and what else was under way may still come; then the end."""
     end = asyncio.get_running_loop().time() + timeout
     while True:
         message = await asyncio.wait_for(web_socket.receive(), end - asyncio.get_running_loop().time())
         if message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR, aiohttp.WSMsgType.CLOSING):
             return
+
+
+def timed(test):
+    """For what a pong within 200 ms decides: a machine that was busy just then gets two more tries."""
+
+    @functools.wraps(test)
+    async def wrapper(*arguments, **options):
+        for last in (False, False, True):
+            try:
+                return await test(*arguments, **options)
+            except (AssertionError, TimeoutError):
+                if last:
+                    raise
+
+    return wrapper
 
 
 PATHS = ["/engine.io/", "/socket.io/"]
@@ -259,6 +275,7 @@ async def test_web_socket_closes_upon_what_is_too_large(echo):
 
 @paths
 @asynchronous
+@timed
 async def test_polling_pings_and_times_out(echo, path):
     async with Line(echo, path) as line:
         sid = await line.open()
@@ -271,6 +288,7 @@ async def test_polling_pings_and_times_out(echo, path):
 
 @paths
 @asynchronous
+@timed
 async def test_web_socket_pings_and_times_out(echo, path):
     async with Line(echo, path) as line:
         socket = await line.web_socket()
@@ -280,7 +298,7 @@ async def test_web_socket_pings_and_times_out(echo, path):
             assert await text(socket) == "2"
             await socket.send_str("3")
         assert await text(socket) == "2"
-        await closes(socket, 1)
+        await closes(socket, 2)
 
 
 @paths
@@ -301,6 +319,7 @@ async def test_a_client_closes_its_session(echo, path):
 
 @paths
 @asynchronous
+@timed
 async def test_upgrading(echo, path):
     async with Line(echo, path) as line:
         sid = await line.open()
@@ -318,11 +337,12 @@ async def test_upgrading(echo, path):
         assert (await line.push(sid, "4x"))[0] == 400
         with contextlib.suppress(aiohttp.WSServerHandshakeError):
             await closes(await line.web_socket(sid=sid))
-        assert await text(socket, timeout=1) == "2"
+        assert await text(socket) == "2"
         await socket.close()
 
 
 @asynchronous
+@timed
 async def test_upgrading_loses_and_reorders_nothing(echo):
     async with Line(echo, "/engine.io/") as line:
         sid = await line.open()
@@ -344,16 +364,19 @@ async def test_upgrading_loses_and_reorders_nothing(echo):
 
 # Socket.IO
 
+#: Joins the main namespace and reads what it answers.
+JOIN = ""
+
 
 @contextlib.asynccontextmanager
-async def joined(echo, packet: str | None = "40"):
+async def joined(echo, packet: str | None = JOIN):
     """A WebSocket past the handshakes of both protocols; None joins nothing."""
     async with Line(echo, "/socket.io/") as line:
         socket = await line.web_socket()
         assert (await text(socket))[0] == "0"
         if packet is not None:
-            await socket.send_str(packet)
-        if packet == "40":
+            await socket.send_str(packet or "40")
+        if packet == JOIN:
             assert (await text(socket, past_pings=True)).startswith("40{")
             assert await text(socket, past_pings=True) == '42["auth",{}]'
         yield socket
@@ -391,6 +414,7 @@ async def test_an_invalid_first_packet_closes(echo, packet):
 
 
 @asynchronous
+@timed
 async def test_no_connect_in_time_closes(echo):
     async with joined(echo, None) as socket:
         began = asyncio.get_running_loop().time()
@@ -399,10 +423,11 @@ async def test_no_connect_in_time_closes(echo):
             if message.type != aiohttp.WSMsgType.TEXT:
                 break
             await socket.send_str("3")
-        assert 0.8 < asyncio.get_running_loop().time() - began < 2
+        assert 0.8 < asyncio.get_running_loop().time() - began < 3
 
 
 @asynchronous
+@timed
 async def test_disconnecting_from_the_main_namespace(echo):
     async with joined(echo) as socket:
         await socket.send_str("41")
