@@ -182,21 +182,37 @@ public struct Database: ~Copyable, @unchecked Sendable {
     public mutating func transaction<Result>(
         _ body: (inout Database) throws(DatabaseError) -> Result
     ) throws(DatabaseError) -> Result {
-        guard !isInTransaction else { return try body(&self) }
+        guard try begin() else { return try body(&self) }
+        do throws(DatabaseError) {
+            let result = try body(&self)
+            try commit()
+            return result
+        } catch {
+            rollBack()
+            throw error
+        }
+    }
+
+    /// Begins a transaction by hand, for an owner whose own methods run inside it; `commit` or `rollBack` must follow.
+    /// - Returns: false when one is open already, which then covers this too and is not this caller's to end.
+    public mutating func begin() throws(DatabaseError) -> Bool {
+        guard !isInTransaction else { return false }
         // IMMEDIATE: a lock that is refused is refused here and not halfway.
         try execute("BEGIN IMMEDIATE")
         isInTransaction = true
-        do {
-            let result = try body(&self)
-            try execute("COMMIT")
-            isInTransaction = false
-            return result
-        } catch {
-            isInTransaction = false
-            // Some errors have rolled back already.
-            if sqlite3_get_autocommit(handle) == 0 { sqlite3_exec(handle, "ROLLBACK", nil, nil, nil) }
-            throw error
-        }
+        return true
+    }
+
+    public mutating func commit() throws(DatabaseError) {
+        precondition(isInTransaction, "database: commit without a transaction")
+        try execute("COMMIT")
+        isInTransaction = false
+    }
+
+    public mutating func rollBack() {
+        isInTransaction = false
+        // Some errors have rolled back already.
+        if sqlite3_get_autocommit(handle) == 0 { sqlite3_exec(handle, "ROLLBACK", nil, nil, nil) }
     }
 
     // MARK: The whole
