@@ -68,7 +68,8 @@ final class ServiceContext {
     func service(for limit: Duration?, until isDone: () -> Bool) {
         var end: Int64?
         if let limit {
-            let microseconds = max(0, limit.nanoseconds / 1000)
+            // poll counts milliseconds, and one rounded down would be spent spinning.
+            let microseconds = limit <= .zero ? 0 : (limit.nanoseconds / 1_000_000 + 1) * 1000
             guard microseconds > 0 else {
                 lws_service(handle, -1)
                 return

@@ -207,37 +207,39 @@ struct MediaPath: ~Copyable {
         }
     }
 
-    /// Says goodbye for all streams with the next RTCP packet (RFC 3550 section 6.6).
-    mutating func sayGoodbye() {
-        guard isStarted else { return }
-        rtp?.sayGoodbye()
+    /// Forgets what waits, and says goodbye for all streams with the next RTCP packet (RFC 3550 section 6.6).
+    mutating func stop() {
+        while queue.pop() != nil {}
+        if isStarted { rtp?.sayGoodbye() }
     }
 
     // MARK: Receiving
 
-    /// One SRTP packet from the peer.
-    mutating func handleMedia(_ packet: inout PacketBuffer, now: Instant) {
+    /// One SRTP packet from the peer. Returns whether it was authentic.
+    mutating func handleMedia(_ packet: inout PacketBuffer, now: Instant) -> Bool {
         do throws(SRTPError) {
             guard receiver != nil else {
                 drops.add(.beforeKeys)
-                return
+                return false
             }
             try receiver?.unprotect(&packet)
-        } catch { return }  // Counted by the receiver, by reason.
+        } catch { return false }  // Counted by the receiver, by reason.
         rtp?.handleRTP(packet.bytes, now: now)
+        return true
     }
 
-    /// One SRTCP packet from the peer.
-    mutating func handleControl(_ packet: inout PacketBuffer, now: Instant) {
+    /// One SRTCP packet from the peer. Returns whether it was authentic.
+    mutating func handleControl(_ packet: inout PacketBuffer, now: Instant) -> Bool {
         do throws(SRTPError) {
             guard receiver != nil else {
                 drops.add(.beforeKeys)
-                return
+                return false
             }
             try receiver?.unprotectControl(&packet)
-        } catch { return }
+        } catch { return false }
         rtp?.handleRTCP(packet.bytes, now: now)
         settle(now: now)
+        return true
     }
 
     private mutating func settle(now: Instant) {
@@ -286,6 +288,19 @@ struct MediaPath: ~Copyable {
     mutating func pollEvent() -> Event? { events.popFirst() }
 
     var nextTimeout: Wake? { isStarted ? rtp?.nextTimeout : nil }
+
+    func statistics(of kind: MediaKind) -> SendStatistics? {
+        guard let rtp, let stream = stream(kind) else { return nil }
+        return rtp.sendStreams[stream].statistics
+    }
+
+    /// What the streams and their RTCP dropped.
+    var rtpDrops: Counter<RTPDropReason> {
+        guard let rtp else { return Counter() }
+        var all = rtp.dropped
+        for stream in rtp.sendStreams { all.add(stream.dropped) }
+        return all
+    }
 
     var receiverErrors: Counter<SRTPError> {
         switch receiver {

@@ -1,1 +1,3 @@
-print("starting")
+import KioskAgent
+
+exit(AgentProgram.main(Array(CommandLine.arguments.dropFirst())).rawValue)

@@ -33,7 +33,7 @@ def pytest_configure(config):
         pytest.exit("BIN does not hold the programs: run `make test-interop`", returncode=2)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def wire():
     with network.wire() as kiosk:
         yield kiosk
@@ -76,8 +76,9 @@ def agent(wire, server, folder):
 
 
 @pytest.fixture(scope="session", params=browser.NAMES)
-def driver(request, wire):
+def driver(request):
     """A browser, started once."""
+    network.require_own_network()
     missing = browser.missing(request.param)
     if missing:
         peer_missing(missing)
@@ -86,7 +87,7 @@ def driver(request, wire):
 
 
 @pytest.fixture
-def console(driver, server):
+def console(wire, driver, server):
     """The real server's console in a browser, not signed in."""
     yield browser.Console(driver, server.address).open()
     driver.get("about:blank")

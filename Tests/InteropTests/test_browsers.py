@@ -7,7 +7,7 @@ from harness.programs import PASSWORD, eventually
 
 
 def live(agent) -> bool:
-    return agent.status()["camera"]["state"] == "streaming"
+    return agent.status()["camera"]["state"] == "live"
 
 
 def test_a_monitor_sees_and_hears_a_kiosk(console: Console, agent):

@@ -1,5 +1,7 @@
 """The console's page against a staged server: what it does when things go differently."""
 
+import importlib.util
+import pathlib
 import re
 import time
 
@@ -22,7 +24,7 @@ def stage(wire):
 
 
 @pytest.fixture
-def page(stage, driver) -> Console:
+def page(wire, stage, driver) -> Console:
     console = Console(driver, stage.address).open()
     yield console
     driver.get("about:blank")
@@ -235,3 +237,33 @@ def test_the_page_keeps_its_own_security_policy(stage, room):
     room.watch(KIOSK)
     room.decoded(KIOSK, 5, 10)
     assert room.complaints() == []
+
+
+def violations(console: Console) -> list[str]:
+    """What the axe rules (WCAG 2.2 A and AA among them) find on the page as it is."""
+    folder = importlib.util.find_spec("axe_playwright_python").submodule_search_locations[0]
+    console.driver.execute_script((pathlib.Path(folder) / "axe.min.js").read_text())
+    found = console.driver.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
+    assert len(found["passes"]) > 10, "the rules did not run"
+    return [
+        f"{rule['id']} ({rule['impact']}): {node['html']} {node['failureSummary']}" for rule in found["violations"] for node in rule["nodes"]
+    ]
+
+
+def test_people_with_a_screen_reader_or_weak_eyes_can_use_it(stage, page):
+    stage.refuse_start = {"KIOSK_03": {"code": "kiosk-offline", "message": "offline"}}
+    page.sign_in("MONITOR_01", "wrong")
+    page.sign_in_error()
+    assert violations(page) == []
+    page.sign_in("MONITOR_01", "secret")
+    page.connected()
+    assert violations(page) == []
+    for kiosk in (KIOSK, "KIOSK_02", "KIOSK_03"):
+        page.watch(kiosk)
+    page.decoded(KIOSK, 5, 10)
+    stage.emit("session-error", {"fromId": "KIOSK_02", "sessionId": "s-KIOSK_02", "error": {"code": "microphone-failed", "message": "x"}})
+    stage.emit("crew-sign-on", {"eventId": "1", "crewId": "4711", "name": "Maria", "role": "driver", "train": "IC 204", "kioskId": KIOSK, "occurredAt": iso(), "receivedAt": iso()})
+    page.wait(lambda: page.crew() and page.text("KIOSK_02", "faults"), 5)
+    assert violations(page) == []
+    page.driver.find_element(By.ID, "help-button").click()
+    assert violations(page) == []
