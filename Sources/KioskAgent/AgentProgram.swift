@@ -8,7 +8,12 @@ import SocketIO
 /// The program `kiosk-agent`: its commands, and what each does.
 public enum AgentProgram {
     /// - Parameter arguments: what follows the program's name.
-    public static func main(_ arguments: [String]) -> ExitStatus {
+    /// - Returns: the exit status.
+    public static func main(_ arguments: [String]) -> Int32 {
+        outcome(arguments).rawValue
+    }
+
+    private static func outcome(_ arguments: [String]) -> ExitStatus {
         switch parser.parse(arguments) {
         case .help(let text):
             Output.print(text, terminator: "")
