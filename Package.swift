@@ -88,6 +88,10 @@ let package = Package(
         .executableTarget(name: "kiosk-agent", dependencies: ["KioskAgent"], swiftSettings: house),
         .executableTarget(name: "kiosk-signaling", dependencies: ["SignalingServer"], swiftSettings: house),
 
+        // Looks at devices in the virtual machine of the tests.
+        .executableTarget(
+            name: "capture-probe", dependencies: ["Capture", "Reactor", "Primitives"], path: "Scripts/machine/probe", swiftSettings: house),
+
         // Tests.
         .target(name: "TestSupport", dependencies: ["Peer", "ICE", "SDP", "RTP", "STUN", "Primitives"], path: "Tests/TestSupport", swiftSettings: house),
         tests("PrimitivesTests", []),
