@@ -83,26 +83,35 @@ let package = Package(
             ["Peer", "ICE", "SDP", "Crypto", "Capture", "Codecs", "Reactor", "Signaling", "SocketIO", "HTTPTransport", "Configuration", "Database", "Service", "Primitives"]),
         library(
             "SignalingServer",
-            ["Signaling", "SocketIO", "HTTPTransport", "Configuration", "Database", "Service", "Primitives", "Crypto", "CArgon2", "CJOSE"],
+            ["Signaling", "SocketIO", "HTTPTransport", "Configuration", "Database", "Service", "Primitives", "Crypto", "Reactor", "CArgon2", "CJOSE"],
             resources: [.embedInCode("Console")]),
-        .executableTarget(name: "kiosk-agent", dependencies: ["KioskAgent"], swiftSettings: house),
+        .executableTarget(name: "kiosk-agent", dependencies: ["KioskAgent", "Configuration"], swiftSettings: house),
         .executableTarget(name: "kiosk-signaling", dependencies: ["SignalingServer"], swiftSettings: house),
+        // The application that the Engine.IO and Socket.IO conformance suites expect; not shipped.
+        .executableTarget(
+            name: "socketio-echo", dependencies: ["SocketIO", "HTTPTransport", "Primitives"], swiftSettings: house),
+
+        // Figures: swift run -c release Benchmarks
+        .executableTarget(name: "Benchmarks", dependencies: ["Codecs", "Crypto", "SRTP", "Primitives"], path: "Benchmarks", swiftSettings: house),
+
+        // Fuzzing: bodies that tests run over corpora, and libFuzzer's entry point (`make fuzz` builds it with a sanitizer).
+        .target(name: "FuzzBodies", dependencies: ["SDP", "Crypto", "SRTP", "Codecs", "Primitives"], path: "Fuzz/Bodies", swiftSettings: house),
 
         // Looks at devices in the virtual machine of the tests.
         .executableTarget(
             name: "capture-probe", dependencies: ["Capture", "Reactor", "Primitives"], path: "Scripts/machine/probe", swiftSettings: house),
 
         // Tests.
-        .target(name: "TestSupport", dependencies: ["Peer", "ICE", "SDP", "RTP", "STUN", "Primitives"], path: "Tests/TestSupport", swiftSettings: house),
+        .target(name: "TestSupport", dependencies: ["Crypto", "Peer", "ICE", "SDP", "RTP", "STUN", "Primitives"], path: "Tests/TestSupport", swiftSettings: house),
         tests("PrimitivesTests", []),
         tests("STUNTests", ["STUN", "Crypto", "TestSupport"]),
         tests("ICETests", ["ICE", "STUN", "Crypto", "TestSupport"]),
-        tests("SDPTests", ["SDP", "TestSupport"]),
+        tests("SDPTests", ["SDP", "TestSupport"], exclude: ["Fixtures"]),
         tests("RTPTests", ["RTP", "TestSupport"]),
         tests("CongestionTests", ["Congestion", "TestSupport"]),
-        tests("CryptoTests", ["Crypto", "TestSupport"]),
-        tests("SRTPTests", ["SRTP", "TestSupport"]),
-        tests("CodecsTests", ["Codecs", "TestSupport"]),
+        tests("CryptoTests", ["Crypto", "FuzzBodies", "TestSupport"]),
+        tests("SRTPTests", ["SRTP", "FuzzBodies", "TestSupport"]),
+        tests("CodecsTests", ["Codecs", "FuzzBodies", "TestSupport"]),
         tests("CaptureTests", ["Capture", "Reactor", "TestSupport"]),
         tests("ReactorTests", ["Reactor", "TestSupport"]),
         tests("PeerTests", ["Peer", "TestSupport", "ICE", "SDP", "RTP", "STUN", "Crypto"]),
@@ -117,3 +126,13 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// libFuzzer brings its own `main` and wants everything instrumented, so the runner exists only when it is asked for.
+if Context.environment["KIOSK_FUZZ"] != nil {
+    package.products.append(.executable(name: "fuzz", targets: ["fuzz"]))
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz", dependencies: ["FuzzBodies"], path: "Fuzz/Runner",
+            swiftSettings: house,
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])]))
+}

@@ -1,5 +1,4 @@
 public import Primitives
-public import RTP
 
 /// What waits to be sent, without its bytes: those stay once, in the stream's history, and are written with
 /// their send-time extensions when the packet leaves.
@@ -43,7 +42,9 @@ public struct PacerQueue: Sendable {
 
     /// When the oldest waiting packet came in.
     public var oldest: Instant? {
-        [audio.first, retransmissions.first, video.first].compactMap { $0?.enqueuedAt }.min()
+        let first = min(audio.first?.enqueuedAt ?? .distantFuture, retransmissions.first?.enqueuedAt ?? .distantFuture)
+        let oldest = min(first, video.first?.enqueuedAt ?? .distantFuture)
+        return oldest == .distantFuture ? nil : oldest
     }
 
     public mutating func push(_ item: PacerItem) {
