@@ -113,6 +113,10 @@ let package = Package(
             name: "FuzzBodies", dependencies: ["SDP", "RTP", "Congestion", "Crypto", "SRTP", "Codecs", "Primitives"],
             path: "Fuzz/Bodies", swiftSettings: house),
 
+        // Looks at devices in the virtual machine of the tests.
+        .executableTarget(
+            name: "capture-probe", dependencies: ["Capture", "Reactor", "Primitives"], path: "Scripts/machine/probe", swiftSettings: house),
+
         // Tests.
         .target(
             name: "TestSupport", dependencies: ["Crypto", "Peer", "ICE", "SDP", "RTP", "STUN", "Primitives"],
