@@ -1,4 +1,5 @@
+import Configuration
 import Glibc
 import KioskAgent
 
-exit(AgentProgram.main(Array(CommandLine.arguments.dropFirst())))
+exit(AgentProgram.main(Array(CommandLine.arguments.dropFirst())).rawValue)
