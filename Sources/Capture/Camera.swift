@@ -37,6 +37,8 @@ public enum Camera: ~Copyable {
         throw first ?? .missing(device: "camera")
     }
 
+    // Not inlined: Swift 6.3's optimizer fails where two switches over a noncopyable enum meet in one function.
+    @inline(never)
     public var format: CameraFormat {
         switch self {
         case .device(let camera): camera.format
