@@ -1,5 +1,4 @@
-import Configuration
 import Glibc
 import KioskAgent
 
-exit(AgentProgram.main(Array(CommandLine.arguments.dropFirst())).rawValue)
+exit(AgentProgram.main(Array(CommandLine.arguments.dropFirst())))
