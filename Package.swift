@@ -85,7 +85,7 @@ let package = Package(
             "SignalingServer",
             ["Signaling", "SocketIO", "HTTPTransport", "Configuration", "Database", "Service", "Primitives", "Crypto", "Reactor", "CArgon2", "CJOSE"],
             resources: [.embedInCode("Console")]),
-        .executableTarget(name: "kiosk-agent", dependencies: ["KioskAgent"], swiftSettings: house),
+        .executableTarget(name: "kiosk-agent", dependencies: ["KioskAgent", "Configuration"], swiftSettings: house),
         .executableTarget(name: "kiosk-signaling", dependencies: ["SignalingServer"], swiftSettings: house),
         // The application that the Engine.IO and Socket.IO conformance suites expect; not shipped.
         .executableTarget(
