@@ -23,6 +23,9 @@ public final class Agent {
     let link: SignalingLink
     let desk: ControlDesk
     let driver: PeerDriver
+    let videoRing: FrameRing
+    let audioRing: FrameRing
+    let control: EncoderControl
     let videoGate: MediaGate
     let audioGate: MediaGate
     let video: VideoPipeline
@@ -64,15 +67,13 @@ public final class Agent {
             desk = try ControlDesk(events: deskEvents)
             link = SignalingLink(configuration, events: linkEvents)
             let section = configuration.camera
-            let control = EncoderControl(
+            control = EncoderControl(
                 videoBitrate: configuration.video.maxBitrate, frameRate: section.frameRate, width: section.width,
                 height: section.height, audioBitrate: .kilobits(32))
-            let readable = try WakeFD()
-            let videoRing = FrameRing(
-                kind: .video, frameCapacity: 64 * 1024, readable: readable, opened: videoGate.wake)
-            let audioRing = FrameRing(kind: .audio, frameCapacity: 1500, readable: readable, opened: audioGate.wake)
-            driver = try PeerDriver(
-                configuration, video: videoRing, audio: audioRing, control: control, events: peerEvents)
+            driver = try PeerDriver(PeerDriver.Configuration(), events: peerEvents)
+            videoRing = FrameRing(
+                kind: .video, frameCapacity: 64 * 1024, readable: driver.wake, opened: videoGate.wake)
+            audioRing = FrameRing(kind: .audio, frameCapacity: 1500, readable: driver.wake, opened: audioGate.wake)
             let request = CameraRequest(
                 source: camera, width: section.width, height: section.height,
                 frameRate: FrameRate(frames: Int32(section.frameRate)))
@@ -151,7 +152,7 @@ public final class Agent {
         do throws(SystemError) {
             let listener = try UnixSocketListener(at: configuration.controlSocket)
             try desk.start(listener: listener, outbox: outbox)
-            try driver.start()
+            try driver.start(video: videoRing, audio: audioRing, control: control)
             try video.start()
             try audio.start()
             try link.start()

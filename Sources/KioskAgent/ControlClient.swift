@@ -12,7 +12,8 @@ enum ControlClient {
     /// Sends `request` to the agent that listens at `path` and returns its answer.
     ///
     /// - Throws: when there is no agent, it refuses, or does not answer within `timeout`.
-    static func ask(_ request: JSONValue, at path: String, timeout: Duration = .seconds(30)) throws(Failure) -> JSONValue
+    static func ask(_ request: JSONValue, at path: String, timeout: Duration = .seconds(30)) throws(Failure)
+        -> JSONValue
     {
         var stream: UnixStream
         do {
