@@ -156,7 +156,7 @@ public final class Agent {
             try video.start()
             try audio.start()
             try link.start()
-        } catch where error.code == EADDRINUSE {
+        } catch  where error.code == EADDRINUSE {
             throw AgentError("\(configuration.controlSocket): another agent is running here")
         } catch {
             throw AgentError("\(error)")
