@@ -1,3 +1,4 @@
+import CALSA
 import Glibc
 import Primitives
 import Reactor

@@ -1,3 +1,4 @@
+import CALSA
 import CV4L2
 import Glibc
 import Primitives
