@@ -1,3 +1,4 @@
+import Configuration
 import Database
 import Glibc
 import Primitives
@@ -153,19 +154,19 @@ enum UnixStreamRequest {
     struct Open: ~Copyable { fileprivate var stream: UnixStream }
 
     static func begin(_ line: String, at path: String) throws -> Open {
-        var stream = try UnixStream(connectingTo: path)
+        var stream = try ControlClient.connect(path, deadline: MonotonicClock.now() + .seconds(20))
         _ = stream.send(Array("\(line)\n".utf8).span)
         return Open(stream: stream)
     }
 
     static func send(_ bytes: [UInt8], at path: String) throws {
-        var stream = try UnixStream(connectingTo: path)
+        var stream = try ControlClient.connect(path, deadline: MonotonicClock.now() + .seconds(20))
         _ = stream.send(bytes.span)
     }
 
     /// The first line of the answer.
     static func exchange(_ line: String, at path: String) throws -> JSONValue? {
-        var stream = try UnixStream(connectingTo: path)
+        var stream = try ControlClient.connect(path, deadline: MonotonicClock.now() + .seconds(20))
         _ = stream.send(Array("\(line)\n".utf8).span)
         var reader = LineReader(limit: 1 << 20)
         var chunk = [UInt8](repeating: 0, count: 4096)
