@@ -199,8 +199,9 @@ public struct PeerSession: ~Copyable {
         // Without a path everything else waits: DTLS retransmits, and media waits in its queue for a while.
         guard ice.selectedPath != nil else { return nil }
         if dtls?.pollTransmit(into: &packet) == true { return ice.frame(&packet, now: now) }
-        if media.pollTransmit(into: &packet, now: now) { return ice.frame(&packet, now: now) }
-        return nil
+        guard media.pollTransmit(into: &packet, now: now) else { return nil }
+        while let event = media.pollEvent() { handle(event, now: now) }
+        return ice.frame(&packet, now: now)
     }
 
     // MARK: Media
