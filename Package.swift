@@ -38,6 +38,7 @@ let package = Package(
         // System libraries, each visible in one target only.
         system("CV4L2", pkgConfig: "libv4l2", apt: "libv4l-dev"),
         system("CTurboJPEG", pkgConfig: "libturbojpeg", apt: "libturbojpeg0-dev"),
+        system("CYUV", apt: "libyuv-dev"),
         system("CALSA", pkgConfig: "alsa", apt: "libasound2-dev"),
         system("CUdev", pkgConfig: "libudev", apt: "libudev-dev"),
         system("CVPX", pkgConfig: "vpx", apt: "libvpx-dev"),
@@ -67,7 +68,7 @@ let package = Package(
         library("Crypto", ["Primitives", "COpenSSL"]),
         library("SRTP", ["Primitives", "CSRTP"]),
         library("Codecs", ["Primitives", "CVPX", "COpus"]),
-        library("Capture", ["Primitives", "CV4L2", "CALSA", "CTurboJPEG", "CUdev"]),
+        library("Capture", ["Reactor", "Primitives", "CV4L2", "CYUV", "CALSA", "CTurboJPEG", "CUdev"]),
         library("Reactor", ["Primitives", "CLinux"]),
         library("HTTPTransport", ["Primitives", "CWebSockets"]),
         library("Configuration", ["CYAML", "Primitives"]),
@@ -84,7 +85,7 @@ let package = Package(
             "SignalingServer",
             ["Signaling", "SocketIO", "HTTPTransport", "Configuration", "Database", "Service", "Primitives", "Crypto", "Reactor", "CArgon2", "CJOSE"],
             resources: [.embedInCode("Console")]),
-        .executableTarget(name: "kiosk-agent", dependencies: ["KioskAgent"], swiftSettings: house),
+        .executableTarget(name: "kiosk-agent", dependencies: ["KioskAgent", "Configuration"], swiftSettings: house),
         .executableTarget(name: "kiosk-signaling", dependencies: ["SignalingServer"], swiftSettings: house),
         // The application that the Engine.IO and Socket.IO conformance suites expect; not shipped.
         .executableTarget(
@@ -97,7 +98,7 @@ let package = Package(
         .target(name: "FuzzBodies", dependencies: ["SDP", "Crypto", "SRTP", "Codecs", "Primitives"], path: "Fuzz/Bodies", swiftSettings: house),
 
         // Tests.
-        .target(name: "TestSupport", dependencies: ["Peer", "ICE", "SDP", "RTP", "STUN", "Primitives"], path: "Tests/TestSupport", swiftSettings: house),
+        .target(name: "TestSupport", dependencies: ["Crypto", "Peer", "ICE", "SDP", "RTP", "STUN", "Primitives"], path: "Tests/TestSupport", swiftSettings: house),
         tests("PrimitivesTests", []),
         tests("STUNTests", ["STUN", "Crypto", "TestSupport"]),
         tests("ICETests", ["ICE", "STUN", "Crypto", "TestSupport"]),
@@ -107,7 +108,7 @@ let package = Package(
         tests("CryptoTests", ["Crypto", "FuzzBodies", "TestSupport"]),
         tests("SRTPTests", ["SRTP", "FuzzBodies", "TestSupport"]),
         tests("CodecsTests", ["Codecs", "FuzzBodies", "TestSupport"]),
-        tests("CaptureTests", ["Capture", "TestSupport"]),
+        tests("CaptureTests", ["Capture", "Reactor", "TestSupport"]),
         tests("ReactorTests", ["Reactor", "TestSupport"]),
         tests("PeerTests", ["Peer", "TestSupport", "ICE", "SDP", "RTP", "STUN", "Crypto"]),
         tests("SocketIOTests", ["SocketIO", "TestSupport"]),

@@ -21,6 +21,9 @@ func serverCallback(
     case LWS_CALLBACK_WSI_DESTROY:
         server.destroyed(wsi)
         return 0
+    case LWS_CALLBACK_RAW_RX_FILE:
+        server.hangupsReady()
+        return 0
     default: break
     }
     guard let opaque = lws_get_opaque_user_data(wsi) else { return 0 }
@@ -33,13 +36,18 @@ func serverCallback(
             lws_callback_on_writable(wsi)
         }
     case LWS_CALLBACK_HTTP_BODY:
-        return server.bodyReceived(connection, bytes) ? 0 : -1
+        // What follows a refused head is swallowed, or the refusal would be lost with it.
+        return connection.closesAfterResponse || server.bodyReceived(connection, bytes) ? 0 : -1
     case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+        if connection.closesAfterResponse { return connection.response == nil ? -1 : 0 }
         server.bodyCompleted(connection)
     case LWS_CALLBACK_HTTP_WRITEABLE:
         guard let response = connection.response.take() else { return 0 }
         guard lwsWrite(response, LWS_WRITE_HTTP, to: wsi) else { return -1 }
-        if connection.closesAfterResponse { return -1 }
+        if connection.closesAfterResponse {
+            lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, 2)
+            return 0
+        }
         return lws_http_transaction_completed(wsi) != 0 ? -1 : 0
     case LWS_CALLBACK_CLOSED_HTTP:
         server.abort(connection)

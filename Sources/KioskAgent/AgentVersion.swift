@@ -1,4 +1,6 @@
-/// The one place that knows the version.
+import Primitives
+
+/// The agent's version is the product's.
 public enum AgentVersion {
-    public static let text = "0.1.0"
+    public static let text = ProductVersion.text
 }

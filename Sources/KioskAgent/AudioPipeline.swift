@@ -3,6 +3,7 @@ import Codecs
 import Primitives
 import Reactor
 import Service
+import Signaling
 import Synchronization
 
 private let log = Log("audio")

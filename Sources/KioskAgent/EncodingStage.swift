@@ -16,6 +16,8 @@ struct EncodingStage: ~Copyable {
     private let control: EncoderControl
     private let cameraRate: Int
     private var encoder: VP8Encoder?
+    /// The encoder's settings; nil when there is none.
+    private var applied: VP8EncoderSettings?
     private var scaler: PictureScaler
     private var scaled: VideoFrame?
     private var encoded: EncodedFrame
@@ -44,8 +46,9 @@ struct EncodingStage: ~Copyable {
         lastKeyframeAt = nil
         rate = RateMeter()
         encoder = nil
-        let size = PictureSize.fitting(cameraSize, into: limit)
-        encoder = try? VP8Encoder(settings(size))
+        applied = nil
+        // A failure comes again, and is reported, with the first picture.
+        try? prepareEncoder(PictureSize.fitting(cameraSize, into: limit))
     }
 
     /// Whether this opening of the ring has had no frame yet.
@@ -71,10 +74,12 @@ struct EncodingStage: ~Copyable {
             // Taken out and put back: what is lent to the scaler cannot be lent to the encoder from within self.
             guard var target = scaled.take() else { return .skipped }
             scaler.scale(picture, into: &target)
-            defer { scaled = consume target }
-            return try encode(target, generation: generation)
+            let result = try encode(target, generation: generation)
+            scaled = consume target
+            return result
         } catch {
             encoder = nil
+            applied = nil
             keyframeIsDue = true
             return .refused(error.description)
         }
@@ -119,17 +124,18 @@ struct EncodingStage: ~Copyable {
 
     private mutating func prepareEncoder(_ size: PictureSize) throws(CodecError) {
         let wanted = settings(size)
-        guard encoder != nil else {
+        guard let current = applied else {
             encoder = try VP8Encoder(wanted)
+            applied = wanted
             return
         }
-        let current = encoder!.settings
         let change = abs(wanted.bitrate.bitsPerSecond - current.bitrate.bitsPerSecond)
         guard
             change * 50 > current.bitrate.bitsPerSecond || wanted.width != current.width
                 || wanted.height != current.height || wanted.frameRate != current.frameRate
         else { return }
         try encoder!.update(wanted)
+        applied = wanted
     }
 }
 

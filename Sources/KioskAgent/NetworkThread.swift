@@ -65,6 +65,10 @@ struct NetworkThread: ~Copyable {
         interfaces: InterfaceFilter, pool: PacketPool, commands: Mailbox<PeerCommand>, events: Mailbox<PeerEvent>,
         video: FrameRing, audio: FrameRing, control: EncoderControl, progress: ThreadProgress
     ) throws(SystemError) {
+        // First what can throw: a half-made thread state could not be taken apart.
+        var loop = try EventLoop()
+        try loop.register(commands.wake.descriptor, token: NetworkThread.wakeToken, for: .readable)
+        self.loop = loop
         self.interfaces = interfaces
         self.pool = pool
         self.commands = commands
@@ -73,7 +77,6 @@ struct NetworkThread: ~Copyable {
         audioRing = audio
         self.control = control
         self.progress = progress
-        loop = try EventLoop()
         session = LiveSession()
         peer = nil
         sockets = []
@@ -81,7 +84,6 @@ struct NetworkThread: ~Copyable {
         videoFrame = EncodedFrame(kind: .video, capacity: 64 * 1024)
         audioFrame = EncodedFrame(kind: .audio, capacity: 1500)
         isRunning = true
-        try loop.register(commands.wake.descriptor, token: NetworkThread.wakeToken, for: .readable)
     }
 
     // MARK: The loop
@@ -132,14 +134,14 @@ struct NetworkThread: ~Copyable {
     // MARK: The one way to the session
 
     private mutating func mutate(_ body: (inout PeerSession, Instant) -> Void) {
-        guard peer != nil else { return }
+        guard hasSession else { return }
         let now = MonotonicClock.now()
         body(&peer!, now)
         drain(now: now)
     }
 
     private mutating func drain(now: Instant) {
-        while peer != nil {
+        while hasSession {
             transmit(now: now)
             guard let event = peer?.pollEvent() else { return }
             handle(event, now: now)
@@ -209,7 +211,7 @@ struct NetworkThread: ~Copyable {
         for _ in 0..<NetworkThread.batchesPerRound {
             guard case .received = bound.socket.receive(from: pool) else { return }
             while var datagram = bound.socket.nextDatagram() {
-                guard peer != nil else { continue }
+                guard hasSession else { continue }
                 let source = datagram.source
                 peer!.handle(&datagram.packet, from: source, local: local, now: MonotonicClock.now())
             }
@@ -219,11 +221,11 @@ struct NetworkThread: ~Copyable {
 
     private mutating func takeFrames() {
         while audioRing.pop(into: &audioFrame) {
-            guard peer != nil else { continue }
+            guard hasSession else { continue }
             peer!.send(audioFrame, now: MonotonicClock.now())
         }
         while videoRing.pop(into: &videoFrame) {
-            guard peer != nil else { continue }
+            guard hasSession else { continue }
             session.framesSent += 1
             peer!.send(videoFrame, now: MonotonicClock.now())
         }
@@ -250,9 +252,25 @@ struct NetworkThread: ~Copyable {
         }
     }
 
-    private func isCurrent(_ id: String) -> Bool {
+    private func isCurrent(_ id: String) -> Bool { hasSession && session.id == id }
+
+    private var refusals: [MediaRefusal] {
         switch peer {
-        case .some: session.id == id
+        case .some(let peer): peer.refusals
+        case .none: []
+        }
+    }
+
+    private var snapshot: PeerSnapshot? {
+        switch peer {
+        case .some(let peer): peer.snapshot
+        case .none: nil
+        }
+    }
+
+    private var hasSession: Bool {
+        switch peer {
+        case .some: true
         case .none: false
         }
     }
@@ -308,7 +326,7 @@ struct NetworkThread: ~Copyable {
         let id = session.id
         if session.offerArrivedAt == nil { session.offerArrivedAt = MonotonicClock.now() }
         var outcome: Result<String, PeerError> = .failure(.wrongState)
-        guard peer != nil else { return }
+        guard hasSession else { return }
         let now = MonotonicClock.now()
         do throws(PeerError) {
             outcome = .success(try peer!.accept(offer: offer, now: now))
@@ -316,7 +334,7 @@ struct NetworkThread: ~Copyable {
         switch outcome {
         case .success(let answer):
             events.post(.answer(sessionId: id, sdp: answer))
-            for refusal in peer!.refusals {
+            for refusal in refusals {
                 let payload = SessionErrorPayload(
                     .noCommonCodec, message: "the offer has no \(refusal.kind.rawValue) codec that this kiosk sends")
                 events.post(.sessionError(sessionId: id, payload))
@@ -331,7 +349,7 @@ struct NetworkThread: ~Copyable {
 
     /// Addresses came or went: sockets follow, and the monitor is asked for an offer that restarts ICE.
     private mutating func interfacesChanged() {
-        guard peer != nil else { return }
+        guard hasSession else { return }
         let now = MonotonicClock.now()
         let usable = usableAddresses()
         let gone = sockets.filter { !usable.contains($0.socket.localAddress.address) }
@@ -397,7 +415,7 @@ struct NetworkThread: ~Copyable {
     }
 
     private mutating func close() {
-        guard peer != nil else { return }
+        guard hasSession else { return }
         let now = MonotonicClock.now()
         peer!.close(now: now)
         transmit(now: now)
@@ -424,9 +442,8 @@ struct NetworkThread: ~Copyable {
     }
 
     private mutating func reportStatistics(now: Instant) {
-        guard peer != nil else { return }
+        guard let snapshot else { return }
         session.statisticsAt = now + NetworkThread.statisticsInterval
-        let snapshot = peer!.snapshot
         var statistics = PeerStatistics(sessionId: session.id)
         statistics.path = snapshot.path.map { "\($0.localType.rawValue)/\($0.remoteType.rawValue)" }
         statistics.dtlsCipher = snapshot.security?.cipher

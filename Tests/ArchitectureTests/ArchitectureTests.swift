@@ -15,7 +15,7 @@ import Testing
         "Crypto": ["Primitives", "COpenSSL"],
         "SRTP": ["Primitives", "CSRTP"],
         "Codecs": ["Primitives", "CVPX", "COpus"],
-        "Capture": ["Primitives", "CV4L2", "CALSA", "CTurboJPEG", "CUdev"],
+        "Capture": ["Reactor", "Primitives", "CV4L2", "CYUV", "CALSA", "CTurboJPEG", "CUdev"],
         "Reactor": ["Primitives", "CLinux"],
         "HTTPTransport": ["Primitives", "CWebSockets"],
         "Configuration": ["CYAML", "Primitives"],
