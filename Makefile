@@ -32,6 +32,7 @@ test-unit:
 
 test-interop: build
 	@Scripts/setup test
+	@$(SWIFT) build -c release --product socketio-echo
 	BIN=$(BIN) Scripts/interop $(PYTEST) $(ARGS)
 
 test-machine: build ## a kiosk with real drivers in a virtual machine

@@ -3,6 +3,7 @@
 #include <libwebsockets.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/ssl.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
 #include <errno.h>
@@ -42,12 +43,21 @@ static inline int cws_peer(int fd, uint8_t address[16], uint16_t *port) {
     return 0;
 }
 
-// A timer of the context that does nothing but end its wait.
-static void cws_timer_expired(lws_sorted_usec_list_t *timer) { (void)timer; }
-static inline void cws_timer_arm(struct lws_context *context, lws_sorted_usec_list_t *timer, int64_t microseconds) {
-    lws_sul_schedule(context, 0, timer, cws_timer_expired, microseconds);
+// A timer that bounds the context's wait. It goes off before the wait when the thread was held up that long, and a
+// wait without a timer has no end: so it arms itself again until it is cancelled.
+struct cws_timer {
+    lws_sorted_usec_list_t list;
+    struct lws_context *context;
+};
+static void cws_timer_expired(lws_sorted_usec_list_t *list) {
+    struct cws_timer *timer = lws_container_of(list, struct cws_timer, list);
+    lws_sul_schedule(timer->context, 0, list, cws_timer_expired, 1000);
 }
-static inline void cws_timer_cancel(lws_sorted_usec_list_t *timer) { lws_sul_cancel(timer); }
+static inline void cws_timer_arm(struct cws_timer *timer, struct lws_context *context, int64_t microseconds) {
+    timer->context = context;
+    lws_sul_schedule(context, 0, &timer->list, cws_timer_expired, microseconds);
+}
+static inline void cws_timer_cancel(struct cws_timer *timer) { lws_sul_cancel(&timer->list); }
 static inline int64_t cws_microseconds(void) { return (int64_t)lws_now_usecs(); }
 
 // What certificate verification found: an X509_V_ERR_ value.
@@ -67,3 +77,23 @@ static inline void cws_clear_errno(void) { errno = 0; }
 static inline int cws_errno(void) { return errno; }
 static inline int cws_is_readable(const char *file) { return access(file, R_OK) == 0; }
 static inline void cws_write_line(const char *line, size_t length) { (void)!write(2, line, length); }
+
+// Tells which of many sockets the other side has left, while nothing is read from them: libwebsockets does not notice
+// that during a request whose answer takes its time. The set is itself a descriptor that can be waited for.
+static inline int cws_hangups_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
+static inline int cws_hangups_add(int set, int fd, uint64_t identifier) {
+    struct epoll_event event = { .events = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLONESHOT, .data = { .u64 = identifier } };
+    return epoll_ctl(set, EPOLL_CTL_ADD, fd, &event);
+}
+static inline void cws_hangups_remove(int set, int fd) { (void)epoll_ctl(set, EPOLL_CTL_DEL, fd, NULL); }
+static inline int cws_hangups_next(int set, uint64_t *identifier) {
+    struct epoll_event event;
+    if (epoll_wait(set, &event, 1, 0) != 1) return 0;
+    *identifier = event.data.u64;
+    return 1;
+}
+static inline struct lws *cws_adopt_file(struct lws_vhost *vhost, int fd, const char *protocol) {
+    lws_sock_file_fd_type descriptor;
+    descriptor.filefd = fd;
+    return lws_adopt_descriptor_vhost(vhost, LWS_ADOPT_RAW_FILE_DESC, descriptor, protocol, NULL);
+}

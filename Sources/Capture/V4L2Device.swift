@@ -67,7 +67,9 @@ struct V4L2Device: ~Copyable {
             description.index = index
             description.type = V4L2_BUF_TYPE_VIDEO_CAPTURE.rawValue
             guard case .success = call(cv4l2_enum_fmt, &description) else { break }
-            guard let format = PixelFormat(fourCC: description.pixelformat, emulating: isEmulating) else { continue }
+            guard let format = PixelFormat(fourCC: description.pixelformat, emulating: isEmulating),
+                request.pixelFormat == nil || request.pixelFormat == format
+            else { continue }
             for (width, height) in sizes(description.pixelformat, request) {
                 modes.append(
                     CameraMode(

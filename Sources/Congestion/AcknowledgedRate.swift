@@ -1,21 +1,50 @@
 import Primitives
 
 /// The rate at which packets arrive at the receiver: an average over half a second whose weight follows how far each
-/// sample lies off (the acknowledged bitrate of the browsers' control).
+/// sample lies off (the acknowledged bitrate of the browsers' control). Beside it the plain rate of the last moments:
+/// while a queue stands on the path, that is what the path carries, long before an average says so.
 struct AcknowledgedRate: Sendable {
+    static let recentWindow: Duration = .milliseconds(100)
+
+    private struct Arrival: Sendable {
+        var at: Instant
+        var size: Int
+    }
+
+    private var recentArrivals: RingBuffer<Arrival>
+    private var recentSize: Int
     private var windowStart: Instant?
     private var size: Int
     private(set) var rate: Bitrate?
     private var variance: Double
 
     init() {
+        recentArrivals = RingBuffer(capacity: 128)
+        recentSize = 0
         windowStart = nil
         size = 0
         rate = nil
         variance = 50
     }
 
+    /// The rate over the last moments; nil without enough packets for one.
+    var recent: Bitrate? {
+        guard let first = recentArrivals.first, let last = recentArrivals.last, recentArrivals.count >= 5 else {
+            return nil
+        }
+        let interval = last.at - first.at
+        guard interval >= AcknowledgedRate.recentWindow * 0.6 else { return nil }
+        // What came with the first packet belongs to the time before it.
+        return DataSize(bytes: recentSize - first.size) / interval
+    }
+
     mutating func add(_ size: DataSize, arrival: Instant) {
+        recentArrivals.append(Arrival(at: arrival, size: size.bytes))
+        recentSize += size.bytes
+        while let first = recentArrivals.first, arrival - first.at > AcknowledgedRate.recentWindow {
+            recentSize -= first.size
+            _ = recentArrivals.popFirst()
+        }
         guard let start = windowStart, arrival >= start else {
             if windowStart == nil { windowStart = arrival }
             self.size += size.bytes
@@ -38,18 +67,11 @@ struct AcknowledgedRate: Sendable {
             return
         }
         // A Kalman filter in kbit/s: a sample counts less the farther it lies off, downwards still less.
-        let scale = sample < current ? 10.0 : 10.0
-        let deviation = scale * abs(current - sample) / (current + min(sample, 25))
+        let deviation = 10 * abs(current - sample) / (current + min(sample, 25))
         let sampleVariance = deviation * deviation
         let predicted = variance + 5
         let estimate = (sampleVariance * current + predicted * sample) / (sampleVariance + predicted)
         variance = sampleVariance * predicted / (sampleVariance + predicted)
         rate = .kilobits(max(0, estimate))
-    }
-
-    /// After a probe or a path change the average starts over from what was learnt.
-    mutating func reset(to rate: Bitrate?) {
-        self = AcknowledgedRate()
-        self.rate = rate
     }
 }

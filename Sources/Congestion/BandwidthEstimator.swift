@@ -9,6 +9,9 @@ public struct BandwidthEstimator: Sendable {
     /// How long the least delay seen is believed to be that of the empty path.
     static let baseDelayWindow: Duration = .seconds(10)
 
+    /// A shorter queue is nothing to slow down for.
+    static let leastStandingQueue: Duration = .milliseconds(8)
+
     let configuration: CongestionConfiguration
     var sent: SentPackets
     var results: [SentPacket]
@@ -32,6 +35,8 @@ public struct BandwidthEstimator: Sendable {
 
     /// What all media and its overhead may take now.
     public private(set) var target: Bitrate
+    /// Whether a queue on the path is being emptied: then nothing may go beyond the target for a moment either.
+    public var isDraining: Bool { rateControl.isDraining }
 
     public init(_ configuration: CongestionConfiguration, now: Instant) {
         self.configuration = configuration
@@ -97,7 +102,8 @@ public struct BandwidthEstimator: Sendable {
             newestSent = max(newestSent, packet.sent)
             acknowledged.add(packet.size, arrival: arrival)
             queue.add(sent: packet.sent, arrival: arrival)
-            if let delta = interArrival.add(sent: packet.sent, arrival: arrival) {
+            // A probe's own packets are meant to queue: they say nothing of the rate that is kept up.
+            if packet.probe == nil, let delta = interArrival.add(sent: packet.sent, arrival: arrival) {
                 trendline.update(delta)
                 // The worst of the groups counts: an overuse must not be overlooked for a normal group behind it.
                 if usage != .overusing { usage = trendline.usage }
@@ -116,7 +122,9 @@ public struct BandwidthEstimator: Sendable {
     }
 
     private mutating func handle(_ usage: BandwidthUsage?, now: Instant) {
-        guard let usage else { return }
+        guard var usage else { return }
+        // A trend without a queue that stands is a frame larger than the last, or a path that jitters.
+        if usage == .overusing, queue.standing < BandwidthEstimator.leastStandingQueue { usage = .normal }
         if usage == .overusing {
             lastOveruse = now
             overuses += 1
@@ -125,12 +133,12 @@ public struct BandwidthEstimator: Sendable {
         // Growth needs proof: the rate must have been used.
         let used = acknowledged.rate.map { $0 >= rateControl.rate * 0.6 } ?? true
         rateControl.update(
-            usage, acknowledged: acknowledged.rate, queueDelay: queue.delay,
+            usage, acknowledged: acknowledged.rate, recent: acknowledged.recent, queueDelay: queue.delay,
             roundTripTime: roundTripTime ?? .milliseconds(100), mayIncrease: used, now: now)
     }
 
     private mutating func handle(_ result: ProbeEstimator.Result, now: Instant) {
-        rateControl.probed(result.rate)
+        rateControl.probed(result.rate, now: now)
         probes.handle(result, now: now)
     }
 
@@ -204,7 +212,16 @@ public struct BandwidthEstimator: Sendable {
 
 /// How long packets stand in queues: one-way delay above the least one seen lately.
 struct QueueDelay: Sendable {
+    /// Longer than two frames: the queue that a single frame makes has gone within it.
+    static let standingWindow: Duration = .milliseconds(80)
+
+    private struct Sample: Sendable {
+        var sent: Instant
+        var delay: Int64
+    }
+
     private let window: Duration
+    private var recent: RingBuffer<Sample>
     /// The least of the running and of the last half window, so that the base follows a drifting clock.
     private var base: Int64?
     private var previousBase: Int64?
@@ -213,6 +230,7 @@ struct QueueDelay: Sendable {
 
     init(window: Duration) {
         self.window = window
+        recent = RingBuffer(capacity: 64)
         base = nil
         previousBase = nil
         turnAt = nil
@@ -221,8 +239,18 @@ struct QueueDelay: Sendable {
 
     var delay: Duration { .nanoseconds(Int64(max(0, smoothed))) }
 
+    /// The least delay over the last moments: what stands in the queue between the frames, too.
+    var standing: Duration {
+        var least = Int64.max
+        for index in 0..<recent.count { least = min(least, recent[index].delay) }
+        guard least != .max, let base = [base, previousBase].compactMap({ $0 }).min() else { return .zero }
+        return .nanoseconds(max(0, least &- base))
+    }
+
     mutating func add(sent: Instant, arrival: Instant) {
         let delay = arrival.nanoseconds &- sent.nanoseconds
+        recent.append(Sample(sent: sent, delay: delay))
+        while let first = recent.first, sent - first.sent > QueueDelay.standingWindow { _ = recent.popFirst() }
         if let turn = turnAt, sent >= turn {
             previousBase = base
             base = nil

@@ -56,6 +56,8 @@ public struct Pacer: Sendable {
 
     /// The target rate.
     public private(set) var rate: Bitrate
+    /// Whether nothing may exceed the target, because a queue on the path is to empty.
+    private var isDraining: Bool
     /// Bytes; negative after a late wake, by as much as `slack` allows.
     private var debt: Double
     private var debtAt: Instant
@@ -68,6 +70,7 @@ public struct Pacer: Sendable {
     public init(rate: Bitrate, now: Instant) {
         precondition(rate.bitsPerSecond > 0, "pacer: rate must be positive")
         self.rate = rate
+        isDraining = false
         debt = 0
         debtAt = now
         cluster = nil
@@ -77,11 +80,12 @@ public struct Pacer: Sendable {
         waitingClusters = RingBuffer(capacity: 4)
     }
 
-    public mutating func setRate(_ rate: Bitrate, now: Instant) {
+    public mutating func setRate(_ rate: Bitrate, isDraining: Bool, now: Instant) {
         precondition(rate.bitsPerSecond > 0, "pacer: rate must be positive")
-        guard rate != self.rate else { return }
+        guard rate != self.rate || isDraining != self.isDraining else { return }
         melt(waiting: .zero, now: now)
         self.rate = rate
+        self.isDraining = isDraining
     }
 
     /// Runs a probe as soon as there is something to send.
@@ -134,7 +138,8 @@ public struct Pacer: Sendable {
     }
 
     private func bytesPerSecond(waiting: DataSize) -> Double {
-        max(
+        if isDraining { return Double(rate.bitsPerSecond) / 8 }
+        return max(
             Double(rate.bitsPerSecond) / 8 * Pacer.factor, Double(waiting.bytes) / Pacer.maximumQueueTime.seconds)
     }
 

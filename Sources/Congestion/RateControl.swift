@@ -28,6 +28,8 @@ struct RateControl: Sendable {
     private var deviation: Double
     private var lastUpdate: Instant?
     private(set) var lastDecrease: Instant?
+    /// What the last probe measured.
+    private var proven: (rate: Bitrate, at: Instant)?
     let minimum: Bitrate
     let maximum: Bitrate
 
@@ -38,6 +40,7 @@ struct RateControl: Sendable {
         deviation = 0.4
         lastUpdate = nil
         lastDecrease = nil
+        proven = nil
         self.minimum = minimum
         self.maximum = maximum
     }
@@ -48,7 +51,8 @@ struct RateControl: Sendable {
     var capacityEstimate: Bitrate? { capacity.map { .kilobits($0) } }
 
     mutating func update(
-        _ usage: BandwidthUsage, acknowledged: Bitrate?, queueDelay: Duration, roundTripTime: Duration,
+        _ usage: BandwidthUsage, acknowledged: Bitrate?, recent: Bitrate?, queueDelay: Duration,
+        roundTripTime: Duration,
         mayIncrease: Bool, now: Instant
     ) {
         let elapsed = lastUpdate.map { min((now - $0).seconds, 1) } ?? 0
@@ -57,7 +61,8 @@ struct RateControl: Sendable {
         case .overusing:
             // One decrease per round trip: the next feedback still tells of what was sent before it.
             if let lastDecrease, now - lastDecrease < roundTripTime + .milliseconds(50), isDraining { return }
-            decrease(acknowledged: acknowledged, queueDelay: queueDelay, roundTripTime: roundTripTime, now: now)
+            // Behind a standing queue packets arrive at the path's own rate, and the last moments say it best.
+            decrease(carried: recent ?? acknowledged, queueDelay: queueDelay, roundTripTime: roundTripTime, now: now)
         case .underusing:
             // The queue drains by itself; more would fill it again.
             if case .increase = state { state = .hold }
@@ -75,16 +80,21 @@ struct RateControl: Sendable {
     }
 
     private mutating func decrease(
-        acknowledged: Bitrate?, queueDelay: Duration, roundTripTime: Duration, now: Instant
+        carried: Bitrate?, queueDelay: Duration, roundTripTime: Duration, now: Instant
     ) {
-        let measured = min(acknowledged ?? rate, rate)
-        if let acknowledged { learn(acknowledged) }
+        var measured = min(carried ?? rate, rate)
+        // A probe has just shown more, and the media had no time to use it.
+        if let proven, now - proven.at < .seconds(1) + roundTripTime {
+            measured = max(measured, min(rate, proven.rate))
+        }
+        if carried != nil { learn(measured) }
         // What stands in the queue, spread over the drain time, is the rate to stay below.
         let share = 1 - queueDelay.seconds / RateControl.drainTime.seconds
         let factor = max(RateControl.drainFloor, min(RateControl.decrease, share))
         rate = clamp(measured * factor)
         lastDecrease = now
         state = .drain(until: now + RateControl.drainTime + roundTripTime)
+        proven = nil
     }
 
     /// Goes back to just below the path's rate when the queue is empty, or the time for it is over.
@@ -137,8 +147,9 @@ struct RateControl: Sendable {
     }
 
     /// A probe measured what the path carries.
-    mutating func probed(_ measured: Bitrate) {
+    mutating func probed(_ measured: Bitrate, now: Instant) {
         guard !isDraining else { return }
+        proven = (measured, now)
         rate = clamp(max(rate, measured))
         if let known = capacity, measured > .kilobits(known) { capacity = nil }
     }

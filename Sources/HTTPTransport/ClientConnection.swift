@@ -17,8 +17,8 @@ final class ClientConnection {
     var selfReference: Unmanaged<ClientConnection>?
     var wsi: OpaquePointer?
     var host: String
-    /// Whole seconds, as libwebsockets counts.
-    var timeout: Int32
+    /// On libwebsockets' clock, in microseconds.
+    var deadline: Int64
     var isOpen: Bool
     /// Whether the last event has been delivered.
     var isOver: Bool
@@ -37,7 +37,7 @@ final class ClientConnection {
         self.body = body
         self.expectsBody = expectsBody
         host = ""
-        timeout = 15
+        deadline = 0
         isOpen = false
         isOver = false
         status = 0

@@ -28,10 +28,13 @@ public final class HTTPClient {
         // The system's authorities stay out when a file names whom to trust.
         let trust = configuration.caFile == nil ? 0 : cws_option_disable_os_ca
         context = ServiceContext(
-            owner: Unmanaged.passUnretained(self).toOpaque(), callback: clientCallback,
+            owner: Unmanaged.passUnretained(self).toOpaque(), callback: clientCallback, receiveSize: 16 * 1024,
             options: cws_option_explicit_vhosts | cws_option_validate_utf8 | trust
         ) { info, _ in
             info.max_http_header_data = 8192
+            // The caller's own deadline is what counts.
+            info.timeout_secs = 3600
+            info.connect_timeout_secs = 10
         }
         guard let context else { throw .outOfResources }
         waker.target.setContext(context.handle)
@@ -41,6 +44,7 @@ public final class HTTPClient {
         info.vhost_name = context.keep("client")
         info.options = cws_option_tls_global_init | cws_option_validate_utf8 | trust
         info.alpn = context.keep("http/1.1")
+        info.keepalive_timeout = 3600
         info.ssl_client_options_set = cws_tls_1_2_and_later
         if let file = configuration.caFile { info.client_ssl_ca_filepath = context.keep(file) }
         vhost = lws_create_vhost(context.handle, &info)
@@ -60,7 +64,23 @@ public final class HTTPClient {
     /// Moves bytes; returns when there are events, when woken, or after `limit` (nil: no limit).
     public func service(for limit: Duration?) {
         guard events.isEmpty else { return }
+        // libwebsockets changes its own timeouts on the way; a caller's holds from beginning to end.
+        var limit = limit
+        for connection in unfinished {
+            let left = Duration.nanoseconds((connection.deadline &- cws_microseconds()) &* 1000)
+            limit = min(limit ?? left, left)
+        }
         context!.service(for: limit) { !events.isEmpty }
+        let now = cws_microseconds()
+        for connection in unfinished where connection.deadline <= now {
+            fail(connection, .timedOut)
+            if let wsi = connection.wsi { lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, -1) }
+        }
+    }
+
+    /// What has neither been answered nor opened yet. There are a few at most.
+    private var unfinished: [ClientConnection] {
+        Array(requests.values) + webSockets.values.filter { !$0.isOpen }
     }
 
     public func nextEvent() -> HTTPClientEvent? { events.popFirst() }
@@ -126,7 +146,7 @@ public final class HTTPClient {
     private func connect(_ connection: ClientConnection, url text: String, method: String?, timeout: Duration) {
         guard let url = ClientURL(text) else { return fail(connection, .badURL(ClientURL.withoutQuery(text))) }
         connection.host = url.host
-        connection.timeout = Int32(clamping: max(1, timeout.components.seconds))
+        connection.deadline = cws_microseconds() &+ max(1, timeout.nanoseconds / 1000)
         var info = lws_client_connect_info()
         info.context = context!.handle
         info.vhost = vhost
@@ -134,6 +154,8 @@ public final class HTTPClient {
         info.ssl_connection = Int32(LCCSCF_HTTP_NO_FOLLOW_REDIRECT.rawValue)
         if url.isSecure { info.ssl_connection |= Int32(LCCSCF_USE_SSL.rawValue) }
         info.ietf_version_or_minus_one = -1
+        // Unbound, a body would be swallowed.
+        info.local_protocol_name = UnsafePointer(context!.protocolTable.pointee.name)
         connection.selfReference = Unmanaged.passRetained(connection)
         info.opaque_user_data = connection.selfReference?.toOpaque()
         var wsi: OpaquePointer?
@@ -158,7 +180,6 @@ public final class HTTPClient {
         }
         if started, let wsi {
             connection.wsi = wsi
-            lws_set_timeout(wsi, PENDING_TIMEOUT_AWAITING_CONNECT_RESPONSE, connection.timeout)
         } else if !connection.isOver {
             fail(connection, .cannotConnect(reason: "refused"))
         }

@@ -60,6 +60,9 @@ public final class HTTPServer {
     private var events: RingBuffer<HTTPServerEvent>
     private var webSockets: [ConnectionID: ServerConnection]
     private var requests: [RequestID: ServerConnection]
+    /// Requests delivered since the last `service`, which nobody watches yet.
+    private var unwatched: [RequestID]
+    private var hangups: Int32
     private var lastIdentifier: UInt64
     /// Connections open, of both kinds.
     public private(set) var connectionCount: Int
@@ -74,6 +77,8 @@ public final class HTTPServer {
         events = RingBuffer()
         webSockets = [:]
         requests = [:]
+        unwatched = []
+        hangups = -1
         lastIdentifier = 0
         connectionCount = 0
         if let tls = configuration.tls {
@@ -82,7 +87,7 @@ public final class HTTPServer {
             }
         }
         context = ServiceContext(
-            owner: Unmanaged.passUnretained(self).toOpaque(), callback: serverCallback,
+            owner: Unmanaged.passUnretained(self).toOpaque(), callback: serverCallback, receiveSize: 1024,
             options: cws_option_explicit_vhosts | cws_option_validate_utf8
         ) { info, _ in
             info.timeout_secs = UInt32(clamping: configuration.requestTimeout.components.seconds)
@@ -91,6 +96,9 @@ public final class HTTPServer {
         guard let handle = context?.handle else { throw .outOfResources }
         waker.target.setContext(handle)
         for address in configuration.listen { try listen(on: address, handle) }
+        guard let vhost = vhosts.first else { return }
+        hangups = cws_hangups_create()
+        guard hangups >= 0, cws_adopt_file(vhost, hangups, "http") != nil else { throw .outOfResources }
     }
 
     deinit {
@@ -139,7 +147,27 @@ public final class HTTPServer {
     /// Moves bytes; returns when there are events, when woken, or after `limit` (nil: no limit).
     public func service(for limit: Duration?) {
         guard events.isEmpty else { return }
+        for request in unwatched { watch(request) }
+        unwatched.removeAll(keepingCapacity: true)
         context!.service(for: limit) { !events.isEmpty }
+    }
+
+    /// A request that is not answered at once: its client may go away in the meantime.
+    private func watch(_ request: RequestID) {
+        guard let connection = requests[request] else { return }
+        // Nothing more is read until the answer, and libwebsockets would not stop being told that there is something.
+        lws_rx_flow_control(connection.wsi, 0)
+        connection.isWatched =
+            cws_hangups_add(hangups, lws_get_socket_fd(connection.wsi), request.rawValue) == 0
+    }
+
+    /// Some of the watched clients have gone.
+    func hangupsReady() {
+        var request: UInt64 = 0
+        while cws_hangups_next(hangups, &request) != 0 {
+            guard let connection = requests[RequestID(rawValue: request)] else { continue }
+            lws_set_timeout(connection.wsi, PENDING_TIMEOUT_USER_OK, -1)
+        }
     }
 
     public func nextEvent() -> HTTPServerEvent? { events.popFirst() }
@@ -148,6 +176,12 @@ public final class HTTPServer {
     public func respond(to request: RequestID, _ response: HTTPResponse) {
         guard let connection = requests.removeValue(forKey: request) else { return }
         connection.request = nil
+        if connection.isWatched {
+            connection.isWatched = false
+            // A connection that may not be read is not told that it may be written either.
+            lws_rx_flow_control(connection.wsi, 1)
+            cws_hangups_remove(hangups, lws_get_socket_fd(connection.wsi))
+        }
         connection.response = response.encoded(
             withoutBody: connection.isHead, closing: connection.closesAfterResponse)
         lws_callback_on_writable(connection.wsi)
@@ -207,8 +241,10 @@ public final class HTTPServer {
     func mayAccept() -> Bool { connectionCount < configuration.maximumConnections }
 
     func accepted(_ wsi: OpaquePointer) {
+        // The library's own descriptors are announced here too; they have no other end.
+        guard let peer = peerAddress(of: wsi) else { return }
         connectionCount += 1
-        let connection = ServerConnection(wsi: wsi, peer: peerAddress(of: wsi))
+        let connection = ServerConnection(wsi: wsi, peer: peer)
         lws_set_opaque_user_data(wsi, Unmanaged.passRetained(connection).toOpaque())
     }
 
@@ -268,6 +304,7 @@ public final class HTTPServer {
         connection.request?.body = []
         requests[request.id] = connection
         events.append(.request(request))
+        unwatched.append(request.id)
         // An answer may take as long as it likes: long polls do.
         lws_set_timeout(connection.wsi, NO_PENDING_TIMEOUT, 0)
     }

@@ -8,7 +8,8 @@ func serverCallback(
 ) -> Int32 {
     guard let wsi, let context = lws_get_context(wsi), let owner = lws_context_user(context) else { return 0 }
     let server = Unmanaged<HTTPServer>.fromOpaque(owner).takeUnretainedValue()
-    let bytes = UnsafeRawBufferPointer(start: input, count: input == nil ? 0 : length)
+    // Some reasons pass other things than a length there.
+    let bytes = UnsafeRawBufferPointer(start: input, count: input == nil ? 0 : max(0, length))
     switch reason {
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
         server.wasWoken()
@@ -20,6 +21,9 @@ func serverCallback(
         return 0
     case LWS_CALLBACK_WSI_DESTROY:
         server.destroyed(wsi)
+        return 0
+    case LWS_CALLBACK_RAW_RX_FILE:
+        server.hangupsReady()
         return 0
     default: break
     }
@@ -33,13 +37,18 @@ func serverCallback(
             lws_callback_on_writable(wsi)
         }
     case LWS_CALLBACK_HTTP_BODY:
-        return server.bodyReceived(connection, bytes) ? 0 : -1
+        // What follows a refused head is swallowed, or the refusal would be lost with it.
+        return connection.closesAfterResponse || server.bodyReceived(connection, bytes) ? 0 : -1
     case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+        if connection.closesAfterResponse { return connection.response == nil ? -1 : 0 }
         server.bodyCompleted(connection)
     case LWS_CALLBACK_HTTP_WRITEABLE:
         guard let response = connection.response.take() else { return 0 }
         guard lwsWrite(response, LWS_WRITE_HTTP, to: wsi) else { return -1 }
-        if connection.closesAfterResponse { return -1 }
+        if connection.closesAfterResponse {
+            lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, 2)
+            return 0
+        }
         return lws_http_transaction_completed(wsi) != 0 ? -1 : 0
     case LWS_CALLBACK_CLOSED_HTTP:
         server.abort(connection)

@@ -11,6 +11,8 @@ final class ServerConnection {
     var isHead: Bool
     var closesAfterResponse: Bool
     var response: [UInt8]?
+    /// Whether the set of hang-ups holds this connection's socket.
+    var isWatched: Bool
     /// Kept from the request until the WebSocket is established.
     var handshake: WebSocketHandshake?
     var webSocket: ConnectionID?
@@ -24,6 +26,7 @@ final class ServerConnection {
         missingBody = 0
         isHead = false
         closesAfterResponse = false
+        isWatched = false
         inbox = []
         outbox = Outbox()
     }

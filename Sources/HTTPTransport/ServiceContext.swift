@@ -11,7 +11,7 @@ typealias ServiceCallback =
 /// Its callbacks reach `Owner` through the context's user pointer; the owner holds it and destroys it.
 final class ServiceContext {
     let handle: OpaquePointer
-    private let timer: UnsafeMutablePointer<lws_sorted_usec_list_t>
+    private let timer: UnsafeMutablePointer<cws_timer>
     private let protocols: UnsafeMutablePointer<lws_protocols>
     private var strings: [UnsafeMutablePointer<CChar>]
 
@@ -24,7 +24,7 @@ final class ServiceContext {
     }
 
     init?(
-        owner: UnsafeMutableRawPointer, callback: @escaping ServiceCallback, options: UInt64,
+        owner: UnsafeMutableRawPointer, callback: @escaping ServiceCallback, receiveSize: Int, options: UInt64,
         _ configure: (inout lws_context_creation_info, inout CStrings) -> Void
     ) {
         _ = ServiceContext.logFilter
@@ -34,7 +34,7 @@ final class ServiceContext {
         protocols[0].name = cStrings.keep("http")
         protocols[0].callback = callback
         // What one receive callback carries at most; each WebSocket keeps a buffer of this size.
-        protocols[0].rx_buffer_size = 1024
+        protocols[0].rx_buffer_size = receiveSize
         var info = lws_context_creation_info()
         info.port = -1
         info.protocols = UnsafePointer(protocols)
@@ -52,7 +52,7 @@ final class ServiceContext {
         self.protocols = protocols
         strings = cStrings.strings
         timer = .allocate(capacity: 1)
-        timer.initialize(to: lws_sorted_usec_list_t())
+        timer.initialize(to: cws_timer())
     }
 
     /// Memory for a string that libwebsockets keeps a pointer to.
@@ -66,21 +66,23 @@ final class ServiceContext {
 
     /// Moves bytes until `isDone`, or until `limit` is over.
     func service(for limit: Duration?, until isDone: () -> Bool) {
-        var end: Int64?
-        if let limit {
-            // poll counts milliseconds, and one rounded down would be spent spinning.
-            let microseconds = limit <= .zero ? 0 : (limit.nanoseconds / 1_000_000 + 1) * 1000
-            guard microseconds > 0 else {
-                lws_service(handle, -1)
-                return
-            }
-            end = cws_microseconds() &+ microseconds
-            cws_timer_arm(handle, timer, microseconds)
+        guard let limit else {
+            repeat {} while lws_service(handle, 0) >= 0 && !isDone()
+            return
         }
-        repeat {
-            guard lws_service(handle, 0) >= 0 else { break }
-        } while !isDone() && (end.map { cws_microseconds() < $0 } ?? true)
-        if limit != nil { cws_timer_cancel(timer) }
+        guard limit > .zero else {
+            lws_service(handle, -1)
+            return
+        }
+        let end = cws_microseconds() &+ limit.nanoseconds / 1000
+        while true {
+            let left = end &- cws_microseconds()
+            guard left > 0 else { break }
+            // poll counts whole milliseconds: rounded down, the last one would be spent spinning.
+            cws_timer_arm(timer, handle, left &+ 999)
+            guard lws_service(handle, 0) >= 0, !isDone() else { break }
+        }
+        cws_timer_cancel(timer)
     }
 
     /// Closes everything; callbacks run for the last time.
@@ -143,8 +145,8 @@ func lwsWrite(_ payload: [UInt8], _ kind: lws_write_protocol, to wsi: OpaquePoin
     }
 }
 
-/// The other end of a connection; the unspecified address when it is gone already.
-func peerAddress(of wsi: OpaquePointer) -> SocketAddress {
+/// The other end of a connection; nil when there is none.
+func peerAddress(of wsi: OpaquePointer) -> SocketAddress? {
     var bytes = [UInt8](repeating: 0, count: 16)
     var port: UInt16 = 0
     func number(_ range: Range<Int>) -> UInt64 { bytes[range].reduce(0) { $0 << 8 | UInt64($1) } }
@@ -153,7 +155,7 @@ func peerAddress(of wsi: OpaquePointer) -> SocketAddress {
     case 6 where number(0..<8) == 0 && number(8..<12) == 0xFFFF:
         return SocketAddress(address: .v4(UInt32(number(12..<16))), port: port)
     case 6: return SocketAddress(address: .v6(high: number(0..<8), low: number(8..<16)), port: port)
-    default: return SocketAddress(address: .v4(0), port: 0)
+    default: return nil
     }
 }
 

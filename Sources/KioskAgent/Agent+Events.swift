@@ -141,11 +141,15 @@ extension Agent {
         guard offset > .seconds(30) || offset < .seconds(-30) else { return }
         log.repeated(
             .warning, "clock",
-            "this machine's clock is \(Int(abs(offset.seconds))) s \(offset > .zero ? "behind" : "ahead of") the server's")
+            "this machine's clock is \(Int(abs(offset.seconds))) s \(offset > .zero ? "behind" : "ahead of") the server's"
+        )
     }
 
     private func feedWatchdog(now: Instant) {
-        guard let timeout = notifier.watchdogTimeout else { return watchdogDueAt = nil }
+        guard let timeout = notifier.watchdogTimeout else {
+            watchdogDueAt = nil
+            return
+        }
         watchdogDueAt = now + timeout / 3
         let isRunning = if case .running = supervisor.video { true } else { false }
         let verdict = watchdog.verdict(

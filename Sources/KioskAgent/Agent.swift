@@ -23,9 +23,6 @@ public final class Agent {
     let link: SignalingLink
     let desk: ControlDesk
     let driver: PeerDriver
-    let videoRing: FrameRing
-    let audioRing: FrameRing
-    let control: EncoderControl
     let videoGate: MediaGate
     let audioGate: MediaGate
     let video: VideoPipeline
@@ -67,13 +64,15 @@ public final class Agent {
             desk = try ControlDesk(events: deskEvents)
             link = SignalingLink(configuration, events: linkEvents)
             let section = configuration.camera
-            control = EncoderControl(
+            let control = EncoderControl(
                 videoBitrate: configuration.video.maxBitrate, frameRate: section.frameRate, width: section.width,
                 height: section.height, audioBitrate: .kilobits(32))
-            driver = try PeerDriver(PeerDriver.Configuration(), events: peerEvents)
-            videoRing = FrameRing(
-                kind: .video, frameCapacity: 64 * 1024, readable: driver.wake, opened: videoGate.wake)
-            audioRing = FrameRing(kind: .audio, frameCapacity: 1500, readable: driver.wake, opened: audioGate.wake)
+            let readable = try WakeFD()
+            let videoRing = FrameRing(
+                kind: .video, frameCapacity: 64 * 1024, readable: readable, opened: videoGate.wake)
+            let audioRing = FrameRing(kind: .audio, frameCapacity: 1500, readable: readable, opened: audioGate.wake)
+            driver = try PeerDriver(
+                configuration, video: videoRing, audio: audioRing, control: control, events: peerEvents)
             let request = CameraRequest(
                 source: camera, width: section.width, height: section.height,
                 frameRate: FrameRate(frames: Int32(section.frameRate)))
@@ -152,11 +151,11 @@ public final class Agent {
         do throws(SystemError) {
             let listener = try UnixSocketListener(at: configuration.controlSocket)
             try desk.start(listener: listener, outbox: outbox)
-            try driver.start(video: videoRing, audio: audioRing, control: control)
+            try driver.start()
             try video.start()
             try audio.start()
             try link.start()
-        } catch where error.code == EADDRINUSE {
+        } catch  where error.code == EADDRINUSE {
             throw AgentError("\(configuration.controlSocket): another agent is running here")
         } catch {
             throw AgentError("\(error)")

@@ -8,7 +8,12 @@ import SocketIO
 /// The program `kiosk-agent`: its commands, and what each does.
 public enum AgentProgram {
     /// - Parameter arguments: what follows the program's name.
-    public static func main(_ arguments: [String]) -> ExitStatus {
+    /// - Returns: the exit status.
+    public static func main(_ arguments: [String]) -> Int32 {
+        outcome(arguments).rawValue
+    }
+
+    private static func outcome(_ arguments: [String]) -> ExitStatus {
         switch parser.parse(arguments) {
         case .help(let text):
             Output.print(text, terminator: "")
@@ -46,10 +51,14 @@ public enum AgentProgram {
                 "crew sign-off", summary: "Sign a crew member off. Returns when the event is stored.", flags: crewFlags),
             Command(
                 "crew list", summary: "List the crew events that wait for the server.",
-                flags: [Flag("--format", choices: ["text", "json"], help: "text for people, json for machines"), socketFlag]),
+                flags: [
+                    Flag("--format", choices: ["text", "json"], help: "text for people, json for machines"), socketFlag,
+                ]),
             Command(
                 "status", summary: "Show what the running agent does.",
-                flags: [Flag("--format", choices: ["text", "json"], help: "text for people, json for machines"), socketFlag],
+                flags: [
+                    Flag("--format", choices: ["text", "json"], help: "text for people, json for machines"), socketFlag,
+                ],
                 discussion: "Exit status 1 when no agent is running."),
             Command("version", summary: "Print the version."),
         ])

@@ -18,7 +18,8 @@ enum StatusText {
         lines.append(("crew events", outbox(status["outbox"])))
         lines.append(("up for", duration(status["uptimeSeconds"]?.integer ?? 0)))
         if let offset = status["clockOffsetSeconds"]?.double, abs(offset) > 2 {
-            lines.append(("clock", "\(duration(Int64(abs(offset)))) \(offset > 0 ? "behind" : "ahead of") the server's"))
+            lines.append(
+                ("clock", "\(duration(Int64(abs(offset)))) \(offset > 0 ? "behind" : "ahead of") the server's"))
         }
         return table(lines)
     }

@@ -265,9 +265,10 @@ struct MediaPath: ~Copyable {
         events.append(.keyframeRequested)
     }
 
-    /// The next whole frame received of one kind, appended to an emptied `frame`.
+    /// The next whole frame received of one kind, in place of what was in `frame`.
     mutating func nextFrame(_ kind: MediaKind, into frame: inout [UInt8], now: Instant) -> ReceivedFrame? {
         guard let index = receivedKinds.firstIndex(of: kind) else { return nil }
+        frame.removeAll(keepingCapacity: true)
         return rtp?.nextFrame(on: index, into: &frame, now: now)
     }
 

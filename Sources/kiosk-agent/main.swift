@@ -1,3 +1,4 @@
+import Glibc
 import KioskAgent
 
-exit(AgentProgram.main(Array(CommandLine.arguments.dropFirst())).rawValue)
+exit(AgentProgram.main(Array(CommandLine.arguments.dropFirst())))

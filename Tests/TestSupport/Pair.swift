@@ -1,5 +1,5 @@
-public import Peer
-public import Primitives
+import Peer
+import Primitives
 
 /// A kiosk and a monitor: two `PeerSession`s over a simulated network, with signaling that takes its time.
 ///

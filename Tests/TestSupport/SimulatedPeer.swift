@@ -1,8 +1,8 @@
-public import Crypto
+import Crypto
 public import Peer
 public import Primitives
-public import RTP
-public import SDP
+import RTP
+import SDP
 
 /// A peer session on a host of the simulated network, with everything it reported kept for the test.
 public final class SimulatedPeer: SimulatedNode {
