@@ -1,5 +1,1 @@
-<<<<<<< HEAD
 // CaptureTests
-=======
-import Capture
->>>>>>> h/console
