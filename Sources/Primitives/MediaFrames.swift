@@ -52,6 +52,19 @@ public enum MediaKind: String, Sendable, CaseIterable {
     case audio, video
 }
 
+/// A picture's temporal layer: TID and Y of the VP8 payload descriptor (RFC 7741 section 4.2).
+public struct TemporalLayer: Hashable, Sendable {
+    /// 0 is the base layer, which all others may refer to.
+    public var id: UInt8
+    /// Whether the picture refers to the base layer only, so that a receiver may switch up here.
+    public var isSync: Bool
+
+    @inlinable public init(id: UInt8, isSync: Bool) {
+        self.id = id
+        self.isSync = isSync
+    }
+}
+
 /// One encoded picture or audio packet on its way from an encoder to the network, with memory that is reused.
 public struct EncodedFrame: ~Copyable, @unchecked Sendable {
     // Unique ownership, as for VideoFrame.
@@ -68,6 +81,8 @@ public struct EncodedFrame: ~Copyable, @unchecked Sendable {
     /// Width and height of the picture in pixels; 0 for audio.
     public var width: Int
     public var height: Int
+    /// Where the picture stands among temporal layers; nil when the encoder makes none.
+    public var temporalLayer: TemporalLayer?
 
     public init(kind: MediaKind, capacity: Int) {
         memory = .allocate(capacity: capacity)
@@ -79,6 +94,7 @@ public struct EncodedFrame: ~Copyable, @unchecked Sendable {
         duration = .zero
         width = 0
         height = 0
+        temporalLayer = nil
     }
 
     deinit { memory.deallocate() }

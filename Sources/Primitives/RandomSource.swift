@@ -19,4 +19,12 @@ public enum RandomSource: RandomNumberGenerator, Sendable {
             return z ^ (z >> 31)
         }
     }
+
+    /// An independent source of the same kind, for a machine inside this one.
+    public mutating func split() -> RandomSource {
+        switch self {
+        case .system: .system
+        case .seeded: .seeded(next())
+        }
+    }
 }

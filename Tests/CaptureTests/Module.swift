@@ -1,1 +1,5 @@
+<<<<<<< HEAD
 // CaptureTests
+=======
+import Capture
+>>>>>>> h/console

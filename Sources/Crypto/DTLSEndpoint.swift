@@ -1,0 +1,381 @@
+import COpenSSL
+public import Primitives
+
+// DTLS 1.2 (RFC 6347) as the key exchange of SRTP (RFC 5764), as one machine without a socket.
+//
+//     init ──start, or the first datagram──▶ handshaking ──▶ connected ──▶ closed
+//                                                 │              │
+//                                                 └───▶ failed ◀─┘
+//
+// OpenSSL does the protocol between two memory BIOs. What it needs around it, and this file adds:
+//
+// - Datagrams. A memory BIO is a byte stream, so one datagram goes in at a time and is read empty before the next,
+//   and what comes out is cut between records, never inside one, into datagrams of at most 1,200 bytes. OpenSSL
+//   itself fragments handshake messages by the same limit, so every record fits.
+// - Time. OpenSSL arms its retransmission timer by the real clock and tells only what remains of it. `nextTimeout`
+//   is therefore `now` plus the remainder, read again after every call. In a simulation, where `now` is not the real
+//   clock, the machine works but its retransmissions come late; it never asks to be woken in the past.
+// - An end. RFC 6347 has none for a handshake whose peer went silent; here it fails after `handshakeDeadline`.
+// - A verdict on the certificate. OpenSSL is told to accept any; the DER form goes up with the event, and whoever
+//   has the fingerprint from the SDP must compare it before any media flows (RFC 8827 section 6.5).
+//
+// A browser's ClientHello, which offers DTLS 1.3 with a post-quantum key share, arrives in two datagrams and in any
+// order. OpenSSL reassembles it because the stateless cookie exchange (`DTLSv1_listen`), which cannot, is not used:
+// ICE has proved the peer's address before DTLS begins, which is what the cookie is for (RFC 6347 section 4.2.1).
+
+/// What a completed handshake yields.
+public struct DTLSHandshakeResult: Sendable {
+    /// To be compared with the fingerprint from the SDP before anything else is done.
+    public var peerCertificateDER: [UInt8]
+    public var profile: SRTPProfile
+    /// Protects what we send.
+    public var localKey: SRTPMasterKey
+    /// Unprotects what we receive.
+    public var remoteKey: SRTPMasterKey
+    /// The cipher suite by OpenSSL's name, for statistics.
+    public var cipher: String
+}
+
+public enum DTLSFailure: Error, Equatable, Sendable {
+    /// No completion within `DTLSEndpoint.handshakeDeadline`.
+    case timedOut
+    /// The handshake completed without `use_srtp`.
+    case noProtectionProfile
+    /// OpenSSL refused: a fatal alert from either side, or a message against the protocol.
+    case refused(CryptoError)
+}
+
+public enum DTLSEvent: Sendable {
+    case handshakeCompleted(DTLSHandshakeResult)
+    /// The association is dead; an alert may still wait in `pollTransmit`.
+    case failed(DTLSFailure)
+    /// The peer's close_notify came.
+    case closedByPeer
+}
+
+/// Why a datagram, or a record in it, was not used.
+public enum DTLSDrop: Int, CaseIterable, Sendable {
+    /// No DTLS record header, or a length that runs past the datagram. The rest of the datagram is ignored.
+    case malformedRecord
+    /// Longer than any datagram we read.
+    case oversized
+    /// Came after the end.
+    case afterEnd
+    /// Application data, which nothing here uses.
+    case applicationData
+}
+
+/// One DTLS association. Unique ownership, and mutating calls only, make it fit to move between threads.
+public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
+    /// The longest datagram made: IPv6's minimum path of 1,280 bytes, less headers and room for TURN's.
+    public static let maximumDatagram = 1200
+    /// How long a handshake may take.
+    public static let handshakeDeadline = Duration.seconds(15)
+
+    public enum Phase: Sendable, Equatable {
+        /// → handshaking, closed
+        case idle
+        /// → connected, failed, closed
+        case handshaking
+        /// → closed, failed
+        case connected
+        /// Final.
+        case closed
+        /// Final.
+        case failed
+    }
+
+    public let role: DTLSRole
+    public private(set) var phase: Phase
+    public private(set) var drops: Counter<DTLSDrop>
+    private let ssl: OpaquePointer
+    // Owned by `ssl`.
+    private let incoming: OpaquePointer
+    private let outgoing: OpaquePointer
+    private var events: RingBuffer<DTLSEvent>
+    private var deadline: Instant?
+    private var retransmission: Instant?
+
+    /// An association that waits for `start`, or as the server for the client's first datagram.
+    ///
+    /// - Parameter certificate: shown to the peer; OpenSSL keeps its own reference.
+    /// - Parameter profiles: those to offer or accept, best first.
+    public init(
+        role: DTLSRole, borrowing certificate: borrowing Certificate,
+        profiles: [SRTPProfile] = [.aeadAES128GCM, .aeadAES256GCM, .aes128CounterModeSHA1Tag80]
+    ) throws(CryptoError) {
+        let context = try DTLSContext.shared.get()
+        ERR_clear_error()
+        guard let ssl = SSL_new(context) else { throw CryptoError.drained("dtls: no session") }
+        guard let incoming = BIO_new(BIO_s_mem()), let outgoing = BIO_new(BIO_s_mem()) else {
+            SSL_free(ssl)
+            throw CryptoError.drained("dtls: no memory bio")
+        }
+        SSL_set_bio(ssl, incoming, outgoing)
+        let names = profiles.map(\.opensslName).joined(separator: ":")
+        guard SSL_use_certificate(ssl, certificate.x509) == 1,
+            SSL_use_PrivateKey(ssl, certificate.privateKey) == 1,
+            SSL_set_tlsext_use_srtp(ssl, names) == 0
+        else {
+            SSL_free(ssl)
+            throw CryptoError.drained("dtls: certificate or profiles refused")
+        }
+        copenssl_set_mtu(ssl, DTLSEndpoint.maximumDatagram)
+        DTLS_set_timer_cb(ssl, DTLSContext.retransmissionInterval)
+        switch role {
+        case .client: SSL_set_connect_state(ssl)
+        case .server: SSL_set_accept_state(ssl)
+        }
+        self.role = role
+        self.ssl = ssl
+        self.incoming = incoming
+        self.outgoing = outgoing
+        phase = .idle
+        drops = Counter()
+        events = RingBuffer(capacity: 4)
+        deadline = nil
+        retransmission = nil
+    }
+
+    deinit { SSL_free(ssl) }
+
+    /// Begins the handshake, when ICE has a working pair; the client's hello is then ready to be polled.
+    public mutating func start(now: Instant) {
+        guard phase == .idle else { return }
+        phase = .handshaking
+        deadline = now + DTLSEndpoint.handshakeDeadline
+        advance(now: now)
+    }
+
+    /// One datagram from the peer whose first byte is in 20 … 63 (RFC 7983).
+    public mutating func handle(_ datagram: Span<UInt8>, now: Instant) {
+        switch phase {
+        case .idle:
+            // A client that hears first has not spoken: nothing can be an answer to it.
+            guard role == .server else {
+                drops.add(.malformedRecord)
+                return
+            }
+            start(now: now)
+        case .handshaking, .connected: break
+        case .closed, .failed:
+            drops.add(.afterEnd)
+            return
+        }
+        let usable = usablePrefix(of: datagram)
+        guard usable > 0 else { return }
+        datagram.extracting(0..<usable).withUnsafeBufferPointer { bytes in
+            _ = BIO_write(incoming, bytes.baseAddress, Int32(bytes.count))
+        }
+        advance(now: now)
+    }
+
+    /// Retransmits what is due, and gives up at the deadline.
+    public mutating func handleTimeout(now: Instant) {
+        guard phase == .handshaking else { return }
+        if let deadline, now >= deadline {
+            fail(.timedOut)
+            return
+        }
+        guard let retransmission, now >= retransmission else { return }
+        ERR_clear_error()
+        if copenssl_dtls_handle_timeout(ssl) < 0 {
+            fail(.refused(CryptoError.drained("dtls: retransmission failed")))
+            return
+        }
+        readTimer(now: now)
+    }
+
+    /// Sends close_notify to a connected peer and ends; nothing is handled any more.
+    public mutating func close(now: Instant) {
+        switch phase {
+        case .idle, .handshaking: break
+        case .connected:
+            ERR_clear_error()
+            _ = SSL_shutdown(ssl)
+            ERR_clear_error()
+        case .closed, .failed: return
+        }
+        end(.closed)
+    }
+
+    /// Fills `packet` with the next datagram for the peer; false when there is none. `packet` must have room for
+    /// `maximumDatagram` bytes.
+    public mutating func pollTransmit(into packet: inout PacketBuffer) -> Bool {
+        precondition(packet.capacity >= DTLSEndpoint.maximumDatagram, "dtls: the packet buffer is too small")
+        let size = nextDatagramSize()
+        guard size > 0 else { return false }
+        let outgoing = outgoing
+        let count = packet.withUnsafeMutableMemory { BIO_read(outgoing, $0, Int32(size)) }
+        packet.setCount(max(0, Int(count)))
+        return count > 0
+    }
+
+    public mutating func pollEvent() -> DTLSEvent? { events.popFirst() }
+
+    /// When `handleTimeout` must be called.
+    public var nextTimeout: Wake? {
+        Wake.earliest(
+            retransmission.map { Wake(at: $0, reason: .dtlsRetransmission) },
+            deadline.map { Wake(at: $0, reason: .dtlsDeadline) })
+    }
+
+    // MARK: Progress
+
+    private mutating func advance(now: Instant) {
+        if phase == .handshaking { handshake() }
+        if phase == .connected { read() }
+        if phase == .handshaking { readTimer(now: now) }
+    }
+
+    private mutating func handshake() {
+        ERR_clear_error()
+        let result = SSL_do_handshake(ssl)
+        if result == 1 {
+            complete()
+            return
+        }
+        switch SSL_get_error(ssl, result) {
+        case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: break
+        case SSL_ERROR_ZERO_RETURN:
+            events.append(.closedByPeer)
+            end(.closed)
+        default: fail(.refused(CryptoError.drained("dtls: handshake failed")))
+        }
+    }
+
+    private mutating func complete() {
+        let result: DTLSHandshakeResult
+        do throws(DTLSFailure) { result = try handshakeResult() } catch {
+            fail(error)
+            return
+        }
+        phase = .connected
+        deadline = nil
+        retransmission = nil
+        events.append(.handshakeCompleted(result))
+    }
+
+    // After the handshake the peer sends alerts, and its last flight again when ours was lost.
+    private mutating func read() {
+        var scratch = [64 of UInt8](repeating: 0)
+        while phase == .connected {
+            ERR_clear_error()
+            var span = scratch.mutableSpan
+            let ssl = ssl
+            let result = span.withUnsafeMutableBufferPointer { SSL_read(ssl, $0.baseAddress, Int32($0.count)) }
+            if result > 0 {
+                drops.add(.applicationData)
+                continue
+            }
+            switch SSL_get_error(ssl, result) {
+            case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return
+            case SSL_ERROR_ZERO_RETURN:
+                _ = SSL_shutdown(ssl)
+                ERR_clear_error()
+                events.append(.closedByPeer)
+                end(.closed)
+            default: fail(.refused(CryptoError.drained("dtls: connection failed")))
+            }
+        }
+    }
+
+    private mutating func readTimer(now: Instant) {
+        var remaining = timeval()
+        guard copenssl_dtls_get_timeout(ssl, &remaining) == 1 else {
+            retransmission = nil
+            return
+        }
+        let interval = Duration.microseconds(Int64(remaining.tv_sec) * 1_000_000 + Int64(remaining.tv_usec))
+        // An expired timer is handled by the next call, which must lie in the future.
+        retransmission = now + max(interval, .milliseconds(1))
+    }
+
+    private mutating func fail(_ failure: DTLSFailure) {
+        events.append(.failed(failure))
+        end(.failed)
+    }
+
+    private mutating func end(_ final: Phase) {
+        phase = final
+        deadline = nil
+        retransmission = nil
+    }
+
+    // MARK: Records (RFC 6347 section 4.1)
+
+    /// The whole records at the datagram's start; what follows them is counted and left out.
+    private mutating func usablePrefix(of datagram: Span<UInt8>) -> Int {
+        guard datagram.count <= PacketPool.slotSize else {
+            drops.add(.oversized)
+            return 0
+        }
+        var offset = 0
+        while offset < datagram.count {
+            guard let size = recordSize(datagram.extracting(offset..<datagram.count)) else {
+                drops.add(.malformedRecord)
+                break
+            }
+            offset += size
+        }
+        return offset
+    }
+
+    /// Type (20 … 25), version (254, x), epoch, sequence number, length: 13 bytes before the fragment.
+    private func recordSize(_ bytes: Span<UInt8>) -> Int? {
+        guard bytes.count >= 13, (20...25).contains(bytes[0]), bytes[1] == 0xFE else { return nil }
+        let size = 13 + Int(bytes[11]) << 8 + Int(bytes[12])
+        return size <= bytes.count ? size : nil
+    }
+
+    /// As many whole records as fit into one datagram.
+    private mutating func nextDatagramSize() -> Int {
+        var start: UnsafeMutablePointer<CChar>?
+        let pending = copenssl_mem_bio_peek(outgoing, &start)
+        guard pending > 0, let start else { return 0 }
+        return start.withMemoryRebound(to: UInt8.self, capacity: pending) { bytes in
+            let span = unsafe Span(_unsafeStart: bytes, count: pending)
+            var size = 0
+            while size < pending, let record = recordSize(span.extracting(size..<pending)),
+                size + record <= DTLSEndpoint.maximumDatagram
+            {
+                size += record
+            }
+            precondition(size > 0, "dtls: openssl made a record longer than the datagram limit it was given")
+            return size
+        }
+    }
+
+    // MARK: Keys (RFC 5764 section 4.2)
+
+    private func handshakeResult() throws(DTLSFailure) -> DTLSHandshakeResult {
+        guard let selected = SSL_get_selected_srtp_profile(ssl),
+            let profile = SRTPProfile(rawValue: UInt16(truncatingIfNeeded: selected.pointee.id))
+        else { throw .noProtectionProfile }
+        ERR_clear_error()
+        guard let certificate = SSL_get1_peer_certificate(ssl) else {
+            throw .refused(CryptoError.drained("dtls: the peer showed no certificate"))
+        }
+        defer { X509_free(certificate) }
+        guard let der = Certificate.der(of: certificate) else {
+            throw .refused(CryptoError.drained("dtls: the peer's certificate has no der form"))
+        }
+        let (keyLength, saltLength) = (profile.keyLength, profile.saltLength)
+        var material = [UInt8](repeating: 0, count: 2 * (keyLength + saltLength))
+        defer { material.withUnsafeMutableBytes { OPENSSL_cleanse($0.baseAddress, $0.count) } }
+        let label = "EXTRACTOR-dtls_srtp"
+        guard SSL_export_keying_material(ssl, &material, material.count, label, label.utf8.count, nil, 0, 0) == 1
+        else { throw .refused(CryptoError.drained("dtls: keying material not exported")) }
+        let salts = 2 * keyLength
+        let client = SRTPMasterKey(
+            profile: profile, key: Array(material[0..<keyLength]),
+            salt: Array(material[salts..<salts + saltLength]))
+        let server = SRTPMasterKey(
+            profile: profile, key: Array(material[keyLength..<salts]),
+            salt: Array(material[(salts + saltLength)...]))
+        return DTLSHandshakeResult(
+            peerCertificateDER: der, profile: profile,
+            localKey: role == .client ? client : server, remoteKey: role == .client ? server : client,
+            cipher: SSL_CIPHER_get_name(SSL_get_current_cipher(ssl)).map { String(cString: $0) } ?? "")
+    }
+}

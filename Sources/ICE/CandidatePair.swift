@@ -1,0 +1,107 @@
+public import Primitives
+import STUN
+
+/// Where a pair stands (RFC 8445 section 6.1.2.6).
+enum PairState: Sendable {
+    /// Waits for another pair of its foundation. Next: waiting.
+    case frozen
+    /// Has its turn when it comes. Next: inProgress.
+    case waiting
+    /// A check is under way. Next: succeeded, failed, waiting (a triggered check replaces the one under way).
+    case inProgress
+    /// A check was answered. Next: waiting (asked again after the path went quiet).
+    case succeeded
+    /// No answer or a wrong one. Next: waiting (triggered by the peer's check).
+    case failed
+}
+
+/// The local half of a pair: a base from which datagrams can really be sent.
+struct LocalEndpoint: Hashable, Sendable {
+    /// A socket's address, or a relayed transport address.
+    var base: SocketAddress
+    var type: CandidateType
+    var localPreference: UInt16
+    var foundation: String
+
+    var priority: UInt32 { Candidate.priority(type: type, localPreference: localPreference) }
+    /// What the PRIORITY attribute says: the priority of the peer-reflexive candidate that a check may uncover
+    /// (RFC 8445 section 7.1.1).
+    var reflexivePriority: UInt32 { Candidate.priority(type: .peerReflexive, localPreference: localPreference) }
+}
+
+/// The remote half of a pair.
+struct RemoteEndpoint: Hashable, Sendable {
+    var address: SocketAddress
+    var type: CandidateType
+    var priority: UInt32
+    var foundation: String
+}
+
+/// A base and a remote address that may work together (RFC 8445 section 6.1.2).
+struct CandidatePair: Sendable {
+    /// Never used again within an agent.
+    let id: Int
+    let local: LocalEndpoint
+    var remote: RemoteEndpoint
+    var priority: UInt64
+    var state: PairState
+    /// Answered at least once: it may carry data (RFC 8445's valid list).
+    var isValid: Bool
+    /// The controlling side has chosen it.
+    var isNominated: Bool
+    /// The peer said USE-CANDIDATE before our own check was answered.
+    var isNominatedOnSuccess: Bool
+    /// Whether our next check says USE-CANDIDATE.
+    var nominatesNext: Bool
+    /// The request that nominated last: the same one again, late or doubled, must not.
+    var lastNomination: TransactionID?
+    /// What the peer sees us as; nil before the first answer.
+    var mappedAddress: SocketAddress?
+    var statistics: CandidatePairStatistics
+
+    init(id: Int, local: LocalEndpoint, remote: RemoteEndpoint, role: ICERole) {
+        self.id = id
+        self.local = local
+        self.remote = remote
+        priority = 0
+        state = .frozen
+        isValid = false
+        isNominated = false
+        isNominatedOnSuccess = false
+        nominatesNext = false
+        lastNomination = nil
+        mappedAddress = nil
+        statistics = CandidatePairStatistics()
+        updatePriority(role: role)
+    }
+
+    /// 2^32 · MIN(G,D) + 2 · MAX(G,D) + (G > D ? 1 : 0) (RFC 8445 section 6.1.2.3).
+    mutating func updatePriority(role: ICERole) {
+        let controlling = UInt64(role == .controlling ? local.priority : remote.priority)
+        let controlled = UInt64(role == .controlling ? remote.priority : local.priority)
+        // Both are 32-bit values, so the sum wraps only when MIN is 2^32 - 1, which a hostile peer may claim.
+        priority =
+            min(controlling, controlled) << 32 &+ 2 &* max(controlling, controlled)
+            &+ (controlling > controlled ? 1 : 0)
+    }
+
+    func hasFoundation(of other: CandidatePair) -> Bool {
+        local.foundation == other.local.foundation && remote.foundation == other.remote.foundation
+    }
+}
+
+/// Counts of a pair, named as in W3C webrtc-stats (`RTCIceCandidatePairStats`).
+public struct CandidatePairStatistics: Hashable, Sendable {
+    public var requestsSent: UInt64 = 0
+    public var requestsReceived: UInt64 = 0
+    public var responsesSent: UInt64 = 0
+    public var responsesReceived: UInt64 = 0
+    public var consentRequestsSent: UInt64 = 0
+    /// Of the latest answered request that was sent only once.
+    public var currentRoundTripTime: Duration?
+    public var totalRoundTripTime: Duration = .zero
+    public var lastResponseAt: Instant?
+    public var lastRequestAt: Instant?
+
+    public init() {}
+}

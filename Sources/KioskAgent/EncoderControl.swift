@@ -1,0 +1,63 @@
+public import Primitives
+import Synchronization
+
+/// What the network thread wants of the encoders, as atomics that the media threads read before every frame.
+///
+/// One writer (the network thread), one reader per value; values are independent, so relaxed ordering is enough.
+/// Whether frames are wanted at all is not here: that is the ring's being open (`FrameRing.open`).
+public final class EncoderControl: Sendable {
+    private let videoBits = Atomic<Int64>(0)
+    private let rate = Atomic<Int>(0)
+    private let size = Atomic<UInt64>(0)
+    private let keyframes = Atomic<UInt32>(0)
+    private let audioBits = Atomic<Int64>(0)
+    private let loss = Atomic<Int>(0)
+
+    public init(videoBitrate: Bitrate, frameRate: Int, width: Int, height: Int, audioBitrate: Bitrate) {
+        self.videoBitrate = videoBitrate
+        self.frameRate = frameRate
+        setMaximumSize(width: width, height: height)
+        self.audioBitrate = audioBitrate
+    }
+
+    /// The video encoder's target.
+    public var videoBitrate: Bitrate {
+        get { Bitrate(bitsPerSecond: videoBits.load(ordering: .relaxed)) }
+        set { videoBits.store(newValue.bitsPerSecond, ordering: .relaxed) }
+    }
+
+    /// Frames per second at most.
+    public var frameRate: Int {
+        get { rate.load(ordering: .relaxed) }
+        set { rate.store(newValue, ordering: .relaxed) }
+    }
+
+    /// The largest picture to send, in pixels: smaller ones are scaled by the video thread, larger ones never made.
+    public var maximumSize: (width: Int, height: Int) {
+        let packed = size.load(ordering: .relaxed)
+        return (Int(packed >> 32), Int(packed & 0xFFFF_FFFF))
+    }
+
+    public func setMaximumSize(width: Int, height: Int) {
+        precondition(width > 0 && height > 0 && width < 1 << 31 && height < 1 << 31, "encoder control: empty size")
+        size.store(UInt64(width) << 32 | UInt64(height), ordering: .relaxed)
+    }
+
+    /// Asks for a keyframe (PLI, FIR, a new decoder). Several requests before the next frame are one.
+    public func requestKeyframe() { keyframes.wrappingAdd(1, ordering: .relaxed) }
+
+    /// How often a keyframe was asked for; the video thread compares it with what it saw last.
+    public var keyframeRequests: UInt32 { keyframes.load(ordering: .relaxed) }
+
+    /// The audio encoder's target.
+    public var audioBitrate: Bitrate {
+        get { Bitrate(bitsPerSecond: audioBits.load(ordering: .relaxed)) }
+        set { audioBits.store(newValue.bitsPerSecond, ordering: .relaxed) }
+    }
+
+    /// Packets lost of a hundred, as the receiver reports: how much Opus spends on in-band FEC.
+    public var expectedLossPercent: Int {
+        get { loss.load(ordering: .relaxed) }
+        set { loss.store(min(max(newValue, 0), 100), ordering: .relaxed) }
+    }
+}

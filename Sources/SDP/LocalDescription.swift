@@ -1,0 +1,107 @@
+public import Primitives
+
+/// What this side can do with one kind of media, in the order of preference.
+public struct LocalCapabilities: Hashable, Sendable {
+    public var audio: MediaCapability?
+    public var video: MediaCapability?
+
+    /// Nil for a kind of which every section is rejected.
+    public init(audio: MediaCapability?, video: MediaCapability?) {
+        self.audio = audio
+        self.video = video
+    }
+
+    subscript(kind: MediaKind) -> MediaCapability? {
+        switch kind {
+        case .audio: audio
+        case .video: video
+        }
+    }
+
+    /// VP8 and Opus, sent only: what a kiosk can do.
+    public static var kiosk: LocalCapabilities {
+        LocalCapabilities(audio: .opus(direction: .sendonly), video: .vp8(direction: .sendonly))
+    }
+}
+
+public struct MediaCapability: Hashable, Sendable {
+    /// Whether we can send, receive, or both.
+    public var direction: Direction
+    public var codecs: [CodecCapability]
+    public var headerExtensions: Set<HeaderExtensionKind>
+
+    public init(direction: Direction, codecs: [CodecCapability], headerExtensions: Set<HeaderExtensionKind>) {
+        self.direction = direction
+        self.codecs = codecs
+        self.headerExtensions = headerExtensions
+    }
+
+    /// VP8 with retransmission (RFC 7741, RFC 4588).
+    public static func vp8(direction: Direction) -> MediaCapability {
+        MediaCapability(
+            direction: direction,
+            codecs: [CodecCapability(name: "VP8", clockRate: 90_000, feedback: Set(Feedback.allCases))],
+            headerExtensions: Set(HeaderExtensionKind.allCases))
+    }
+
+    /// Opus, mono, with in-band error correction (RFC 7587). The parameters say what we like to receive, and with
+    /// `sprop-stereo=0` what we send.
+    public static func opus(direction: Direction) -> MediaCapability {
+        MediaCapability(
+            direction: direction,
+            codecs: [
+                CodecCapability(
+                    name: "opus", clockRate: 48_000, channels: 2,
+                    parameters: FormatParameters([("minptime", "10"), ("useinbandfec", "1"), ("sprop-stereo", "0")]),
+                    feedback: [.transportWide, .nack])
+            ],
+            headerExtensions: [.mid, .absoluteSendTime, .transportSequence, .absoluteCaptureTime])
+    }
+}
+
+/// A codec of ours. Retransmission is taken wherever the offer has it.
+public struct CodecCapability: Hashable, Sendable {
+    public var name: String
+    public var clockRate: UInt32
+    public var channels: Int
+    /// The `a=fmtp` of our answer.
+    public var parameters: FormatParameters
+    /// The feedback we understand; the answer has what the offer has too.
+    public var feedback: Set<Feedback>
+
+    public init(
+        name: String, clockRate: UInt32, channels: Int = 1, parameters: FormatParameters = FormatParameters(),
+        feedback: Set<Feedback>
+    ) {
+        self.name = name
+        self.clockRate = clockRate
+        self.channels = channels
+        self.parameters = parameters
+        self.feedback = feedback
+    }
+
+    func matches(_ codec: Codec) -> Bool {
+        // Opus is always signalled with two channels (RFC 7587 section 7); offers that leave them out mean the same.
+        codec.isNamed(name) && codec.clockRate == clockRate && (codec.channels == channels || codec.channels == 1)
+    }
+}
+
+/// Our side of the transport, as the answer states it: one for the whole session (BUNDLE and rtcp-mux).
+public struct LocalTransport: Hashable, Sendable {
+    public var credentials: ICECredentials
+    public var fingerprints: [Fingerprint]
+    /// Candidates already gathered, `candidate:…` each; the rest trickles.
+    public var candidates: [String]
+    /// Whether no more will come.
+    public var isEndOfCandidates: Bool
+
+    public init(
+        credentials: ICECredentials, fingerprints: [Fingerprint], candidates: [String] = [],
+        isEndOfCandidates: Bool = false
+    ) {
+        self.credentials = credentials
+        self.fingerprints = fingerprints
+        self.candidates = candidates
+        self.isEndOfCandidates = isEndOfCandidates
+    }
+}

@@ -1,0 +1,153 @@
+public import Primitives
+
+/// What offer and answer agreed on: everything the transport and the media path need to know, without SDP.
+public struct NegotiatedSession: Hashable, Sendable {
+    /// One entry for each section of the offer, in its order, rejected ones too.
+    public var media: [NegotiatedMedia]
+    public var remoteICE: RemoteICE
+    /// Any one of these must match the peer's certificate.
+    public var remoteFingerprints: [Fingerprint]
+    public var dtlsRole: DTLSRole
+    /// Whether this offer changed the peer's ICE credentials (RFC 8839 section 4.4.1.1.1). False for the first offer.
+    public var isICERestart: Bool
+    /// Whether the DTLS association must be made anew (RFC 8842 section 5.5). False for the first offer.
+    public var isNewDTLSAssociation: Bool
+
+    /// The accepted section whose media of this kind we send, if any.
+    public func sending(_ kind: MediaKind) -> NegotiatedMedia? {
+        media.first { $0.kind == kind && $0.isAccepted && $0.direction.sends }
+    }
+
+    /// The accepted section with this mid.
+    public func section(mid: String) -> NegotiatedMedia? {
+        media.first { $0.isAccepted && $0.mid == mid }
+    }
+
+    /// Why sections of audio or video were rejected, where a person should hear of it.
+    public var refusals: [MediaRefusal] {
+        media.compactMap { section in
+            guard let kind = section.kind, let rejection = section.rejection, rejection == .noCommonCodec else {
+                return nil
+            }
+            return MediaRefusal(mid: section.mid, kind: kind, reason: rejection)
+        }
+    }
+}
+
+/// A section that was rejected although somebody wanted it.
+public struct MediaRefusal: Hashable, Sendable {
+    public var mid: String
+    public var kind: MediaKind
+    public var reason: Rejection
+
+    public init(mid: String, kind: MediaKind, reason: Rejection) {
+        self.mid = mid
+        self.kind = kind
+        self.reason = reason
+    }
+}
+
+/// Why a section was rejected: answered with port 0.
+public enum Rejection: String, Hashable, Sendable {
+    /// The offer itself has it rejected or stopped.
+    case rejectedByOffer = "rejected-by-offer"
+    /// A data channel, or another kind we do not serve.
+    case unsupportedMedia = "unsupported-media"
+    /// A transport profile without DTLS-SRTP, or no rtcp-mux.
+    case unsupportedTransport = "unsupported-transport"
+    case noCommonCodec = "no-common-codec"
+    /// Outside the one bundle that is served.
+    case notBundled = "not-bundled"
+    /// A further section of a kind that another one already has.
+    case noSource = "no-source"
+}
+
+/// One media section after negotiation.
+public struct NegotiatedMedia: Hashable, Sendable {
+    /// The section's place in offer and answer, for `sdpMLineIndex`.
+    public var index: Int
+    /// Empty when the offer has none.
+    public var mid: String
+    /// Nil for kinds we do not know (data channels).
+    public var kind: MediaKind?
+    /// Nil when accepted.
+    public var rejection: Rejection?
+    /// From our side: `sendonly` when we send.
+    public var direction: Direction
+    /// What was agreed on, most wanted first; never empty when accepted. Parameters are the peer's: what it likes to
+    /// receive.
+    public var codecs: [NegotiatedCodec]
+    /// Agreed extensions, each with the direction from our side.
+    public var headerExtensions: [HeaderExtensionMapping]
+    /// Whether header extensions of one and two bytes may be mixed (RFC 8285 section 4.1.2).
+    public var allowsMixedExtensions: Bool
+    /// Whether RTCP packets need not be compound (RFC 5506).
+    public var usesReducedSizeRTCP: Bool
+    /// What we declared to send; nil when we do not send.
+    public var local: LocalStream?
+    /// Sources the peer announced for what it sends.
+    public var remoteSources: [SSRC]
+    /// The peer's retransmission sources by media source.
+    public var remoteRetransmissionSources: [SSRC: SSRC]
+
+    public var isAccepted: Bool { rejection == nil }
+
+    /// The identifier of an agreed extension that we may send.
+    public func sendExtensionID(_ kind: HeaderExtensionKind) -> UInt8? {
+        headerExtensions.first { $0.kind == kind && $0.direction.sends }?.id
+    }
+
+    /// The identifier of an agreed extension that we may receive.
+    public func receiveExtensionID(_ kind: HeaderExtensionKind) -> UInt8? {
+        headerExtensions.first { $0.kind == kind && $0.direction.receives }?.id
+    }
+}
+
+/// A codec both sides have.
+public struct NegotiatedCodec: Hashable, Sendable {
+    /// With the peer's parameters and the feedback both sides have.
+    public var codec: Codec
+    /// The payload type of retransmissions, when agreed.
+    public var retransmissionType: PayloadType?
+
+    public init(codec: Codec, retransmissionType: PayloadType?) {
+        self.codec = codec
+        self.retransmissionType = retransmissionType
+    }
+}
+
+/// What we declare to send in one section. It stays the same over all renegotiations of a session.
+public struct LocalStream: Hashable, Sendable {
+    public var ssrc: SSRC
+    /// The source of retransmissions, where a retransmission type was agreed.
+    public var retransmissionSSRC: SSRC?
+    public var cname: String
+    /// The stream's identifier, shared by audio and video so that the peer plays them in sync (RFC 8830).
+    public var streamID: String
+    public var trackID: String
+}
+
+/// The peer's side of ICE, from whichever sections carried it.
+public struct RemoteICE: Hashable, Sendable {
+    public var credentials: ICECredentials
+    public var isLite: Bool
+    /// `trickle`, `ice2`, `renomination` …
+    public var options: Set<String>
+    /// The candidates the offer came with; ICE parses them.
+    public var candidates: [RemoteCandidate]
+    public var isEndOfCandidates: Bool
+}
+
+/// A candidate line with the section it stood in.
+public struct RemoteCandidate: Hashable, Sendable {
+    public var mid: String
+    public var sectionIndex: Int
+    /// `candidate:…`
+    public var text: String
+
+    public init(mid: String, sectionIndex: Int, text: String) {
+        self.mid = mid
+        self.sectionIndex = sectionIndex
+        self.text = text
+    }
+}

@@ -1,0 +1,90 @@
+// Who is signed in. The access token lives in memory only; the refresh token in the tab's session storage, so that a
+// reload stays signed in and a closed tab does not.
+
+const KEY = 'kiosk-console.refresh';
+
+/** A refusal of the HTTP API. `final`: trying again with what we hold cannot succeed. */
+export class APIError extends Error {
+  constructor(status, code, message, retryAfter = null) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.retryAfter = retryAfter;
+    this.final = status === 400 || status === 401 || status === 403;
+  }
+}
+
+async function post(path, body) {
+  let response;
+  try {
+    response = await fetch(path, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+      cache: 'no-store',
+      credentials: 'same-origin',
+      signal: AbortSignal.timeout(15_000),
+    });
+  } catch {
+    throw new APIError(0, 'unreachable', 'the server does not answer');
+  }
+  const answer = await response.json().catch(() => ({}));
+  if (response.ok) return answer;
+  const { code = 'failed', message = response.statusText } = answer.error ?? {};
+  throw new APIError(response.status, code, message, Number(response.headers.get('Retry-After')) || null);
+}
+
+export class Account {
+  #token = null;
+  #refreshToken = sessionStorage.getItem(KEY);
+  #expiresAt = 0;
+  #refreshing = null;
+
+  user = null;
+
+  get canResume() { return this.#refreshToken !== null; }
+
+  async signIn(username, password) {
+    this.#accept(await post('/api/auth/login', { username, password }));
+  }
+
+  signOut() {
+    this.#token = null;
+    this.#refreshToken = null;
+    this.user = null;
+    sessionStorage.removeItem(KEY);
+  }
+
+  /** A token that is good for at least half a minute; a new one when the old one was refused. */
+  async token({ refused = null } = {}) {
+    if (this.#token && !refused && this.#expiresAt - Date.now() > 30_000) return this.#token;
+    this.#refreshing ??= this.#refresh().finally(() => { this.#refreshing = null; });
+    await this.#refreshing;
+    return this.#token;
+  }
+
+  async #refresh() {
+    if (!this.#refreshToken) throw new APIError(401, 'token-missing', 'not signed in');
+    try {
+      this.#accept(await post('/api/auth/refresh', { refreshToken: this.#refreshToken }));
+    } catch (error) {
+      if (error.final) this.signOut();
+      throw error;
+    }
+  }
+
+  #accept({ token, expiresAt, refreshToken, user }) {
+    this.#token = token;
+    this.#expiresAt = milliseconds(expiresAt);
+    this.#refreshToken = refreshToken;
+    this.user = user;
+    sessionStorage.setItem(KEY, refreshToken);
+  }
+}
+
+/** A moment from the server (ISO 8601, or seconds or milliseconds since 1970) in milliseconds since 1970. */
+export function milliseconds(moment) {
+  if (typeof moment === 'number') return moment < 1e11 ? moment * 1000 : moment;
+  const parsed = Date.parse(moment);
+  return Number.isNaN(parsed) ? 0 : parsed;
+}

@@ -1,0 +1,288 @@
+// The monitor console: signs in, keeps the socket, and hands what arrives to the views.
+
+import { Account } from './auth.js';
+import { CrewFeed } from './crew.js';
+import { KioskList } from './kiosks.js';
+import { WatchSession } from './session.js';
+import { SocketIOClient } from './socketio.js';
+import { Tile } from './tile.js';
+import { refusalText, signInText } from './words.js';
+
+const $ = (id) => document.getElementById(id);
+
+const account = new Account();
+const sessions = new Map();
+const tiles = new Map();
+let knownIceServers = null;
+let hadConnection = false;
+
+const kiosks = new KioskList({
+  list: $('kiosk-list'), template: $('kiosk-template'), search: $('search'), count: $('kiosk-count'), none: $('kiosk-none'),
+  chosen: (kioskId) => choose(kioskId),
+});
+const crew = new CrewFeed({ list: $('crew-events'), template: $('crew-template'), none: $('crew-none'), count: $('crew-count') });
+
+const socket = new SocketIOClient({
+  url: location.origin,
+  credentials: async ({ refused }) => ({ token: await account.token({ refused }) }),
+  handlers: {
+    connected: registered,
+    event: received,
+    state: showConnection,
+    refused: ({ code }) => { if (code === 'account-disabled') signedOut({ code }); },
+  },
+});
+
+// Signing in and out
+
+$('sign-in-form').addEventListener('submit', async (event) => {
+  event.preventDefault();
+  const button = $('sign-in-button');
+  button.disabled = true;
+  $('sign-in-error').textContent = '';
+  try {
+    await account.signIn($('username').value.trim(), $('password').value);
+    enter();
+  } catch (error) {
+    $('sign-in-error').textContent = signInText(error);
+    $('password').select();
+  } finally {
+    button.disabled = false;
+  }
+});
+
+$('sign-out').addEventListener('click', () => signedOut(null));
+
+function enter() {
+  $('password').value = '';
+  if (account.user.role === 'kiosk') {
+    signedOut({ code: 'wrong-role' });
+    return;
+  }
+  const { id, displayName, organization } = account.user;
+  $('operator').textContent = displayName || id;
+  $('operator').title = id;
+  $('organization').textContent = organization ?? '';
+  show('console');
+  socket.open();
+}
+
+function signedOut(why) {
+  show('sign-in');
+  for (const session of sessions.values()) session.stop();
+  for (const kioskId of [...tiles.keys()]) dismiss(kioskId);
+  socket.close();
+  account.signOut();
+  kiosks.replace([]);
+  crew.clear();
+  knownIceServers = null;
+  hadConnection = false;
+  $('notices').replaceChildren();
+  $('sign-in-error').textContent = why ? signInText(why) : '';
+}
+
+function show(view) {
+  $('sign-in').hidden = view !== 'sign-in';
+  $('console').hidden = view !== 'console';
+  if (view === 'sign-in') $('username').focus(); else $('kiosk-list').focus({ preventScroll: true });
+}
+
+// The socket
+
+async function registered() {
+  const carried = [...sessions.values()].filter((session) => !session.ended && session.sessionId);
+  try {
+    await socket.request('register-monitor', carried.length > 0 ? { sessions: carried.map((session) => session.sessionId) } : undefined);
+  } catch (error) {
+    if (error.code === 'disconnected') return;
+    notice(error.code === 'forbidden' ? 'This account may not use the console.' : refusalText(error), 'bad');
+    return;
+  }
+  hadConnection = true;
+  for (const session of sessions.values()) session.resumed();
+}
+
+function received(name, [payload = {}]) {
+  switch (name) {
+    case 'kiosk-list': kiosks.replace(payload.kiosks ?? []); break;
+    case 'kiosk-online':
+    case 'kiosk-offline':
+    case 'kiosk-status': kiosks.update(payload); break;
+    case 'monitoring-started':
+      knownIceServers = payload.iceServers ?? [];
+      sessions.get(payload.kioskId)?.started(payload);
+      break;
+    case 'monitoring-stopped': sessions.get(payload.kioskId)?.stopped(payload); break;
+    case 'answer': sessions.get(payload.fromId)?.answered(payload); break;
+    case 'ice-candidate': sessions.get(payload.fromId)?.candidate(payload); break;
+    case 'restart-request': sessions.get(payload.fromId)?.restartRequested(payload); break;
+    case 'session-error': sessions.get(payload.fromId)?.fault(payload); break;
+    case 'crew-sign-on':
+    case 'crew-sign-off': crew.add(name, payload, kiosks.name(payload.kioskId)); break;
+    case 'error': console.warn(`refused: ${payload.event ?? ''} ${payload.code ?? ''} ${payload.message ?? ''}`); break;
+  }
+}
+
+let connectionTimer = 0;
+
+function showConnection(state, { retryAt } = {}) {
+  clearInterval(connectionTimer);
+  const say = (text, tone) => {
+    $('connection-text').textContent = text;
+    $('connection').dataset.tone = tone;
+  };
+  switch (state) {
+    case 'connected': say('Connected', 'good'); break;
+    case 'connecting': say(hadConnection ? 'Reconnecting…' : 'Connecting…', 'busy'); break;
+    case 'waiting': {
+      const count = () => {
+        const seconds = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
+        say(seconds > 0 ? `Server away, trying again in ${seconds} s` : 'Reconnecting…', 'warn');
+      };
+      count();
+      connectionTimer = setInterval(count, 500);
+      break;
+    }
+    case 'idle':
+      // Signed out elsewhere, or the refresh token was refused: there is nothing left to try with.
+      if (!$('console').hidden && !account.canResume) signedOut({ code: 'token-expired' });
+      break;
+  }
+  kiosks.setReachable(state === 'connected');
+  for (const session of sessions.values()) changed(session);
+}
+
+// Watching
+
+function choose(kioskId) {
+  const session = sessions.get(kioskId);
+  if (session && !session.ended) {
+    tiles.get(kioskId).focus();
+    return;
+  }
+  if (!socket.connected) {
+    notice('The server is away. Kiosks can be watched again as soon as it is back.', 'warn');
+    return;
+  }
+  watch(kioskId);
+}
+
+function watch(kioskId) {
+  const session = new WatchSession({ kioskId, signaling: socket, iceServers: usable(knownIceServers), changed });
+  sessions.set(kioskId, session);
+  let tile = tiles.get(kioskId);
+  if (!tile) {
+    tile = new Tile({
+      template: $('tile-template'), name: kiosks.name(kioskId), kioskId,
+      stop: () => { sessions.get(kioskId)?.stop(); dismiss(kioskId); },
+      again: () => choose(kioskId),
+      dismiss: () => dismiss(kioskId),
+    });
+    tiles.set(kioskId, tile);
+    $('stage').append(tile.element);
+    arrange();
+  }
+  tile.attach(session);
+  session.start();
+  changed(session);
+}
+
+function dismiss(kioskId) {
+  const tile = tiles.get(kioskId);
+  if (!tile) return;
+  tile.remove();
+  tiles.delete(kioskId);
+  sessions.delete(kioskId);
+  kiosks.setWatched(kioskId, null);
+  arrange();
+  kiosks.focus(kioskId);
+}
+
+function changed(session) {
+  if (sessions.get(session.kioskId) !== session) return;
+  tiles.get(session.kioskId)?.show({ serverConnected: socket.connected });
+  kiosks.setWatched(session.kioskId, session.ended ? null : session.phase);
+}
+
+function arrange() {
+  $('stage').dataset.count = String(tiles.size);
+  $('stage-empty').hidden = tiles.size > 0;
+}
+
+/** ICE servers of an earlier session, unless their credentials (`expiry:user`) end within a minute. */
+function usable(iceServers) {
+  const fresh = (iceServers ?? []).every(({ username }) => {
+    const expiry = Number.parseInt(username ?? '', 10);
+    return Number.isNaN(expiry) || expiry * 1000 > Date.now() + 60_000;
+  });
+  return fresh ? iceServers : null;
+}
+
+function notice(text, tone) {
+  const line = document.createElement('p');
+  line.className = 'notice';
+  line.dataset.tone = tone;
+  line.textContent = text;
+  $('notices').replaceChildren(line);
+  setTimeout(() => line.remove(), 8_000);
+}
+
+// The page
+
+document.addEventListener('keydown', (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || $('console').hidden || $('help').open) return;
+  if (event.target instanceof HTMLInputElement) return;
+  switch (event.key) {
+    case '/': $('search').focus(); break;
+    case '?': $('help').showModal(); break;
+    default: {
+      const tile = /^[1-9]$/.test(event.key) ? [...tiles.values()][Number(event.key) - 1] : null;
+      if (!tile) return;
+      tile.focus();
+    }
+  }
+  event.preventDefault();
+});
+
+$('help-button').addEventListener('click', () => $('help').showModal());
+
+// A closed page watches nobody: say so at once instead of leaving a camera on for the grace period.
+addEventListener('pagehide', () => {
+  for (const session of sessions.values()) session.stop();
+  socket.close();
+});
+addEventListener('pageshow', (event) => {
+  if (!event.persisted || $('console').hidden) return;
+  for (const kioskId of [...tiles.keys()]) dismiss(kioskId);
+  socket.open();
+});
+
+setInterval(() => {
+  $('clock').textContent = new Date().toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+  crew.tick();
+  kiosks.tick();
+}, 1_000);
+
+/** For tests and for a look from the developer tools: the peer connections, their timings and figures. No token is reachable from here. */
+window.kioskConsole = Object.freeze({
+  session(kioskId) {
+    const session = sessions.get(kioskId);
+    if (!session) return null;
+    const { pc, phase, ending, timings, figures, sessionId } = session;
+    return { pc, phase, ending, timings, figures, sessionId, video: tiles.get(kioskId)?.video ?? null };
+  },
+  get kioskIds() { return [...sessions.keys()]; },
+  get connected() { return socket.connected; },
+});
+
+if (account.canResume) {
+  try {
+    await account.token();
+    enter();
+  } catch (error) {
+    show('sign-in');
+    if (!error.final) $('sign-in-error').textContent = signInText(error);
+  }
+} else {
+  show('sign-in');
+}

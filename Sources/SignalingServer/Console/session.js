@@ -1,0 +1,302 @@
+// One kiosk being watched: the peer connection, and what signaling has to say about it.
+//
+// The browser offers, the kiosk answers (recvonly video and audio). From the click to the picture the steps overlap:
+//
+//   click ── start-monitoring ─────► server                monitoring-started ──► ICE servers ──► gathering, candidates
+//        └─ createOffer ── offer ──► server ──► kiosk ──► answer, candidates ───► applied in order
+//
+// The offer leaves right behind `start-monitoring` on the same socket: the server has opened the session before it reads
+// the offer, so nobody waits for a round trip. Where it comes too early all the same (`no-session`), it is sent again.
+//
+// Media flows peer to peer: losing the server changes nothing here. Losing the path does: an ICE restart is offered when the
+// kiosk asks for one (`restart-request`), when the connection stays `disconnected`, and when it has failed.
+
+import { readFigures } from './stats.js';
+
+/** How long a `disconnected` path may take to come back by itself. */
+const DISCONNECTED_PATIENCE = 1_500;
+/** How long an offer may stay unanswered before another one replaces it. */
+const ANSWER_PATIENCE = 6_000;
+/** The pauses between restarts of a path that stays away: doubling from the first to the last. */
+const RESTART_PAUSE = { first: 1_000, last: 8_000 };
+
+export class WatchSession {
+  kioskId;
+  sessionId = null;
+  /** starting → answering → connecting → live ⇄ interrupted; any → ended */
+  phase = 'starting';
+  /** `{kind: 'refused'|'stopped'|'failed', code, message, detail}` once ended. */
+  ending = null;
+  /** What the kiosk said it cannot give, by code. */
+  faults = new Map();
+  figures = null;
+  stalledSince = null;
+  stream = new MediaStream();
+  /** Milliseconds of `performance.now()`. */
+  timings = { clicked: performance.now() };
+  pc;
+
+  #signaling;
+  #changed;
+  #early = [];
+  #work = Promise.resolve();
+  #gatherable;
+  #iceServersReady;
+  #offeredAt = 0;
+  #offers = 0;
+  #offerRefused = false;
+  #restartTimer = 0;
+  #restartPause = RESTART_PAUSE.first;
+  #statsTimer = 0;
+
+  /**
+   * - signaling: `request(name, payload)` and `emit(name, payload)` of the socket.
+   * - iceServers: of an earlier session, when they still hold; null when not known yet.
+   * - changed: called after each change of anything a viewer may show.
+   */
+  constructor({ kioskId, signaling, iceServers, changed }) {
+    this.kioskId = kioskId;
+    this.#signaling = signaling;
+    this.#changed = changed;
+    this.#gatherable = new Promise((resolve) => { this.#iceServersReady = resolve; });
+    this.pc = new RTCPeerConnection({ iceServers: iceServers ?? [], bundlePolicy: 'max-bundle' });
+    if (iceServers) this.#iceServersReady();
+    this.#listen();
+    this.pc.addTransceiver('video', { direction: 'recvonly', streams: [this.stream] });
+    this.pc.addTransceiver('audio', { direction: 'recvonly', streams: [this.stream] });
+  }
+
+  get ended() { return this.phase === 'ended'; }
+
+  // Starting and ending
+
+  async start() {
+    this.#statsTimer = setInterval(() => this.#measure(), 1_000);
+    const started = this.#signaling.request('start-monitoring', { kioskId: this.kioskId });
+    const offered = this.#negotiate();
+    try {
+      await started;
+    } catch (error) {
+      this.#end({ kind: 'refused', code: error.code, message: error.message, detail: error.detail });
+    }
+    await offered;
+  }
+
+  stop() {
+    if (this.ended) return;
+    this.#signaling.emit('stop-monitoring', { kioskId: this.kioskId });
+    this.#end({ kind: 'stopped', code: 'stopped-here', message: '' });
+  }
+
+  #end(ending) {
+    if (this.ended) return;
+    this.phase = 'ended';
+    this.ending = ending;
+    clearInterval(this.#statsTimer);
+    clearTimeout(this.#restartTimer);
+    this.#iceServersReady();
+    this.pc.close();
+    this.#changed(this);
+  }
+
+  // What signaling says
+
+  started({ sessionId, iceServers }) {
+    if (this.sessionId && this.sessionId !== sessionId) {
+      // The same kiosk in a new session: what was negotiated belongs to the old one.
+      this.#offerRefused = true;
+    }
+    this.sessionId = sessionId;
+    this.timings.started ??= performance.now();
+    try {
+      this.pc.setConfiguration({ ...this.pc.getConfiguration(), iceServers: iceServers ?? [] });
+    } catch (error) {
+      console.warn(`ice servers not usable: ${error.message}`);
+    }
+    this.#iceServersReady();
+    if (this.phase === 'starting') this.#enter('answering');
+    if (this.#offerRefused) this.#negotiate();
+  }
+
+  stopped({ sessionId, reason }) {
+    if (!this.#isOurs(sessionId)) return;
+    this.#end({ kind: 'stopped', code: reason, message: '' });
+  }
+
+  answered({ sessionId, answer }) {
+    if (!this.#isOurs(sessionId)) return;
+    this.#inOrder(async () => {
+      if (this.pc.signalingState !== 'have-local-offer') return;
+      await this.pc.setRemoteDescription(answer);
+      this.timings.answered ??= performance.now();
+      if (this.phase === 'answering' || this.phase === 'starting') this.#enter('connecting');
+      const early = this.#early;
+      this.#early = [];
+      for (const candidate of early) await this.#add(candidate);
+    });
+  }
+
+  candidate({ sessionId, candidate }) {
+    if (!this.#isOurs(sessionId)) return;
+    this.#inOrder(async () => {
+      if (this.pc.remoteDescription) await this.#add(candidate); else this.#early.push(candidate);
+    });
+  }
+
+  fault({ sessionId, error }) {
+    if (!this.#isOurs(sessionId)) return;
+    this.faults.set(error?.code ?? 'unknown', error?.message ?? '');
+    this.#changed(this);
+  }
+
+  restartRequested({ sessionId }) {
+    if (this.#isOurs(sessionId)) this.#restart();
+  }
+
+  /** The socket is back and the server still knows the session: make up for what may have been lost meanwhile. */
+  resumed() {
+    if (this.ended || (this.pc.connectionState === 'connected' && this.pc.signalingState === 'stable')) return;
+    this.#offerRefused = this.pc.signalingState !== 'stable';
+    this.#restart();
+  }
+
+  #isOurs(sessionId) {
+    return !this.ended && (!sessionId || !this.sessionId || sessionId === this.sessionId);
+  }
+
+  // Negotiation
+
+  /** Descriptions and candidates are applied one after another, in the order of arrival. */
+  #inOrder(step) {
+    this.#work = this.#work.then(async () => {
+      if (this.ended) return;
+      try {
+        await step();
+      } catch (error) {
+        if (this.ended) return;
+        console.warn(`${this.kioskId}: ${error.message}`);
+        this.#restartSoon();
+      }
+    });
+    return this.#work;
+  }
+
+  #negotiate({ iceRestart = false } = {}) {
+    return this.#inOrder(async () => {
+      this.#offerRefused = false;
+      this.#offers += 1;
+      const offer = await this.pc.createOffer({ iceRestart });
+      this.#offeredAt = performance.now();
+      this.timings.offered ??= this.#offeredAt;
+      this.#signaling.request('offer', { targetId: this.kioskId, offer: { type: 'offer', sdp: offer.sdp } }).catch((error) => {
+        if (this.ended) return;
+        console.warn(`${this.kioskId}: offer not forwarded: ${error.message}`);
+        this.#offerRefused = true;
+        if (!this.sessionId) return;
+        // Overtaken by its own session, the first time; a session that is really gone is announced by the server.
+        if (error.code === 'no-session' && this.#offers === 1) this.#negotiate(); else this.#restartSoon();
+      });
+      await this.#gatherable;
+      if (!this.ended) await this.pc.setLocalDescription(offer);
+    });
+  }
+
+  async #add(candidate) {
+    try {
+      await this.pc.addIceCandidate(candidate?.candidate ? candidate : null);
+    } catch (error) {
+      console.warn(`${this.kioskId}: candidate not usable: ${error.message}`);
+    }
+  }
+
+  // Losing the path and finding another
+
+  #restartSoon(pause = this.#restartPause) {
+    if (this.ended || this.#restartTimer) return;
+    this.#restartTimer = setTimeout(() => {
+      this.#restartTimer = 0;
+      if (this.pc.connectionState !== 'connected' || this.#offerRefused) this.#restart();
+    }, pause);
+  }
+
+  #restart() {
+    if (this.ended) return;
+    const unanswered = this.pc.signalingState === 'have-local-offer' && !this.#offerRefused;
+    const waited = performance.now() - this.#offeredAt;
+    if (!this.#signaling.connected) return;
+    if (unanswered && waited < ANSWER_PATIENCE) {
+      this.#restartSoon(ANSWER_PATIENCE - waited);
+      return;
+    }
+    this.#negotiate({ iceRestart: true });
+    this.#restartPause = Math.min(this.#restartPause * 2, RESTART_PAUSE.last);
+    this.#restartSoon(this.#restartPause);
+  }
+
+  #listen() {
+    const { pc } = this;
+    pc.onicecandidate = ({ candidate }) => {
+      if (candidate?.candidate === '') return;
+      const { candidate: line, sdpMid, sdpMLineIndex } = candidate ?? {};
+      this.#signaling.emit('ice-candidate', {
+        targetId: this.kioskId,
+        candidate: candidate ? { candidate: line, sdpMid, sdpMLineIndex } : null,
+      });
+    };
+    pc.ontrack = ({ track }) => {
+      this.stream.addTrack(track);
+      track.onunmute = track.onmute = () => this.#changed(this);
+      this.#changed(this);
+    };
+    pc.onconnectionstatechange = () => {
+      switch (pc.connectionState) {
+        case 'connected':
+          this.timings.connected ??= performance.now();
+          clearTimeout(this.#restartTimer);
+          this.#restartTimer = 0;
+          this.#restartPause = RESTART_PAUSE.first;
+          this.faults.delete('ice-failed');
+          this.faults.delete('consent-expired');
+          this.#enter('live');
+          break;
+        case 'disconnected':
+          this.#enter('interrupted');
+          this.#restartSoon(DISCONNECTED_PATIENCE);
+          break;
+        case 'failed':
+          this.#enter('interrupted');
+          this.#restart();
+          break;
+      }
+    };
+  }
+
+  // Figures
+
+  /** Called by whoever shows the picture, at the first frame on the screen. */
+  firstFrameShown() {
+    this.timings.firstFrame ??= performance.now();
+    this.#changed(this);
+  }
+
+  async #measure() {
+    if (this.pc.connectionState === 'new' || this.ended) { this.#changed(this); return; }
+    const report = await this.pc.getStats();
+    if (this.ended) return;
+    const before = this.figures;
+    this.figures = readFigures(report, before);
+    const still = before && this.figures.framesDecoded === before.framesDecoded && this.timings.firstFrame;
+    this.stalledSince = still ? (this.stalledSince ?? before.at) : null;
+    // A camera that works again says so with pictures.
+    if (before && this.figures.framesDecoded > before.framesDecoded) {
+      for (const code of ['camera-missing', 'camera-busy', 'camera-failed']) this.faults.delete(code);
+    }
+    this.#changed(this);
+  }
+
+  #enter(phase) {
+    if (this.ended) return;
+    this.phase = phase;
+    this.#changed(this);
+  }
+}

@@ -1,0 +1,158 @@
+// One watched kiosk on the screen: picture, state, figures, controls.
+
+import { bitrateText, duration, faultText, phaseText, REASONS, refusalText } from './words.js';
+
+export class Tile {
+  element;
+  video;
+  #session = null;
+  #part;
+  #endedKept = null;
+
+  constructor({ template, name, kioskId, stop, again, dismiss }) {
+    this.element = template.content.firstElementChild.cloneNode(true);
+    this.element.dataset.kioskId = kioskId;
+    this.element.id = `tile-${kioskId}`;
+    this.element.setAttribute('aria-label', name);
+    this.#part = (selector) => this.element.querySelector(selector);
+    this.video = this.#part('video');
+    this.#part('.tile-name').textContent = name;
+    this.#part('.stop').addEventListener('click', stop);
+    this.#part('.again').addEventListener('click', again);
+    this.#part('.dismiss').addEventListener('click', dismiss);
+    this.#part('.mute').addEventListener('click', () => this.#setMuted(!this.video.muted));
+    this.#part('.unmute').addEventListener('click', () => this.#setMuted(false));
+    this.#part('.full').addEventListener('click', () => this.#toggleFullScreen());
+    this.video.addEventListener('dblclick', () => this.#toggleFullScreen());
+    this.element.addEventListener('keydown', (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      const action = { m: () => this.#setMuted(!this.video.muted), f: () => this.#toggleFullScreen(), x: stop }[event.key.toLowerCase()];
+      if (!action) return;
+      event.preventDefault();
+      action();
+    });
+  }
+
+  attach(session) {
+    this.#session = session;
+    this.#endedKept = null;
+    this.video.srcObject = session.stream;
+    this.#play();
+    if ('requestVideoFrameCallback' in this.video) {
+      this.video.requestVideoFrameCallback(() => session.firstFrameShown());
+    } else {
+      this.video.addEventListener('loadeddata', () => session.firstFrameShown(), { once: true });
+    }
+  }
+
+  focus() {
+    this.element.focus();
+    this.element.scrollIntoView({ block: 'nearest' });
+  }
+
+  remove() {
+    this.video.srcObject = null;
+    this.element.remove();
+  }
+
+  // Showing
+
+  show({ serverConnected }) {
+    const session = this.#session;
+    const now = performance.now();
+    const { text, tone } = phaseText(session, { serverConnected, now });
+    this.element.dataset.phase = session.phase;
+    this.element.dataset.tone = tone;
+    this.#set('.tile-state', text);
+    if (!session.ended) this.#endedKept = now;
+    const since = session.timings.firstFrame ?? session.timings.connected;
+    this.#set('.tile-time', since ? duration((session.ended ? this.#endedKept ?? now : now) - since) : '');
+    this.#showVeil(text, tone);
+    this.#showFaults();
+    this.#showFigures();
+  }
+
+  #showVeil(text, tone) {
+    const session = this.#session;
+    const shown = session.ended || !session.timings.firstFrame;
+    this.#part('.veil').hidden = !shown;
+    this.#part('.pulse').hidden = session.ended || tone !== 'busy';
+    this.#part('.veil-actions').hidden = !session.ended;
+    if (!shown) return;
+    if (!session.ended) {
+      this.#set('.veil-text', text);
+      this.#set('.veil-detail', '');
+    } else if (session.ending.kind === 'refused') {
+      this.#set('.veil-text', 'Not possible right now');
+      this.#set('.veil-detail', refusalText(session.ending));
+    } else {
+      this.#set('.veil-text', 'Session ended');
+      this.#set('.veil-detail', REASONS[session.ending.code] ?? `Reason: ${session.ending.code}.`);
+    }
+    this.element.dataset.ending = session.ended ? session.ending.code : '';
+  }
+
+  #showFaults() {
+    const list = this.#part('.faults');
+    const faults = this.#session.ended ? [] : [...this.#session.faults];
+    const key = JSON.stringify(faults);
+    if (list.dataset.key === key) return;
+    list.dataset.key = key;
+    list.replaceChildren(...faults.map(([code, message]) => {
+      const { title, remedy, detail } = faultText(code, message);
+      const item = document.createElement('li');
+      item.dataset.code = code;
+      item.title = detail;
+      const strong = document.createElement('strong');
+      strong.textContent = title;
+      item.append(strong, ` ${remedy}`);
+      return item;
+    }));
+  }
+
+  #showFigures() {
+    const figures = this.#session.figures;
+    const value = (testid, text) => this.#set(`[data-testid="${testid}"]`, text);
+    value('resolution', figures?.width ? `${figures.width} × ${figures.height}` : '–');
+    value('frame-rate', figures?.frameRate == null ? '–' : `${Math.round(figures.frameRate)}/s`);
+    value('bitrate', bitrateText(figures?.bitrate ?? null));
+    value('round-trip', figures?.roundTrip == null ? '–' : `${Math.max(1, Math.round(figures.roundTrip))} ms`);
+    value('packets-lost', figures ? String(figures.packetsLost) : '–');
+    value('path', figures?.path ?? '–');
+    this.element.classList.toggle('lossy', (figures?.lossRate ?? 0) > 0.02);
+    const level = this.video.muted || !figures?.audioLevel ? 0 : Math.max(0, Math.min(1, 1 + Math.log10(figures.audioLevel) / 3));
+    this.#part('.level i').style.transform = `scale(${level.toFixed(2)})`;
+  }
+
+  #set(selector, text) {
+    const element = this.#part(selector);
+    if (element.textContent !== text) element.textContent = text;
+  }
+
+  // Sound and size
+
+  /** The click that chose the kiosk allows sound; where the browser disagrees, the picture starts silent and a button says so. */
+  async #play() {
+    try {
+      await this.video.play();
+    } catch (error) {
+      if (error.name !== 'NotAllowedError') return;
+      this.#setMuted(true, { byBrowser: true });
+      this.video.play().catch(() => {});
+    }
+  }
+
+  #setMuted(muted, { byBrowser = false } = {}) {
+    this.video.muted = muted;
+    this.#part('.unmute').hidden = !byBrowser;
+    const button = this.#part('.mute');
+    button.setAttribute('aria-pressed', String(muted));
+    button.setAttribute('aria-label', muted ? 'Sound on' : 'Sound off');
+    button.querySelector('use').setAttribute('href', muted ? '#i-muted' : '#i-sound');
+    if (!muted) this.video.play().catch(() => {});
+  }
+
+  #toggleFullScreen() {
+    if (document.fullscreenElement) document.exitFullscreen(); else this.element.requestFullscreen?.().catch(() => {});
+  }
+}

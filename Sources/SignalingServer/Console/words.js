@@ -1,0 +1,145 @@
+// Codes of the wire in the words of a control room.
+
+export const REASONS = {
+  'stopped-here': 'You stopped watching.',
+  'stopped-by-monitor': 'Watching was stopped from your account.',
+  'monitor-disconnected': 'The server lost this console for too long and closed the session.',
+  'kiosk-disconnected': 'The kiosk lost its connection to the server and did not come back in time.',
+  'kiosk-replaced': 'The kiosk started afresh and dropped the old session. It can be watched again.',
+  'session-timeout': 'The session ran into its time limit.',
+  'ended-by-admin': 'An administrator ended the session.',
+  'server-shutdown': 'The server is shutting down.',
+};
+
+const REFUSALS = {
+  'unknown-kiosk': () => 'This kiosk does not exist, or belongs to another organization.',
+  'kiosk-offline': () => 'The kiosk is offline. It can be watched as soon as it is back.',
+  'kiosk-busy': ({ message, detail }) => {
+    const who = detail.monitoredBy ?? detail.monitorId;
+    const since = detail.since ?? detail.monitoredSince;
+    if (!since) return `Another monitor is watching this kiosk: ${message}.`;
+    return `${who ?? 'Another monitor'} is watching this kiosk since ${timeOfDay(since)}. One at a time.`;
+  },
+  'not-registered': () => 'The server does not know this console yet. Try again in a moment.',
+  'no-session': () => 'The server knows of no session with this kiosk.',
+  'not-your-session': () => 'The session with this kiosk belongs to another monitor.',
+  'forbidden': () => 'Your account is not allowed to watch kiosks.',
+  'throttled': () => 'Too many requests at once. Wait a moment and try again.',
+  'disconnected': () => 'The connection to the server was lost before it could answer.',
+  'no-answer': () => 'The server did not answer in time.',
+};
+
+export function refusalText({ code, message = '', detail = {} }) {
+  return REFUSALS[code]?.({ message, detail }) ?? `Refused: ${message || code}.`;
+}
+
+/** What the kiosk cannot give: what it means here, and what somebody can do. */
+const FAULTS = {
+  'camera-missing': ['No camera found', 'Sound goes on. Check the camera’s cable at the kiosk.'],
+  'camera-busy': ['Camera in use by another program', 'Sound goes on. The kiosk keeps trying.'],
+  'camera-failed': ['Camera failed', 'Sound goes on. The kiosk keeps trying to open it.'],
+  'microphone-failed': ['Microphone failed', 'The picture goes on without sound.'],
+  'no-common-codec': ['No common video format', 'This browser cannot play VP8. Use a current Chromium, Edge, Safari or Firefox.'],
+  'ice-failed': ['No network path to the kiosk', 'A firewall may block the way. A TURN server helps; tell the network’s operator.'],
+  'dtls-failed': ['Encryption could not be set up', 'Stop and watch again. If it stays, run “kiosk-agent doctor” at the kiosk.'],
+  'consent-expired': ['Network path lost', 'Another path is being looked for.'],
+};
+
+export function faultText(code, message) {
+  const [title, remedy] = FAULTS[code] ?? [message || code, ''];
+  return { title, remedy, detail: message };
+}
+
+const SIGN_IN = {
+  'invalid-credentials': 'Name or password is not right.',
+  'throttled': 'Too many attempts.',
+  'account-disabled': 'This account is disabled. Ask your administrator.',
+  'unreachable': 'The server does not answer. Check the network and try again.',
+  'token-expired': 'Your sign-in has expired. Please sign in again.',
+  'token-invalid': 'Your sign-in is no longer valid. Please sign in again.',
+  'token-missing': 'Please sign in again.',
+  'wrong-role': 'This account belongs to a kiosk. The console is for monitors.',
+};
+
+export function signInText({ code, message, retryAfter }) {
+  const text = SIGN_IN[code] ?? `Signing in failed: ${message}.`;
+  return retryAfter ? `${text} Try again in ${retryAfter} s.` : text;
+}
+
+/** What a session is doing, in plain words: `{text, tone: 'good'|'busy'|'warn'|'bad'|'off'}`. */
+export function phaseText(session, { serverConnected, now }) {
+  switch (session.phase) {
+    case 'starting': return { text: 'Asking the server…', tone: 'busy' };
+    case 'answering': return { text: 'Waiting for the kiosk to answer…', tone: 'busy' };
+    case 'connecting': return { text: 'Finding a path to the kiosk…', tone: 'busy' };
+    case 'interrupted': return serverConnected
+      ? { text: 'Path lost. Looking for another…', tone: 'warn' }
+      : { text: 'Path and server lost. Waiting for the network…', tone: 'bad' };
+    case 'ended': return { text: 'Ended', tone: 'off' };
+    case 'live': break;
+  }
+  if (!session.timings.firstFrame) {
+    const noPicture = [...session.faults.keys()].some((code) => code.startsWith('camera-') || code === 'no-common-codec');
+    return noPicture ? { text: 'Live, sound only', tone: 'warn' } : { text: 'Connected. Waiting for the picture…', tone: 'busy' };
+  }
+  const stalled = session.stalledSince === null ? 0 : Math.round((now - session.stalledSince) / 1000);
+  if (stalled >= 2) return { text: `No new picture for ${stalled} s`, tone: 'warn' };
+  if (!serverConnected) return { text: 'Live. Server away, picture goes on', tone: 'warn' };
+  return { text: 'Live', tone: 'good' };
+}
+
+/** What is wrong at a kiosk according to its heartbeat: a list of short texts, empty when all is well. */
+export function statusTroubles(status) {
+  const troubles = [];
+  for (const part of ['camera', 'microphone', 'network']) {
+    const value = status?.[part];
+    const word = typeof value === 'object' && value !== null ? value.state ?? value.code : value;
+    if (typeof word === 'string' && !['ok', 'idle', 'live', 'closed', 'open', 'ready', 'none', 'good', 'streaming', 'off', 'running'].includes(word)) {
+      troubles.push(`${part} ${word}`);
+    }
+  }
+  if (typeof status?.temperature === 'number' && status.temperature >= 80) troubles.push(`${Math.round(status.temperature)} °C`);
+  if (typeof status?.outbox === 'number' && status.outbox > 0) troubles.push(`${status.outbox} crew ${status.outbox === 1 ? 'event' : 'events'} waiting`);
+  return troubles;
+}
+
+export const ROLES = {
+  'pilot': 'Driver', 'loco-pilot': 'Driver', 'driver': 'Driver', 'guard': 'Guard', 'conductor': 'Conductor',
+};
+
+export function roleText(role) {
+  return role ? ROLES[role.toLowerCase()] ?? role : '';
+}
+
+// Times and numbers
+
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+const CLOCK_SECONDS = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+const DAY = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
+
+export function timeOfDay(moment, { seconds = false } = {}) {
+  const date = new Date(moment);
+  if (Number.isNaN(date.getTime())) return String(moment);
+  const clock = (seconds ? CLOCK_SECONDS : CLOCK).format(date);
+  return date.toDateString() === new Date().toDateString() ? clock : `${DAY.format(date)}, ${clock}`;
+}
+
+export function ago(moment, now = Date.now()) {
+  const seconds = Math.max(0, Math.round((now - moment) / 1000));
+  if (seconds < 60) return 'a moment ago';
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)} h ago`;
+  return `${Math.floor(seconds / 86400)} days ago`;
+}
+
+export function duration(milliseconds) {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  const two = (number) => String(number).padStart(2, '0');
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+export function bitrateText(bitrate) {
+  if (bitrate === null) return '–';
+  return bitrate >= 995_000 ? `${(bitrate / 1e6).toFixed(1)} Mbit/s` : `${Math.round(bitrate / 1000)} kbit/s`;
+}
