@@ -15,13 +15,19 @@ let house: [SwiftSetting] = [
 // Protocol targets: no C, no clock, no socket, no `unsafe`.
 let pure: [SwiftSetting] = house + [.strictMemorySafety()]
 
-func library(_ name: String, _ dependencies: [Target.Dependency], settings: [SwiftSetting] = house, resources: [Resource] = [], exclude: [String] = []) -> Target {
+func library(
+    _ name: String, _ dependencies: [Target.Dependency], settings: [SwiftSetting] = house, resources: [Resource] = [],
+    exclude: [String] = []
+) -> Target {
     .target(name: name, dependencies: dependencies, exclude: exclude, resources: resources, swiftSettings: settings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = [], exclude: [String] = []) -> Target {
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = [], exclude: [String] = [])
+    -> Target
+{
     .testTarget(
-        name: name, dependencies: dependencies + ["Primitives"], exclude: exclude, resources: resources, swiftSettings: house)
+        name: name, dependencies: dependencies + ["Primitives"], exclude: exclude, resources: resources,
+        swiftSettings: house)
 }
 
 func system(_ name: String, pkgConfig: String? = nil, apt: String) -> Target {
@@ -38,6 +44,7 @@ let package = Package(
         // System libraries, each visible in one target only.
         system("CV4L2", pkgConfig: "libv4l2", apt: "libv4l-dev"),
         system("CTurboJPEG", pkgConfig: "libturbojpeg", apt: "libturbojpeg0-dev"),
+        system("CYUV", apt: "libyuv-dev"),
         system("CALSA", pkgConfig: "alsa", apt: "libasound2-dev"),
         system("CUdev", pkgConfig: "libudev", apt: "libudev-dev"),
         system("CVPX", pkgConfig: "vpx", apt: "libvpx-dev"),
@@ -67,7 +74,7 @@ let package = Package(
         library("Crypto", ["Primitives", "COpenSSL"]),
         library("SRTP", ["Primitives", "CSRTP"]),
         library("Codecs", ["Primitives", "CVPX", "COpus"]),
-        library("Capture", ["Primitives", "CV4L2", "CALSA", "CTurboJPEG", "CUdev"]),
+        library("Capture", ["Reactor", "Primitives", "CV4L2", "CYUV", "CALSA", "CTurboJPEG", "CUdev"]),
         library("Reactor", ["Primitives", "CLinux"]),
         library("HTTPTransport", ["Primitives", "CWebSockets"]),
         library("Configuration", ["CYAML", "Primitives"]),
@@ -79,26 +86,51 @@ let package = Package(
         library("Signaling", ["SocketIO", "Primitives"]),
         library(
             "KioskAgent",
-            ["Peer", "ICE", "SDP", "Crypto", "Capture", "Codecs", "Reactor", "Signaling", "SocketIO", "HTTPTransport", "Configuration", "Database", "Service", "Primitives"]),
+            [
+                "Peer", "Congestion", "ICE", "SDP", "Crypto", "Capture", "Codecs", "Reactor", "Signaling", "SocketIO",
+                "HTTPTransport", "Configuration", "Database", "Service", "Primitives",
+            ]),
         library(
             "SignalingServer",
-            ["Signaling", "SocketIO", "HTTPTransport", "Configuration", "Database", "Service", "Primitives", "Crypto", "CArgon2", "CJOSE"],
+            [
+                "Signaling", "SocketIO", "HTTPTransport", "Configuration", "Database", "Service", "Primitives",
+                "Crypto", "Reactor", "CArgon2", "CJOSE",
+            ],
             resources: [.embedInCode("Console")]),
-        .executableTarget(name: "kiosk-agent", dependencies: ["KioskAgent"], swiftSettings: house),
+        .executableTarget(name: "kiosk-agent", dependencies: ["KioskAgent", "Configuration"], swiftSettings: house),
         .executableTarget(name: "kiosk-signaling", dependencies: ["SignalingServer"], swiftSettings: house),
+        // The application that the Engine.IO and Socket.IO conformance suites expect; not shipped.
+        .executableTarget(
+            name: "socketio-echo", dependencies: ["SocketIO", "HTTPTransport", "Primitives"], swiftSettings: house),
+
+        // Figures: swift run -c release Benchmarks
+        .executableTarget(
+            name: "Benchmarks", dependencies: ["Codecs", "Crypto", "SRTP", "Primitives"], path: "Benchmarks",
+            swiftSettings: house),
+
+        // Fuzzing: bodies that tests run over corpora, and libFuzzer's entry point (`make fuzz` builds it with a sanitizer).
+        .target(
+            name: "FuzzBodies", dependencies: ["SDP", "RTP", "Congestion", "Crypto", "SRTP", "Codecs", "Primitives"],
+            path: "Fuzz/Bodies", swiftSettings: house),
+
+        // Looks at devices in the virtual machine of the tests.
+        .executableTarget(
+            name: "capture-probe", dependencies: ["Capture", "Reactor", "Primitives"], path: "Scripts/machine/probe", swiftSettings: house),
 
         // Tests.
-        .target(name: "TestSupport", dependencies: ["Peer", "ICE", "SDP", "RTP", "STUN", "Primitives"], path: "Tests/TestSupport", swiftSettings: house),
+        .target(
+            name: "TestSupport", dependencies: ["Crypto", "Peer", "ICE", "SDP", "RTP", "STUN", "Primitives"],
+            path: "Tests/TestSupport", swiftSettings: house),
         tests("PrimitivesTests", []),
         tests("STUNTests", ["STUN", "Crypto", "TestSupport"]),
         tests("ICETests", ["ICE", "STUN", "Crypto", "TestSupport"]),
-        tests("SDPTests", ["SDP", "TestSupport"]),
-        tests("RTPTests", ["RTP", "TestSupport"]),
-        tests("CongestionTests", ["Congestion", "TestSupport"]),
-        tests("CryptoTests", ["Crypto", "TestSupport"]),
-        tests("SRTPTests", ["SRTP", "TestSupport"]),
-        tests("CodecsTests", ["Codecs", "TestSupport"]),
-        tests("CaptureTests", ["Capture", "TestSupport"]),
+        tests("SDPTests", ["SDP", "FuzzBodies", "TestSupport"], exclude: ["Fixtures"]),
+        tests("RTPTests", ["RTP", "FuzzBodies", "TestSupport"]),
+        tests("CongestionTests", ["Congestion", "FuzzBodies", "TestSupport"]),
+        tests("CryptoTests", ["Crypto", "FuzzBodies", "TestSupport"]),
+        tests("SRTPTests", ["SRTP", "FuzzBodies", "TestSupport"]),
+        tests("CodecsTests", ["Codecs", "FuzzBodies", "TestSupport"]),
+        tests("CaptureTests", ["Capture", "Reactor", "TestSupport"]),
         tests("ReactorTests", ["Reactor", "TestSupport"]),
         tests("PeerTests", ["Peer", "TestSupport", "ICE", "SDP", "RTP", "STUN", "Crypto"]),
         tests("SocketIOTests", ["SocketIO", "TestSupport"]),
@@ -112,3 +144,13 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// libFuzzer brings its own `main` and wants everything instrumented, so the runner exists only when it is asked for.
+if Context.environment["KIOSK_FUZZ"] != nil {
+    package.products.append(.executable(name: "fuzz", targets: ["fuzz"]))
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz", dependencies: ["FuzzBodies"], path: "Fuzz/Runner",
+            swiftSettings: house,
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])]))
+}

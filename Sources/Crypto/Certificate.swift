@@ -68,8 +68,8 @@ public struct Certificate: ~Copyable, @unchecked Sendable {
     }
 
     /// The hash that goes into the SDP.
-    public func fingerprint(_ algorithm: CertificateFingerprint.Algorithm = .sha256) -> CertificateFingerprint {
-        CertificateFingerprint(ofDER: der.span, algorithm: algorithm)
+    public func fingerprint(_ algorithm: Fingerprint.Algorithm = .sha256) -> Fingerprint {
+        Fingerprint(ofDER: der.span, algorithm: algorithm)
     }
 
     static func der(of x509: OpaquePointer) -> [UInt8]? {

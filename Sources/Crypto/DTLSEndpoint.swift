@@ -23,11 +23,6 @@ public import Primitives
 // order. OpenSSL reassembles it because the stateless cookie exchange (`DTLSv1_listen`), which cannot, is not used:
 // ICE has proved the peer's address before DTLS begins, which is what the cookie is for (RFC 6347 section 4.2.1).
 
-/// Which side begins: `a=setup:active` is the client, `passive` the server (RFC 5763 section 5).
-public enum DTLSRole: Sendable {
-    case client, server
-}
-
 /// What a completed handshake yields.
 public struct DTLSHandshakeResult: Sendable {
     /// To be compared with the fingerprint from the SDP before anything else is done.

@@ -69,7 +69,7 @@ extension ICEAgent {
         else { return }
         var client = TURNClient(
             server: server, base: base, minimumRTO: configuration.minimumRTO, authenticator: authenticator,
-            random: random.fork())
+            random: random.split())
         client.start(now: now)
         isGatheringComplete = false
         relays.append(

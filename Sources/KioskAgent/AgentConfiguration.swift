@@ -126,7 +126,7 @@ extension AgentConfiguration {
             let values = try decoder.container(keyedBy: CodingKeys.self)
             maxBitrate = Bitrate(
                 bitsPerSecond: try values.value(
-                    .maxBitrate, in: 50_000...50_000_000, default: Video().maxBitrate.bitsPerSecond))
+                    .maxBitrate, in: 50_000...20_000_000, default: Video().maxBitrate.bitsPerSecond))
         }
     }
 

@@ -1,4 +1,5 @@
 public import Primitives
+public import Reactor
 import Synchronization
 
 /// Encoded frames on their way from one media thread to the network thread: bounded, without allocation in steady
@@ -37,6 +38,10 @@ public final class FrameRing: Sendable {
     }
 
     public let kind: MediaKind
+    /// Signaled when a frame has come: the network thread waits for it. Both rings may share one.
+    public let readable: WakeFD?
+    /// Signaled when the ring opens: the media thread has a picture ready and need not wait for the next.
+    public let opened: WakeFD?
     private let state: Mutex<State>
     private let openGeneration = Atomic<UInt32>(0)
 
@@ -52,8 +57,10 @@ public final class FrameRing: Sendable {
     }
 
     /// A closed, empty ring. `frameCapacity` is the usual size of a frame in bytes; larger ones make their slot grow.
-    public init(kind: MediaKind, frameCapacity: Int) {
+    public init(kind: MediaKind, frameCapacity: Int, readable: WakeFD? = nil, opened: WakeFD? = nil) {
         self.kind = kind
+        self.readable = readable
+        self.opened = opened
         state = Mutex(
             State(
                 slots: InlineArray { _ in EncodedFrame(kind: kind, capacity: frameCapacity) },
@@ -73,6 +80,7 @@ public final class FrameRing: Sendable {
             state.count = 0
             openGeneration.store(state.generation, ordering: .releasing)
         }
+        opened?.signal()
     }
 
     /// Nobody wants frames any more; what waits is forgotten. Closing a closed ring does nothing.
@@ -106,7 +114,16 @@ public final class FrameRing: Sendable {
     /// Offers a frame. Unless it is refused, `frame` holds spent memory afterwards.
     public func push(_ frame: inout EncodedFrame, generation: UInt32) -> PushOutcome {
         precondition(frame.kind == kind, "frame ring: frame of another kind")
-        return state.withLock { state in
+        let outcome = swapIn(&frame, generation: generation)
+        switch outcome {
+        case .accepted, .replacedOlder: readable?.signal()
+        case .keyframeNeeded, .closed: break
+        }
+        return outcome
+    }
+
+    private func swapIn(_ frame: inout EncodedFrame, generation: UInt32) -> PushOutcome {
+        state.withLock { state in
             guard state.isOpen, generation == state.generation else {
                 state.drops.add(.stale)
                 return .closed

@@ -7,6 +7,8 @@ public struct Counter<Name: CaseIterable & RawRepresentable & Sendable>: Sendabl
     @inlinable public init() { counts = Array(repeating: 0, count: Name.allCases.count) }
 
     @inlinable public mutating func add(_ name: Name, _ amount: UInt64 = 1) { counts[name.rawValue] &+= amount }
+    /// Adds another counter's counts.
+    public mutating func add(_ other: Counter) { for index in counts.indices { counts[index] &+= other.counts[index] } }
     @inlinable public subscript(name: Name) -> UInt64 { counts[name.rawValue] }
     /// The sum over all names.
     @inlinable public var total: UInt64 { counts.reduce(0, &+) }

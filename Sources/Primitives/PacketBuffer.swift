@@ -47,6 +47,13 @@ public struct PacketBuffer: ~Copyable, @unchecked Sendable {
 
     public mutating func removeAll() { count = 0 }
 
+    /// Moves the bytes in `range` to the front and forgets the others: takes a payload out of its framing.
+    public mutating func keep(_ range: Range<Int>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count, "packet buffer: range beyond the contents")
+        memory.update(from: memory + range.lowerBound, count: range.count)
+        count = range.count
+    }
+
     /// The bytes in use.
     public var bytes: Span<UInt8> {
         @_lifetime(borrow self)

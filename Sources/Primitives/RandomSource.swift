@@ -20,8 +20,8 @@ public enum RandomSource: RandomNumberGenerator, Sendable {
         }
     }
 
-    /// A source for a part of the machine: the kernel again, or a seed of its own drawn from this one.
-    public mutating func fork() -> RandomSource {
+    /// An independent source of the same kind, for a machine inside this one.
+    public mutating func split() -> RandomSource {
         switch self {
         case .system: .system
         case .seeded: .seeded(next())

@@ -1,4 +1,4 @@
-import Primitives
+public import Primitives
 
 /// What this side can do with one kind of media, in the order of preference.
 public struct LocalCapabilities: Hashable, Sendable {

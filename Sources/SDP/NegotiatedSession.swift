@@ -39,6 +39,12 @@ public struct MediaRefusal: Hashable, Sendable {
     public var mid: String
     public var kind: MediaKind
     public var reason: Rejection
+
+    public init(mid: String, kind: MediaKind, reason: Rejection) {
+        self.mid = mid
+        self.kind = kind
+        self.reason = reason
+    }
 }
 
 /// Why a section was rejected: answered with port 0.
@@ -138,4 +144,10 @@ public struct RemoteCandidate: Hashable, Sendable {
     public var sectionIndex: Int
     /// `candidate:…`
     public var text: String
+
+    public init(mid: String, sectionIndex: Int, text: String) {
+        self.mid = mid
+        self.sectionIndex = sectionIndex
+        self.text = text
+    }
 }

@@ -1,7 +1,7 @@
 import CSRTP
 public import Primitives
 
-/// Protects what we send, for all our SSRCs. Nothing is allocated per packet, except once for each new SSRC.
+/// Protects what we send, for all our SSRCs. Swift allocates nothing per packet.
 public struct SRTPSender: ~Copyable, @unchecked Sendable {
     // Unique ownership and mutating calls only.
     private let session: SRTPSession

@@ -1,5 +1,3 @@
-public import SocketIO
-
 /// What a client sends to the server. The optional session id, where one is sent, must match.
 public enum ClientEvent: Hashable, Sendable {
     case registerKiosk(KioskRegistration)
@@ -56,13 +54,4 @@ public enum ClientEvent: Hashable, Sendable {
             }
         }
     }
-
-    /// Reads an event from the wire.
-    /// - Throws: `bad-request` that names the field, or `unknown-event`.
-    public init(name: String, arguments: [JSONValue]) throws(SignalingError) {
-        throw SignalingError(.unknownEvent, name)
-    }
-
-    /// The event's arguments for the wire.
-    public var arguments: [JSONValue] { [] }
 }

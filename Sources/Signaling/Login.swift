@@ -10,8 +10,13 @@ public struct LoginRequest: Sendable {
         self.password = password
     }
     /// - Throws: `bad-request` that names the field.
-    public init(json: JSONValue) throws(SignalingError) { throw SignalingError(.badRequest, "") }
-    public var json: JSONValue { .null }
+    public init(json: JSONValue) throws(SignalingError) {
+        let fields = try Fields(json: json, what: "login")
+        self.init(
+            username: try fields.identifier("username"),
+            password: Redacted(try fields.string("password", limit: 1024)))
+    }
+    public var json: JSONValue { ["username": .string(username), "password": .string(password.unredacted)] }
 }
 
 /// What a login and a refresh answer.
@@ -40,15 +45,41 @@ public struct LoginAnswer: Sendable {
         self.refreshToken = refreshToken
         self.user = user
     }
-    public init(json: JSONValue) throws(SignalingError) { throw SignalingError(.badRequest, "") }
-    public var json: JSONValue { .null }
+    public init(json: JSONValue) throws(SignalingError) {
+        let fields = try Fields(json: json, what: "login answer")
+        let user = try fields.fields("user")
+        self.init(
+            token: Redacted(try fields.string("token", limit: 8192)),
+            expiresAt: try fields.string("expiresAt"),
+            refreshToken: Redacted(try fields.string("refreshToken", limit: 8192)),
+            user: User(
+                id: try user.identifier("id"), role: try user.word("role", Role.self),
+                organization: try user.string("organization", mayBeEmpty: true),
+                displayName: try user.string("displayName", mayBeEmpty: true)))
+    }
+    public var json: JSONValue {
+        ObjectBuilder.json {
+            $0.set("token", token.unredacted)
+            $0.set("expiresAt", expiresAt)
+            $0.set("refreshToken", refreshToken.unredacted)
+            $0.set(
+                "user",
+                [
+                    "id": .string(user.id), "role": .string(user.role.rawValue),
+                    "organization": .string(user.organization), "displayName": .string(user.displayName),
+                ])
+        }
+    }
 }
 
 /// `POST /api/auth/refresh`.
 public struct RefreshRequest: Sendable {
     public var refreshToken: Redacted<String>
     public init(refreshToken: Redacted<String>) { self.refreshToken = refreshToken }
-    public init(json: JSONValue) throws(SignalingError) { throw SignalingError(.badRequest, "") }
+    public init(json: JSONValue) throws(SignalingError) {
+        let fields = try Fields(json: json, what: "refresh")
+        self.init(refreshToken: Redacted(try fields.string("refreshToken", limit: 8192)))
+    }
     public var json: JSONValue { ["refreshToken": .string(refreshToken.unredacted)] }
 }
 
@@ -56,5 +87,7 @@ public struct RefreshRequest: Sendable {
 extension SignalingError {
     public var httpBody: JSONValue { ["error": json] }
     /// Reads the body of an HTTP error.
-    public init(httpBody: JSONValue) throws(SignalingError) { throw SignalingError(.badRequest, "") }
+    public init(httpBody: JSONValue) throws(SignalingError) {
+        try self.init(try Fields(json: httpBody, what: "error").fields("error"))
+    }
 }

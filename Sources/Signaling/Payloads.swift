@@ -122,7 +122,7 @@ public struct KioskEntry: Hashable, Sendable {
 }
 
 public struct SessionReport: Hashable, Sendable {
-    public enum State: String, Hashable, Sendable {
+    public enum State: String, Hashable, Sendable, CaseIterable {
         case mediaStarted = "media-started"
         case mediaStopped = "media-stopped"
     }

@@ -1,5 +1,3 @@
-public import SocketIO
-
 /// What the server sends to a client.
 public enum ServerEvent: Hashable, Sendable {
     /// `heartbeatInterval` is in milliseconds on the wire.
@@ -23,15 +21,4 @@ public enum ServerEvent: Hashable, Sendable {
     case monitoringStopped(kioskId: String, sessionId: String, reason: SessionEndReason)
     /// The refusal of an event that asked for no acknowledgement.
     case error(SignalingError, event: String)
-
-    /// The event's name on the wire.
-    public var name: String { "" }
-    /// The event's arguments for the wire.
-    public var arguments: [JSONValue] { [] }
-
-    /// Reads an event from the wire, as a client does.
-    /// - Throws: `bad-request` that names the field, or `unknown-event`.
-    public init(name: String, arguments: [JSONValue]) throws(SignalingError) {
-        throw SignalingError(.unknownEvent, name)
-    }
 }

@@ -1,79 +1,190 @@
 public import Primitives
 
-/// All Engine.IO and Socket.IO sessions of one server, over long-polling and WebSocket, without a socket or clock.
+/// All Socket.IO v5 clients of one server, over long-polling and WebSocket, without a socket or clock.
 ///
 /// The driver tells it what the transports heard (`requestReceived`, `webSocketOpened`, …), the application what it
 /// decided (`accept`, `refuse`, `emit`, …); both then drain `nextAction()` for the transports and `nextEvent()` for
 /// the application until both are nil, and arm a timer for `nextTimeout`.
+///
+/// One Engine.IO session carries one client, and a client has one socket per namespace:
+///
+///     opened ──CONNECT──▶ connecting ──accept──▶ connected ──41, close, timeout──▶ gone
+///        │                    └──────refuse──▶ (44; the client may send another CONNECT)
+///        └──connectTimeout, anything but CONNECT──▶ closed
+///
+/// Source: Socket.IO protocol, revision 5; timeouts and limits are the reference server's.
 public struct SocketIOServer: Sendable {
     /// What the driver does for the machine.
-    public enum Action: Hashable, Sendable {
-        case send(ConnectionID, WebSocketMessage)
-        /// Closes the WebSocket after what was sent before.
-        case close(ConnectionID)
-        case respond(RequestID, EngineIOResponse)
-    }
+    public typealias Action = EngineIOServer.Action
 
     /// What the application hears. Every `connecting` is followed by the application's `accept` or `refuse`;
-    /// every accepted socket by exactly one `disconnected`.
+    /// every accepted socket by exactly one `disconnected`, unless the application disconnected it.
     public enum Event: Hashable, Sendable {
         case connecting(SocketID, ConnectRequest)
         case event(SocketID, SocketIOEvent)
         case acknowledged(SocketID, AcknowledgementID, [JSONValue])
+        /// Also for a socket that the application has not judged yet; its `accept` is ignored then.
         case disconnected(SocketID, DisconnectReason)
     }
 
-    public let configuration: SocketIOServerConfiguration
+    public var configuration: SocketIOServerConfiguration { engine.configuration }
+
+    var engine: EngineIOServer
+    /// By the slot of the Engine.IO session.
+    var clients: [Client?]
+    var sessionBySocket: [SocketID: EngineIOServer.SessionID]
+    var lastSocket: UInt64
+    var connectDeadlines: RingBuffer<(at: Instant, session: EngineIOServer.SessionID)>
+    var events: RingBuffer<Event>
+    var counted: Counter<SocketIODrop>
+
+    struct Client: Sendable {
+        let session: EngineIOServer.SessionID
+        let handshake: EngineIOHandshake
+        var decoder: SocketIODecoder
+        var sockets: [Socket]
+    }
+
+    struct Socket: Sendable {
+        let id: SocketID
+        let namespace: String
+        let sid: String
+        var isAccepted: Bool
+        /// Acknowledgements that the client owes.
+        var awaited: Set<AcknowledgementID>
+    }
 
     /// - Parameter random: where session identifiers come from; `.system` in service.
     public init(_ configuration: SocketIOServerConfiguration, random: RandomSource) {
-        self.configuration = configuration
+        engine = EngineIOServer(configuration, random: random)
+        clients = []
+        sessionBySocket = [:]
+        lastSocket = 0
+        connectDeadlines = RingBuffer()
+        events = RingBuffer()
+        counted = Counter()
     }
 
     // MARK: What the transports heard
 
     /// A WebSocket was opened on the server's path. The answer may be its close.
-    public mutating func webSocketOpened(_ connection: ConnectionID, _ handshake: EngineIOHandshake, now: Instant) {}
-    public mutating func webSocketReceived(_ connection: ConnectionID, _ message: WebSocketMessage, now: Instant) {}
-    public mutating func webSocketClosed(_ connection: ConnectionID, now: Instant) {}
+    public mutating func webSocketOpened(_ connection: ConnectionID, _ handshake: EngineIOHandshake, now: Instant) {
+        engine.webSocketOpened(connection, handshake, now: now)
+        drainEngine(now: now)
+    }
+
+    public mutating func webSocketReceived(_ connection: ConnectionID, _ message: WebSocketMessage, now: Instant) {
+        engine.webSocketReceived(connection, message, now: now)
+        drainEngine(now: now)
+    }
+
+    public mutating func webSocketClosed(_ connection: ConnectionID, now: Instant) {
+        engine.webSocketClosed(connection, now: now)
+        drainEngine(now: now)
+    }
+
     /// A plain HTTP request on the server's path; exactly one `respond` follows, perhaps much later.
-    public mutating func requestReceived(_ request: RequestID, _ details: EngineIORequest, now: Instant) {}
+    public mutating func requestReceived(_ request: RequestID, _ details: EngineIORequest, now: Instant) {
+        engine.requestReceived(request, details, now: now)
+        drainEngine(now: now)
+    }
+
     /// The client went away before its answer; no `respond` follows.
-    public mutating func requestAborted(_ request: RequestID, now: Instant) {}
+    public mutating func requestAborted(_ request: RequestID, now: Instant) {
+        engine.requestAborted(request, now: now)
+        drainEngine(now: now)
+    }
 
-    // MARK: What the application decided
-
-    /// Lets a connecting socket in.
-    public mutating func accept(_ socket: SocketID, now: Instant) {}
-    /// Refuses a connecting socket; the transport stays, the client may try again.
-    public mutating func refuse(_ socket: SocketID, _ error: ConnectError, now: Instant) {}
-    /// Sends an event. A socket that is gone is ignored.
-    public mutating func emit(_ name: String, _ arguments: [JSONValue], to socket: SocketID, now: Instant) {}
-    /// Sends an event that asks for an acknowledgement.
-    public mutating func emit(
-        _ name: String, _ arguments: [JSONValue], to socket: SocketID, acknowledgement: AcknowledgementID, now: Instant
-    ) {}
-    /// Answers an event that asked for it.
-    public mutating func acknowledge(
-        _ id: AcknowledgementID, _ arguments: [JSONValue], to socket: SocketID, now: Instant
-    ) {}
-    /// Takes a socket out of its namespace; with `closingTransport` the whole connection goes.
-    /// No `disconnected` event follows: the application knows.
-    public mutating func disconnect(_ socket: SocketID, closingTransport: Bool, now: Instant) {}
-    /// Tells every client and closes every transport; no events follow.
-    public mutating func shutDown(now: Instant) {}
+    /// `now` is nil where no session can have begun.
+    private mutating func drainEngine(now: Instant?) {
+        while let event = engine.nextEvent() {
+            switch event {
+            case .opened(let session, let handshake):
+                while clients.count <= session.slot { clients.append(nil) }
+                clients[session.slot] = Client(
+                    session: session, handshake: handshake.withoutTransport,
+                    decoder: SocketIODecoder(
+                        maximumAttachments: configuration.maximumAttachments, maximumDepth: configuration.maximumDepth),
+                    sockets: [])
+                if let now { connectDeadlines.append((now + configuration.connectTimeout, session)) }
+            case .message(let session, let message):
+                received(message, on: session)
+            case .closed(let session, let reason):
+                forget(session, reason)
+            }
+        }
+    }
 
     // MARK: Results
 
-    public mutating func nextAction() -> Action? { nil }
-    public mutating func nextEvent() -> Event? { nil }
-    public mutating func handleTimeout(now: Instant) {}
-    public var nextTimeout: Instant? { nil }
+    public mutating func nextAction() -> Action? { engine.nextAction() }
+    public mutating func nextEvent() -> Event? {
+        // What the application just sent may have been too much for a client.
+        drainEngine(now: nil)
+        return events.popFirst()
+    }
+
+    public mutating func handleTimeout(now: Instant) {
+        engine.handleTimeout(now: now)
+        drainEngine(now: now)
+        while let deadline = connectDeadlines.first, deadline.at <= now {
+            _ = connectDeadlines.popFirst()
+            guard let client = client(deadline.session), client.sockets.isEmpty else { continue }
+            counted.add(.connectTimeout)
+            close(deadline.session, .ended)
+        }
+    }
+
+    public var nextTimeout: Instant? {
+        switch (engine.nextTimeout, connectDeadlines.first?.at) {
+        case (let a?, let b?): min(a, b)
+        case (let a, let b): a ?? b
+        }
+    }
 
     /// What was refused or dropped, by name.
-    public var drops: Counter<SocketIODrop> { Counter() }
+    public var drops: Counter<SocketIODrop> {
+        var sum = counted
+        for name in SocketIODrop.allCases { sum.add(name, engine.drops[name]) }
+        return sum
+    }
+
     /// Engine.IO sessions alive.
-    public var sessionCount: Int { 0 }
+    public var sessionCount: Int { engine.sessionCount }
+    /// Sockets alive, those not judged yet included.
+    public var socketCount: Int { sessionBySocket.count }
+
+    // MARK: Book-keeping
+
+    func client(_ session: EngineIOServer.SessionID) -> Client? {
+        guard session.slot < clients.count, let client = clients[session.slot], client.session == session else {
+            return nil
+        }
+        return client
+    }
+
+    /// Where a socket lives: the slot of its client and its place among that client's sockets.
+    func find(_ socket: SocketID) -> (slot: Int, index: Int)? {
+        guard let session = sessionBySocket[socket], session.slot < clients.count,
+            let index = clients[session.slot]?.sockets.firstIndex(where: { $0.id == socket })
+        else { return nil }
+        return (session.slot, index)
+    }
+
+    /// Ends a session from this side and tells the application about its sockets.
+    mutating func close(_ session: EngineIOServer.SessionID, _ reason: DisconnectReason) {
+        forget(session, reason)
+        engine.close(session)
+    }
+
+    mutating func forget(_ session: EngineIOServer.SessionID, _ reason: DisconnectReason) {
+        guard let client = client(session) else { return }
+        clients[session.slot] = nil
+        for socket in client.sockets {
+            sessionBySocket[socket.id] = nil
+            events.append(.disconnected(socket.id, reason))
+        }
+    }
 }
 
 /// A client's wish to enter a namespace.
@@ -81,7 +192,7 @@ public struct ConnectRequest: Hashable, Sendable {
     public var namespace: String
     /// The CONNECT packet's payload, an object; nil when it had none.
     public var auth: JSONValue?
-    /// The HTTP request that opened the transport.
+    /// The HTTP request that opened the transport, without Engine.IO's own parameters.
     public var handshake: EngineIOHandshake
     /// The Socket.IO session id that the client will be told.
     public var sid: String
@@ -101,6 +212,19 @@ public struct SocketIOEvent: Hashable, Sendable {
         self.arguments = arguments
         self.acknowledgement = acknowledgement
     }
+
+    /// Reads the payload of an EVENT packet that the decoder has checked.
+    init(_ packet: SocketIOPacket) {
+        var elements = packet.payload?.array ?? []
+        let first = elements.isEmpty ? JSONValue.null : elements.removeFirst()
+        switch first {
+        case .string(let text): name = text
+        case .number(let number): name = number.text
+        case .null, .bool, .array, .object, .binary: preconditionFailure("socket.io: an event has a name")
+        }
+        arguments = elements
+        acknowledgement = packet.id
+    }
 }
 
 /// Why something from a client was refused.
@@ -110,4 +234,14 @@ public enum SocketIODrop: Int, CaseIterable, Sendable {
     case badPacket, badPayload, badAttachment, unexpectedPacket, reservedEvent
     case unknownNamespace, connectTimeout, pingTimeout, upgradeTimeout, tooSlow, unknownAcknowledgement
     case secondWebSocket
+}
+
+extension EngineIOHandshake {
+    /// Most clients send nothing of their own, so that thousands of idle ones keep nothing here.
+    var withoutTransport: EngineIOHandshake {
+        var rest = self
+        rest.query.removeAll { ["EIO", "transport", "t", "sid", "b64"].contains($0.name) }
+        if rest.query.isEmpty { rest.query = [] }
+        return rest
+    }
 }

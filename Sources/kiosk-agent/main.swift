@@ -1,1 +1,4 @@
-print("starting")
+import Glibc
+import KioskAgent
+
+exit(AgentProgram.main(Array(CommandLine.arguments.dropFirst())))

@@ -15,10 +15,10 @@ import Testing
         "Crypto": ["Primitives", "COpenSSL"],
         "SRTP": ["Primitives", "CSRTP"],
         "Codecs": ["Primitives", "CVPX", "COpus"],
-        "Capture": ["Primitives", "CV4L2", "CALSA", "CTurboJPEG", "CUdev"],
+        "Capture": ["Reactor", "Primitives", "CV4L2", "CYUV", "CALSA", "CTurboJPEG", "CUdev"],
         "Reactor": ["Primitives", "CLinux"],
         "HTTPTransport": ["Primitives", "CWebSockets"],
-        "Configuration": ["CYAML"],
+        "Configuration": ["CYAML", "Primitives"],
         "Database": ["CSQLite"],
         "Service": ["CSystemd"],
         "Peer": ["ICE", "STUN", "SDP", "RTP", "Congestion", "Crypto", "SRTP", "Primitives"],
@@ -31,6 +31,7 @@ import Testing
             "Signaling", "SocketIO", "HTTPTransport", "Configuration", "Database", "Service", "Primitives", "Crypto",
             "Reactor", "CArgon2", "CJOSE",
         ],
+        "socketio-echo": ["SocketIO", "HTTPTransport", "Primitives"],
         "kiosk-agent": ["KioskAgent"],
         "kiosk-signaling": ["SignalingServer"],
     ]
@@ -87,14 +88,14 @@ import Testing
         }
     }
 
-    /// Time is told: only the reactor and the executables ask a clock.
+    /// Time is told: only the reactor, the log (a line says when it was written) and the executables ask a clock.
     @Test func nobodyElseReadsAClock() throws {
         let clocks = [
             /\bContinuousClock\b/, /\bSuspendingClock\b/, /\bDate\(\)/, /\bDate\.now\b/, /\bclock_gettime\b/,
             /\bgettimeofday\b/,
             /\btime\(nil\)/, /\bDispatchTime\b/, /\bTask\.sleep\b/,
         ]
-        let mayAsk: Set<String> = ["Reactor", "kiosk-agent", "kiosk-signaling"]
+        let mayAsk: Set<String> = ["Reactor", "Service", "kiosk-agent", "kiosk-signaling", "socketio-echo"]
         for (target, files) in try SourceTree.targets() where !mayAsk.contains(target) {
             for file in files {
                 for clock in clocks {
@@ -111,8 +112,9 @@ import Testing
     }
 
     @Test func nothingIsLeftForLater() throws {
-        let marks = try Regex(
-            "\\b(" + ["TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"].joined(separator: "|") + ")\\b")
+        // Spelled apart, so that this file does not find itself.
+        let words: [String] = ["TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"]
+        let marks = try Regex("\\b(\(words.joined(separator: "|")))\\b")
         for file in try SourceTree.files(in: "Sources", ["swift", "js", "css", "html", "h"]) {
             for (index, line) in file.lines.enumerated() where line.firstMatch(of: marks) != nil {
                 Issue.record("\(file.path):\(index + 1): \(line)")

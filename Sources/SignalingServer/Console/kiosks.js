@@ -104,7 +104,7 @@ export class KioskList {
     const monitor = typeof kiosk.monitoredBy === 'object' ? kiosk.monitoredBy?.monitorId : kiosk.monitoredBy;
     const note = {
       watched: phase === 'live' ? 'You are watching' : 'Connecting…',
-      offline: lastSeen ? `Offline, last seen ${ago(lastSeen)}` : 'Offline, never seen',
+      offline: lastSeen ? `Last seen ${ago(lastSeen)}` : 'Never seen yet',
       busy: `Watched by ${monitor}`,
       online: 'Online',
     }[state];

@@ -68,6 +68,7 @@ function enter() {
 }
 
 function signedOut(why) {
+  show('sign-in');
   for (const session of sessions.values()) session.stop();
   for (const kioskId of [...tiles.keys()]) dismiss(kioskId);
   socket.close();
@@ -78,7 +79,6 @@ function signedOut(why) {
   hadConnection = false;
   $('notices').replaceChildren();
   $('sign-in-error').textContent = why ? signInText(why) : '';
-  show('sign-in');
 }
 
 function show(view) {

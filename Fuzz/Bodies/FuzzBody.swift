@@ -1,0 +1,21 @@
+import Primitives
+
+/// The parsers and machines that are fuzzed, by the name `make fuzz` knows them by. Each body takes arbitrary bytes
+/// and must neither trap nor hang; a property that must hold is a `precondition` in the body.
+public enum FuzzBody: String, CaseIterable, Sendable {
+    case sdp, rtp, congestion
+    case dtlsServer, dtlsClient, srtp, vp8, opus
+
+    public func run(_ input: [UInt8]) {
+        switch self {
+        case .sdp: fuzzSDP(input)
+        case .rtp: fuzzRTP(input)
+        case .congestion: fuzzCongestion(input)
+        case .dtlsServer: fuzzDTLS(input, role: .server)
+        case .dtlsClient: fuzzDTLS(input, role: .client)
+        case .srtp: fuzzSRTP(input)
+        case .vp8: fuzzVP8(input)
+        case .opus: fuzzOpus(input)
+        }
+    }
+}

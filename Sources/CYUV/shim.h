@@ -1,0 +1,4 @@
+#pragma once
+
+#include <libyuv/convert.h>
+#include <libyuv/planar_functions.h>

@@ -1,0 +1,68 @@
+import Primitives
+public import Reactor
+
+/// How waiting for media ended when nothing went wrong.
+public enum CaptureOutcome: Hashable, Sendable {
+    /// The frame has been filled.
+    case captured
+    /// The interrupting `WakeFD` was signaled; the frame is as it was.
+    case interrupted
+}
+
+/// Why a camera or a microphone cannot be used. Each case is a different remedy.
+public enum CaptureError: Error, Hashable, Sendable {
+    /// There is no such device, or with `auto` none at all. Plug one in, or name the right one.
+    case missing(device: String)
+    /// Another program has it.
+    case busy(device: String)
+    /// The device node may not be opened: group `video` or `audio`, DeviceAllow, udev rules.
+    case permissionDenied(device: String)
+    /// It was there and has gone in the middle: unplugged, or its USB port reset. Open again when it is back.
+    case lost(device: String)
+    /// It is there but has delivered nothing for so long.
+    case frozen(device: String, after: Duration)
+    /// It has no format that can be used; `found` tells which it has.
+    case unsupported(device: String, found: String)
+    /// A file that is not what its name says; the rule it breaks.
+    case badFile(path: String, rule: String)
+    /// Anything else the system said.
+    case system(device: String, SystemError)
+
+    /// A short fixed word for statistics and messages: `missing`, `busy` …
+    public var reason: String {
+        switch self {
+        case .missing: "missing"
+        case .busy: "busy"
+        case .permissionDenied: "permission-denied"
+        case .lost: "lost"
+        case .frozen: "frozen"
+        case .unsupported: "unsupported"
+        case .badFile: "bad-file"
+        case .system: "failed"
+        }
+    }
+
+    /// The device or file.
+    public var device: String {
+        switch self {
+        case .missing(let device), .busy(let device), .permissionDenied(let device), .lost(let device),
+            .frozen(let device, _), .unsupported(let device, _), .badFile(let device, _), .system(let device, _):
+            device
+        }
+    }
+}
+
+extension CaptureError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .missing(let device): "\(device): no such device"
+        case .busy(let device): "\(device): used by another program"
+        case .permissionDenied(let device): "\(device): permission denied"
+        case .lost(let device): "\(device): gone"
+        case .frozen(let device, let time): "\(device): nothing for \(Int(time.seconds * 1000)) ms"
+        case .unsupported(let device, let found): "\(device): no usable format (\(found))"
+        case .badFile(let path, let rule): "\(path): \(rule)"
+        case .system(let device, let error): "\(device): \(error)"
+        }
+    }
+}

@@ -1,0 +1,105 @@
+import Glibc
+import Primitives
+import Reactor
+
+/// 440 Hz that swells and fades every two seconds: recognisable by ear and by measurement.
+struct TestToneMicrophone: ~Copyable {
+    private var pace: Pace
+    private var sample: Int
+
+    init() {
+        pace = Pace(every: AudioFrame.duration)
+        sample = 0
+    }
+
+    mutating func read(
+        into frame: inout AudioFrame, interruptedBy wake: WakeFD?,
+        counting events: inout Counter<MicrophoneEvent>
+    ) -> Result<CaptureOutcome, CaptureError> {
+        let (due, missed) = pace.advance(now: MonotonicClock.now())
+        events.add(.missed, UInt64(missed))
+        if Poll.sleep(until: due, interruptedBy: wake) == .interrupted { return .success(.interrupted) }
+        TestToneMicrophone.fill(&frame, from: sample)
+        // A device hands a frame out when its last sample has been taken.
+        frame.captureTime = due - AudioFrame.duration
+        // 440 Hz and the swell both repeat after two seconds, so the position never grows large.
+        sample = (sample + AudioFrame.sampleCount * (1 + missed % 100)) % (2 * AudioFrame.sampleRate)
+        return .success(.captured)
+    }
+
+    /// The tone from the given sample of its two-second period on.
+    static func fill(_ frame: inout AudioFrame, from first: Int) {
+        let rate = Double(AudioFrame.sampleRate)
+        for index in 0..<AudioFrame.sampleCount {
+            let time = Double(first + index) / rate
+            let swell = 0.65 + 0.35 * sin(2 * .pi * 0.5 * time)
+            frame.storage[index] = Int16(9_000 * swell * sin(2 * .pi * 440 * time))
+        }
+    }
+}
+
+/// A WAV file as a microphone, from the beginning again when it ends.
+struct WAVMicrophone: ~Copyable {
+    private let file: MediaFile
+    private let header: WAVHeader
+    private let end: Int
+    private var offset: Int
+    private var pace: Pace
+    private var converter: SampleConverter
+    private var chunk: [Int16]
+    private var ready: SampleQueue
+
+    init(opening path: String) throws(CaptureError) {
+        let file = try MediaFile(opening: path)
+        let header: WAVHeader
+        do {
+            header = try WAVHeader(parsing: file.bytes(at: 0, count: WAVHeader.maximumLength).span)
+        } catch {
+            throw .badFile(path: path, rule: error.rule)
+        }
+        let frameSize = header.channels * 2
+        // What a writer that was interrupted promised may be more than there is.
+        let size = min(header.dataSize, file.size - header.dataOffset) / frameSize * frameSize
+        guard size > 0 else { throw .badFile(path: path, rule: WAVHeader.Failure.empty.rule) }
+        self.header = header
+        end = header.dataOffset + size
+        offset = header.dataOffset
+        pace = Pace(every: AudioFrame.duration)
+        converter = SampleConverter(sampleRate: header.sampleRate, channels: header.channels)
+        chunk = Array(repeating: 0, count: header.channels * (header.sampleRate / 50))
+        ready = SampleQueue()
+        self.file = file
+    }
+
+    var path: String { file.path }
+
+    mutating func read(
+        into frame: inout AudioFrame, interruptedBy wake: WakeFD?,
+        counting events: inout Counter<MicrophoneEvent>
+    ) -> Result<CaptureOutcome, CaptureError> {
+        let (due, missed) = pace.advance(now: MonotonicClock.now())
+        events.add(.missed, UInt64(missed))
+        if Poll.sleep(until: due, interruptedBy: wake) == .interrupted { return .success(.interrupted) }
+        while !ready.take(into: &frame) {
+            guard readChunk() else { return .failure(.lost(device: file.path)) }
+        }
+        frame.captureTime = due - AudioFrame.duration
+        return .success(.captured)
+    }
+
+    private mutating func readChunk() -> Bool {
+        if offset >= end { offset = header.dataOffset }
+        let wanted = min(chunk.count * 2, end - offset)
+        let count = chunk.withUnsafeMutableBytes { bytes in
+            file.read(at: offset, into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<wanted]))
+        }
+        guard count >= header.channels * 2 else { return false }
+        offset += count
+        // The machines we run on are little endian, as the file is.
+        let chunk = chunk
+        chunk.withUnsafeBufferPointer { samples in
+            converter.convert(UnsafeBufferPointer(rebasing: samples[..<(count / 2)]), into: &ready)
+        }
+        return true
+    }
+}

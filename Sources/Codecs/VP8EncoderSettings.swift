@@ -1,0 +1,58 @@
+public import Primitives
+
+/// How a `VP8Encoder` works: what can change while it runs, and what is fixed when it is made.
+public struct VP8EncoderSettings: Sendable, Equatable {
+    /// Picture size in pixels, 16 … 16,383 each way (VP8's own limit, RFC 6386 section 9.1).
+    public var width: Int
+    public var height: Int
+    /// Pictures per second that the rate control expects, 1 … 60.
+    public var frameRate: Int
+    public var bitrate: Bitrate
+
+    /// libvpx' speed setting, negative: a fixed speed. A positive one lets libvpx choose by measuring its own time,
+    /// which on a busy machine changes the picture's quality by accident. See `VP8Encoder` for the figures.
+    public var speed: Int
+    /// Whether pictures may be dropped to hold the bitrate; the buffer's fill in percent below which it happens, or 0.
+    public var dropFrameThreshold: Int
+    /// The largest keyframe in percent of a picture's share of the bitrate. 450 lets a keyframe take about 150 ms of
+    /// the link at 30 pictures per second: small enough not to stall the pacer.
+    public var maximumIntraPercent: Int
+    /// Best and worst quantizer, 0 … 63.
+    public var minimumQuantizer: Int
+    public var maximumQuantizer: Int
+    /// Temporal layers: 1, 2 or 3. With more than one a sender may leave out the upper layers' pictures.
+    public var temporalLayers: Int
+
+    public init(
+        width: Int, height: Int, frameRate: Int, bitrate: Bitrate, speed: Int = -6, dropFrameThreshold: Int = 30,
+        maximumIntraPercent: Int = 450, minimumQuantizer: Int = 2, maximumQuantizer: Int = 56, temporalLayers: Int = 1
+    ) {
+        self.width = width
+        self.height = height
+        self.frameRate = frameRate
+        self.bitrate = bitrate
+        self.speed = speed
+        self.dropFrameThreshold = dropFrameThreshold
+        self.maximumIntraPercent = maximumIntraPercent
+        self.minimumQuantizer = minimumQuantizer
+        self.maximumQuantizer = maximumQuantizer
+        self.temporalLayers = temporalLayers
+    }
+
+    func check() throws(CodecError) {
+        func require(_ condition: Bool, _ rule: String) throws(CodecError) {
+            guard condition else { throw CodecError(operation: "vp8 encoder settings", reason: rule) }
+        }
+        try require(
+            (16...16383).contains(width) && (16...16383).contains(height), "size not 16 … 16383 (\(width)x\(height))")
+        try require((1...60).contains(frameRate), "frame rate not 1 … 60 (\(frameRate))")
+        try require((10_000...20_000_000).contains(bitrate.bitsPerSecond), "bitrate not 10 … 20000 kbit/s (\(bitrate))")
+        try require((-16 ... -1).contains(speed), "speed not -16 … -1 (\(speed))")
+        try require((0...100).contains(dropFrameThreshold), "drop threshold not 0 … 100 (\(dropFrameThreshold))")
+        try require(maximumIntraPercent >= 0, "intra percentage negative (\(maximumIntraPercent))")
+        try require(
+            minimumQuantizer >= 0 && minimumQuantizer <= maximumQuantizer && maximumQuantizer <= 63,
+            "quantizers not 0 … 63 in order (\(minimumQuantizer), \(maximumQuantizer))")
+        try require((1...3).contains(temporalLayers), "temporal layers not 1 … 3 (\(temporalLayers))")
+    }
+}

@@ -1,0 +1,298 @@
+public import Primitives
+
+/// Estimates what a path carries; see `CongestionController` for how its parts go together.
+public struct BandwidthEstimator: Sendable {
+    /// Without any feedback for this long, the rate is halved, and again after as long: nobody knows whether the path
+    /// still carries anything.
+    static let feedbackTimeout: Duration = .milliseconds(800)
+    static let updateInterval: Duration = .milliseconds(100)
+    /// How long the least delay seen is believed to be that of the empty path.
+    static let baseDelayWindow: Duration = .seconds(10)
+
+    /// A shorter queue is nothing to slow down for.
+    static let leastStandingQueue: Duration = .milliseconds(8)
+
+    let configuration: CongestionConfiguration
+    var sent: SentPackets
+    var results: [SentPacket]
+    var interArrival: InterArrival
+    var trendline: TrendlineEstimator
+    var rateControl: RateControl
+    var acknowledged: AcknowledgedRate
+    var loss: LossEstimator
+    var reportedLoss: ReportedLossControl
+    var probes: ProbeController
+    var probeEstimator: ProbeEstimator
+    var queue: QueueDelay
+    var roundTripTime: Duration?
+    var receiverEstimate: Bitrate?
+    var demand: Bitrate
+    var lastFeedback: Instant?
+    var firstUnanswered: Instant?
+    var lastOveruse: Instant?
+    var overuses: UInt64
+    var updateAt: Instant
+
+    /// What all media and its overhead may take now.
+    public private(set) var target: Bitrate
+    /// Whether a queue on the path is being emptied: then nothing may go beyond the target for a moment either.
+    public var isDraining: Bool { rateControl.isDraining }
+
+    public init(_ configuration: CongestionConfiguration, now: Instant) {
+        self.configuration = configuration
+        sent = SentPackets()
+        results = []
+        results.reserveCapacity(512)
+        interArrival = InterArrival()
+        trendline = TrendlineEstimator()
+        rateControl = RateControl(
+            start: configuration.start, minimum: configuration.minimum, maximum: configuration.maximum)
+        acknowledged = AcknowledgedRate()
+        loss = LossEstimator(minimum: configuration.minimum, maximum: configuration.maximum)
+        reportedLoss = ReportedLossControl(
+            start: configuration.start, minimum: configuration.minimum, maximum: configuration.maximum)
+        probes = ProbeController(maximum: configuration.maximum)
+        probeEstimator = ProbeEstimator()
+        queue = QueueDelay(window: BandwidthEstimator.baseDelayWindow)
+        roundTripTime = nil
+        receiverEstimate = nil
+        demand = configuration.maximum
+        lastFeedback = nil
+        firstUnanswered = nil
+        lastOveruse = nil
+        overuses = 0
+        updateAt = now + BandwidthEstimator.updateInterval
+        target = configuration.start
+        if configuration.usesTransportFeedback { probes.begin(start: configuration.start, now: now) }
+    }
+
+    // MARK: Sending
+
+    public mutating func packetSent(_ sequence: SequenceNumber, size: DataSize, probe: ProbeCluster.ID?, now: Instant) {
+        sent.insert(sequence, size: size, probe: probe, now: now)
+        if firstUnanswered == nil { firstUnanswered = now }
+    }
+
+    public mutating func setDemand(_ demand: Bitrate, now: Instant) {
+        self.demand = demand
+        updateTarget(now: now)
+    }
+
+    /// The next probe to run, once each.
+    public mutating func pollProbe() -> ProbeCluster? {
+        guard let cluster = probes.poll() else { return nil }
+        probeEstimator.begin(cluster)
+        return cluster
+    }
+
+    // MARK: Feedback
+
+    public mutating func handle(_ arrivals: [PacketArrival], now: Instant) {
+        results.removeAll(keepingCapacity: true)
+        sent.join(arrivals, into: &results, now: now)
+        guard !results.isEmpty else { return }
+        lastFeedback = now
+        firstUnanswered = nil
+
+        var usage: BandwidthUsage?
+        var newestSent = Instant.zero
+        for packet in results {
+            loss.add(packet)
+            guard let arrival = packet.arrival else { continue }
+            newestSent = max(newestSent, packet.sent)
+            acknowledged.add(packet.size, arrival: arrival)
+            queue.add(sent: packet.sent, arrival: arrival)
+            // A probe's own packets are meant to queue: they say nothing of the rate that is kept up.
+            if packet.probe == nil, let delta = interArrival.add(sent: packet.sent, arrival: arrival) {
+                trendline.update(delta)
+                // The worst of the groups counts: an overuse must not be overlooked for a normal group behind it.
+                if usage != .overusing { usage = trendline.usage }
+            }
+            if let result = probeEstimator.add(packet) { handle(result, now: now) }
+        }
+        if newestSent > .zero {
+            // Feedback waits at the receiver; the quickest of the last messages tells the path's own time.
+            let sample = now - newestSent
+            roundTripTime = roundTripTime.map { min(sample, $0 * 7 / 8 + sample / 8) } ?? sample
+        }
+        handle(usage, now: now)
+        loss.update(
+            delayBased: rateControl.rate, acknowledged: acknowledged.rate, isQueueing: queue.delay > .milliseconds(30))
+        updateTarget(now: now)
+    }
+
+    private mutating func handle(_ usage: BandwidthUsage?, now: Instant) {
+        guard var usage else { return }
+        // A trend without a queue that stands is a frame larger than the last, or a path that jitters.
+        if usage == .overusing, queue.standing < BandwidthEstimator.leastStandingQueue { usage = .normal }
+        if usage == .overusing {
+            lastOveruse = now
+            overuses += 1
+            probes.abort()
+        }
+        // Growth needs proof: the rate must have been used.
+        let used = acknowledged.rate.map { $0 >= rateControl.rate * 0.6 } ?? true
+        rateControl.update(
+            usage, acknowledged: acknowledged.rate, recent: acknowledged.recent, queueDelay: queue.delay,
+            roundTripTime: roundTripTime ?? .milliseconds(100), mayIncrease: used, now: now)
+    }
+
+    private mutating func handle(_ result: ProbeEstimator.Result, now: Instant) {
+        rateControl.probed(result.rate, now: now)
+        probes.handle(result, now: now)
+    }
+
+    public mutating func handle(receiverEstimate: Bitrate, now: Instant) {
+        self.receiverEstimate = receiverEstimate
+        lastFeedback = now
+        updateTarget(now: now)
+    }
+
+    public mutating func handle(lossFraction: Double, now: Instant) {
+        lastFeedback = now
+        guard !configuration.usesTransportFeedback else { return }
+        reportedLoss.update(lossFraction, now: now)
+        updateTarget(now: now)
+    }
+
+    public mutating func handle(roundTripTime: Duration, now: Instant) {
+        if self.roundTripTime == nil || !configuration.usesTransportFeedback { self.roundTripTime = roundTripTime }
+    }
+
+    public mutating func pathChanged(now: Instant) {
+        let start = max(configuration.minimum, min(configuration.start, target * 0.5))
+        interArrival = InterArrival()
+        trendline = TrendlineEstimator()
+        rateControl.reset(to: start)
+        acknowledged = AcknowledgedRate()
+        loss = LossEstimator(minimum: configuration.minimum, maximum: configuration.maximum)
+        queue = QueueDelay(window: BandwidthEstimator.baseDelayWindow)
+        roundTripTime = nil
+        if configuration.usesTransportFeedback { probes.begin(start: start, now: now) }
+        updateTarget(now: now)
+    }
+
+    // MARK: Time
+
+    public mutating func handleTimeout(now: Instant) {
+        guard now >= updateAt else { return }
+        updateAt = now + BandwidthEstimator.updateInterval
+        if let since = firstUnanswered, configuration.usesTransportFeedback {
+            let silence = now - max(since, lastFeedback ?? since)
+            if silence > BandwidthEstimator.feedbackTimeout {
+                rateControl.reset(to: rateControl.rate * 0.5)
+                firstUnanswered = now
+                lastFeedback = nil
+            }
+        }
+        let isQuiet =
+            (lastOveruse.map { now - $0 > .seconds(1) } ?? true) && queue.delay < .milliseconds(20)
+            && firstUnanswered.map { now - $0 < .milliseconds(300) } ?? true && !rateControl.isDraining
+        probes.handleTimeout(target: target, demand: min(demand, configuration.maximum), isQuiet: isQuiet, now: now)
+        updateTarget(now: now)
+    }
+
+    public var nextTimeout: Wake? { Wake(at: updateAt, reason: .bandwidthUpdate) }
+
+    public var statistics: CongestionStatistics {
+        CongestionStatistics(
+            target: target, delayBased: rateControl.rate, lossBased: loss.estimate, acknowledged: acknowledged.rate,
+            usage: trendline.usage, queueDelay: queue.delay, roundTripTime: roundTripTime,
+            loss: configuration.usesTransportFeedback ? loss.averageLoss : reportedLoss.loss, probes: probes.count,
+            overuses: overuses)
+    }
+
+    private mutating func updateTarget(now: Instant) {
+        var next = configuration.usesTransportFeedback ? rateControl.rate : reportedLoss.rate
+        if configuration.usesTransportFeedback, let bound = loss.estimate { next = min(next, bound) }
+        if let receiverEstimate { next = min(next, receiverEstimate) }
+        target = max(configuration.minimum, min(configuration.maximum, next))
+    }
+}
+
+/// How long packets stand in queues: one-way delay above the least one seen lately.
+struct QueueDelay: Sendable {
+    /// Longer than two frames: the queue that a single frame makes has gone within it.
+    static let standingWindow: Duration = .milliseconds(80)
+
+    private struct Sample: Sendable {
+        var sent: Instant
+        var delay: Int64
+    }
+
+    private let window: Duration
+    private var recent: RingBuffer<Sample>
+    /// The least of the running and of the last half window, so that the base follows a drifting clock.
+    private var base: Int64?
+    private var previousBase: Int64?
+    private var turnAt: Instant?
+    private var smoothed: Double
+
+    init(window: Duration) {
+        self.window = window
+        recent = RingBuffer(capacity: 64)
+        base = nil
+        previousBase = nil
+        turnAt = nil
+        smoothed = 0
+    }
+
+    var delay: Duration { .nanoseconds(Int64(max(0, smoothed))) }
+
+    /// The least delay over the last moments: what stands in the queue between the frames, too.
+    var standing: Duration {
+        var least = Int64.max
+        for index in 0..<recent.count { least = min(least, recent[index].delay) }
+        guard least != .max, let base = [base, previousBase].compactMap({ $0 }).min() else { return .zero }
+        return .nanoseconds(max(0, least &- base))
+    }
+
+    mutating func add(sent: Instant, arrival: Instant) {
+        let delay = arrival.nanoseconds &- sent.nanoseconds
+        recent.append(Sample(sent: sent, delay: delay))
+        while let first = recent.first, sent - first.sent > QueueDelay.standingWindow { _ = recent.popFirst() }
+        if let turn = turnAt, sent >= turn {
+            previousBase = base
+            base = nil
+            turnAt = sent + window / 2
+        } else if turnAt == nil {
+            turnAt = sent + window / 2
+        }
+        base = min(base ?? delay, delay)
+        let least = min(base ?? delay, previousBase ?? delay)
+        smoothed += (Double(delay &- least) - smoothed) * 0.3
+    }
+}
+
+/// The loss-based control of draft-ietf-rmcat-gcc-02 section 6, over the fractions of receiver reports: for peers that
+/// send no transport-wide feedback.
+struct ReportedLossControl: Sendable {
+    private(set) var rate: Bitrate
+    private(set) var loss: Double
+    private var lastIncrease: Instant?
+    private var lastDecrease: Instant?
+    let minimum: Bitrate
+    let maximum: Bitrate
+
+    init(start: Bitrate, minimum: Bitrate, maximum: Bitrate) {
+        rate = start
+        loss = 0
+        lastIncrease = nil
+        lastDecrease = nil
+        self.minimum = minimum
+        self.maximum = maximum
+    }
+
+    mutating func update(_ fraction: Double, now: Instant) {
+        loss = fraction
+        if fraction < 0.02 {
+            let elapsed = lastIncrease.map { min(2, (now - $0).seconds) } ?? 1
+            rate = rate * (1 + 0.08 * elapsed) + .kilobits(1)
+        } else if fraction > 0.1, lastDecrease.map({ now - $0 > .milliseconds(500) }) ?? true {
+            rate = rate * (1 - 0.5 * fraction)
+            lastDecrease = now
+        }
+        lastIncrease = now
+        rate = max(minimum, min(maximum, rate))
+    }
+}

@@ -1,0 +1,162 @@
+public import Primitives
+
+/// What waits in the caller's queues.
+public struct PacerQueues: Hashable, Sendable {
+    public var hasAudio: Bool
+    public var hasRetransmission: Bool
+    public var hasVideo: Bool
+    /// All of it together.
+    public var waiting: DataSize
+    /// Whether padding can be made: there is a retransmission source, and the peer is connected.
+    public var canPad: Bool
+
+    public init(
+        hasAudio: Bool = false, hasRetransmission: Bool = false, hasVideo: Bool = false, waiting: DataSize = .zero,
+        canPad: Bool = false
+    ) {
+        self.hasAudio = hasAudio
+        self.hasRetransmission = hasRetransmission
+        self.hasVideo = hasVideo
+        self.waiting = waiting
+        self.canPad = canPad
+    }
+
+    public var isEmpty: Bool { !hasAudio && !hasRetransmission && !hasVideo }
+}
+
+/// What a packet is to the pacer, most urgent first.
+public enum PacerPacketKind: UInt8, Hashable, Sendable, CaseIterable {
+    case audio, retransmission, video, padding
+}
+
+public enum PacerDecision: Hashable, Sendable {
+    /// Send the first packet of this kind; on behalf of a probe, if one runs.
+    case send(PacerPacketKind, probe: ProbeCluster.ID?)
+    /// Send at most so much padding.
+    case pad(DataSize, probe: ProbeCluster.ID?)
+    case wait
+}
+
+/// Spreads packets over time (draft-ietf-rmcat-gcc-02 section 4).
+///
+/// Every packet leaves a debt that melts at the pacing rate; the next one may go when it is gone. Sound never waits,
+/// though it adds to the debt. The pacing rate is above the target, because an encoder's frames differ in size: it
+/// must carry a large one away before the next comes, and yet not pour a keyframe into the path's queue at once.
+///
+/// A probe replaces the pacing rate by its own, counted from its first packet, so that late wakes do not slow it down.
+public struct Pacer: Sendable {
+    /// Pacing rate over target.
+    static let factor = 1.5
+    /// No packet waits longer than about this: the rate rises when the queue would take longer.
+    static let maximumQueueTime: Duration = .milliseconds(400)
+    /// How much sooner than its time a packet may go, because a driver does not wake more precisely.
+    static let slack: Duration = .milliseconds(1)
+    /// A probe that falls this far behind, for want of packets, is over: its rate was not reached.
+    static let maximumProbeLag: Duration = .milliseconds(30)
+
+    /// The target rate.
+    public private(set) var rate: Bitrate
+    /// Whether nothing may exceed the target, because a queue on the path is to empty.
+    private var isDraining: Bool
+    /// Bytes; negative after a late wake, by as much as `slack` allows.
+    private var debt: Double
+    private var debtAt: Instant
+    private var cluster: ProbeCluster?
+    private var clusterStart: Instant?
+    private var clusterPackets: Int
+    private var clusterSize: DataSize
+    private var waitingClusters: RingBuffer<ProbeCluster>
+
+    public init(rate: Bitrate, now: Instant) {
+        precondition(rate.bitsPerSecond > 0, "pacer: rate must be positive")
+        self.rate = rate
+        isDraining = false
+        debt = 0
+        debtAt = now
+        cluster = nil
+        clusterStart = nil
+        clusterPackets = 0
+        clusterSize = .zero
+        waitingClusters = RingBuffer(capacity: 4)
+    }
+
+    public mutating func setRate(_ rate: Bitrate, isDraining: Bool, now: Instant) {
+        precondition(rate.bitsPerSecond > 0, "pacer: rate must be positive")
+        guard rate != self.rate || isDraining != self.isDraining else { return }
+        melt(waiting: .zero, now: now)
+        self.rate = rate
+        self.isDraining = isDraining
+    }
+
+    /// Runs a probe as soon as there is something to send.
+    public mutating func start(_ probe: ProbeCluster) {
+        // Newer knowledge replaces a probe that has not begun.
+        if waitingClusters.count >= 4 { _ = waitingClusters.popFirst() }
+        waitingClusters.append(probe)
+    }
+
+    /// The probe that is running or next, if any.
+    public var probe: ProbeCluster? { cluster ?? waitingClusters.first }
+
+    public mutating func next(_ queues: PacerQueues, now: Instant) -> PacerDecision {
+        melt(waiting: queues.waiting, now: now)
+        if let clusterStart, cluster != nil, clusterPackets > 0,
+            now - probeTime(from: clusterStart) > Pacer.maximumProbeLag
+        {
+            cluster = nil
+        }
+        if cluster == nil, !queues.isEmpty || queues.canPad, let next = waitingClusters.popFirst() {
+            cluster = next
+            clusterStart = now
+            clusterPackets = 0
+            clusterSize = .zero
+        }
+        let probe = cluster?.id
+        if queues.hasAudio { return .send(.audio, probe: probe) }
+        guard sendTime(queues) <= now + Pacer.slack else { return .wait }
+        if queues.hasRetransmission { return .send(.retransmission, probe: probe) }
+        if queues.hasVideo { return .send(.video, probe: probe) }
+        guard let cluster, queues.canPad else { return .wait }
+        return .pad(DataSize(bytes: max(200, cluster.minimumSize.bytes - clusterSize.bytes)), probe: probe)
+    }
+
+    public mutating func packetSent(_ size: DataSize, as kind: PacerPacketKind, probe: ProbeCluster.ID?, now: Instant) {
+        debt = max(debt, 0) + Double(size.bytes)
+        guard let cluster, cluster.id == probe else { return }
+        clusterPackets += 1
+        clusterSize += size
+        guard clusterPackets >= cluster.minimumPackets, clusterSize >= cluster.minimumSize else { return }
+        self.cluster = nil
+        // What a probe sent beyond the rate must not silence the media behind it for long.
+        debt = min(debt, bytesPerSecond(waiting: .zero) * 0.02)
+    }
+
+    /// When `next` may have another answer without a packet coming.
+    public func nextTimeout(_ queues: PacerQueues) -> Wake? {
+        if queues.isEmpty, cluster == nil || !queues.canPad { return nil }
+        return Wake(at: sendTime(queues), reason: cluster == nil ? .pacer : .probe)
+    }
+
+    private func bytesPerSecond(waiting: DataSize) -> Double {
+        if isDraining { return Double(rate.bitsPerSecond) / 8 }
+        return max(
+            Double(rate.bitsPerSecond) / 8 * Pacer.factor, Double(waiting.bytes) / Pacer.maximumQueueTime.seconds)
+    }
+
+    private mutating func melt(waiting: DataSize, now: Instant) {
+        let rate = bytesPerSecond(waiting: waiting)
+        debt = max(debt - rate * max(0, (now - debtAt).seconds), -rate * Pacer.slack.seconds)
+        debtAt = now
+    }
+
+    private func probeTime(from start: Instant) -> Instant {
+        cluster.map { start + clusterSize / $0.rate } ?? start
+    }
+
+    /// When the next paced packet may go.
+    private func sendTime(_ queues: PacerQueues) -> Instant {
+        if cluster != nil, let clusterStart { return probeTime(from: clusterStart) }
+        let wait = max(0, debt) / bytesPerSecond(waiting: queues.waiting)
+        return debtAt + .nanoseconds(Int64(wait * 1e9))
+    }
+}

@@ -1,0 +1,81 @@
+import Primitives
+
+/// Decides when to try a higher rate, and which.
+///
+/// At the start, and after a path change, rates of three and six times the start, then doubling as long as probes
+/// succeed. Later, from time to time, as long as the target is below what is wanted and nothing speaks against it:
+/// the additive way up alone takes ten seconds to double.
+struct ProbeController: Sendable {
+    static let firstFactors = [3.0, 6.0]
+    static let nextFactor = 2.0
+    /// A probe that reached this share of its rate is followed by a larger one.
+    static let success = 0.7
+    /// How long to wait for the result of a probe.
+    static let patience: Duration = .seconds(1)
+    static let interval: Duration = .milliseconds(2500)
+    /// How long a cluster lasts.
+    static let duration: Duration = .milliseconds(15)
+    static let minimumPackets = 5
+
+    private var pending: RingBuffer<ProbeCluster>
+    private var nextID: Int
+    private var hasStarted: Bool
+    /// While the way up is exponential: the result to wait for, and until when.
+    private var isExponential: Bool
+    private var lastProbe: Instant?
+    private(set) var count: UInt64
+    let maximum: Bitrate
+
+    init(maximum: Bitrate) {
+        pending = RingBuffer(capacity: 4)
+        nextID = 1
+        hasStarted = false
+        isExponential = false
+        lastProbe = nil
+        count = 0
+        self.maximum = maximum
+    }
+
+    mutating func poll() -> ProbeCluster? { pending.popFirst() }
+
+    /// The first probes of a path.
+    mutating func begin(start: Bitrate, now: Instant) {
+        hasStarted = true
+        isExponential = true
+        for factor in ProbeController.firstFactors { create(start * factor, now: now) }
+    }
+
+    /// A probe was measured.
+    mutating func handle(_ result: ProbeEstimator.Result, now: Instant) {
+        guard isExponential else { return }
+        if !result.isSaturated, result.rate >= result.cluster.rate * ProbeController.success, result.rate < maximum {
+            create(result.rate * ProbeController.nextFactor, now: now)
+        } else if result.isSaturated {
+            isExponential = false
+        }
+    }
+
+    /// The regular look whether more is possible. `isQuiet`: no queue, no overuse lately and few losses.
+    mutating func handleTimeout(target: Bitrate, demand: Bitrate, isQuiet: Bool, now: Instant) {
+        guard hasStarted, let lastProbe, isQuiet, target < demand * 0.95, target < maximum else { return }
+        guard now - lastProbe >= ProbeController.interval else { return }
+        isExponential = true
+        create(target * ProbeController.nextFactor, now: now)
+    }
+
+    mutating func abort() { isExponential = false }
+
+    var nextTimeout: Instant? { lastProbe.map { $0 + ProbeController.interval } }
+
+    private mutating func create(_ rate: Bitrate, now: Instant) {
+        let rate = min(rate, maximum * 1.2)
+        let size = max(rate * ProbeController.duration, DataSize(bytes: ProbeController.minimumPackets * 200))
+        pending.append(
+            ProbeCluster(
+                id: ProbeCluster.ID(nextID), rate: rate, minimumPackets: ProbeController.minimumPackets,
+                minimumSize: size))
+        nextID += 1
+        count += 1
+        lastProbe = now
+    }
+}

@@ -1,0 +1,188 @@
+import Primitives
+
+/// Additive and multiplicative increase, multiplicative decrease (draft-ietf-rmcat-gcc-02 section 5.5), with two
+/// additions: after overuse the rate falls below what the path carries by as much as empties its queue in half a
+/// second, and jumps back to just below it as soon as the queue is empty.
+struct RateControl: Sendable {
+    static let decrease = 0.85
+    static let increasePerSecond = 1.08
+    /// The queue an overuse built up is to be empty after this.
+    static let drainTime: Duration = .milliseconds(500)
+    /// The least share of the path's rate that is sent while the queue drains.
+    static let drainFloor = 0.5
+    /// The share of the path's measured rate that is sent once it is empty.
+    static let settle = 0.95
+
+    enum State: Sendable {
+        case increase
+        /// After a decrease until the queue is empty; goes to hold.
+        case drain(until: Instant)
+        /// Until the delay is normal; goes to increase.
+        case hold
+    }
+
+    private(set) var rate: Bitrate
+    private(set) var state: State
+    /// What the path carried at the last decreases, and how much that varied, in kbit/s.
+    private var capacity: Double?
+    private var deviation: Double
+    private var lastUpdate: Instant?
+    private(set) var lastDecrease: Instant?
+    /// What the last probe measured.
+    private var proven: (rate: Bitrate, at: Instant)?
+    let minimum: Bitrate
+    let maximum: Bitrate
+
+    init(start: Bitrate, minimum: Bitrate, maximum: Bitrate) {
+        rate = start
+        state = .increase
+        capacity = nil
+        deviation = 0.4
+        lastUpdate = nil
+        lastDecrease = nil
+        proven = nil
+        self.minimum = minimum
+        self.maximum = maximum
+    }
+
+    var isDraining: Bool { if case .drain = state { true } else { false } }
+
+    /// Whether something was learnt of the path's rate by overusing it.
+    var capacityEstimate: Bitrate? { capacity.map { .kilobits($0) } }
+
+    mutating func update(
+        _ usage: BandwidthUsage, acknowledged: Bitrate?, recent: Bitrate?, queueDelay: Duration,
+        roundTripTime: Duration,
+        mayIncrease: Bool, now: Instant
+    ) {
+        let elapsed = lastUpdate.map { min((now - $0).seconds, 1) } ?? 0
+        lastUpdate = now
+        switch usage {
+        case .overusing:
+            // One decrease per round trip: the next feedback still tells of what was sent before it.
+            if let lastDecrease, now - lastDecrease < roundTripTime + .milliseconds(50), isDraining { return }
+            // Behind a standing queue packets arrive at the path's own rate, and the last moments say it best.
+            decrease(carried: recent ?? acknowledged, queueDelay: queueDelay, roundTripTime: roundTripTime, now: now)
+        case .underusing:
+            // The queue drains by itself; more would fill it again.
+            if case .increase = state { state = .hold }
+            finishDraining(queueDelay: queueDelay, now: now)
+        case .normal:
+            finishDraining(queueDelay: queueDelay, now: now)
+            switch state {
+            case .drain: break
+            case .hold: state = .increase
+            case .increase:
+                guard mayIncrease else { return }
+                increase(acknowledged: acknowledged, roundTripTime: roundTripTime, elapsed: elapsed)
+            }
+        }
+    }
+
+    private mutating func decrease(
+        carried: Bitrate?, queueDelay: Duration, roundTripTime: Duration, now: Instant
+    ) {
+        var measured = min(carried ?? rate, rate)
+        // A probe has just shown more, and the media had no time to use it.
+        if let proven, now - proven.at < .seconds(1) + roundTripTime {
+            measured = max(measured, min(rate, proven.rate))
+        }
+        if carried != nil { learn(measured) }
+        // What stands in the queue, spread over the drain time, is the rate to stay below.
+        let share = 1 - queueDelay.seconds / RateControl.drainTime.seconds
+        let factor = max(RateControl.drainFloor, min(RateControl.decrease, share))
+        rate = clamp(measured * factor)
+        lastDecrease = now
+        state = .drain(until: now + RateControl.drainTime + roundTripTime)
+        proven = nil
+    }
+
+    /// Goes back to just below the path's rate when the queue is empty, or the time for it is over.
+    private mutating func finishDraining(queueDelay: Duration, now: Instant) {
+        guard case .drain(let until) = state else { return }
+        guard queueDelay < .milliseconds(15) || now >= until else { return }
+        if queueDelay < .milliseconds(30), let capacity {
+            rate = clamp(max(rate, .kilobits(capacity * RateControl.settle)))
+        }
+        state = .hold
+    }
+
+    private mutating func increase(acknowledged: Bitrate?, roundTripTime: Duration, elapsed: Double) {
+        var next = rate
+        if let capacity, nearCapacity(capacity) {
+            // About half a packet per response time.
+            let packets = max(1, Double(rate.bitsPerSecond) / 30 / (8 * 1200))
+            let packetBits = Double(rate.bitsPerSecond) / 30 / packets
+            let response = (roundTripTime.seconds + 0.1) * 2
+            let additive = max(4000, packetBits / response)
+            next = rate + Bitrate(bitsPerSecond: Int64(additive * elapsed))
+        } else {
+            next =
+                rate * Double.power(RateControl.increasePerSecond, elapsed)
+                + Bitrate(bitsPerSecond: Int64(1000 * elapsed))
+        }
+        // Nobody knows whether a path carries far more than was tried.
+        if let acknowledged { next = min(next, max(rate, acknowledged * 1.5 + .kilobits(10))) }
+        rate = clamp(next)
+    }
+
+    private func nearCapacity(_ capacity: Double) -> Bool {
+        let current = Double(rate.bitsPerSecond) / 1000
+        let spread = 3 * (deviation * capacity).squareRoot()
+        return abs(current - capacity) <= spread
+    }
+
+    private mutating func learn(_ acknowledged: Bitrate) {
+        let sample = Double(acknowledged.bitsPerSecond) / 1000
+        guard let known = capacity, abs(sample - known) <= 3 * (deviation * known).squareRoot() else {
+            // A path of another rate: what was known does not count any more.
+            capacity = sample
+            deviation = 0.4
+            return
+        }
+        let updated = 0.95 * known + 0.05 * sample
+        let error = known - sample
+        deviation = max(0.4, min(2.5, 0.95 * deviation + 0.05 * error * error / max(known, 1)))
+        capacity = updated
+    }
+
+    /// A probe measured what the path carries.
+    mutating func probed(_ measured: Bitrate, now: Instant) {
+        guard !isDraining else { return }
+        proven = (measured, now)
+        rate = clamp(max(rate, measured))
+        if let known = capacity, measured > .kilobits(known) { capacity = nil }
+    }
+
+    mutating func reset(to rate: Bitrate) {
+        self = RateControl(start: clamp(rate), minimum: minimum, maximum: maximum)
+    }
+
+    private func clamp(_ rate: Bitrate) -> Bitrate { max(minimum, min(maximum, rate)) }
+}
+
+extension Double {
+    /// `base` to a power between 0 and 1, by the series of the exponential: no library of C is needed for it.
+    static func power(_ base: Double, _ exponent: Double) -> Double {
+        let x = Double.logarithm(base) * exponent
+        return 1 + x * (1 + x / 2 * (1 + x / 3 * (1 + x / 4)))
+    }
+
+    /// The natural logarithm of a positive number, to about 1e-12.
+    static func logarithm(_ value: Double) -> Double {
+        guard value > 0 else { return -.infinity }
+        // value = significand × 2^exponent; ln of the significand by the area hyperbolic tangent's series.
+        let exponent = Double(value.exponent)
+        let s = (value.significand - 1) / (value.significand + 1)
+        let square = s * s
+        var term = s
+        var sum = 0.0
+        var divisor = 1.0
+        while divisor < 30 {
+            sum += term / divisor
+            term *= square
+            divisor += 2
+        }
+        return 2 * sum + exponent * 0.693_147_180_559_945_3
+    }
+}

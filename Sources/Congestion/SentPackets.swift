@@ -1,0 +1,72 @@
+import Primitives
+
+/// A packet that was sent, and what feedback said of it.
+struct SentPacket: Sendable {
+    var sequence: Int64
+    var size: DataSize
+    var sent: Instant
+    var probe: ProbeCluster.ID?
+    /// On the receiver's clock.
+    var arrival: Instant?
+    /// Whether feedback has told of it, received or not.
+    var isReported: Bool
+}
+
+/// The packets sent that feedback may still tell of: a ring by transport-wide sequence number.
+struct SentPackets: Sendable {
+    /// At 3 Mbit/s about half a minute.
+    static let capacity = 8192
+    /// Feedback about a packet that was sent this long ago says nothing any more.
+    static let maximumAge: Duration = .seconds(10)
+
+    private var ring: [SentPacket?]
+    private var unwrapper: SequenceUnwrapper
+    private var feedbackUnwrapper: SequenceUnwrapper
+    /// The newest packet feedback has told of as received.
+    private(set) var newestAcknowledged: Int64?
+    /// Bytes sent and not reported.
+    private(set) var inFlight: DataSize
+
+    init() {
+        ring = Array(repeating: nil, count: SentPackets.capacity)
+        unwrapper = SequenceUnwrapper()
+        feedbackUnwrapper = SequenceUnwrapper()
+        newestAcknowledged = nil
+        inFlight = .zero
+    }
+
+    private func slot(_ sequence: Int64) -> Int { Int(truncatingIfNeeded: sequence & Int64(SentPackets.capacity - 1)) }
+
+    mutating func insert(_ number: SequenceNumber, size: DataSize, probe: ProbeCluster.ID?, now: Instant) {
+        let sequence = unwrapper.unwrap(number)
+        if let old = ring[slot(sequence)], !old.isReported { inFlight -= old.size }
+        ring[slot(sequence)] = SentPacket(
+            sequence: sequence, size: size, sent: now, probe: probe, arrival: nil, isReported: false)
+        inFlight += size
+    }
+
+    /// Joins feedback with what was sent. Appends, in order of sequence, each packet that is told of for the first
+    /// time, and each one told lost before that turns out received.
+    mutating func join(_ arrivals: [PacketArrival], into results: inout [SentPacket], now: Instant) {
+        for arrival in arrivals {
+            let sequence = unwrapper.near(arrival.sequence)
+            guard var packet = ring[slot(sequence)], packet.sequence == sequence else { continue }
+            guard packet.arrival == nil, now - packet.sent < SentPackets.maximumAge else { continue }
+            if packet.isReported, arrival.arrival == nil { continue }
+            if !packet.isReported { inFlight -= packet.size }
+            packet.isReported = true
+            packet.arrival = arrival.arrival
+            ring[slot(sequence)] = packet
+            if arrival.arrival != nil { newestAcknowledged = max(newestAcknowledged ?? sequence, sequence) }
+            results.append(packet)
+        }
+    }
+}
+
+extension SequenceUnwrapper {
+    /// The unwrapped number that lies nearest to the newest, without following it.
+    func near(_ number: SequenceNumber) -> Int64 {
+        var copy = self
+        return copy.unwrap(number)
+    }
+}

@@ -1,0 +1,47 @@
+internal import CSQLite
+
+/// One step of a schema. Its place in the list is the version it makes, counted from 1; a step that was shipped is
+/// never changed, only followed.
+public struct Migration: Sendable {
+    /// One or more statements.
+    public var sql: String
+    public init(_ sql: String) { self.sql = sql }
+}
+
+extension Database {
+    /// Brings the schema up to date, each step in a transaction of its own.
+    ///
+    /// - Parameter applicationID: the program's mark in the file (`PRAGMA application_id`); a file with another mark
+    ///   belongs to another program and is refused.
+    /// - Throws: `newerSchema` when the file knows more steps than the program.
+    public mutating func migrate(_ migrations: [Migration], applicationID: Int32) throws(DatabaseError) {
+        let mark = try pragma("application_id")
+        let version = try pragma("user_version")
+        let isEmpty = try isWithoutTables()
+        guard mark == Int64(applicationID) || (mark == 0 && version == 0 && isEmpty) else {
+            throw DatabaseError(.foreign, "migrate", "the file is the database of another program")
+        }
+        guard version <= Int64(migrations.count) else {
+            throw DatabaseError(
+                .newerSchema, "migrate",
+                "the file has schema version \(version), this program knows \(migrations.count)")
+        }
+        if mark == 0 { try executeScript("PRAGMA application_id=\(applicationID)") }
+        for next in Int(version)..<migrations.count {
+            try transaction { database throws(DatabaseError) in
+                // Another process may have been faster.
+                guard try database.pragma("user_version") == Int64(next) else { return }
+                try database.executeScript(migrations[next].sql)
+                try database.executeScript("PRAGMA user_version=\(next + 1)")
+            }
+        }
+    }
+
+    private mutating func pragma(_ name: String) throws(DatabaseError) -> Int64 {
+        try first("PRAGMA \(name)") { row throws(DatabaseError) in try row.integer(0) } ?? 0
+    }
+
+    private mutating func isWithoutTables() throws(DatabaseError) -> Bool {
+        try first("SELECT 1 FROM sqlite_schema LIMIT 1") { _ throws(DatabaseError) in false } ?? true
+    }
+}

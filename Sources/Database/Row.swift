@@ -1,0 +1,76 @@
+internal import CSQLite
+
+/// The row a query stands on. It lives as long as the closure it is given to; values are copied out of it.
+public struct Row: ~Copyable {
+    let statement: OpaquePointer
+
+    init(borrowing statement: OpaquePointer) { self.statement = statement }
+
+    public var columnCount: Int { Int(sqlite3_column_count(statement)) }
+
+    public func isNull(_ column: Int) -> Bool { type(column) == SQLITE_NULL }
+
+    /// Throws `unexpectedValue` for every other storage class, NULL included. So do the others.
+    public func integer(_ column: Int) throws(DatabaseError) -> Int64 {
+        try expect(column, SQLITE_INTEGER)
+        return sqlite3_column_int64(statement, Int32(column))
+    }
+
+    /// An integer that SQLite's `STRICT` tables keep as 0 and 1.
+    public func bool(_ column: Int) throws(DatabaseError) -> Bool { try integer(column) != 0 }
+
+    public func real(_ column: Int) throws(DatabaseError) -> Double {
+        try expect(column, SQLITE_FLOAT)
+        return sqlite3_column_double(statement, Int32(column))
+    }
+
+    public func text(_ column: Int) throws(DatabaseError) -> String {
+        try expect(column, SQLITE_TEXT)
+        // The text first: its conversion fixes the byte count.
+        guard let bytes = sqlite3_column_text(statement, Int32(column)) else { return "" }
+        let count = Int(sqlite3_column_bytes(statement, Int32(column)))
+        return String(decoding: UnsafeBufferPointer(start: bytes, count: count), as: UTF8.self)
+    }
+
+    public func blob(_ column: Int) throws(DatabaseError) -> [UInt8] {
+        try expect(column, SQLITE_BLOB)
+        guard let bytes = sqlite3_column_blob(statement, Int32(column)) else { return [] }
+        let count = Int(sqlite3_column_bytes(statement, Int32(column)))
+        return Array(UnsafeRawBufferPointer(start: bytes, count: count))
+    }
+
+    public func optionalInteger(_ column: Int) throws(DatabaseError) -> Int64? {
+        isNull(column) ? nil : try integer(column)
+    }
+    public func optionalText(_ column: Int) throws(DatabaseError) -> String? {
+        isNull(column) ? nil : try text(column)
+    }
+    public func optionalBlob(_ column: Int) throws(DatabaseError) -> [UInt8]? {
+        isNull(column) ? nil : try blob(column)
+    }
+
+    private func type(_ column: Int) -> Int32 {
+        precondition(column >= 0 && column < columnCount, "database: a row has no such column")
+        return sqlite3_column_type(statement, Int32(column))
+    }
+
+    private func expect(_ column: Int, _ wanted: Int32) throws(DatabaseError) {
+        let found = type(column)
+        guard found == wanted else {
+            let name = sqlite3_column_name(statement, Int32(column)).map { String(cString: $0) } ?? "\(column)"
+            throw DatabaseError(
+                .unexpectedValue, "read column \(name)",
+                "expected \(Self.name(wanted)), found \(Self.name(found))")
+        }
+    }
+
+    private static func name(_ type: Int32) -> String {
+        switch type {
+        case SQLITE_INTEGER: "integer"
+        case SQLITE_FLOAT: "real"
+        case SQLITE_TEXT: "text"
+        case SQLITE_BLOB: "blob"
+        default: "null"
+        }
+    }
+}

@@ -1,0 +1,186 @@
+import Configuration
+import Primitives
+import Reactor
+import Service
+import Signaling
+
+private let log = Log("agent")
+
+/// What happens, and what is done about it. All on the supervisor's thread.
+extension Agent {
+    func takeMessages(now: Instant) {
+        while let event = linkEvents.next() { handle(event, now: now) }
+        while let event = peerEvents.next() { handle(event, now: now) }
+        while let event = mediaEvents.next() { perform(supervisor.mediaReported(event), now: now) }
+        while let event = deskEvents.next() { handle(event, now: now) }
+    }
+
+    private func handle(_ event: LinkEvent, now: Instant) {
+        switch event {
+        case .phaseChanged(let phase):
+            if status.link == .registered, phase != .registered { desk.post(.linkLost) }
+            status.link = phase
+            publish(now: now)
+        case .registered:
+            desk.post(.linkRegistered)
+        case .server(let event):
+            perform(supervisor.serverSent(event, now: now), now: now)
+        case .crewAnswered(let eventId, let answer):
+            desk.post(.answered(eventId: eventId, answer))
+        case .clockOffset(let offset):
+            noteClock(offset)
+            status.clockOffset = offset
+        case .impossible(let reason):
+            fail(AgentError(reason))
+        }
+    }
+
+    private func handle(_ event: PeerEvent, now: Instant) {
+        if case .statistics(let statistics) = event {
+            status.peer = statistics
+        } else {
+            perform(supervisor.peerReported(event, now: now), now: now)
+        }
+    }
+
+    private func handle(_ event: DeskEvent, now: Instant) {
+        switch event {
+        case .deliver(let event):
+            link.post(.deliver(event))
+        case .outbox(let waiting, let rejected):
+            status.outboxWaiting = waiting
+            status.outboxRejected = rejected
+            publish(now: now)
+        case .failed(let reason):
+            fail(AgentError(reason))
+        }
+    }
+
+    func handle(_ signal: SignalSource.Signal) {
+        switch signal {
+        case .terminate, .interrupt:
+            log.notice("stopping")
+            notifier.stopping(status: "stopping")
+            exitStatus = .success
+        case .hangup:
+            log.notice("nothing to reload: a changed configuration needs a restart")
+        }
+    }
+
+    // MARK: what the supervisor wants
+
+    func perform(_ actions: [Supervisor.Action], now: Instant) {
+        for action in actions {
+            switch action {
+            case .peer(let order): driver.post(PeerCommand(order))
+            case .send(let event): link.post(.send(event))
+            case .carried(let sessionId): link.post(.carried(sessionId: sessionId))
+            case .openMedia:
+                videoGate.open()
+                audioGate.open()
+            case .closeMedia:
+                videoGate.close()
+                audioGate.close()
+            case .indicator(let isLive):
+                log.notice(isLive ? "live: media leaves the kiosk" : "no longer live", sessionFields)
+            case .status:
+                publish(now: now)
+            }
+        }
+    }
+
+    private var sessionFields: [LogField] {
+        guard let session = supervisor.session else { return [] }
+        return [LogField("SESSION_ID", session.id), LogField("MONITOR_ID", session.monitorId)]
+    }
+
+    // MARK: status
+
+    /// Tells whoever wants to know what the agent does now.
+    func publish(now: Instant) {
+        status.session = supervisor.session.map { session in
+            AgentStatus.Session(
+                id: session.id, monitorId: session.monitorId, phase: session.phase, liveSince: session.liveSince,
+                firstFrameMilliseconds: session.firstFrameMilliseconds, reason: session.reason)
+        }
+        if status.session?.phase != .live { status.peer = nil }
+        status.camera = AgentStatus.Device(supervisor.video)
+        status.microphone = AgentStatus.Device(supervisor.audio)
+        status.video = video.counters
+        status.audio = audio.counters
+        status.packetsInUse = driver.outstandingPackets
+        status.sessionsServed = supervisor.sessionsServed
+        link.post(.status(status.heartbeat))
+        desk.post(.status(status))
+        notifier.status(status.summary)
+        // Numbers change all the time while somebody watches, and never otherwise; a session that just ended may still
+        // have a packet in the network thread's hands.
+        statusDueAt =
+            supervisor.isOpen ? now + Agent.statusInterval : status.packetsInUse > 0 ? now + .milliseconds(50) : nil
+    }
+
+    func handleTimeouts(now: Instant) {
+        perform(supervisor.timeoutReached(now: now), now: now)
+        if let due = statusDueAt, due <= now { publish(now: now) }
+        if let due = networkCheckAt, due <= now {
+            networkCheckAt = nil
+            checkNetwork()
+        }
+        if let due = watchdogDueAt, due <= now { feedWatchdog(now: now) }
+    }
+
+    /// The kernel also reports refreshed lifetimes; only other addresses matter.
+    private func checkNetwork() {
+        let current = Agent.currentAddresses()
+        guard current != addresses else { return }
+        addresses = current
+        log.info("network changed: \(current.count) addresses")
+        driver.post(.interfacesChanged)
+        link.post(.networkChanged)
+    }
+
+    /// A clock off by more than this makes certificates and event times doubtful.
+    private func noteClock(_ offset: Duration) {
+        guard offset > .seconds(30) || offset < .seconds(-30) else { return }
+        log.repeated(
+            .warning, "clock",
+            "this machine's clock is \(Int(abs(offset.seconds))) s \(offset > .zero ? "behind" : "ahead of") the server's"
+        )
+    }
+
+    private func feedWatchdog(now: Instant) {
+        guard let timeout = notifier.watchdogTimeout else {
+            watchdogDueAt = nil
+            return
+        }
+        watchdogDueAt = now + timeout / 3
+        let isRunning = if case .running = supervisor.video { true } else { false }
+        let verdict = watchdog.verdict(
+            [
+                .init(name: "signaling", lastBeat: link.progress.lastBeat, patience: .seconds(90)),
+                .init(name: "control", lastBeat: desk.progress.lastBeat, patience: .seconds(60)),
+                .init(name: "network", lastBeat: driver.progress.lastBeat, patience: .seconds(30)),
+                .init(name: "video", lastBeat: video.progress.lastBeat, patience: .seconds(15)),
+                .init(name: "audio", lastBeat: audio.progress.lastBeat, patience: .seconds(15)),
+            ],
+            isLiveWithCamera: isRunning && supervisor.session?.phase == .live,
+            framesEncoded: video.counters.encoded, now: now)
+        if let verdict {
+            log.repeated(.error, "watchdog", "not alive: \(verdict)")
+        } else {
+            notifier.watchdog()
+        }
+    }
+}
+
+extension PeerCommand {
+    init(_ order: Supervisor.PeerOrder) {
+        switch order {
+        case .start(let sessionId, let monitorId, let iceServers):
+            self = .sessionStarted(sessionId: sessionId, monitorId: monitorId, iceServers: iceServers)
+        case .offer(let sessionId, let sdp): self = .offer(sessionId: sessionId, sdp: sdp)
+        case .candidate(let sessionId, let candidate): self = .candidate(sessionId: sessionId, candidate)
+        case .end(let sessionId): self = .sessionEnded(sessionId: sessionId)
+        }
+    }
+}

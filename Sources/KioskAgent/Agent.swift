@@ -1,0 +1,180 @@
+import Capture
+public import Configuration
+import Database
+import Glibc
+import Primitives
+import Reactor
+import Service
+import Signaling
+
+private let log = Log("agent")
+
+/// The agent as a whole: makes the parts, tells them what `Supervisor` decided, and ends them in order.
+///
+/// Threads: this one (the supervisor's), `signaling`, `control` (local programs and the outbox), `network` (media),
+/// `video` and `audio`. They talk through mailboxes and rings; only this thread decides.
+public final class Agent {
+    let configuration: AgentConfiguration
+    let wake: WakeFD
+    let linkEvents: Mailbox<LinkEvent>
+    let peerEvents: Mailbox<PeerEvent>
+    let mediaEvents: Mailbox<MediaEvent>
+    let deskEvents: Mailbox<DeskEvent>
+    let link: SignalingLink
+    let desk: ControlDesk
+    let driver: PeerDriver
+    let videoGate: MediaGate
+    let audioGate: MediaGate
+    let video: VideoPipeline
+    let audio: AudioPipeline
+    let notifier: ServiceNotifier
+    var supervisor: Supervisor
+    var watchdog: Watchdog
+    var status: AgentStatus
+    var addresses: Set<InterfaceAddress>
+    var networkCheckAt: Instant?
+    var statusDueAt: Instant?
+    var watchdogDueAt: Instant?
+    var exitStatus: ExitStatus?
+
+    private static let signalToken = EventLoop.Token(1)
+    private static let wakeToken = EventLoop.Token(2)
+    private static let networkToken = EventLoop.Token(3)
+    /// Addresses come one by one; after this long most are there.
+    private static let networkSettling = Duration.milliseconds(500)
+    static let statusInterval = Duration.seconds(1)
+
+    public init(_ configuration: AgentConfiguration) throws(AgentError) {
+        self.configuration = configuration
+        guard let camera = CameraSource(configuration.camera.device),
+            let microphone = MicrophoneSource(configuration.microphone.device)
+        else { throw AgentError("camera or microphone: not a source") }
+        let now = MonotonicClock.now()
+        notifier = ServiceNotifier()
+        supervisor = Supervisor(hasMicrophone: microphone != .none)
+        watchdog = Watchdog()
+        do throws(SystemError) {
+            wake = try WakeFD()
+            linkEvents = try Mailbox(wake: wake)
+            peerEvents = try Mailbox(wake: wake)
+            mediaEvents = try Mailbox(wake: wake)
+            deskEvents = try Mailbox(wake: wake)
+            videoGate = try MediaGate()
+            audioGate = try MediaGate()
+            desk = try ControlDesk(events: deskEvents)
+            link = SignalingLink(configuration, events: linkEvents)
+            let section = configuration.camera
+            let control = EncoderControl(
+                videoBitrate: configuration.video.maxBitrate, frameRate: section.frameRate, width: section.width,
+                height: section.height, audioBitrate: .kilobits(32))
+            let readable = try WakeFD()
+            let videoRing = FrameRing(
+                kind: .video, frameCapacity: 64 * 1024, readable: readable, opened: videoGate.wake)
+            let audioRing = FrameRing(kind: .audio, frameCapacity: 1500, readable: readable, opened: audioGate.wake)
+            driver = try PeerDriver(
+                configuration, video: videoRing, audio: audioRing, control: control, events: peerEvents)
+            let request = CameraRequest(
+                source: camera, width: section.width, height: section.height,
+                frameRate: FrameRate(frames: Int32(section.frameRate)))
+            video = VideoPipeline(request, ring: videoRing, control: control, gate: videoGate, events: mediaEvents)
+            audio = AudioPipeline(microphone, ring: audioRing, control: control, gate: audioGate, events: mediaEvents)
+        } catch {
+            throw AgentError("\(error)")
+        }
+        status = AgentStatus(
+            kioskId: configuration.kiosk.id, server: configuration.server.description, startedAt: now,
+            link: .connecting, session: nil, camera: .init(supervisor.video), microphone: .init(supervisor.audio),
+            video: .init(), audio: .init(), peer: nil, packetsInUse: 0, outboxWaiting: 0, outboxRejected: 0,
+            sessionsServed: 0,
+            clockOffset: nil)
+        addresses = []
+    }
+
+    /// Runs until a signal ends it. To be called once, on the main thread.
+    public func run() -> ExitStatus {
+        do throws(SystemError) {
+            // Before any thread: signals come to this one only.
+            var signals = try SignalSource()
+            var network = try NetworkChangeSource()
+            var loop = try EventLoop()
+            try loop.register(signals.descriptor, token: Agent.signalToken, for: .readable)
+            try loop.register(wake.descriptor, token: Agent.wakeToken, for: .readable)
+            try loop.register(network.descriptor, token: Agent.networkToken, for: .readable)
+            addresses = Agent.currentAddresses()
+            defer { stopThreads() }
+            do throws(AgentError) { try startThreads() } catch { return fail(error) }
+            log.notice("kiosk-agent \(AgentVersion.text) for \(configuration.kiosk.id), server \(configuration.server)")
+            publish(now: MonotonicClock.now())
+            notifier.ready(status: status.summary)
+            watchdogDueAt = notifier.watchdogTimeout.map { _ in MonotonicClock.now() }
+            while exitStatus == nil {
+                try loop.wait(until: nextTimeout)
+                let now = MonotonicClock.now()
+                for event in loop.events {
+                    switch event.token {
+                    case Agent.signalToken:
+                        while let signal = signals.next() { handle(signal) }
+                    case Agent.networkToken:
+                        if network.drain() { networkCheckAt = now + Agent.networkSettling }
+                    default:
+                        wake.clear()
+                    }
+                }
+                takeMessages(now: now)
+                handleTimeouts(now: now)
+            }
+            perform(supervisor.stop(), now: MonotonicClock.now())
+        } catch {
+            fail(AgentError("\(error)"))
+        }
+        return exitStatus ?? .success
+    }
+
+    /// Says why, and ends the loop.
+    @discardableResult
+    func fail(_ error: AgentError) -> ExitStatus {
+        log.error("\(error)")
+        exitStatus = .failed
+        return .failed
+    }
+
+    // MARK: threads
+
+    private func startThreads() throws(AgentError) {
+        try StateDirectory.make(configuration.stateDirectoryPath)
+        try StateDirectory.make(StateDirectory.parent(of: configuration.controlSocket))
+        let outbox: CrewOutbox
+        do throws(DatabaseError) {
+            outbox = try CrewOutbox(.file(configuration.outboxPath), random: .system)
+        } catch {
+            throw AgentError("outbox \(configuration.outboxPath): \(error)")
+        }
+        do throws(SystemError) {
+            let listener = try UnixSocketListener(at: configuration.controlSocket)
+            try desk.start(listener: listener, outbox: outbox)
+            try driver.start()
+            try video.start()
+            try audio.start()
+            try link.start()
+        } catch  where error.code == EADDRINUSE {
+            throw AgentError("\(configuration.controlSocket): another agent is running here")
+        } catch {
+            throw AgentError("\(error)")
+        }
+    }
+
+    /// The devices first: whatever else takes its time, nobody is seen any more.
+    private func stopThreads() {
+        video.stop()
+        audio.stop()
+        link.stop()
+        driver.stop()
+        desk.stop()
+    }
+
+    private var nextTimeout: Instant? {
+        [supervisor.nextTimeout, networkCheckAt, statusDueAt, watchdogDueAt].compactMap(\.self).min()
+    }
+
+    static func currentAddresses() -> Set<InterfaceAddress> { Set((try? NetworkInterfaces.addresses()) ?? []) }
+}

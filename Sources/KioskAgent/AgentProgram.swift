@@ -1,0 +1,154 @@
+public import Configuration
+import Glibc
+import Reactor
+import Service
+import Signaling
+import SocketIO
+
+/// The program `kiosk-agent`: its commands, and what each does.
+public enum AgentProgram {
+    /// - Parameter arguments: what follows the program's name.
+    /// - Returns: the exit status.
+    public static func main(_ arguments: [String]) -> Int32 {
+        outcome(arguments).rawValue
+    }
+
+    private static func outcome(_ arguments: [String]) -> ExitStatus {
+        switch parser.parse(arguments) {
+        case .help(let text):
+            Output.print(text, terminator: "")
+            return .success
+        case .misuse(let text):
+            Output.complain(text)
+            return .usage
+        case .run(let invocation):
+            return perform(invocation)
+        }
+    }
+
+    private static let socketFlag = Flag(
+        "--socket", "PATH", help: "the agent's control socket (\(AgentConfiguration.defaultControlSocket))")
+    private static let crewFlags = [
+        Flag("--id", "ID", required: true, help: "who: the crew member's number"),
+        Flag("--name", "NAME", help: "the crew member's name"),
+        Flag("--role", "ROLE", help: "as what: driver, guard"),
+        Flag("--train", "NO", help: "for which train"), socketFlag,
+    ]
+
+    public static let parser = CommandLineParser(
+        program: "kiosk-agent", summary: "the kiosk's side of the monitoring system",
+        commands: [
+            Command(
+                "run", summary: "Run the agent until a signal ends it.",
+                flags: [
+                    Flag(
+                        "--config", "FILE", help: "the configuration (\(AgentConfiguration.defaultFile))")
+                ],
+                discussion: "SIGTERM and SIGINT end it cleanly. Run by systemd it notifies, and logs to the journal."),
+            Command(
+                "crew sign-on", summary: "Sign a crew member on. Returns when the event is stored.", flags: crewFlags),
+            Command(
+                "crew sign-off", summary: "Sign a crew member off. Returns when the event is stored.", flags: crewFlags),
+            Command(
+                "crew list", summary: "List the crew events that wait for the server.",
+                flags: [
+                    Flag("--format", choices: ["text", "json"], help: "text for people, json for machines"), socketFlag,
+                ]),
+            Command(
+                "status", summary: "Show what the running agent does.",
+                flags: [
+                    Flag("--format", choices: ["text", "json"], help: "text for people, json for machines"), socketFlag,
+                ],
+                discussion: "Exit status 1 when no agent is running."),
+            Command("version", summary: "Print the version."),
+        ])
+
+    private static func perform(_ invocation: Invocation) -> ExitStatus {
+        let socket = invocation["--socket"] ?? AgentConfiguration.defaultControlSocket
+        switch invocation.command {
+        case "run": return run(invocation["--config"] ?? AgentConfiguration.defaultFile)
+        case "crew sign-on": return crew(.signOn, invocation, socket)
+        case "crew sign-off": return crew(.signOff, invocation, socket)
+        case "crew list": return ask("crew-list", socket) { StatusText.crewList($0, format: invocation["--format"]) }
+        case "status": return ask("status", socket) { StatusText.status($0, format: invocation["--format"]) }
+        case "version":
+            Output.print("kiosk-agent \(AgentVersion.text)")
+            return .success
+        default: preconditionFailure("a command without an implementation: \(invocation.command)")
+        }
+    }
+
+    private static func run(_ file: String) -> ExitStatus {
+        LogSink.start(identifier: "kiosk-agent")
+        let agent: Agent
+        do {
+            let configuration = try AgentConfiguration.load(file)
+            Log.level = configuration.log.serviceLevel
+            agent = try Agent(configuration)
+        } catch let error as ConfigurationError {
+            Output.complain(error.description)
+            return .usage
+        } catch {
+            Output.complain("kiosk-agent: \(error)")
+            return .failed
+        }
+        return agent.run()
+    }
+
+    private static func crew(_ kind: CrewEvent.Kind, _ invocation: Invocation, _ socket: String) -> ExitStatus {
+        let entry: CrewEntry
+        do throws(ControlRequest.Refusal) {
+            entry = try CrewEntry(
+                kind: kind, crewId: invocation["--id"] ?? "", name: invocation["--name"], role: invocation["--role"],
+                train: invocation["--train"])
+        } catch {
+            Output.complain("kiosk-agent: \(error.message)")
+            return .usage
+        }
+        return answer(entry.json, socket) { "accepted \($0["eventId"]?.string ?? "")\n" }
+    }
+
+    private static func ask(_ command: String, _ socket: String, _ text: (JSONValue) -> String) -> ExitStatus {
+        answer(["command": .string(command)], socket, text)
+    }
+
+    private static func answer(_ request: JSONValue, _ socket: String, _ text: (JSONValue) -> String) -> ExitStatus {
+        do throws(ControlClient.Failure) {
+            Output.print(text(try ControlClient.ask(request, at: socket)), terminator: "")
+            return .success
+        } catch {
+            Output.complain("kiosk-agent: \(error)")
+            return .failed
+        }
+    }
+}
+
+/// The standard streams.
+enum Output {
+    static func print(_ text: String, terminator: String = "\n") { write(text + terminator, to: STDOUT_FILENO) }
+    static func complain(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
+
+    private static func write(_ text: String, to descriptor: Int32) {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            guard count > 0 else {
+                if errno == EINTR { continue }
+                return
+            }
+            bytes = bytes.dropFirst(count)
+        }
+    }
+}
+
+extension AgentConfiguration.LogSection {
+    var serviceLevel: LogLevel {
+        switch level {
+        case .error: .error
+        case .warning: .warning
+        case .notice: .notice
+        case .info: .info
+        case .debug: .debug
+        }
+    }
+}

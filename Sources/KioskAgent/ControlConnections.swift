@@ -1,0 +1,174 @@
+import Primitives
+import Reactor
+import Service
+import SocketIO
+
+private let log = Log("control")
+
+/// The control socket's listener and connections: lines in, lines out, nothing blocks, nothing grows without bound.
+struct ControlConnections: ~Copyable {
+    /// One line from a connection.
+    struct Request: Sendable {
+        var connection: UInt64
+        var line: JSONValue
+    }
+
+    private final class Connection {
+        var stream: UnixStream
+        var reader: LineReader
+        var output: [UInt8]
+        var isWatching: Bool
+
+        init(_ stream: consuming UnixStream) {
+            self.stream = stream
+            reader = LineReader(limit: ControlConnections.longestLine)
+            output = []
+            isWatching = false
+        }
+    }
+
+    static let longestLine = 16 * 1024
+    private static let mostConnections = 32
+    private static let mostOutput = 1 << 20
+    static let listenerToken = EventLoop.Token(1)
+    private static let firstConnection: UInt64 = 16
+
+    private var listener: UnixSocketListener
+    private var connections: [UInt64: Connection]
+    private var lastToken: UInt64
+
+    init(listener: consuming UnixSocketListener, on loop: inout EventLoop) throws(SystemError) {
+        try loop.register(listener.descriptor, token: ControlConnections.listenerToken, for: .readable)
+        self.listener = listener
+        connections = [:]
+        lastToken = ControlConnections.firstConnection
+    }
+
+    var count: Int { connections.count }
+
+    /// Handles one event of the loop; the requests that came with it.
+    mutating func handle(_ event: EventLoop.Event, on loop: inout EventLoop) -> [Request] {
+        if event.token == ControlConnections.listenerToken {
+            acceptAll(on: &loop)
+            return []
+        }
+        let token = event.token.rawValue
+        guard let connection = connections[token] else { return [] }
+        if event.isWritable { flush(token, connection, on: &loop) }
+        guard event.isReadable, connections[token] != nil else { return [] }
+        return receive(token, connection, on: &loop)
+    }
+
+    mutating func send(_ value: JSONValue, to token: UInt64, on loop: inout EventLoop) {
+        guard let connection = connections[token] else { return }
+        connection.output += value.jsonText + [0x0A]
+        guard connection.output.count <= ControlConnections.mostOutput else {
+            log.repeated(.warning, "slow-reader", "a local program does not read what it asked for")
+            return close(token, on: &loop)
+        }
+        flush(token, connection, on: &loop)
+    }
+
+    mutating func watch(_ token: UInt64) { connections[token]?.isWatching = true }
+
+    /// To all that watch.
+    mutating func announce(_ value: JSONValue, on loop: inout EventLoop) {
+        for (token, connection) in connections where connection.isWatching { send(value, to: token, on: &loop) }
+    }
+
+    var hasWatchers: Bool { connections.values.contains { $0.isWatching } }
+
+    mutating func closeAll(on loop: inout EventLoop) {
+        for token in connections.keys { close(token, on: &loop) }
+    }
+
+    // MARK: below
+
+    private mutating func acceptAll(on loop: inout EventLoop) {
+        do {
+            while let stream = try listener.accept() {
+                guard connections.count < ControlConnections.mostConnections else {
+                    log.repeated(.warning, "too-many", "too many local connections, the newest is refused")
+                    continue
+                }
+                lastToken += 1
+                let connection = Connection(stream)
+                try loop.register(connection.stream.descriptor, token: .init(lastToken), for: .readable)
+                connections[lastToken] = connection
+            }
+        } catch {
+            log.repeated(.error, "accept", "a local connection cannot be accepted: \(error)")
+        }
+    }
+
+    private mutating func receive(_ token: UInt64, _ connection: Connection, on loop: inout EventLoop) -> [Request] {
+        var requests: [Request] = []
+        var hasEnded = false
+        withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
+            switch connection.stream.receive(into: buffer) {
+            case .transferred(let count):
+                connection.reader.append(
+                    UnsafeRawBufferPointer(rebasing: buffer[..<count]).bindMemory(to: UInt8.self).span)
+            case .wouldBlock: break
+            case .ended, .failed: hasEnded = true
+            }
+        }
+        do throws(LineReader.Failure) {
+            while let line = try connection.reader.next() {
+                guard !line.isEmpty else { continue }
+                guard let value = try? JSONValue(parsing: line, maximumDepth: 8) else {
+                    send(ControlAnswer.refused(.bad("a line must be one JSON object"), nil), to: token, on: &loop)
+                    continue
+                }
+                requests.append(Request(connection: token, line: value))
+            }
+        } catch {
+            send(
+                ControlAnswer.refused(.bad("a line must be at most \(ControlConnections.longestLine) bytes long"), nil),
+                to: token, on: &loop)
+            hasEnded = true
+        }
+        if hasEnded { close(token, on: &loop) }
+        return requests
+    }
+
+    private mutating func flush(_ token: UInt64, _ connection: Connection, on loop: inout EventLoop) {
+        while !connection.output.isEmpty {
+            switch connection.stream.send(connection.output.span) {
+            case .transferred(let count):
+                connection.output.removeFirst(count)
+            case .wouldBlock:
+                try? loop.modify(
+                    connection.stream.descriptor, token: .init(token), for: [.readable, .writable])
+                return
+            case .ended, .failed:
+                return close(token, on: &loop)
+            }
+        }
+        try? loop.modify(connection.stream.descriptor, token: .init(token), for: .readable)
+    }
+
+    private mutating func close(_ token: UInt64, on loop: inout EventLoop) {
+        guard let connection = connections.removeValue(forKey: token) else { return }
+        try? loop.deregister(connection.stream.descriptor)
+    }
+}
+
+/// The lines that go back.
+enum ControlAnswer {
+    static func ok(_ members: JSONObject = JSONObject(), _ id: JSONValue?) -> JSONValue {
+        var object = JSONObject()
+        object["ok"] = true
+        for member in members.members { object[member.name] = member.value }
+        if let id { object["id"] = id }
+        return .object(object)
+    }
+
+    static func refused(_ refusal: ControlRequest.Refusal, _ id: JSONValue?) -> JSONValue {
+        var object = JSONObject()
+        object["ok"] = false
+        object["error"] = ["code": .string(refusal.code), "message": .string(refusal.message)]
+        if let id { object["id"] = id }
+        return .object(object)
+    }
+}

@@ -1,0 +1,251 @@
+import Database
+import Glibc
+import Primitives
+import Reactor
+import Service
+import Signaling
+import SocketIO
+import Synchronization
+
+private let log = Log("control")
+
+/// What the control thread is told.
+enum DeskCommand: Sendable {
+    case linkRegistered
+    case linkLost
+    case answered(eventId: String, Acknowledgement)
+    case status(AgentStatus)
+    case stop
+}
+
+/// What it reports.
+enum DeskEvent: Sendable {
+    case deliver(CrewEvent)
+    case outbox(waiting: Int, rejected: Int)
+    /// The thread cannot go on.
+    case failed(String)
+}
+
+/// Where local programs come to: the control socket and the outbox behind it, on a thread of their own, because
+/// syncing a disk takes as long as it takes and nobody who watches may wait for it.
+final class ControlDesk: Sendable {
+    private let inbox: Mailbox<DeskCommand>
+    private let events: Mailbox<DeskEvent>
+    let progress: ThreadProgress
+    private let thread: Mutex<WorkerThread?>
+
+    init(events: Mailbox<DeskEvent>) throws(SystemError) {
+        inbox = try Mailbox()
+        self.events = events
+        progress = ThreadProgress()
+        thread = Mutex(nil)
+    }
+
+    func post(_ command: DeskCommand) { inbox.post(command) }
+
+    /// Takes the open outbox and socket, whose errors ended the start already, and begins.
+    func start(listener: consuming UnixSocketListener, outbox: consuming CrewOutbox) throws(SystemError) {
+        let handover = Handover(listener, outbox)
+        let started = try WorkerThread(name: "control") { [inbox, events, progress] _ in
+            guard let contents = handover.take() else { return }
+            do throws(SystemError) {
+                var work = try DeskWork(contents, inbox: inbox, events: events, progress: progress)
+                try work.run()
+            } catch {
+                events.post(.failed("\(error)"))
+            }
+            progress.rest()
+        }
+        thread.withLock { $0 = started }
+    }
+
+    func stop() {
+        guard let thread = thread.withLock({ $0.take() }) else { return }
+        inbox.post(.stop)
+        thread.join()
+    }
+}
+
+/// A thread's body is copyable, what it is to own is not: it changes hands here, once.
+private final class Handover: Sendable {
+    struct Contents: ~Copyable, Sendable {
+        var listener: UnixSocketListener
+        var outbox: CrewOutbox
+    }
+
+    private let contents: Mutex<Contents?>
+
+    init(_ listener: consuming UnixSocketListener, _ outbox: consuming CrewOutbox) {
+        contents = Mutex(Contents(listener: listener, outbox: outbox))
+    }
+
+    func take() -> Contents? { contents.withLock { $0.take() } }
+}
+
+/// What the control thread owns.
+private struct DeskWork: ~Copyable {
+    private var loop: EventLoop
+    private var connections: ControlConnections
+    private var outbox: CrewOutbox
+    private let inbox: Mailbox<DeskCommand>
+    private let events: Mailbox<DeskEvent>
+    private let progress: ThreadProgress
+    private var delivery: CrewDelivery
+    private var status: AgentStatus?
+    private var lastCounts: (waiting: Int, rejected: Int)
+    private var isStopping: Bool
+
+    private static let inboxToken = EventLoop.Token(2)
+    /// The longest the thread sleeps: what the watchdog counts on.
+    private static let longestSleep = Duration.seconds(10)
+
+    init(
+        _ contents: consuming Handover.Contents, inbox: Mailbox<DeskCommand>, events: Mailbox<DeskEvent>,
+        progress: ThreadProgress
+    ) throws(SystemError) {
+        var loop = try EventLoop()
+        try loop.register(inbox.wake.descriptor, token: DeskWork.inboxToken, for: .readable)
+        connections = try ControlConnections(listener: contents.listener, on: &loop)
+        self.loop = loop
+        outbox = contents.outbox
+        self.inbox = inbox
+        self.events = events
+        self.progress = progress
+        delivery = CrewDelivery()
+        status = nil
+        lastCounts = (0, 0)
+        isStopping = false
+    }
+
+    mutating func run() throws(SystemError) {
+        reportCounts()
+        while !isStopping {
+            let now = MonotonicClock.now()
+            progress.beat(now: now)
+            let deadline = now + DeskWork.longestSleep
+            try loop.wait(until: delivery.nextTimeout.map { min($0, deadline) } ?? deadline)
+            for event in loop.events {
+                if event.token == DeskWork.inboxToken {
+                    inbox.wake.clear()
+                    while let command = inbox.next() { handle(command) }
+                } else {
+                    for request in connections.handle(event, on: &loop) { answer(request) }
+                }
+            }
+            delivery.timeoutReached(now: MonotonicClock.now())
+            deliver()
+        }
+        connections.closeAll(on: &loop)
+    }
+
+    private mutating func handle(_ command: DeskCommand) {
+        switch command {
+        case .linkRegistered: delivery.registered()
+        case .linkLost: delivery.lost()
+        case .answered(let eventId, let answer):
+            settle(delivery.answered(eventId: eventId, answer, now: MonotonicClock.now()))
+        case .status(let new):
+            status = new
+            guard connections.hasWatchers else { return }
+            var line = JSONObject()
+            line["event"] = "status"
+            line["status"] = new.json(now: MonotonicClock.now())
+            connections.announce(.object(line), on: &loop)
+        case .stop: isStopping = true
+        }
+    }
+
+    private mutating func answer(_ request: ControlConnections.Request) {
+        let id = ControlRequest.identifier(request.line)
+        let reply: JSONValue
+        do throws(ControlRequest.Refusal) {
+            reply = ControlAnswer.ok(try perform(try ControlRequest(request.line), for: request.connection), id)
+        } catch {
+            reply = ControlAnswer.refused(error, id)
+        }
+        connections.send(reply, to: request.connection, on: &loop)
+    }
+
+    private mutating func perform(
+        _ request: ControlRequest, for connection: UInt64
+    ) throws(ControlRequest.Refusal) -> JSONObject {
+        var members = JSONObject()
+        switch request {
+        case .crew(let entry):
+            let event = try store(entry)
+            members["eventId"] = .string(event.eventId)
+            members["occurredAt"] = .string(event.occurredAt)
+        case .crewList:
+            do {
+                members["events"] = .array(try outbox.list().map(DeskWork.json))
+            } catch {
+                throw ControlRequest.Refusal(code: "outbox-failed", message: "\(error)")
+            }
+        case .status, .watch:
+            members["status"] = status?.json(now: MonotonicClock.now()) ?? .null
+            if request == .watch { connections.watch(connection) }
+        }
+        return members
+    }
+
+    private mutating func store(_ entry: CrewEntry) throws(ControlRequest.Refusal) -> CrewEvent {
+        do {
+            let event = try outbox.append(entry, now: SystemWallClock.now())
+            log.notice("\(event.kind.rawValue) stored", [LogField("EVENT_ID", event.eventId)])
+            reportCounts()
+            return event
+        } catch {
+            log.repeated(.error, "outbox", "a crew event cannot be stored: \(error)")
+            throw ControlRequest.Refusal(code: "not-stored", message: "\(error)")
+        }
+    }
+
+    private mutating func deliver() {
+        guard delivery.isReady else { return }
+        do {
+            guard let event = try outbox.oldest() else { return }
+            delivery.sent(eventId: event.eventId, now: MonotonicClock.now())
+            events.post(.deliver(event))
+        } catch {
+            log.repeated(.error, "outbox", "the outbox cannot be read: \(error)")
+        }
+    }
+
+    private mutating func settle(_ outcome: CrewDelivery.Outcome) {
+        do {
+            switch outcome {
+            case .nothing: return
+            case .delivered(let eventId):
+                try outbox.remove(eventId: eventId)
+                log.info("crew event delivered", [LogField("EVENT_ID", eventId)])
+            case .rejected(let eventId, let reason):
+                try outbox.reject(eventId: eventId, reason: reason)
+                log.error("the server refuses a crew event for good: \(reason)", [LogField("EVENT_ID", eventId)])
+            }
+            reportCounts()
+        } catch {
+            // It stays and goes again; the server knows it by its id.
+            log.repeated(.error, "outbox", "a delivered crew event cannot be removed: \(error)")
+        }
+    }
+
+    private mutating func reportCounts() {
+        guard let counts = try? outbox.counts(), counts != lastCounts || status == nil else { return }
+        lastCounts = counts
+        events.post(.outbox(waiting: counts.waiting, rejected: counts.rejected))
+    }
+
+    private static func json(_ entry: CrewOutbox.Entry) -> JSONValue {
+        let event = entry.event
+        var object = JSONObject()
+        object["event"] = .string(event.kind.rawValue)
+        object["eventId"] = .string(event.eventId)
+        object["crewId"] = .string(event.crewId)
+        object["name"] = event.name.map(JSONValue.string)
+        object["role"] = event.role.map(JSONValue.string)
+        object["train"] = event.train.map(JSONValue.string)
+        object["occurredAt"] = .string(event.occurredAt)
+        object["rejection"] = entry.rejection.map(JSONValue.string)
+        return .object(object)
+    }
+}

@@ -1,0 +1,114 @@
+import Primitives
+import Signaling
+import SocketIO
+
+/// One line from a local program: the command line tool, the kiosk's own screen application, a badge reader's driver.
+///
+/// The control socket speaks JSON lines. A request is an object with `command`; an optional `id` of any kind comes
+/// back in its answer. Answers are `{"ok":true,…}` or `{"ok":false,"error":{"code","message"}}`, in the order of the
+/// requests.
+///
+/// | command | members | answer |
+/// |---|---|---|
+/// | `crew-sign-on`, `crew-sign-off` | `crewId`; optional `name`, `role`, `train` | `eventId`, `occurredAt`, once stored and synced |
+/// | `crew-list` | | `events`: what waits for the server, oldest first |
+/// | `status` | | `status` |
+/// | `watch` | | `status`, and then lines `{"event":"status","status":…}` whenever it changes |
+enum ControlRequest: Equatable, Sendable {
+    case crew(CrewEntry)
+    case crewList
+    case status
+    case watch
+
+    struct Refusal: Error, Equatable, Sendable {
+        var code: String
+        var message: String
+
+        static func bad(_ message: String) -> Refusal { Refusal(code: "bad-request", message: message) }
+    }
+
+    /// The request's own name for its answer.
+    static func identifier(_ line: JSONValue) -> JSONValue? { line["id"] }
+
+    init(_ line: JSONValue) throws(Refusal) {
+        guard case .object(let members) = line else { throw .bad("a request is a JSON object") }
+        guard let command = members["command"]?.string else { throw .bad("command is missing or not a text") }
+        let known: Set<String>
+        switch command {
+        case "crew-sign-on", "crew-sign-off":
+            known = ["crewId", "name", "role", "train"]
+            self = .crew(try CrewEntry(kind: command == "crew-sign-on" ? .signOn : .signOff, members))
+        case "crew-list": (self, known) = (.crewList, [])
+        case "status": (self, known) = (.status, [])
+        case "watch": (self, known) = (.watch, [])
+        default: throw Refusal(code: "unknown-command", message: "no command is named \(ControlRequest.shown(command))")
+        }
+        for member in members.members where !known.union(["command", "id"]).contains(member.name) {
+            throw .bad("\(ControlRequest.shown(member.name)) is not a member of \(command)")
+        }
+    }
+
+    fileprivate static func shown(_ text: String) -> String {
+        let safe = text.unicodeScalars.prefix(40).map { $0.value < 0x20 || $0.value == 0x7F ? "?" : String($0) }
+        return "\"\(safe.joined())\""
+    }
+}
+
+/// Who signs on or off: checked, not yet stored.
+struct CrewEntry: Hashable, Sendable {
+    var kind: CrewEvent.Kind
+    var crewId: String
+    var name: String?
+    var role: String?
+    var train: String?
+
+    static let longestIdentifier = 64
+    static let longestName = 200
+
+    init(
+        kind: CrewEvent.Kind, crewId: String, name: String? = nil, role: String? = nil, train: String? = nil
+    ) throws(ControlRequest.Refusal) {
+        self.kind = kind
+        self.crewId = try CrewEntry.check("crewId", crewId, CrewEntry.longestIdentifier)
+        self.name = try name.map { value throws(ControlRequest.Refusal) in
+            try CrewEntry.check("name", value, CrewEntry.longestName)
+        }
+        self.role = try role.map { value throws(ControlRequest.Refusal) in
+            try CrewEntry.check("role", value, CrewEntry.longestIdentifier)
+        }
+        self.train = try train.map { value throws(ControlRequest.Refusal) in
+            try CrewEntry.check("train", value, CrewEntry.longestIdentifier)
+        }
+    }
+
+    fileprivate init(kind: CrewEvent.Kind, _ members: JSONObject) throws(ControlRequest.Refusal) {
+        func text(_ name: String) throws(ControlRequest.Refusal) -> String? {
+            guard let value = members[name], !value.isNull else { return nil }
+            guard let text = value.string else { throw .bad("\(name) must be a text") }
+            return text
+        }
+        guard let crewId = try text("crewId") else { throw .bad("crewId is missing") }
+        try self.init(
+            kind: kind, crewId: crewId, name: try text("name"), role: try text("role"), train: try text("train"))
+    }
+
+    private static func check(
+        _ name: String, _ value: String, _ limit: Int
+    ) throws(ControlRequest.Refusal) -> String {
+        guard !value.isEmpty else { throw .bad("\(name) must not be empty") }
+        guard value.utf8.count <= limit else { throw .bad("\(name) must be at most \(limit) bytes long") }
+        guard value.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F }) else {
+            throw .bad("\(name) must not contain control characters")
+        }
+        return value
+    }
+
+    /// For the control socket.
+    var json: JSONValue {
+        var members = JSONObject([("command", .string(kind.rawValue)), ("crewId", .string(crewId))])
+        members["name"] = name.map(JSONValue.string)
+        members["role"] = role.map(JSONValue.string)
+        members["train"] = train.map(JSONValue.string)
+        return .object(members)
+    }
+}

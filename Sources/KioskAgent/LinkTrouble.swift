@@ -1,0 +1,137 @@
+import HTTPTransport
+import Signaling
+import SocketIO
+
+/// Why the kiosk has no server now, in words for a technician who reads one line.
+public struct LinkTrouble: Hashable, Sendable {
+    /// Stable names, for machines.
+    public enum Kind: String, Hashable, Sendable, CaseIterable {
+        case serverAway = "server-away"
+        case nameNotFound = "name-not-found"
+        case tlsRefused = "tls-refused"
+        case clockWrong = "clock-wrong"
+        case wrongPassword = "wrong-password"
+        case accountDisabled = "account-disabled"
+        case wrongRole = "wrong-role"
+        case tokenRefused = "token-refused"
+        case throttled
+        case notAServer = "not-a-server"
+        case serverFailed = "server-failed"
+        case connectionLost = "connection-lost"
+        case passwordUnreadable = "password-unreadable"
+    }
+
+    public var kind: Kind
+    /// What was seen.
+    public var message: String
+    /// What to do, where there is something to do.
+    public var remedy: String?
+
+    public init(_ kind: Kind, _ message: String, remedy: String? = nil) {
+        self.kind = kind
+        self.message = message
+        self.remedy = remedy
+    }
+
+    /// Whether waiting alone does not help: somebody has to change something.
+    var isSlow: Bool {
+        switch kind {
+        case .wrongPassword, .accountDisabled, .wrongRole, .passwordUnreadable: true
+        case .serverAway, .nameNotFound, .tlsRefused, .clockWrong, .tokenRefused, .throttled, .notAServer,
+            .serverFailed, .connectionLost:
+            false
+        }
+    }
+}
+
+extension LinkTrouble: CustomStringConvertible {
+    public var description: String { remedy.map { "\(message); \($0)" } ?? message }
+}
+
+extension LinkTrouble {
+    init(_ failure: HTTPFailure, server: ServerAddress) {
+        switch failure {
+        case .badURL:
+            self.init(
+                .notAServer, "server address \(server) cannot be used", remedy: "check server in the configuration")
+        case .nameNotFound(let host):
+            self.init(.nameNotFound, "host name \(host) not found", remedy: "check the network and its name server")
+        case .cannotConnect(let reason):
+            self.init(.serverAway, "server \(server) does not answer (\(reason))")
+        case .timedOut:
+            self.init(.serverAway, "server \(server) does not answer in time")
+        case .closedEarly:
+            self.init(.serverAway, "server \(server) closed the connection before it answered")
+        case .tls(let reason):
+            self.init(reason, server: server)
+        case .upgradeRefused(let status):
+            self.init(
+                status >= 500 ? .serverFailed : .notAServer,
+                "server \(server) refuses the WebSocket (status \(status))",
+                remedy: "check that no proxy in between blocks WebSockets")
+        case .tooLarge, .badResponse:
+            self.init(
+                .notAServer, "server \(server) answers unlike kiosk-signaling (\(failure))",
+                remedy: "check server in the configuration")
+        }
+    }
+
+    private init(_ failure: TLSFailure, server: ServerAddress) {
+        switch failure {
+        case .expired:
+            self.init(
+                .clockWrong, "the certificate of \(server) has expired, or this machine's clock is ahead",
+                remedy: "check the clock first")
+        case .notYetValid:
+            self.init(
+                .clockWrong, "the certificate of \(server) is not valid yet: this machine's clock is behind",
+                remedy: "wait for the time service, or set the clock")
+        case .notTrusted, .selfSigned:
+            self.init(
+                .tlsRefused, "the certificate of \(server) is signed by nobody trusted here",
+                remedy: "put its authority into tls.caFile")
+        case .hostNameMismatch:
+            self.init(
+                .tlsRefused, "the certificate of \(server) is for another host name",
+                remedy: "check server in the configuration")
+        case .other(let reason):
+            self.init(.tlsRefused, "no TLS with \(server) (\(reason))")
+        }
+    }
+
+    /// An HTTP answer to a login or refresh other than 200.
+    init(status: Int, error: SignalingError?, kioskId: String, server: ServerAddress) {
+        switch (status, error?.code) {
+        case (401, _):
+            self.init(
+                .wrongPassword, "login refused: wrong password, or no account \(kioskId) on \(server)",
+                remedy: "check kiosk.id and the password file")
+        case (403, _), (_, .accountDisabled):
+            self.init(
+                .accountDisabled, "login refused: account \(kioskId) is disabled",
+                remedy: "enable it on the server")
+        case (429, _):
+            self.init(.throttled, "too many logins of \(kioskId), the server asks to wait")
+        case (500..., _):
+            self.init(.serverFailed, "server \(server) has a fault of its own (status \(status))")
+        case (_, let code?):
+            self.init(.serverFailed, "login refused (\(code.rawValue))")
+        case (_, nil):
+            self.init(
+                .notAServer, "server \(server) answers unlike kiosk-signaling (status \(status))",
+                remedy: "check server in the configuration")
+        }
+    }
+
+    init(_ reason: DisconnectReason) {
+        switch reason {
+        case .left, .serverShutdown: self.init(.connectionLost, "the server ended the connection")
+        case .ended: self.init(.connectionLost, "the connection was ended")
+        case .transportClosed: self.init(.connectionLost, "the connection was lost")
+        case .pingTimeout: self.init(.connectionLost, "the server fell silent")
+        case .protocolError, .overlappingRequests:
+            self.init(.connectionLost, "the server sent something that cannot be understood")
+        case .tooSlow: self.init(.connectionLost, "the network was too slow")
+        }
+    }
+}

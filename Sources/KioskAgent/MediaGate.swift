@@ -1,0 +1,37 @@
+import Reactor
+import Synchronization
+
+/// Whether a media thread is to have its device open, and for which opening. The supervisor sets it, the thread obeys.
+///
+/// Each opening has a number, so that a picture taken during one is never taken for one of the next.
+final class MediaGate: Sendable {
+    private struct State {
+        var isOpen: Bool
+        var number: UInt32
+    }
+
+    private let state: Mutex<State>
+    /// Signaled when the state changes; ends the thread's waiting, for a picture too.
+    let wake: WakeFD
+
+    init() throws(SystemError) {
+        state = Mutex(State(isOpen: false, number: 0))
+        wake = try WakeFD()
+    }
+
+    func open() {
+        state.withLock { state in
+            state.isOpen = true
+            state.number &+= 1
+        }
+        wake.signal()
+    }
+
+    func close() {
+        state.withLock { $0.isOpen = false }
+        wake.signal()
+    }
+
+    /// The current opening's number, or nil while closed.
+    var opening: UInt32? { state.withLock { $0.isOpen ? $0.number : nil } }
+}

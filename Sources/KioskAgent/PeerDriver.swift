@@ -1,0 +1,79 @@
+import Peer
+import Primitives
+import RTP
+public import Reactor
+import Service
+import Synchronization
+
+// The network thread: where the peer session meets sockets, clocks and the encoders.
+//
+//   signaling thread ─ post ─▶ Mailbox<PeerCommand> ┐
+//   video thread     ─ push ─▶ FrameRing            ├─▶ EventLoop ─▶ NetworkThread.mutate { PeerSession } ─▶ drain ─▶ UDPSocket
+//   audio thread     ─ push ─▶ FrameRing            │                                     └▶ PeerEvent ─▶ supervisor
+//   network          ─────────▶ UDPSocket           ┘
+//
+// Only `NetworkThread.mutate` touches a session, and it always drains: whatever a call made the session want to send
+// or to say has left when it returns.
+
+/// Runs peer sessions on a thread of its own. One session at a time.
+public final class PeerDriver: Sendable {
+    /// Datagrams on their way in and out at once; more are dropped and counted.
+    private static let packetSlots = 256
+
+    /// Beats once per round of the loop, and at least every second.
+    public let progress: ThreadProgress
+    /// Slots in use now; zero when no session is open.
+    public var outstandingPackets: Int { pool.outstanding }
+
+    private let interfaces: InterfaceFilter
+    private let video: FrameRing
+    private let audio: FrameRing
+    private let control: EncoderControl
+    private let commands: Mailbox<PeerCommand>
+    private let events: Mailbox<PeerEvent>
+    private let pool: PacketPool
+    private let thread: Mutex<WorkerThread?>
+
+    /// Both rings must wake the same reader, which becomes this thread.
+    public init(
+        _ configuration: AgentConfiguration, video: FrameRing, audio: FrameRing, control: EncoderControl,
+        events: Mailbox<PeerEvent>
+    ) throws(SystemError) {
+        guard let wake = video.readable, audio.readable === wake else {
+            preconditionFailure("peer driver: both rings must wake the same reader")
+        }
+        interfaces = InterfaceFilter()
+        self.video = video
+        self.audio = audio
+        self.control = control
+        self.events = events
+        commands = try Mailbox(wake: wake)
+        pool = PacketPool(slotCount: PeerDriver.packetSlots)
+        progress = ThreadProgress()
+        thread = Mutex(nil)
+    }
+
+    public func start() throws(SystemError) {
+        let started = try WorkerThread(name: "network") { [self] _ in
+            do throws(SystemError) {
+                var network = try NetworkThread(
+                    interfaces: interfaces, pool: pool, commands: commands, events: events, video: video,
+                    audio: audio, control: control, progress: progress)
+                try network.run()
+            } catch {
+                // Without its event loop the agent cannot serve anybody: the watchdog sees the missing beat.
+                NetworkThread.log.error("network thread ended: \(error)")
+            }
+        }
+        thread.withLock { $0 = started }
+    }
+
+    public func post(_ command: PeerCommand) { commands.post(command) }
+
+    /// Ends the session and the thread, and waits for it.
+    public func stop() {
+        guard let thread = thread.withLock({ $0.take() }) else { return }
+        commands.post(.shutdown)
+        thread.stopAndJoin()
+    }
+}

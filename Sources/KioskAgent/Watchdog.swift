@@ -1,0 +1,46 @@
+import Primitives
+
+/// Whether the agent makes progress, judged from when its threads last went round their loops and whether frames
+/// flow. Only then the service manager hears that it is alive.
+struct Watchdog: Sendable {
+    /// One thread's last sign of life; nil while it rests on purpose.
+    struct Thread: Sendable {
+        var name: String
+        var lastBeat: Instant?
+        /// How long it may be silent: a name server or a dying disk can hold one for a while.
+        var patience: Duration
+    }
+
+    /// Since when the camera has been running in a live session without one more frame encoded.
+    private var framesSeen: UInt64
+    private var framesSince: Instant?
+
+    /// A picture every so often, as long as somebody watches and the camera says that it runs.
+    static let framePatience = Duration.seconds(10)
+
+    init() {
+        framesSeen = 0
+        framesSince = nil
+    }
+
+    /// What is stuck, or nil when all goes on.
+    mutating func verdict(
+        _ threads: [Thread], isLiveWithCamera: Bool, framesEncoded: UInt64, now: Instant
+    ) -> String? {
+        for thread in threads {
+            if let last = thread.lastBeat, now - last > thread.patience {
+                return "thread \(thread.name) is stuck for \(Int((now - last).seconds)) s"
+            }
+        }
+        guard isLiveWithCamera else {
+            framesSince = nil
+            return nil
+        }
+        if framesSince == nil || framesEncoded != framesSeen {
+            framesSeen = framesEncoded
+            framesSince = now
+        }
+        guard let since = framesSince, now - since > Watchdog.framePatience else { return nil }
+        return "no frame encoded for \(Int((now - since).seconds)) s"
+    }
+}

@@ -1,0 +1,436 @@
+import Congestion
+import Primitives
+import RTP
+import SDP
+import SRTP
+
+// The right half of the straight line: from an encoded frame to bytes that a socket may send.
+//
+//   send ─▶ RTPSession.packetize (VP8Packetizer, OpusPacketizer, history) ─▶ PacerQueue
+//   pollTransmit ─▶ CongestionController.next (who, when) ─▶ PacerQueue.pop
+//                ─▶ RTPSession.write (header, extensions of this moment) ─▶ SRTPSender.protect
+//   handleControl ─▶ SRTPReceiver ─▶ RTPSession.handleRTCP ─▶ retransmissions back into the queue,
+//                                                          feedback ─▶ CongestionController ─▶ target ─▶ encoder
+//
+// Nothing here allocates per packet or per frame in steady state: bytes rest in the streams' histories, the queue
+// holds sequence numbers, and the caller's buffer is where a packet is composed and encrypted.
+
+/// The media of one session: its streams, the queue in front of the wire, and SRTP.
+struct MediaPath: ~Copyable {
+    enum Event: Hashable {
+        case keyframeRequested
+        /// The first packet of a video keyframe left.
+        case firstVideoPacketSent
+        case lossReported(fraction: Double)
+        /// What the video encoder may make from now on.
+        case videoBitrateChanged(Bitrate)
+    }
+
+    private(set) var rtp: RTPSession?
+    private(set) var queue: PacerQueue
+    private var sender: SRTPSender?
+    private var receiver: SRTPReceiver?
+    private var events: RingBuffer<Event>
+    /// Indices of our streams in `rtp`, once negotiated.
+    private var audioStream: Int?
+    private var videoStream: Int?
+    private var receivedKinds: [MediaKind]
+    private(set) var congestion: CongestionController?
+    private let bitrates: PeerBitrates
+    /// What the encoder was told last.
+    private var announcedBitrate: Bitrate
+    private var sentFirstVideo: Bool
+    /// The peer's last keyframe request that was passed on, so that a burst of PLIs costs one keyframe.
+    private var keyframePassedAt: Instant?
+    private(set) var roundTripTime: Duration?
+    private(set) var drops: Counter<MediaDrop>
+    private let clock: NTPClock
+
+    /// IPv4 and UDP headers; IPv6's 20 bytes more are within what the estimate leaves free.
+    private static let datagramOverhead = 28
+    /// What Opus packets take with all headers, 50 a second.
+    private static let audioOverhead = Bitrate.kilobits(30)
+
+    /// Two requests closer together than this are one: the first keyframe is still on its way.
+    static let keyframeSpacing = Duration.milliseconds(200)
+    /// Video older than this in the queue is worthless: the picture restarts with a keyframe instead.
+    static let maximumQueueDelay = Duration.seconds(2)
+
+    init(clock: NTPClock, bitrates: PeerBitrates) {
+        rtp = nil
+        queue = PacerQueue()
+        sender = nil
+        receiver = nil
+        events = RingBuffer(capacity: 16)
+        audioStream = nil
+        videoStream = nil
+        receivedKinds = []
+        congestion = nil
+        self.bitrates = bitrates
+        announcedBitrate = .zero
+        sentFirstVideo = false
+        keyframePassedAt = nil
+        roundTripTime = nil
+        drops = Counter()
+        self.clock = clock
+    }
+
+    // MARK: Negotiation
+
+    /// Takes over what offer and answer agreed on. Streams that exist stay as they are: a renegotiation keeps payload
+    /// types and sources by `Negotiator`'s promise.
+    mutating func configure(_ session: NegotiatedSession, random: inout RandomSource, now: Instant) {
+        if rtp == nil { rtp = makeSession(session, random: &random) }
+        if congestion == nil, let configuration = congestionConfiguration(session) {
+            congestion = CongestionController(configuration, now: now)
+            congestion?.setDemand(configuration.maximum, now: now)
+        }
+        for media in session.media where media.isAccepted {
+            guard let kind = media.kind, let codec = media.codecs.first else { continue }
+            if let local = media.local { addSendStream(kind, media, codec, local, random: &random, now: now) }
+            if media.direction.receives, let ssrc = media.remoteSources.first, !receivedKinds.contains(kind) {
+                receivedKinds.append(kind)
+                _ = rtp?.addReceiveStream(
+                    ReceiveStream.Configuration(
+                        kind: kind, payloadType: codec.codec.payloadType,
+                        retransmissionType: codec.retransmissionType, clockRate: Int32(codec.codec.clockRate),
+                        usesNack: codec.codec.feedback.contains(.nack)),
+                    ssrc: ssrc, retransmissionSSRC: media.remoteRetransmissionSources[ssrc])
+            }
+        }
+    }
+
+    private func makeSession(_ session: NegotiatedSession, random: inout RandomSource) -> RTPSession {
+        let accepted = session.media.filter(\.isAccepted)
+        let configuration = RTPSession.Configuration(
+            cname: accepted.compactMap { $0.local?.cname }.first ?? "monitor", ntp: clock,
+            usesReducedSize: accepted.allSatisfy(\.usesReducedSizeRTCP),
+            receivedTransportSequenceID: accepted.compactMap { $0.receiveExtensionID(.transportSequence) }.first)
+        return RTPSession(configuration, random: random.split())
+    }
+
+    /// Nil when nothing is sent.
+    private func congestionConfiguration(_ session: NegotiatedSession) -> CongestionConfiguration? {
+        let sent = session.media.filter { $0.isAccepted && $0.local != nil }
+        guard !sent.isEmpty else { return nil }
+        let usesFeedback = sent.contains { media in
+            media.sendExtensionID(.transportSequence) != nil
+                && media.codecs.first?.codec.feedback.contains(.transportWide) == true
+        }
+        return CongestionConfiguration(
+            minimum: bitrates.minimum, start: bitrates.start, maximum: bitrates.maximum,
+            usesTransportFeedback: usesFeedback)
+    }
+
+    private mutating func addSendStream(
+        _ kind: MediaKind, _ media: NegotiatedMedia, _ codec: NegotiatedCodec, _ local: LocalStream,
+        random: inout RandomSource, now: Instant
+    ) {
+        guard (kind == .audio ? audioStream : videoStream) == nil else { return }
+        let extensions = HeaderExtensionIDs(
+            mid: media.sendExtensionID(.mid), absoluteSendTime: media.sendExtensionID(.absoluteSendTime),
+            transportSequence: media.sendExtensionID(.transportSequence),
+            playoutDelay: media.sendExtensionID(.playoutDelay),
+            absoluteCaptureTime: media.sendExtensionID(.absoluteCaptureTime))
+        let configuration = SendStream.Configuration(
+            packetizer: kind == .video ? .vp8(VP8Packetizer(random: &random)) : .opus(OpusPacketizer()),
+            ssrc: local.ssrc, payloadType: codec.codec.payloadType, retransmissionSSRC: local.retransmissionSSRC,
+            retransmissionType: codec.retransmissionType, clockRate: Int32(codec.codec.clockRate), mid: media.mid,
+            extensionIDs: extensions)
+        let index = rtp?.addSendStream(configuration, now: now)
+        switch kind {
+        case .audio: audioStream = index
+        case .video: videoStream = index
+        }
+    }
+
+    /// Whether the peer gets media of this kind.
+    func sends(_ kind: MediaKind) -> Bool { stream(kind) != nil }
+
+    private func stream(_ kind: MediaKind) -> Int? {
+        switch kind {
+        case .audio: audioStream
+        case .video: videoStream
+        }
+    }
+
+    /// Keys are there: from now on packets can leave.
+    mutating func start(local: SRTPMasterKey, remote: SRTPMasterKey) throws(SRTPError) {
+        sender = try SRTPSender(key: local)
+        receiver = try SRTPReceiver(key: remote)
+    }
+
+    var isStarted: Bool { sender != nil }
+
+    // MARK: Sending
+
+    /// Cuts a frame into packets and queues them. Before the keys are there, and for media that nobody asked for, the
+    /// frame is dropped and counted.
+    mutating func send(_ frame: borrowing EncodedFrame, now: Instant) {
+        guard isStarted, let stream = stream(frame.kind) else {
+            drops.add(.frameNotWanted)
+            return
+        }
+        if frame.kind == .video, frame.isKeyframe {
+            // What waits refers to pictures that this one makes unnecessary.
+            drops.add(.supersededByKeyframe, UInt64(queue.removeVideo()))
+        }
+        let layer = frame.temporalLayer.map {
+            TemporalLayerInfo(index: $0.id, isSynchronizationPoint: $0.isSync, isNonReference: false)
+        }
+        guard
+            let range = rtp?.packetize(
+                frame.bytes, on: stream, isKeyframe: frame.isKeyframe, captureTime: frame.captureTime, layer: layer)
+        else { return }
+        for sequence in range { enqueue(sequence, kind: frame.kind, on: stream, purpose: .media, now: now) }
+    }
+
+    private mutating func enqueue(
+        _ sequence: SequenceNumber, kind: MediaKind, on stream: Int, purpose: PacerItem.Purpose, now: Instant
+    ) {
+        let packetKind: PacketKind = purpose == .media ? .media : .retransmission
+        guard let size = rtp?.sendStreams[stream].size(of: sequence, as: packetKind) else { return }
+        queue.push(PacerItem(kind: kind, sequence: sequence, purpose: purpose, size: size, enqueuedAt: now))
+    }
+
+    /// Composes and encrypts the next packet in the empty buffer `packet`; false when nothing may leave now.
+    mutating func pollTransmit(into packet: inout PacketBuffer, now: Instant) -> Bool {
+        guard isStarted else { return false }
+        if rtp?.pollTransmit(into: &packet, now: now) == true {
+            return protectControl(&packet)
+        }
+        while congestion != nil {
+            switch congestion!.next(queueState, now: now) {
+            case .send(let kind, let probe):
+                guard let item = queue.pop(kind) else { return false }
+                if write(item, as: kind, probe: probe, into: &packet, now: now) { return true }
+            case .pad(let size, let probe):
+                if writePadding(size, probe: probe, into: &packet, now: now) { return true }
+                // Nothing to pad with: the probe ends by itself when it falls behind.
+                return false
+            case .wait: return false
+            }
+            packet.removeAll()
+        }
+        return false
+    }
+
+    private var queueState: PacerQueues { queue.state(canPad: canPad) }
+
+    private var canPad: Bool {
+        guard let rtp, let videoStream, sentFirstVideo else { return false }
+        return rtp.sendStreams[videoStream].retransmissionType != nil
+    }
+
+    private mutating func write(
+        _ item: PacerItem, as kind: PacerPacketKind, probe: ProbeCluster.ID?, into packet: inout PacketBuffer,
+        now: Instant
+    ) -> Bool {
+        guard let stream = stream(item.kind) else { return false }
+        let extensions = sendTimeExtensions(of: stream)
+        let packetKind: PacketKind = item.purpose == .media ? .media : .retransmission
+        guard
+            rtp?.write(item.sequence, on: stream, as: packetKind, extensions: extensions, into: &packet, now: now)
+                == true,
+            protect(&packet, as: kind, probe: probe, isReported: extensions.transportSequence != nil, now: now)
+        else { return false }
+        if item.kind == .video, !sentFirstVideo {
+            sentFirstVideo = true
+            events.append(.firstVideoPacketSent)
+        }
+        return true
+    }
+
+    /// A packet for a probe: one that was sent before, which may even help, or zeros.
+    private mutating func writePadding(
+        _ size: DataSize, probe: ProbeCluster.ID?, into packet: inout PacketBuffer, now: Instant
+    ) -> Bool {
+        guard let stream = videoStream else { return false }
+        let extensions = sendTimeExtensions(of: stream)
+        var wrote = false
+        if let sequence = rtp?.sendStreams[stream].paddingCandidate {
+            wrote = rtp?.write(sequence, on: stream, as: .padding, extensions: extensions, into: &packet, now: now) == true
+        }
+        if !wrote {
+            packet.removeAll()
+            wrote = rtp?.writePadding(size.bytes, on: stream, extensions: extensions, into: &packet, now: now) == true
+        }
+        guard wrote else { return false }
+        return protect(&packet, as: .padding, probe: probe, isReported: extensions.transportSequence != nil, now: now)
+    }
+
+    private func sendTimeExtensions(of stream: Int) -> SendTimeExtensions {
+        let isReported = rtp?.sendStreams[stream].usesTransportSequence == true
+        return SendTimeExtensions(transportSequence: isReported ? congestion?.nextSequence : nil)
+    }
+
+    private mutating func protect(
+        _ packet: inout PacketBuffer, as kind: PacerPacketKind, probe: ProbeCluster.ID?, isReported: Bool, now: Instant
+    ) -> Bool {
+        do throws(SRTPError) {
+            try sender?.protect(&packet)
+        } catch {
+            drops.add(.protectionFailed)
+            return false
+        }
+        let onWire = DataSize(bytes: packet.count + MediaPath.datagramOverhead)
+        congestion?.packetSent(onWire, as: kind, probe: probe, isReported: isReported, now: now)
+        return true
+    }
+
+    private mutating func protectControl(_ packet: inout PacketBuffer) -> Bool {
+        do throws(SRTPError) {
+            try sender?.protectControl(&packet)
+            return true
+        } catch {
+            drops.add(.protectionFailed)
+            packet.removeAll()
+            return false
+        }
+    }
+
+    /// Forgets what waits, and says goodbye for all streams with the next RTCP packet (RFC 3550 section 6.6).
+    mutating func stop() {
+        queue.removeAll()
+        if isStarted { rtp?.sayGoodbye() }
+    }
+
+    // MARK: Receiving
+
+    /// One SRTP packet from the peer. Returns whether it was authentic.
+    mutating func handleMedia(_ packet: inout PacketBuffer, now: Instant) -> Bool {
+        do throws(SRTPError) {
+            guard receiver != nil else {
+                drops.add(.beforeKeys)
+                return false
+            }
+            try receiver?.unprotect(&packet)
+        } catch { return false }  // Counted by the receiver, by reason.
+        rtp?.handleRTP(packet.bytes, now: now)
+        return true
+    }
+
+    /// One SRTCP packet from the peer. Returns whether it was authentic.
+    mutating func handleControl(_ packet: inout PacketBuffer, now: Instant) -> Bool {
+        do throws(SRTPError) {
+            guard receiver != nil else {
+                drops.add(.beforeKeys)
+                return false
+            }
+            try receiver?.unprotectControl(&packet)
+        } catch { return false }
+        rtp?.handleRTCP(packet.bytes, now: now)
+        settle(now: now)
+        return true
+    }
+
+    private mutating func settle(now: Instant) {
+        while let event = rtp?.pollEvent() {
+            switch event {
+            case .retransmit(let stream, let sequence):
+                let kind: MediaKind = stream == audioStream ? .audio : .video
+                enqueue(sequence, kind: kind, on: stream, purpose: .retransmission, now: now)
+            case .keyframeRequested(let stream):
+                guard stream == videoStream else { continue }
+                passKeyframeRequest(now: now)
+            case .roundTripTime(let time):
+                roundTripTime = time
+                congestion?.handle(roundTripTime: time, now: now)
+            case .lossReported(let stream, let fraction):
+                if stream == audioStream { events.append(.lossReported(fraction: fraction)) }
+                if stream == videoStream ?? audioStream { congestion?.handle(lossFraction: fraction, now: now) }
+            case .transportFeedback:
+                if let arrivals = rtp?.packetArrivals { congestion?.handle(arrivals, now: now) }
+            case .receiverEstimate(let rate): congestion?.handle(receiverEstimate: rate, now: now)
+            case .goodbye: break
+            }
+        }
+        announceBitrate()
+    }
+
+    /// What is left for video of what the path carries: without the sound, the headers, and what loss makes us repeat.
+    private mutating func announceBitrate() {
+        guard let congestion, let videoStream else { return }
+        let audio = audioStream == nil ? .zero : bitrates.audio + MediaPath.audioOverhead
+        let repeated = min(0.4, congestion.statistics.loss * 1.1)
+        let rate = max(bitrates.leastVideo, (congestion.target - audio) * (0.95 * (1 - repeated)))
+        rtp?.setRetransmissionRate(congestion.target, on: videoStream)
+        // Small steps are not worth a new configuration of the encoder.
+        let change = abs(rate.bitsPerSecond - announcedBitrate.bitsPerSecond)
+        guard change * 50 > announcedBitrate.bitsPerSecond else { return }
+        announcedBitrate = rate
+        events.append(.videoBitrateChanged(rate))
+    }
+
+    /// Another pair of candidates carries the media now.
+    mutating func pathChanged(now: Instant) { congestion?.pathChanged(now: now) }
+
+    private mutating func passKeyframeRequest(now: Instant) {
+        if let last = keyframePassedAt, now - last < MediaPath.keyframeSpacing { return }
+        keyframePassedAt = now
+        events.append(.keyframeRequested)
+    }
+
+    /// The next whole frame received of one kind, in place of what was in `frame`.
+    mutating func nextFrame(_ kind: MediaKind, into frame: inout [UInt8], now: Instant) -> ReceivedFrame? {
+        guard let index = receivedKinds.firstIndex(of: kind) else { return nil }
+        frame.removeAll(keepingCapacity: true)
+        return rtp?.nextFrame(on: index, into: &frame, now: now)
+    }
+
+    // MARK: Time
+
+    mutating func handleTimeout(now: Instant) {
+        rtp?.handleTimeout(now: now)
+        if isStarted { congestion?.handleTimeout(now: now) }
+        settle(now: now)
+        if let oldest = queue.oldest, now - oldest > MediaPath.maximumQueueDelay {
+            let removed = queue.removeVideo()
+            if removed > 0 {
+                drops.add(.waitedTooLong, UInt64(removed))
+                passKeyframeRequest(now: now)
+            }
+        }
+    }
+
+    mutating func pollEvent() -> Event? { events.popFirst() }
+
+    var nextTimeout: Wake? {
+        guard isStarted else { return nil }
+        return .earliest(rtp?.nextTimeout, congestion?.nextTimeout(queueState))
+    }
+
+    func statistics(of kind: MediaKind) -> SendStatistics? {
+        guard let rtp, let stream = stream(kind) else { return nil }
+        return rtp.sendStreams[stream].statistics
+    }
+
+    /// What the streams and their RTCP dropped.
+    var rtpDrops: Counter<RTPDropReason> {
+        guard let rtp else { return Counter() }
+        var all = rtp.dropped
+        for stream in rtp.sendStreams { all.add(stream.dropped) }
+        return all
+    }
+
+    var receiverErrors: Counter<SRTPError> {
+        switch receiver {
+        case .some(let receiver): receiver.errors
+        case .none: Counter()
+        }
+    }
+}
+
+/// Why media was dropped on our side of the wire.
+public enum MediaDrop: Int, CaseIterable, Sendable {
+    /// Encoded before the keys were there, or of a kind the peer did not ask for.
+    case frameNotWanted
+    /// Waited in the queue when a keyframe made it unnecessary.
+    case supersededByKeyframe
+    /// Waited in the queue for longer than anybody wants to look into the past.
+    case waitedTooLong
+    /// SRTP refused to protect it.
+    case protectionFailed
+    /// SRTP or SRTCP that came before the handshake was over.
+    case beforeKeys
+}

@@ -1,0 +1,74 @@
+public import ICE
+public import Primitives
+
+extension PeerSession {
+    /// What a peer session reports, in the order it happened.
+    public enum Event: Sendable {
+        /// A candidate of ours for the other side: `candidate:…`, without `a=`.
+        case localCandidate(String, mid: String, sectionIndex: Int)
+        /// The peer's candidate has a name for an address: resolve it by multicast DNS (RFC 6762) and hand the result to
+        /// `addResolvedCandidate`. No answer is no harm.
+        case resolveName(String, Candidate)
+        /// No more candidates of ours will come, until an ICE restart.
+        case endOfLocalCandidates(mid: String, sectionIndex: Int)
+        /// ICE, DTLS and SRTP are ready: frames may be sent.
+        case connected
+        /// The first packet of the first picture is on its way.
+        case firstVideoPacketSent
+        /// The peer needs a keyframe now.
+        case keyframeRequested
+        /// How much of what we sent was lost lately, 0 … 1, as the peer reports it.
+        case lossReported(fraction: Double)
+        /// What the video encoder may make from now on.
+        case videoBitrateChanged(Bitrate)
+        /// The path went quiet; it may come back by itself.
+        case disconnected
+        /// The path carries again, after `disconnected` or an ICE restart.
+        case reconnected
+        /// The path is lost: only an ICE restart by the offerer helps.
+        case restartNeeded
+        /// The session is over; nothing is sent or received any more.
+        case closed(CloseReason)
+    }
+}
+
+extension PeerSession {
+    /// Why a session ended.
+    public enum CloseReason: Error, Hashable, Sendable {
+        /// `close` was called.
+        case closedLocally
+        /// The peer's close_notify.
+        case closedByPeer
+        /// No candidate pair worked.
+        case iceFailed
+        /// The peer no longer consents to receive (RFC 7675).
+        case consentExpired
+        /// The handshake failed or took too long; the text says how, for the log.
+        case dtlsFailed(String)
+        /// The peer's certificate is not the one its description announced.
+        case fingerprintMismatch
+
+        /// The code of the signaling contract's `session-error`; nil where nothing is wrong.
+        public var errorCode: String? {
+            switch self {
+            case .closedLocally, .closedByPeer: nil
+            case .iceFailed: "ice-failed"
+            case .consentExpired: "consent-expired"
+            case .dtlsFailed, .fingerprintMismatch: "dtls-failed"
+            }
+        }
+    }
+}
+
+extension PeerSession.CloseReason: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .closedLocally: "closed here"
+        case .closedByPeer: "closed by the peer"
+        case .iceFailed: "no network path to the peer works"
+        case .consentExpired: "the peer stopped answering for 30 s"
+        case .dtlsFailed(let why): "the encryption handshake failed (\(why))"
+        case .fingerprintMismatch: "the peer's certificate is not the one its description announced"
+        }
+    }
+}

@@ -1,0 +1,44 @@
+public import Congestion
+public import ICE
+public import Primitives
+public import RTP
+public import SRTP
+
+/// Numbers about a session, for the log and the status.
+public struct PeerSnapshot: Sendable {
+    public var path: SelectedPath?
+    public var security: PeerSecurity?
+    public var timeline: PeerTimeline
+    public var roundTripTime: Duration?
+    public var audio: SendStatistics?
+    public var video: SendStatistics?
+    public var congestion: CongestionStatistics?
+    /// What waits to leave.
+    public var queued: DataSize
+    public var sessionDrops: Counter<PeerDrop>
+    public var mediaDrops: Counter<MediaDrop>
+    public var rtpDrops: Counter<RTPDropReason>
+    public var srtpErrors: Counter<SRTPError>
+    public var iceDrops: Counter<ICEDrop>
+
+    /// Everything dropped at least once, by name.
+    public var dropped: [String: UInt64] {
+        var all: [String: UInt64] = [:]
+        for (name, count) in sessionDrops.nonZero { all["\(name)", default: 0] += count }
+        for (name, count) in mediaDrops.nonZero { all["\(name)", default: 0] += count }
+        for (name, count) in rtpDrops.nonZero { all["\(name)", default: 0] += count }
+        for (name, count) in srtpErrors.nonZero { all["\(name)", default: 0] += count }
+        for (name, count) in iceDrops.nonZero { all["\(name)", default: 0] += count }
+        return all
+    }
+}
+
+extension PeerSession {
+    public var snapshot: PeerSnapshot {
+        PeerSnapshot(
+            path: ice.selectedPath, security: security, timeline: timeline, roundTripTime: media.roundTripTime,
+            audio: media.statistics(of: .audio), video: media.statistics(of: .video), congestion: media.congestion?.statistics, queued: media.queue.size,
+            sessionDrops: drops, mediaDrops: media.drops, rtpDrops: media.rtpDrops, srtpErrors: media.receiverErrors,
+            iceDrops: ice.drops)
+    }
+}

@@ -1,0 +1,385 @@
+public import Crypto
+public import ICE
+public import Primitives
+public import RTP
+public import SDP
+
+// One peer connection as one machine without a socket: ICE finds the path, DTLS makes the keys, SRTP carries the media.
+//
+//            a description            a pair works             handshake done,
+//            of the peer              ─▶ DTLS starts           fingerprint right
+//   new ─────────────────▶ connecting ───────────────▶ … ──────────────────────▶ connected
+//    │                         │                                                     │
+//    └── close ────────────────┴── ICE failed, DTLS failed, consent expired, close ──┴──▶ closed
+//
+//   bytes in   handle ─▶ DatagramKind ─▶ ICEAgent │ DTLSEndpoint │ MediaPath
+//   bytes out  pollTransmit ◀─ ICEAgent, DTLSEndpoint, MediaPath, in this order: a path before keys before media
+//
+// The driver calls `handle`, `send` or `handleTimeout`, then drains `pollTransmit` and `pollEvent`, then sleeps until
+// `nextTimeout`. A kiosk answers; whoever checks a kiosk without a browser offers. Both are this type.
+
+/// Which side of offer and answer a session is.
+public enum PeerRole: Sendable {
+    /// Answers offers; in ICE it is controlled (controlling towards a lite peer).
+    case answerer
+    /// Makes the offer; in ICE it is controlling.
+    case offerer
+}
+
+/// A WebRTC peer for one session, without a socket and without a clock.
+public struct PeerSession: ~Copyable {
+    public struct Configuration: Sendable {
+        public var role: PeerRole
+        /// What can be sent (answerer) or is to be received (offerer).
+        public var capabilities: LocalCapabilities
+        public var ice: ICEConfiguration
+        public var bitrates: PeerBitrates
+
+        public init(
+            role: PeerRole = .answerer, capabilities: LocalCapabilities = .kiosk,
+            ice: ICEConfiguration = ICEConfiguration(), bitrates: PeerBitrates = PeerBitrates()
+        ) {
+            self.bitrates = bitrates
+            self.role = role
+            self.capabilities = capabilities
+            self.ice = ice
+        }
+    }
+
+    public enum Phase: Sendable {
+        /// → connecting, closed
+        case new
+        /// → connected, closed
+        case connecting
+        /// → closed
+        case connected
+        /// Final.
+        case closed
+    }
+
+    enum Negotiation {
+        case answering(Negotiator)
+        case offering(Offerer, NegotiatedSession?)
+    }
+
+    public internal(set) var phase: Phase
+    public let role: PeerRole
+    var ice: ICEAgent
+    var dtls: DTLSEndpoint?
+    var media: MediaPath
+    var negotiation: Negotiation
+    let certificate: Certificate
+    var remoteFingerprints: [Fingerprint]
+    /// The section whose transport carries the bundle, which our candidates belong to.
+    var taggedSection: (mid: String, index: Int)
+    /// Whether candidates of ours go out as events: the description that they complete has been given.
+    var tricklesCandidates: Bool
+    var isDisconnected: Bool
+    var lastPath: SelectedPath?
+    var events: RingBuffer<Event>
+    var random: RandomSource
+    public internal(set) var timeline: PeerTimeline
+    public internal(set) var drops: Counter<PeerDrop>
+    /// The handshake's cipher suite and SRTP profile, once connected.
+    public internal(set) var security: PeerSecurity?
+
+    /// A session that knows nothing of its peer yet. `clock` maps `now` to the time of day for sender reports.
+    public init(
+        _ configuration: Configuration, certificate: consuming Certificate, clock: NTPClock, random: RandomSource,
+        now: Instant
+    ) {
+        var random = random
+        role = configuration.role
+        phase = .new
+        ice = ICEAgent(
+            role: configuration.role == .answerer ? .controlled : .controlling, configuration: configuration.ice,
+            authenticator: .openSSL, random: random.split())
+        dtls = nil
+        media = MediaPath(clock: clock, bitrates: configuration.bitrates)
+        switch configuration.role {
+        case .answerer:
+            negotiation = .answering(Negotiator(capabilities: configuration.capabilities, random: random.split()))
+        case .offerer:
+            negotiation = .offering(Offerer(capabilities: configuration.capabilities, random: random.split()), nil)
+        }
+        self.certificate = certificate
+        remoteFingerprints = []
+        taggedSection = ("0", 0)
+        tricklesCandidates = false
+        isDisconnected = false
+        lastPath = nil
+        events = RingBuffer(capacity: 32)
+        timeline = PeerTimeline(createdAt: now)
+        drops = Counter()
+        security = nil
+        self.random = random
+    }
+
+    // MARK: Addresses and candidates
+
+    /// A bound UDP socket's address: it becomes a host candidate. The order of adding is the order of preference.
+    public mutating func addLocalAddress(_ base: SocketAddress, now: Instant) {
+        ice.addLocalAddress(base, now: now)
+        settle(now: now)
+    }
+
+    /// The address is gone with its interface.
+    public mutating func removeLocalAddress(_ base: SocketAddress, now: Instant) {
+        ice.removeLocalAddress(base, now: now)
+        settle(now: now)
+    }
+
+    /// All local addresses of now were added.
+    public mutating func finishLocalAddresses(now: Instant) {
+        ice.finishLocalAddresses(now: now)
+        settle(now: now)
+    }
+
+    /// A candidate of the peer: `candidate:…`, with or without `a=`. What cannot be read is dropped and counted.
+    public mutating func addRemoteCandidate(_ text: String, now: Instant) {
+        guard phase != .closed else { return drops.add(.afterEnd) }
+        if text.isEmpty { return endRemoteCandidates(now: now) }
+        do throws(CandidateParseError) {
+            ice.addRemoteCandidate(try Candidate(text), now: now)
+        } catch {
+            drops.add(.malformedCandidate)
+        }
+        settle(now: now)
+    }
+
+    /// The answer to `resolveName`.
+    public mutating func addResolvedCandidate(_ candidate: Candidate, address: IPAddress, now: Instant) {
+        guard phase != .closed else { return drops.add(.afterEnd) }
+        ice.addResolvedCandidate(candidate, address: address, now: now)
+        settle(now: now)
+    }
+
+    /// The peer has no more candidates.
+    public mutating func endRemoteCandidates(now: Instant) {
+        guard phase != .closed else { return drops.add(.afterEnd) }
+        ice.endRemoteCandidates(now: now)
+        settle(now: now)
+    }
+
+    // MARK: Bytes
+
+    /// One datagram that the socket of `local` received. Media is decrypted in place.
+    public mutating func handle(
+        _ packet: inout PacketBuffer, from source: SocketAddress, local: SocketAddress, now: Instant
+    ) {
+        guard phase != .closed else { return drops.add(.afterEnd) }
+        switch DatagramKind(packet.bytes) {
+        case .stun, .turnChannel:
+            if case .application(let range, let source, let local) = ice.handle(
+                packet.bytes, from: source, local: local, now: now)
+            {
+                packet.keep(range)
+                handleApplication(&packet, from: source, local: local, now: now)
+            }
+        case .dtls, .rtp, .rtcp: handleApplication(&packet, from: source, local: local, now: now)
+        case nil: drops.add(.unknownProtocol)
+        }
+        settle(now: now)
+    }
+
+    private mutating func handleApplication(
+        _ packet: inout PacketBuffer, from source: SocketAddress, local: SocketAddress, now: Instant
+    ) {
+        switch DatagramKind(packet.bytes) {
+        case .dtls:
+            guard dtls != nil else { return drops.add(.dtlsBeforeDescription) }
+            dtls?.handle(packet.bytes, now: now)
+        case .rtp:
+            if media.handleMedia(&packet, now: now) { ice.noteReceived(from: source, local: local, now: now) }
+        case .rtcp:
+            if media.handleControl(&packet, now: now) { ice.noteReceived(from: source, local: local, now: now) }
+        case .stun, .turnChannel, nil: drops.add(.unknownProtocol)
+        }
+    }
+
+    /// Fills the empty buffer `packet` with the next datagram and says which way it goes; nil when there is none.
+    public mutating func pollTransmit(into packet: inout PacketBuffer, now: Instant) -> Transmit? {
+        if let transmit = ice.pollTransmit(into: &packet, now: now) { return transmit }
+        // Without a path everything else waits: DTLS retransmits, and media waits in its queue for a while.
+        guard ice.selectedPath != nil else { return nil }
+        if dtls?.pollTransmit(into: &packet) == true { return ice.frame(&packet, now: now) }
+        guard media.pollTransmit(into: &packet, now: now) else { return nil }
+        while let event = media.pollEvent() { handle(event, now: now) }
+        return ice.frame(&packet, now: now)
+    }
+
+    // MARK: Media
+
+    /// Queues an encoded frame. Before `connected`, and for media that nobody asked for, it is dropped and counted.
+    public mutating func send(_ frame: borrowing EncodedFrame, now: Instant) { media.send(frame, now: now) }
+
+    /// Whether the peer asked for media of this kind in a codec of ours.
+    public func sends(_ kind: MediaKind) -> Bool { media.sends(kind) }
+
+    /// The next frame received whole, in order, written over `frame`; nil when there is none.
+    public mutating func nextFrame(
+        _ kind: MediaKind, into frame: inout [UInt8], now: Instant
+    ) -> ReceivedFrame? { media.nextFrame(kind, into: &frame, now: now) }
+
+    // MARK: Time and events
+
+    public mutating func handleTimeout(now: Instant) {
+        if phase != .closed {
+            ice.handleTimeout(now: now)
+            dtls?.handleTimeout(now: now)
+            media.handleTimeout(now: now)
+        }
+        settle(now: now)
+    }
+
+    public var nextTimeout: Wake? {
+        guard phase != .closed else { return nil }
+        var wake = Wake.earliest(ice.nextTimeout, media.nextTimeout)
+        switch dtls {
+        case .some(let dtls): wake = .earliest(wake, dtls.nextTimeout)
+        case .none: break
+        }
+        return wake
+    }
+
+    public mutating func pollEvent() -> Event? { events.popFirst() }
+
+    /// Says goodbye and ends. `pollTransmit` still has the farewell; afterwards the session does nothing.
+    public mutating func close(now: Instant) { end(.closedLocally, now: now) }
+
+    /// The path that media takes now, for statistics.
+    public var selectedPath: SelectedPath? { ice.selectedPath }
+
+    // MARK: Between the machines
+
+    /// Carries what one machine has to say to the others, until all are silent.
+    mutating func settle(now: Instant) {
+        while let event = ice.pollEvent() { handle(event, now: now) }
+        while let event = dtls?.pollEvent() { handle(event, now: now) }
+        while let event = media.pollEvent() { handle(event, now: now) }
+    }
+
+    private mutating func handle(_ event: ICEEvent, now: Instant) {
+        switch event {
+        case .localCandidate(let candidate):
+            guard tricklesCandidates else { return }
+            let text = "candidate:" + candidate.attribute.droppingPrefix("candidate:")
+            events.append(.localCandidate(text, mid: taggedSection.mid, sectionIndex: taggedSection.index))
+        case .gatheringComplete:
+            guard tricklesCandidates else { return }
+            events.append(.endOfLocalCandidates(mid: taggedSection.mid, sectionIndex: taggedSection.index))
+        case .stateChanged(let state): handle(state, now: now)
+        case .selectedPathChanged(let path):
+            guard let path, phase != .closed else { return }
+            if timeline.pathFoundAt == nil { timeline.pathFoundAt = now }
+            if let last = lastPath, last.base != path.base || last.remote != path.remote { media.pathChanged(now: now) }
+            lastPath = path
+            startHandshake(now: now)
+        case .resolveName(let name, let candidate):
+            events.append(.resolveName(name, candidate))
+        case .consentExpired: end(.consentExpired, now: now)
+        case .roleChanged: break
+        }
+    }
+
+    private mutating func startHandshake(now: Instant) {
+        // The client speaks first; a server waits for it.
+        let isClient =
+            switch dtls {
+            case .some(let dtls): dtls.role == .client
+            case .none: false
+            }
+        if isClient { dtls?.start(now: now) }
+    }
+
+    private mutating func handle(_ state: ICEState, now: Instant) {
+        switch state {
+        case .new, .checking, .closed: break
+        case .connected, .completed:
+            guard isDisconnected else { return }
+            isDisconnected = false
+            events.append(.reconnected)
+        case .disconnected:
+            guard !isDisconnected else { return }
+            isDisconnected = true
+            events.append(.disconnected)
+        case .failed:
+            // What was connected once can be connected again by an ICE restart, as long as consent lasts.
+            if phase == .connected {
+                events.append(.restartNeeded)
+            } else if phase != .closed {
+                end(.iceFailed, now: now)
+            }
+        }
+    }
+
+    private mutating func handle(_ event: DTLSEvent, now: Instant) {
+        guard phase != .closed else { return }
+        switch event {
+        case .handshakeCompleted(let result):
+            guard remoteFingerprints.contains(where: { $0.matches(der: result.peerCertificateDER.span) }) else {
+                return end(.fingerprintMismatch, now: now)
+            }
+            do {
+                try media.start(local: result.localKey, remote: result.remoteKey)
+            } catch {
+                return end(.dtlsFailed("srtp: profile refused"), now: now)
+            }
+            security = PeerSecurity(cipher: result.cipher, profile: result.profile)
+            timeline.handshakeDoneAt = now
+            phase = .connected
+            events.append(.connected)
+        case .failed(let failure): end(.dtlsFailed("\(failure)"), now: now)
+        case .closedByPeer: end(.closedByPeer, now: now)
+        }
+    }
+
+    private mutating func handle(_ event: MediaPath.Event, now: Instant) {
+        switch event {
+        case .keyframeRequested: events.append(.keyframeRequested)
+        case .firstVideoPacketSent:
+            timeline.firstVideoPacketAt = now
+            events.append(.firstVideoPacketSent)
+        case .lossReported(let fraction): events.append(.lossReported(fraction: fraction))
+        case .videoBitrateChanged(let rate): events.append(.videoBitrateChanged(rate))
+        }
+    }
+
+    mutating func end(_ reason: CloseReason, now: Instant) {
+        guard phase != .closed else { return }
+        media.stop()
+        dtls?.close(now: now)
+        phase = .closed
+        events.append(.closed(reason))
+    }
+}
+
+/// What protects the media of a connected session.
+public struct PeerSecurity: Hashable, Sendable {
+    /// OpenSSL's name of the DTLS cipher suite.
+    public var cipher: String
+    public var profile: SRTPProfile
+}
+
+/// When a session reached its milestones, for the breakdown of the time to the first picture.
+public struct PeerTimeline: Hashable, Sendable {
+    public var createdAt: Instant
+    public var describedAt: Instant?
+    public var pathFoundAt: Instant?
+    public var handshakeDoneAt: Instant?
+    public var firstVideoPacketAt: Instant?
+
+    init(createdAt: Instant) {
+        self.createdAt = createdAt
+        describedAt = nil
+        pathFoundAt = nil
+        handshakeDoneAt = nil
+        firstVideoPacketAt = nil
+    }
+}
+
+extension String {
+    fileprivate func droppingPrefix(_ prefix: String) -> Substring {
+        hasPrefix(prefix) ? dropFirst(prefix.count) : self[...]
+    }
+}

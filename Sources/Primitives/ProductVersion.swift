@@ -1,0 +1,4 @@
+/// The one place that knows the version: of both programs, of what they tell each other, and of the Debian packages.
+public enum ProductVersion {
+    public static let text = "0.1.0"
+}

@@ -1,0 +1,210 @@
+public import Primitives
+
+// One stream of media that we send (RFC 3550), with its retransmissions (RFC 4588).
+//
+//   EncodedFrame ─ packetize ─▶ PacketHistory ─ SequenceRange ─▶ the pacer's queue
+//                                    ▲                               │ (sequence, kind)
+//   NACK ─ requestRetransmission ────┘◀──────────── write ───────────┘ ─▶ PacketBuffer ─▶ SRTP
+//
+// Frames are cut and stored once. The pacer's queue holds sequence numbers only; when a packet's time has come,
+// `write` composes header, the extensions that depend on the moment of sending, and the payload. A retransmission is
+// written the same way, under the retransmission source's own number.
+
+/// A stream of media that we send.
+public struct SendStream: Sendable {
+    public struct Configuration: Sendable {
+        public var packetizer: Packetizer
+        public var ssrc: SSRC
+        public var payloadType: PayloadType
+        /// The retransmission source and payload type; both or none.
+        public var retransmissionSSRC: SSRC?
+        public var retransmissionType: PayloadType?
+        public var clockRate: Int32
+        public var mid: String
+        public var extensionIDs: HeaderExtensionIDs
+        public var playoutDelay: PlayoutDelay?
+        /// The most bytes of an RTP packet with header extensions, without SRTP's trailer.
+        public var maximumPacketSize: Int
+        /// How many packets are kept; a power of two.
+        public var historyCapacity: Int
+
+        public init(
+            packetizer: Packetizer, ssrc: SSRC, payloadType: PayloadType, retransmissionSSRC: SSRC? = nil,
+            retransmissionType: PayloadType? = nil, clockRate: Int32, mid: String, extensionIDs: HeaderExtensionIDs,
+            playoutDelay: PlayoutDelay? = nil, maximumPacketSize: Int = 1184, historyCapacity: Int? = nil
+        ) {
+            self.packetizer = packetizer
+            self.ssrc = ssrc
+            self.payloadType = payloadType
+            self.retransmissionSSRC = retransmissionSSRC
+            self.retransmissionType = retransmissionType
+            self.clockRate = clockRate
+            self.mid = mid
+            self.extensionIDs = extensionIDs
+            self.playoutDelay = playoutDelay
+            self.maximumPacketSize = maximumPacketSize
+            self.historyCapacity = historyCapacity ?? (packetizer.kind == .video ? 1024 : 64)
+        }
+    }
+
+    /// Whose packets these are.
+    public let ssrc: SSRC
+    public let retransmissionSSRC: SSRC?
+    public let kind: MediaKind
+    public internal(set) var statistics: SendStatistics
+    public internal(set) var dropped: Counter<RTPDropReason>
+    /// From the latest report about this stream that allowed to measure it.
+    public internal(set) var roundTripTime: Duration?
+    /// The rate set aside for retransmissions, so that they cannot starve the media; nil: unlimited.
+    public var retransmissionRate: Bitrate?
+
+    var configuration: Configuration
+    var history: PacketHistory
+    let maximumPayload: Int
+    let mid: [UInt8]
+    let ntp: NTPClock
+    /// Where the media timeline began, and its random first timestamp.
+    let origin: Instant
+    let timestampOffset: UInt32
+    var nextSequence: SequenceNumber
+    var retransmissionSequence: SequenceNumber
+    /// Whether the peer has reported on this stream, so that it knows whose packets these are and what was said once.
+    var isAcknowledged: Bool
+    var lastCaptureTimeSent: Instant?
+    var retransmissionBudget: Double
+    var retransmissionBudgetAt: Instant
+    var lastFullIntraRequest: UInt8?
+
+    /// `origin` is where the media timeline starts, as a rule the time of creation.
+    public init(_ configuration: Configuration, ntp: NTPClock, random: inout RandomSource, origin: Instant) {
+        precondition(
+            (configuration.retransmissionSSRC == nil) == (configuration.retransmissionType == nil),
+            "send stream: retransmission source and type go together")
+        self.configuration = configuration
+        ssrc = configuration.ssrc
+        retransmissionSSRC = configuration.retransmissionSSRC
+        kind = configuration.packetizer.kind
+        mid = Array(configuration.mid.utf8.prefix(255))
+        let overhead =
+            RTPHeader.size + OutgoingExtensions.maximumSize(configuration.extensionIDs, midLength: mid.count)
+            + (configuration.retransmissionType == nil ? 0 : 2)
+        maximumPayload = configuration.maximumPacketSize - overhead
+        precondition(maximumPayload >= 64, "send stream: no room for payload")
+        history = PacketHistory(capacity: configuration.historyCapacity, slotSize: maximumPayload)
+        statistics = SendStatistics()
+        dropped = Counter()
+        roundTripTime = nil
+        retransmissionRate = nil
+        self.ntp = ntp
+        self.origin = origin
+        timestampOffset = UInt32.random(in: 0...UInt32.max, using: &random)
+        // Below 2^15, as every SRTP stack of the past liked best: no wrap within the first seconds, when the receiver
+        // may still guess the roll-over counter (RFC 3711 section 3.3.1).
+        nextSequence = SequenceNumber(UInt16.random(in: 1...0x7FFF, using: &random))
+        retransmissionSequence = SequenceNumber(UInt16.random(in: 1...0x7FFF, using: &random))
+        isAcknowledged = false
+        lastCaptureTimeSent = nil
+        retransmissionBudget = 0
+        retransmissionBudgetAt = origin
+        lastFullIntraRequest = nil
+    }
+
+    public var payloadType: PayloadType { configuration.payloadType }
+    public var retransmissionType: PayloadType? { configuration.retransmissionType }
+
+    /// The RTP timestamp of what was captured at `instant`.
+    public func timestamp(at instant: Instant) -> UInt32 {
+        MediaTime(instant, since: origin, rate: configuration.clockRate).rtpTimestamp(offset: timestampOffset)
+    }
+
+    /// Cuts a frame into packets and stores them. Returns their sequence numbers, none when the frame is empty or needs
+    /// more than half of the history (counted as `frameTooLarge`).
+    public mutating func packetize(
+        _ frame: Span<UInt8>, isKeyframe: Bool, captureTime: Instant, layer: TemporalLayerInfo? = nil
+    ) -> SequenceRange {
+        var range = SequenceRange(first: nextSequence, count: 0)
+        let plan = configuration.packetizer.plan(
+            size: frame.count, layer: layer, captureTime: captureTime, maximumPayload: maximumPayload)
+        guard plan.count > 0, plan.count <= history.capacity / 2 else {
+            if frame.count > 0 { dropped.add(.frameTooLarge) }
+            return range
+        }
+        let timestamp = timestamp(at: captureTime)
+        for index in 0..<plan.count {
+            let isLast = index == plan.count - 1
+            let entry = PacketHistory.Entry(
+                sequence: nextSequence, timestamp: timestamp, captureTime: captureTime, size: 0,
+                hasMarker: isLast && plan.marksLast, startsFrame: index == 0, isKeyframe: isKeyframe, firstSent: nil,
+                lastSent: nil, retransmissions: 0, retransmissionGranted: nil)
+            history.insert(entry, descriptor: plan.descriptor(index), frame: frame, range: plan.range(index))
+            nextSequence = nextSequence.next
+        }
+        range.count = plan.count
+        statistics.frames += 1
+        if isKeyframe { statistics.keyframes += 1 }
+        return range
+    }
+}
+
+/// A run of consecutive sequence numbers.
+public struct SequenceRange: Hashable, Sendable, Sequence {
+    public var first: SequenceNumber
+    public var count: Int
+
+    public init(first: SequenceNumber, count: Int) {
+        self.first = first
+        self.count = count
+    }
+
+    public var isEmpty: Bool { count == 0 }
+
+    public func makeIterator() -> Iterator { Iterator(next: first, remaining: count) }
+
+    public struct Iterator: IteratorProtocol, Sendable {
+        var upcoming: SequenceNumber
+        var remaining: Int
+
+        init(next: SequenceNumber, remaining: Int) {
+            upcoming = next
+            self.remaining = remaining
+        }
+
+        public mutating func next() -> SequenceNumber? {
+            guard remaining > 0 else { return nil }
+            defer {
+                remaining -= 1
+                upcoming = upcoming.next
+            }
+            return upcoming
+        }
+    }
+}
+
+/// What was sent, by the names of webrtc-stats (RTCOutboundRtpStreamStats, RTCRemoteInboundRtpStreamStats).
+public struct SendStatistics: Hashable, Sendable {
+    public var frames: UInt64 = 0
+    public var keyframes: UInt64 = 0
+    /// Media packets and payload bytes, retransmissions included.
+    public var packets: UInt64 = 0
+    public var bytes: UInt64 = 0
+    /// Header, extension and padding bytes.
+    public var headerBytes: UInt64 = 0
+    public var retransmittedPackets: UInt64 = 0
+    public var retransmittedBytes: UInt64 = 0
+    public var paddingPackets: UInt64 = 0
+    public var nacks: UInt64 = 0
+    public var pictureLossIndications: UInt64 = 0
+    public var fullIntraRequests: UInt64 = 0
+    /// For the sender report: payload bytes and packets of the media source alone (RFC 3550 section 6.4.1).
+    public var reportedPackets: UInt32 = 0
+    public var reportedBytes: UInt32 = 0
+    /// Sum of the time from packetizing to sending is the pacer's; this is the sum over packets of capture to sending.
+    public var totalSendDelay: Duration = .zero
+    /// As the peer last reported.
+    public var remoteFractionLost: Double = 0
+    public var remotePacketsLost: Int32 = 0
+    public var remoteJitter: Duration = .zero
+    public var remoteReports: UInt64 = 0
+
+    public init() {}
+}

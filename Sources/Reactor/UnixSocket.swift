@@ -1,0 +1,132 @@
+import CLinux
+import Glibc
+
+/// Who is at the other end of a local socket, as the kernel knows it (SO_PEERCRED).
+public struct PeerCredentials: Hashable, Sendable {
+    public var processID: Int32
+    public var userID: UInt32
+    public var groupID: UInt32
+
+    public init(processID: Int32, userID: UInt32, groupID: UInt32) {
+        self.processID = processID
+        self.userID = userID
+        self.groupID = groupID
+    }
+}
+
+/// A socket in the file system that local programs connect to.
+public struct UnixSocketListener: ~Copyable, Sendable {
+    private let socket: FileDescriptor
+    /// Removed again at the end.
+    public let path: String
+
+    /// Binds and listens. A socket file that a dead process left behind is replaced; one that still answers is not.
+    ///
+    /// - Parameter permissions: of the socket file: who may write to it may connect.
+    public init(at path: String, permissions: UInt32 = 0o660, backlog: Int32 = 16) throws(SystemError) {
+        var address = try sockaddr_un(path)
+        let size = socklen_t(MemoryLayout<sockaddr_un>.size)
+        let socket = FileDescriptor(
+            takingOwnershipOf: try Syscall.socket(AF_UNIX, clinux_sock_stream).get("unix socket"))
+        let descriptor = socket.rawValue
+        if try UnixSocketListener.isStale(path) { unlink(path) }
+        _ = try address.withSystem { system in
+            // No moment in which others could connect: nobody may until the permissions are set.
+            let mask = umask(0o777)
+            defer { _ = umask(mask) }
+            return Syscall.call { bind(descriptor, system, size) }
+        }.get("bind \(path)")
+        do {
+            _ = try Syscall.call { chmod(path, permissions) }.get("chmod \(path)")
+            _ = try Syscall.call { listen(descriptor, backlog) }.get("listen \(path)")
+        } catch {
+            unlink(path)
+            throw error
+        }
+        self.socket = socket
+        self.path = path
+    }
+
+    deinit { unlink(path) }
+
+    public var descriptor: Int32 { socket.rawValue }
+
+    /// The next connection, or nil when none waits.
+    public mutating func accept() throws(SystemError) -> UnixStream? {
+        let descriptor = socket.rawValue
+        switch Syscall.call({ clinux_accept4(descriptor, nil, nil, clinux_sock_nonblock | clinux_sock_cloexec) }) {
+        case .success(let accepted):
+            return UnixStream(ByteStream(socket: FileDescriptor(takingOwnershipOf: accepted)))
+        // Gone before it was accepted: as if it had never come.
+        case .failure(EAGAIN), .failure(ECONNABORTED): return nil
+        case .failure(let code): throw SystemError("accept", code)
+        }
+    }
+
+    /// Whether `path` is a socket that nobody listens on.
+    private static func isStale(_ path: String) throws(SystemError) -> Bool {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return false }
+        guard status.st_mode & S_IFMT == S_IFSOCK else { throw SystemError("bind \(path)", EEXIST) }
+        do {
+            _ = try UnixStream(connectingTo: path)
+        } catch {
+            return error.code == ECONNREFUSED
+        }
+        throw SystemError("bind \(path)", EADDRINUSE)
+    }
+}
+
+/// A non-blocking connection over a local socket.
+public struct UnixStream: ~Copyable, Sendable {
+    private var stream: ByteStream
+
+    init(_ stream: consuming ByteStream) { self.stream = stream }
+
+    /// Connects at once or fails; EAGAIN means that the listener's backlog is full.
+    public init(connectingTo path: String) throws(SystemError) {
+        var address = try sockaddr_un(path)
+        let socket = FileDescriptor(
+            takingOwnershipOf: try Syscall.socket(AF_UNIX, clinux_sock_stream).get("unix socket"))
+        let descriptor = socket.rawValue
+        _ = try address.withSystem { system in
+            Syscall.call { connect(descriptor, system, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+        }.get("connect \(path)")
+        stream = ByteStream(socket: socket)
+    }
+
+    public var descriptor: Int32 { stream.socket.rawValue }
+
+    public func peerCredentials() throws(SystemError) -> PeerCredentials {
+        var credentials = clinux_ucred()
+        var size = socklen_t(MemoryLayout<clinux_ucred>.size)
+        let descriptor = descriptor
+        _ = try Syscall.call { getsockopt(descriptor, SOL_SOCKET, clinux_so_peercred, &credentials, &size) }
+            .get("SO_PEERCRED")
+        return PeerCredentials(processID: credentials.pid, userID: credentials.uid, groupID: credentials.gid)
+    }
+
+    public mutating func receive(into buffer: UnsafeMutableRawBufferPointer) -> StreamResult {
+        stream.receive(into: buffer)
+    }
+
+    /// Sends what the kernel takes of `bytes`.
+    public mutating func send(_ bytes: Span<UInt8>) -> StreamResult { stream.send(bytes) }
+
+    public mutating func finishSending() { stream.finishSending() }
+}
+
+extension sockaddr_un {
+    fileprivate init(_ path: String) throws(SystemError) {
+        self.init()
+        sun_family = sa_family_t(AF_UNIX)
+        let room = MemoryLayout.size(ofValue: sun_path)
+        // One byte for the zero at the end.
+        guard path.utf8.count < room else { throw SystemError("socket path \(path)", ENAMETOOLONG) }
+        withUnsafeMutableBytes(of: &sun_path) { $0.copyBytes(from: path.utf8) }
+    }
+
+    fileprivate mutating func withSystem<R>(_ body: (UnsafePointer<sockaddr>) -> R) -> R {
+        withUnsafePointer(to: &self) { $0.withMemoryRebound(to: sockaddr.self, capacity: 1, body) }
+    }
+}

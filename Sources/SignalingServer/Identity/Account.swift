@@ -1,0 +1,60 @@
+public import Primitives
+public import Signaling
+
+/// Who may log in, without the password.
+public struct Account: Hashable, Sendable {
+    public var id: String
+    public var role: Role
+    public var organization: String
+    public var displayName: String
+    public var isDisabled: Bool
+    public var createdAt: WallClock
+    /// When a kiosk was last online.
+    public var lastSeenAt: WallClock?
+    /// Access tokens issued before are void: a password was changed.
+    public var tokensValidFrom: WallClock
+
+    public init(
+        id: String, role: Role, organization: String, displayName: String, isDisabled: Bool = false,
+        createdAt: WallClock, lastSeenAt: WallClock? = nil, tokensValidFrom: WallClock
+    ) {
+        self.id = id
+        self.role = role
+        self.organization = organization
+        self.displayName = displayName
+        self.isDisabled = isDisabled
+        self.createdAt = createdAt
+        self.lastSeenAt = lastSeenAt
+        self.tokensValidFrom = tokensValidFrom
+    }
+}
+
+/// What an account's fields must look like. Returns the rule that is broken.
+public enum AccountRule {
+    public static let minimumPasswordLength = 10
+    public static let maximumPasswordLength = 1024
+
+    /// A name that is safe in logs, URLs, TURN user names and on command lines.
+    public static func id(_ text: String) -> String? {
+        let isLegal = text.utf8.allSatisfy {
+            (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
+                || [0x2D, 0x2E, 0x5F, 0x40].contains($0)
+        }
+        return (1...64).contains(text.utf8.count) && isLegal
+            ? nil : "must be 1 to 64 letters, digits or any of - . _ @"
+    }
+
+    public static func organization(_ text: String) -> String? { id(text) }
+
+    public static func displayName(_ text: String) -> String? {
+        let isLegal = text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
+        return (1...128).contains(text.utf8.count) && isLegal ? nil : "must be 1 to 128 bytes without control characters"
+    }
+
+    public static func password(_ text: String) -> String? {
+        if text.unicodeScalars.count < minimumPasswordLength {
+            return "must have at least \(minimumPasswordLength) characters"
+        }
+        return text.utf8.count > maximumPasswordLength ? "must have at most \(maximumPasswordLength) bytes" : nil
+    }
+}

@@ -1,0 +1,55 @@
+internal import Primitives
+public import Signaling
+
+/// The accounts as the serving thread knows them, and which of their tokens are void. A copy of the records, brought
+/// up to date whenever those change.
+public struct Directory: Sendable {
+    /// What the records say at one moment.
+    public struct Snapshot: Sendable {
+        public var accounts: [Account]
+        public var keys: [Tokens.StoredKey]
+        /// Families whose access tokens may not have expired yet.
+        public var revokedFamilies: Set<String>
+
+        public init(accounts: [Account], keys: [Tokens.StoredKey], revokedFamilies: Set<String>) {
+            self.accounts = accounts
+            self.keys = keys
+            self.revokedFamilies = revokedFamilies
+        }
+    }
+
+    private var accounts: [String: Account]
+    private var kiosks: [String: [String]]
+    private var revokedFamilies: Set<String>
+
+    public init() {
+        accounts = [:]
+        kiosks = [:]
+        revokedFamilies = []
+    }
+
+    public mutating func update(_ snapshot: Snapshot) {
+        accounts = Dictionary(snapshot.accounts.map { ($0.id, $0) }) { $1 }
+        kiosks = Dictionary(grouping: snapshot.accounts.filter { $0.role == .kiosk }, by: \.organization)
+            .mapValues { $0.map(\.id).sorted() }
+        revokedFamilies = snapshot.revokedFamilies
+    }
+
+    public subscript(id: String) -> Account? { accounts[id] }
+
+    /// Sorted by id.
+    public func kiosks(of organization: String) -> [String] { kiosks[organization] ?? [] }
+
+    /// A family was revoked by this very process; the records follow.
+    public mutating func revoke(family: String) { revokedFamilies.insert(family) }
+
+    /// The account a token may act for.
+    public func admit(_ claims: TokenClaims) throws(SignalingError) -> Account {
+        guard let account = accounts[claims.subject], account.role == claims.role,
+            account.organization == claims.organization, !revokedFamilies.contains(claims.family),
+            claims.issuedAt.secondsSince1970 >= account.tokensValidFrom.secondsSince1970
+        else { throw SignalingError(.tokenInvalid, "the token was revoked") }
+        guard !account.isDisabled else { throw SignalingError(.accountDisabled, "the account is disabled") }
+        return account
+    }
+}

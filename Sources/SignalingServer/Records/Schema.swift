@@ -1,0 +1,106 @@
+internal import Database
+
+enum Schema {
+    /// "KSIG" in the file's header.
+    static let applicationID: Int32 = 0x4B53_4947
+
+    /// Times are milliseconds since 1970. Nothing is ever dropped by a step.
+    static let migrations = [
+        Migration(
+            """
+            CREATE TABLE account (
+              id TEXT PRIMARY KEY,
+              role TEXT NOT NULL CHECK (role IN ('kiosk', 'monitor', 'admin')),
+              organization TEXT NOT NULL,
+              display_name TEXT NOT NULL,
+              password_hash TEXT NOT NULL,
+              is_disabled INTEGER NOT NULL DEFAULT 0,
+              created_at INTEGER NOT NULL,
+              last_seen_at INTEGER,
+              tokens_valid_from INTEGER NOT NULL
+            ) STRICT, WITHOUT ROWID;
+
+            CREATE TABLE signing_key (
+              sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+              id TEXT NOT NULL UNIQUE,
+              jwk TEXT NOT NULL,
+              created_at INTEGER NOT NULL,
+              retired_at INTEGER
+            ) STRICT;
+
+            CREATE TABLE token_family (
+              id TEXT PRIMARY KEY,
+              account TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+              created_at INTEGER NOT NULL,
+              revoked_at INTEGER
+            ) STRICT, WITHOUT ROWID;
+            CREATE INDEX token_family_revoked ON token_family (revoked_at) WHERE revoked_at IS NOT NULL;
+            CREATE INDEX token_family_account ON token_family (account);
+
+            CREATE TABLE refresh_token (
+              hash BLOB PRIMARY KEY,
+              family TEXT NOT NULL REFERENCES token_family (id) ON DELETE CASCADE,
+              expires_at INTEGER NOT NULL,
+              used_at INTEGER
+            ) STRICT, WITHOUT ROWID;
+            CREATE INDEX refresh_token_family ON refresh_token (family);
+            CREATE INDEX refresh_token_expiry ON refresh_token (expires_at);
+
+            CREATE TABLE session (
+              sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+              id TEXT NOT NULL UNIQUE,
+              organization TEXT NOT NULL,
+              kiosk TEXT NOT NULL,
+              monitor TEXT NOT NULL,
+              started_at INTEGER NOT NULL,
+              negotiated_at INTEGER,
+              media_started_at INTEGER,
+              first_frame_ms INTEGER,
+              media_stopped_at INTEGER,
+              ended_at INTEGER,
+              end_reason TEXT
+            ) STRICT;
+            CREATE INDEX session_open ON session (sequence) WHERE ended_at IS NULL;
+            CREATE INDEX session_organization ON session (organization, sequence);
+            CREATE INDEX session_ended ON session (ended_at);
+
+            CREATE TABLE crew_event (
+              sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+              organization TEXT NOT NULL,
+              kiosk TEXT NOT NULL,
+              event_id TEXT NOT NULL,
+              kind TEXT NOT NULL CHECK (kind IN ('crew-sign-on', 'crew-sign-off')),
+              crew_id TEXT NOT NULL,
+              name TEXT,
+              role TEXT,
+              train TEXT,
+              occurred_at TEXT NOT NULL,
+              received_at INTEGER NOT NULL,
+              UNIQUE (kiosk, event_id)
+            ) STRICT;
+            CREATE INDEX crew_event_organization ON crew_event (organization, sequence);
+            CREATE INDEX crew_event_received ON crew_event (received_at);
+
+            CREATE TABLE audit (
+              sequence INTEGER PRIMARY KEY,
+              at INTEGER NOT NULL,
+              organization TEXT NOT NULL,
+              kind TEXT NOT NULL,
+              actor TEXT NOT NULL,
+              subject TEXT NOT NULL,
+              details TEXT NOT NULL,
+              hash BLOB NOT NULL
+            ) STRICT;
+            CREATE INDEX audit_organization ON audit (organization, sequence);
+            CREATE INDEX audit_at ON audit (at);
+
+            -- Where the chain begins: the last row that retention has taken, or nothing yet.
+            CREATE TABLE audit_anchor (
+              id INTEGER PRIMARY KEY CHECK (id = 1),
+              sequence INTEGER NOT NULL,
+              hash BLOB NOT NULL
+            ) STRICT;
+            INSERT INTO audit_anchor VALUES (1, 0, zeroblob(32));
+            """)
+    ]
+}

@@ -1,0 +1,120 @@
+public import Database
+public import Primitives
+internal import SocketIO
+
+extension Store {
+    // MARK: Audit
+
+    /// Adds a line to the chain.
+    public mutating func append(_ entry: AuditEntry) throws(DatabaseError) {
+        try recordTransaction { store throws(DatabaseError) in
+            let last = try store.chainEnd()
+            var row = AuditRow(
+                sequence: last.sequence + 1, at: entry.at, kind: entry.kind.rawValue, organization: entry.organization,
+                actor: entry.actor, subject: entry.subject, details: entry.details, hash: [])
+            row.hash = row.expectedHash(after: last.hash)
+            try store.database.execute(
+                """
+                INSERT INTO audit (sequence, at, organization, kind, actor, subject, details, hash)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+                row.sequence, row.at.milliseconds, row.organization, row.kind, row.actor, row.subject, row.details,
+                row.hash)
+        }
+    }
+
+    private mutating func chainEnd() throws(DatabaseError) -> (sequence: Int64, hash: [UInt8]) {
+        let last = try database.first("SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1") {
+            row throws(DatabaseError) -> (sequence: Int64, hash: [UInt8]) in (try row.integer(0), try row.blob(1))
+        }
+        if let last { return last }
+        return try anchor()
+    }
+
+    private mutating func anchor() throws(DatabaseError) -> (sequence: Int64, hash: [UInt8]) {
+        let anchor = try database.first("SELECT sequence, hash FROM audit_anchor WHERE id = 1") {
+            row throws(DatabaseError) -> (sequence: Int64, hash: [UInt8]) in (try row.integer(0), try row.blob(1))
+        }
+        guard let anchor else { throw DatabaseError(.corrupt, "read audit", "the chain has lost its beginning") }
+        return anchor
+    }
+
+    /// What following the whole chain found.
+    public enum AuditVerdict: Equatable, Sendable {
+        case whole(rows: Int64)
+        /// The first row that is not what was written, or whose predecessor is gone.
+        case broken(sequence: Int64, reason: String)
+    }
+
+    /// Follows the chain from its beginning to its end.
+    public mutating func verifyAudit() throws(DatabaseError) -> AuditVerdict {
+        try recordTransaction { store throws(DatabaseError) in
+            var (sequence, hash) = try store.anchor()
+            var rows: Int64 = 0
+            while true {
+                let page = try store.database.query(
+                    "\(Store.auditColumns) WHERE sequence > ? ORDER BY sequence LIMIT 1000", sequence
+                ) { row throws(DatabaseError) in try AuditRow(row) }
+                for row in page {
+                    guard row.sequence == sequence + 1 else {
+                        return .broken(sequence: sequence + 1, reason: "the row is missing")
+                    }
+                    guard row.hash == row.expectedHash(after: hash) else {
+                        return .broken(sequence: row.sequence, reason: "the row is not what was written")
+                    }
+                    (sequence, hash) = (row.sequence, row.hash)
+                    rows += 1
+                }
+                if page.isEmpty { return .whole(rows: rows) }
+            }
+        }
+    }
+
+    /// Deletes what is older than `limit`, from the oldest on, and moves the chain's beginning there; the deletion is
+    /// itself a line of the chain, so that the new beginning can be told from a forged one.
+    /// - Returns: how many lines went.
+    @discardableResult
+    public mutating func pruneAudit(before limit: WallClock, now: WallClock) throws(DatabaseError) -> Int {
+        try recordTransaction { store throws(DatabaseError) in
+            // Up to the first row that is young enough: a clock that jumped must not tear a hole.
+            let last = try store.database.first(
+                """
+                SELECT sequence, hash FROM audit WHERE sequence <
+                  coalesce((SELECT min(sequence) FROM audit WHERE at >= ?), 9223372036854775807)
+                ORDER BY sequence DESC LIMIT 1
+                """, limit.milliseconds
+            ) { row throws(DatabaseError) -> (sequence: Int64, hash: [UInt8]) in
+                (try row.integer(0), try row.blob(1))
+            }
+            guard let last else { return 0 }
+            try store.append(
+                AuditEntry(
+                    at: now, kind: .auditPruned, organization: "", actor: "server",
+                    details: ["through": .integer(last.sequence)]))
+            try store.database.execute("UPDATE audit_anchor SET sequence = ?, hash = ?", last.sequence, last.hash)
+            return try store.database.execute("DELETE FROM audit WHERE sequence <= ?", last.sequence)
+        }
+    }
+
+    /// Newest first.
+    public mutating func audit(
+        organization: String, before cursor: Int64?, limit: Int
+    ) throws(DatabaseError) -> [AuditRow] {
+        try database.query(
+            "\(Store.auditColumns) WHERE organization = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?",
+            organization, cursor ?? Int64.max, limit
+        ) { row throws(DatabaseError) in try AuditRow(row) }
+    }
+
+    private static let auditColumns =
+        "SELECT sequence, at, kind, organization, actor, subject, details, hash FROM audit"
+}
+
+extension AuditRow {
+    fileprivate init(_ row: borrowing Row) throws(DatabaseError) {
+        self.init(
+            sequence: try row.integer(0), at: WallClock(milliseconds: try row.integer(1)), kind: try row.text(2),
+            organization: try row.text(3), actor: try row.text(4), subject: try row.text(5),
+            details: try row.text(6), hash: try row.blob(7))
+    }
+}

@@ -1,0 +1,24 @@
+internal import Database
+
+extension Store {
+    /// Everything `body` writes, or nothing of it.
+    mutating func recordTransaction<Result>(
+        _ body: (inout Store) throws(DatabaseError) -> Result
+    ) throws(DatabaseError) -> Result {
+        guard try database.begin() else { return try body(&self) }
+        do throws(DatabaseError) {
+            let result = try body(&self)
+            try database.commit()
+            return result
+        } catch {
+            database.rollBack()
+            throw error
+        }
+    }
+
+    mutating func recordingTransaction<Result>(
+        _ body: (inout Store) throws(DatabaseError) -> Result
+    ) throws(RecordError) -> Result {
+        do throws(DatabaseError) { return try recordTransaction(body) } catch { throw .database(error) }
+    }
+}

@@ -1,0 +1,60 @@
+public import Database
+public import Primitives
+
+/// The records: accounts, keys, refresh tokens, sessions, crew events, audit. The one seam between the server and what
+/// keeps them; here that is SQLite. It blocks on the disk, so it lives on a thread of its own (`StoreWorker`).
+///
+/// What a method has written when it returns survives the loss of power.
+public struct Store: ~Copyable, Sendable {
+    var database: Database
+
+    /// Opens or makes the file and brings its schema up to date. The first start makes the first signing key.
+    public init(_ location: Database.Location, now: WallClock) throws(DatabaseError) {
+        var database = try Database(location)
+        try database.migrate(Schema.migrations, applicationID: Schema.applicationID)
+        var store = Store(takingOwnershipOf: database)
+        try store.makeFirstKey(now: now)
+        self = store
+    }
+
+    private init(takingOwnershipOf database: consuming Database) { self.database = database }
+
+    /// Changes whenever another process has changed the records: an account command, while the server runs.
+    public mutating func version() throws(DatabaseError) -> Int64 { try database.dataVersion() }
+
+    /// Copies everything into a new file while others go on using it.
+    public mutating func backUp(to path: String) throws(DatabaseError) { try database.backUp(to: path) }
+
+    /// Whether the records can be read and written now.
+    public mutating func check() throws(DatabaseError) {
+        _ = try database.transaction { database throws(DatabaseError) in
+            try database.first("SELECT sequence FROM audit_anchor") { row throws(DatabaseError) in try row.integer(0) }
+        }
+    }
+}
+
+/// Why the records refuse something that is not the disk's fault.
+public enum RecordError: Error, Equatable, Sendable, CustomStringConvertible {
+    case accountExists(String)
+    case noSuchAccount(String)
+    case database(DatabaseError)
+
+    public var description: String {
+        switch self {
+        case .accountExists(let id): "account \(id): exists already"
+        case .noSuchAccount(let id): "account \(id): does not exist"
+        case .database(let error): error.description
+        }
+    }
+}
+
+extension WallClock {
+    /// As the records keep times.
+    var milliseconds: Int64 { nanosecondsSince1970 / 1_000_000 }
+    init(milliseconds: Int64) { self.init(nanosecondsSince1970: milliseconds &* 1_000_000) }
+}
+
+/// Runs a body that fails with the database's error as one that fails with the records'.
+func recording<Result: ~Copyable>(_ body: () throws(DatabaseError) -> Result) throws(RecordError) -> Result {
+    do throws(DatabaseError) { return try body() } catch { throw .database(error) }
+}

@@ -1,0 +1,252 @@
+internal import Primitives
+internal import Signaling
+public import SocketIO
+
+extension Hub {
+    // MARK: What clients say
+
+    /// A client that was let in sent an event.
+    public mutating func received(_ event: SocketIOEvent, from socket: SocketID, now: Moment) {
+        guard var state = sockets[socket] else { return }
+        let reply = PendingReply(socket: socket, event: event.name, acknowledgement: event.acknowledgement)
+        let isAdmitted = state.throttle.admits(perSecond: settings.messagesPerSecond, now: now.instant)
+        sockets[socket] = state
+        guard isAdmitted else {
+            // One that goes on regardless is no client of the contract.
+            if state.throttle.refusedInARow > 20 * settings.messagesPerSecond {
+                metrics.refused(.throttled)
+                return disconnect(socket, now: now)
+            }
+            return refuse(
+                reply, Refusal(.throttled, "more than \(settings.messagesPerSecond) messages a second"))
+        }
+        do throws(Refusal) {
+            let parsed: ClientEvent
+            do throws(SignalingError) {
+                parsed = try ClientEvent(name: event.name, arguments: event.arguments)
+            } catch {
+                // A wrong payload of an event that is not the sender's to send is first of all that.
+                if let kind = ClientEvent.Kind(rawValue: event.name) { try Hub.check(kind, state) }
+                throw Refusal(error)
+            }
+            try Hub.check(parsed.kind, state)
+            metrics.events[parsed.kind, default: 0] += 1
+            try handle(parsed, state.party(socket), reply, now: now)
+        } catch {
+            refuse(reply, error)
+        }
+    }
+
+    /// Whose event it is, and whether that one has registered.
+    private static func check(_ kind: ClientEvent.Kind, _ state: SocketState) throws(Refusal) {
+        let role: Set<Role> =
+            switch kind {
+            case .registerKiosk, .answer, .restartRequest, .sessionError, .sessionReport, .heartbeatPing, .crewSignOn,
+                .crewSignOff:
+                [.kiosk]
+            case .registerMonitor, .startMonitoring, .stopMonitoring, .offer: [.monitor]
+            case .iceCandidate: [.kiosk, .monitor]
+            }
+        guard role.contains(state.role) else {
+            throw Refusal(.forbidden, "\(kind.rawValue) is not for a \(state.role.rawValue)")
+        }
+        switch kind {
+        case .registerKiosk, .registerMonitor: return
+        case .answer, .restartRequest, .sessionError, .sessionReport, .heartbeatPing, .crewSignOn, .crewSignOff,
+            .startMonitoring, .stopMonitoring, .offer, .iceCandidate:
+            guard state.isRegistered else {
+                throw Refusal(.notRegistered, "register-\(state.role.rawValue) comes first")
+            }
+        }
+    }
+
+    private mutating func handle(
+        _ event: ClientEvent, _ sender: Party, _ reply: PendingReply, now: Moment
+    ) throws(Refusal) {
+        switch event {
+        case .registerKiosk(let registration): registerKiosk(registration, sender, reply, now: now)
+        case .registerMonitor(let carried): registerMonitor(carried, sender, reply, now: now)
+        case .startMonitoring(let kioskId): try startMonitoring(kioskId, sender, reply, now: now)
+        case .stopMonitoring(let kioskId, let sessionId):
+            let actions = try sessions.stopRequested(by: sender, kioskId: kioskId, sessionId: sessionId)
+            answer(reply, .ok)
+            perform(actions, now: now)
+        case .offer(let target, let session, let offer): try relay(.offer(offer), target, session, sender, reply, now)
+        case .answer(let target, let session, let description):
+            try relay(.answer(description), target, session, sender, reply, now)
+        case .iceCandidate(let target, let session, let candidate):
+            try relay(.iceCandidate(candidate), target, session, sender, reply, now)
+        case .restartRequest(let target, let session): try relay(.restartRequest, target, session, sender, reply, now)
+        case .sessionError(let target, let session, let error):
+            try relay(.sessionError(error), target, session, sender, reply, now)
+        case .sessionReport(let report):
+            try sessions.reported(report, fromKiosk: sender.id)
+            act(.store(.sessionReported(report, at: now.wall)))
+            answer(reply, .ok)
+        case .heartbeatPing(let status): heartbeat(status, sender, reply, now: now)
+        case .crew(let event):
+            act(
+                .store(
+                    .crew(
+                        CrewRecord(
+                            organization: sender.organization, kioskId: sender.id, event: event, receivedAt: now.wall),
+                        reply)))
+        }
+    }
+
+    // MARK: Registration
+
+    private mutating func registerKiosk(
+        _ registration: KioskRegistration, _ kiosk: Party, _ reply: PendingReply, now: Moment
+    ) {
+        sockets[kiosk.socket]?.isRegistered = true
+        let earlier = presence.kioskRegistered(
+            kiosk.id, organization: kiosk.organization, socket: kiosk.socket, now: now)
+        answer(reply, .ok)
+        act(
+            .emit(
+                .kioskRegistered(
+                    kioskId: kiosk.id, heartbeatInterval: Presence.heartbeatInterval,
+                    iceServers: settings.ice.servers(for: kiosk.id, now: now.wall)), to: kiosk.socket))
+        perform(
+            sessions.kioskRegistered(
+                kiosk.id, socket: kiosk.socket, carried: registration.sessions, replacing: earlier), now: now)
+        announce(kiosk.id) { .kioskOnline($0) }
+        if let earlier { disconnect(earlier, now: now) }
+    }
+
+    private mutating func registerMonitor(
+        _ carried: [String]?, _ monitor: Party, _ reply: PendingReply, now: Moment
+    ) {
+        sockets[monitor.socket]?.isRegistered = true
+        presence.monitorRegistered(organization: monitor.organization, socket: monitor.socket)
+        answer(reply, .ok)
+        act(.emit(.kioskList(kioskList(of: monitor.organization)), to: monitor.socket))
+        perform(sessions.monitorRegistered(monitor.id, socket: monitor.socket, carried: carried), now: now)
+    }
+
+    func kioskList(of organization: String) -> [KioskEntry] {
+        directory.kiosks(of: organization).compactMap { id in
+            directory[id].map { presence.entry(of: $0, monitoredBy: sessions.session(ofKiosk: id)?.monitorId) }
+        }
+    }
+
+    // MARK: Sessions
+
+    private mutating func startMonitoring(
+        _ kioskId: String, _ monitor: Party, _ reply: PendingReply, now: Moment
+    ) throws(Refusal) {
+        let account = directory[kioskId].flatMap { $0.role == .kiosk ? $0 : nil }
+        let kiosk = account.map {
+            MonitoringSessions.Kiosk(
+                id: $0.id, organization: $0.organization, socket: presence.socket(ofOnlineKiosk: $0.id))
+        }
+        let actions: [MonitoringSessions.Action]
+        do throws(Refusal) {
+            actions = try sessions.startRequested(
+                by: monitor, kiosk: kiosk, newId: Tokens.newIdentifier(), now: now)
+        } catch {
+            // Only kiosks of the own organization are anybody's to know about.
+            act(
+                .store(
+                    .audit(
+                        AuditEntry(
+                            at: now.wall, kind: .monitoringRefused, organization: monitor.organization,
+                            actor: monitor.id, subject: error.error.code == .unknownKiosk ? "" : kioskId,
+                            details: ["code": .string(error.error.code.rawValue)]))))
+            throw error
+        }
+        var details = JSONObject()
+        if let session = sessions.session(ofKiosk: kioskId) { details["sessionId"] = .string(session.id) }
+        answer(reply, .ok(details))
+        perform(actions, now: now)
+    }
+
+    private mutating func relay(
+        _ message: RelayedMessage, _ target: String, _ session: String?, _ sender: Party, _ reply: PendingReply,
+        _ now: Moment
+    ) throws(Refusal) {
+        let actions =
+            if sockets[sender.socket]?.role == .kiosk {
+                try sessions.relayed(message, fromKiosk: sender.id, targetId: target, sessionId: session)
+            } else {
+                try sessions.relayed(message, fromMonitor: sender, targetId: target, sessionId: session)
+            }
+        answer(reply, .ok)
+        perform(actions, now: now)
+    }
+
+    /// Performs what the sessions decided.
+    mutating func perform(_ decided: [MonitoringSessions.Action], actor: String? = nil, now: Moment) {
+        for action in decided {
+            switch action {
+            case .send(let event, let socket): act(.emit(event, to: socket))
+            case .tellMonitorStarted(let session, let kiosk, let socket):
+                guard let monitor = sockets[socket]?.account else { continue }
+                let servers = settings.ice.servers(for: monitor, now: now.wall)
+                act(
+                    .emit(
+                        .monitoringStartedForMonitor(kioskId: kiosk, sessionId: session, iceServers: servers),
+                        to: socket))
+            case .tellKioskStarted(let session, let monitor, let socket):
+                guard let kiosk = sockets[socket]?.account else { continue }
+                let servers = settings.ice.servers(for: kiosk, now: now.wall)
+                act(
+                    .emit(
+                        .monitoringStartedForKiosk(monitorId: monitor, sessionId: session, iceServers: servers),
+                        to: socket))
+            case .began(let session):
+                metrics.sessionsStarted += 1
+                act(.store(.sessionBegan(session)))
+                announce(session.kioskId) { .kioskStatus($0) }
+            case .negotiated(let id): act(.store(.sessionNegotiated(id: id, at: now.wall)))
+            case .ended(let session, let reason):
+                metrics.sessionsEnded[reason, default: 0] += 1
+                act(.store(.sessionEnded(id: session.id, reason, actor: actor, at: now.wall)))
+                announce(session.kioskId) { .kioskStatus($0) }
+            }
+        }
+    }
+
+    // MARK: Heartbeats
+
+    private mutating func heartbeat(_ status: KioskStatus, _ kiosk: Party, _ reply: PendingReply, now: Moment) {
+        let (isChanged, cameBack) = presence.heartbeat(of: kiosk.id, status: status, now: now)
+        answer(reply, .ok)
+        act(.emit(.heartbeatPong(serverTime: now.wall.text), to: kiosk.socket))
+        if cameBack {
+            perform(
+                sessions.kioskRegistered(kiosk.id, socket: kiosk.socket, carried: nil, replacing: nil), now: now)
+            announce(kiosk.id) { .kioskOnline($0) }
+        } else if isChanged {
+            announce(kiosk.id) { .kioskStatus($0) }
+        }
+    }
+
+    // MARK: Answers
+
+    func listeners(_ organization: String) -> [SocketID] { presence.monitors(of: organization).sorted() }
+
+    /// Tells a kiosk's organization about its entry.
+    mutating func announce(_ kioskId: String, as event: (KioskEntry) -> ServerEvent) {
+        guard let account = directory[kioskId] else { return }
+        let sockets = listeners(account.organization)
+        guard !sockets.isEmpty else { return }
+        let entry = presence.entry(of: account, monitoredBy: sessions.session(ofKiosk: kioskId)?.monitorId)
+        act(.broadcast(event(entry), to: sockets))
+    }
+
+    mutating func answer(_ reply: PendingReply, _ acknowledgement: Acknowledgement) {
+        guard let id = reply.acknowledgement else { return }
+        act(.acknowledge(reply.socket, id, acknowledgement))
+    }
+
+    mutating func refuse(_ reply: PendingReply, _ refusal: Refusal) {
+        metrics.refused(refusal.error.code)
+        if reply.acknowledgement != nil {
+            answer(reply, refusal.acknowledgement)
+        } else {
+            act(.emit(.error(refusal.error, event: reply.event), to: reply.socket))
+        }
+    }
+}

@@ -1,0 +1,254 @@
+public import Primitives
+public import Signaling
+public import SocketIO
+
+/// What every client of the server does with the others: the contract, without a socket, a clock or a disk.
+///
+///     CONNECT ──token──▶ connected ──register-kiosk, register-monitor──▶ registered ──▶ gone
+///
+/// The driver tells it what sockets and records did, and performs `takeActions()` in order. Sessions are
+/// `MonitoringSessions`', who is online is `Presence`'s; what is checked here is who may say what.
+public struct Hub: Sendable {
+    public struct Settings: Sendable {
+        public var rules: MonitoringSessions.Rules
+        public var messagesPerSecond: Int
+        public var ice: ICESettings
+
+        public init(
+            rules: MonitoringSessions.Rules = .init(), messagesPerSecond: Int = 50, ice: ICESettings = ICESettings()
+        ) {
+            self.rules = rules
+            self.messagesPerSecond = messagesPerSecond
+            self.ice = ice
+        }
+    }
+
+    public enum Action: Sendable {
+        case accept(SocketID)
+        case refuse(SocketID, SignalingError)
+        case emit(ServerEvent, to: SocketID)
+        case broadcast(ServerEvent, to: [SocketID])
+        case acknowledge(SocketID, AcknowledgementID, Acknowledgement)
+        /// Ends the connection from this side.
+        case disconnect(SocketID)
+        case store(StoreRequest)
+    }
+
+    /// What the records are to keep, in this order.
+    public enum StoreRequest: Sendable {
+        case crew(CrewRecord, PendingReply)
+        case sessionBegan(MonitoringSession)
+        case sessionNegotiated(id: String, at: WallClock)
+        case sessionReported(SessionReport, at: WallClock)
+        /// `actor` is nil where the monitor itself or circumstances ended it.
+        case sessionEnded(id: String, SessionEndReason, actor: String?, at: WallClock)
+        case audit(AuditEntry)
+        case lastSeen([(id: String, at: WallClock)])
+    }
+
+    public let settings: Settings
+    public internal(set) var directory: Directory
+    var sessions: MonitoringSessions
+    var presence: Presence
+    var sockets: [SocketID: SocketState]
+    var socketsByAccount: [String: Set<SocketID>]
+    var metrics: HubMetrics
+    private var actions: [Action]
+    private var lastSeenDue: Instant?
+
+    /// How often the records learn when kiosks were seen; nobody needs it from the disk sooner.
+    private static let lastSeenInterval: Duration = .seconds(30)
+
+    public init(_ settings: Settings) {
+        self.settings = settings
+        directory = Directory()
+        sessions = MonitoringSessions(settings.rules)
+        presence = Presence()
+        sockets = [:]
+        socketsByAccount = [:]
+        metrics = HubMetrics()
+        actions = []
+        lastSeenDue = nil
+    }
+
+    /// What to do, in order. Empty when there is nothing.
+    public mutating func takeActions() -> [Action] {
+        guard !actions.isEmpty else { return [] }
+        let taken = actions
+        actions = []
+        return taken
+    }
+
+    mutating func act(_ action: Action) { actions.append(action) }
+
+    // MARK: Sockets
+
+    /// A client wants in; its token has been verified.
+    public mutating func connecting(
+        _ socket: SocketID, _ claims: TokenClaims, address: IPAddress?, now: Moment
+    ) {
+        do throws(SignalingError) {
+            let account = try directory.admit(claims)
+            sockets[socket] = SocketState(
+                account: account.id, role: account.role, organization: account.organization, family: claims.family,
+                issuedAt: claims.issuedAt, address: address, isRegistered: false,
+                throttle: Throttle(perSecond: settings.messagesPerSecond, now: now.instant))
+            socketsByAccount[account.id, default: []].insert(socket)
+            act(.accept(socket))
+        } catch {
+            refused(socket, error)
+        }
+    }
+
+    /// A client wants in and may not.
+    public mutating func refused(_ socket: SocketID, _ error: SignalingError) {
+        metrics.refused(error.code)
+        act(.refuse(socket, error))
+    }
+
+    /// A socket is gone.
+    public mutating func disconnected(_ socket: SocketID, now: Moment) {
+        guard let state = forget(socket), state.isRegistered else { return }
+        lost(socket, state, now: now)
+    }
+
+    private mutating func forget(_ socket: SocketID) -> SocketState? {
+        guard let state = sockets.removeValue(forKey: socket) else { return nil }
+        socketsByAccount[state.account]?.remove(socket)
+        if socketsByAccount[state.account]?.isEmpty == true { socketsByAccount[state.account] = nil }
+        return state
+    }
+
+    private mutating func lost(_ socket: SocketID, _ state: SocketState, now: Moment) {
+        switch state.role {
+        case .kiosk:
+            guard presence.kioskSocketLost(state.account, socket: socket, now: now) else { return }
+            perform(sessions.kioskLost(state.account, now: now), now: now)
+            announce(state.account) { .kioskOffline($0) }
+        case .monitor:
+            presence.monitorLost(organization: state.organization, socket: socket)
+            perform(sessions.monitorLost(state.account, socket: socket, now: now), now: now)
+        case .admin: break
+        }
+    }
+
+    /// This side ends a socket. Nothing is heard of it afterwards.
+    mutating func disconnect(_ socket: SocketID, now: Moment) {
+        act(.disconnect(socket))
+        if let state = forget(socket), state.isRegistered { lost(socket, state, now: now) }
+    }
+
+    // MARK: The records
+
+    /// Accounts, keys or revocations changed, here or by another process.
+    public mutating func directoryChanged(_ snapshot: Directory.Snapshot, now: Moment) {
+        let before = directory
+        directory.update(snapshot)
+        for (socket, state) in sockets.sorted(by: { $0.key < $1.key }) {
+            let claims = TokenClaims(
+                subject: state.account, role: state.role, organization: state.organization, issuedAt: state.issuedAt,
+                expiresAt: state.issuedAt, tokenId: "", family: state.family)
+            guard (try? directory.admit(claims)) == nil else { continue }
+            if directory[state.account]?.isDisabled ?? true {
+                perform(sessions.accountRevoked(state.account), now: now)
+            }
+            disconnect(socket, now: now)
+        }
+        // Somebody whose socket is in its grace period has none that could be found above.
+        for session in sessions.all {
+            for account in [session.kioskId, session.monitorId] where directory[account]?.isDisabled ?? true {
+                perform(sessions.accountRevoked(account), now: now)
+            }
+        }
+        for account in snapshot.accounts where account.role == .kiosk && before[account.id].map(isShownAs(account)) != true {
+            announce(account.id) { $0.online ? .kioskStatus($0) : .kioskOffline($0) }
+        }
+    }
+
+    private func isShownAs(_ account: Account) -> (Account) -> Bool {
+        { $0.displayName == account.displayName && $0.organization == account.organization }
+    }
+
+    /// A family of tokens was revoked by this process.
+    public mutating func familyRevoked(_ family: String, now: Moment) {
+        directory.revoke(family: family)
+        for (socket, state) in sockets where state.family == family { disconnect(socket, now: now) }
+    }
+
+    /// The records hold a crew event, or did so before.
+    public mutating func crewStored(_ record: CrewRecord, isNew: Bool, _ reply: PendingReply) {
+        answer(reply, .ok)
+        guard isNew else {
+            metrics.crewEventsRepeated += 1
+            return
+        }
+        metrics.crewEventsStored += 1
+        let listeners = presence.monitors(of: record.organization).sorted()
+        guard !listeners.isEmpty else { return }
+        act(
+            .broadcast(
+                .crew(record.event, kioskId: record.kioskId, receivedAt: record.receivedAt.text), to: listeners))
+    }
+
+    /// The records failed; the kiosk keeps the event and sends it again.
+    public mutating func crewFailed(_ reply: PendingReply) {
+        metrics.crewEventsFailed += 1
+        refuse(reply, Refusal(.internalError, "the event could not be stored"))
+    }
+
+    /// What was going on when the server last stopped.
+    public mutating func restore(_ open: [SessionRecord], now: Moment) {
+        for session in open {
+            guard directory[session.kioskId]?.isDisabled == false, directory[session.monitorId]?.isDisabled == false,
+                sessions.session(ofKiosk: session.kioskId) == nil
+            else {
+                act(.store(.sessionEnded(id: session.id, .serverShutdown, actor: "server", at: now.wall)))
+                sessions.remembered(
+                    session.id, kioskId: session.kioskId, monitorId: session.monitorId, reason: .serverShutdown)
+                continue
+            }
+            sessions.restored(
+                session.id, kioskId: session.kioskId, monitorId: session.monitorId,
+                organization: session.organization, startedAt: session.startedAt,
+                isNegotiated: session.negotiatedAt != nil, now: now)
+        }
+    }
+
+    // MARK: Administration
+
+    /// - Returns: false when there is no such session in that organization.
+    public mutating func sessionEnded(byAdmin admin: Account, sessionId: String, now: Moment) -> Bool {
+        guard sessions[sessionId]?.organization == admin.organization else { return false }
+        perform(sessions.endedByAdmin(sessionId: sessionId), actor: admin.id, now: now)
+        return true
+    }
+
+    /// Sessions end with the server; without this they wait for it to come back.
+    public mutating func shutDown(now: Moment) {
+        perform(sessions.serverShutDown(), actor: "server", now: now)
+    }
+
+    /// What is to be written down before the end.
+    public mutating func saveLastSeen() {
+        let seen = presence.takeLastSeen()
+        if !seen.isEmpty { act(.store(.lastSeen(seen))) }
+    }
+
+    // MARK: Time
+
+    public mutating func handleTimeout(now: Moment) {
+        perform(sessions.handleTimeout(now: now.instant), now: now)
+        for kiosk in presence.handleTimeout(now: now.instant) {
+            perform(sessions.kioskLost(kiosk, now: now), now: now)
+            announce(kiosk) { .kioskOffline($0) }
+        }
+        if lastSeenDue.map({ $0 <= now.instant }) ?? true {
+            lastSeenDue = now.instant + Hub.lastSeenInterval
+            saveLastSeen()
+        }
+    }
+
+    public var nextTimeout: Instant? {
+        [sessions.nextTimeout, presence.nextTimeout, lastSeenDue ?? .zero].compactMap { $0 }.min()
+    }
+}

@@ -1,0 +1,66 @@
+public import Primitives
+public import Signaling
+public import SocketIO
+
+/// One monitor watching one kiosk.
+public struct MonitoringSession: Hashable, Sendable {
+    public let id: String
+    public let kioskId: String
+    public let monitorId: String
+    public let organization: String
+    public let startedAt: WallClock
+    let started: Instant
+
+    var kiosk: Side
+    var monitor: Side
+    var hasOffer: Bool
+    var hasAnswer: Bool
+
+    /// One end of the session: its socket, or until when it may come back and what waits for it.
+    struct Side: Hashable, Sendable {
+        var socket: SocketID?
+        var graceEnds: Instant?
+        var waiting: [ServerEvent]
+
+        /// Candidates of a whole ICE restart, with room to spare.
+        static let waitingLimit = 64
+
+        static func connected(_ socket: SocketID) -> Side { Side(socket: socket, graceEnds: nil, waiting: []) }
+        static func lost(until: Instant) -> Side { Side(socket: nil, graceEnds: until, waiting: []) }
+    }
+
+    /// Whether both descriptions have passed.
+    public var isNegotiated: Bool { hasOffer && hasAnswer }
+}
+
+/// Who sends an event: an account on one of its sockets.
+public struct Party: Hashable, Sendable {
+    public var id: String
+    public var organization: String
+    public var socket: SocketID
+
+    public init(id: String, organization: String, socket: SocketID) {
+        self.id = id
+        self.organization = organization
+        self.socket = socket
+    }
+}
+
+/// What passes between the two ends of a session.
+public enum RelayedMessage: Hashable, Sendable {
+    case offer(DescriptionPayload)
+    case answer(DescriptionPayload)
+    case iceCandidate(CandidatePayload)
+    case restartRequest
+    case sessionError(SessionErrorPayload)
+
+    func event(from id: String, session: String) -> ServerEvent {
+        switch self {
+        case .offer(let offer): .offer(fromId: id, sessionId: session, offer)
+        case .answer(let answer): .answer(fromId: id, sessionId: session, answer)
+        case .iceCandidate(let candidate): .iceCandidate(fromId: id, sessionId: session, candidate)
+        case .restartRequest: .restartRequest(fromId: id, sessionId: session)
+        case .sessionError(let error): .sessionError(fromId: id, sessionId: session, error)
+        }
+    }
+}

@@ -1,0 +1,290 @@
+public import Primitives
+public import Signaling
+public import SocketIO
+
+/// The contract's session rules: who watches which kiosk, and when that ends. No clock, no socket.
+///
+/// A session belongs to two accounts, not to two sockets. Media flows peer to peer and must not die with a signaling
+/// hiccup, so a lost socket only starts a grace period on its side, and whoever comes back within it goes on:
+///
+///                    start-monitoring                 offer + answer
+///            (none) ────────────────▶ negotiating ───────────────────▶ negotiated
+///                                       │  │ 60 s                        │  │ maximum, if any
+///     each side:                        │  └───── session-timeout ◀──────┼──┘
+///     connected ◀──── came back ─────┐  │                                │
+///        └─ socket lost ─▶ in grace ─┘  │ stop-monitoring, an account's end, an administrator, a kiosk that
+///                             │         ▼ was replaced or names its sessions without this one
+///                             └──────▶ ended: both sides hear `monitoring-stopped` with the reason
+///
+/// What is sent to a side in grace waits for it there, so that an offer under way while the kiosk reconnects is an
+/// offer that arrives. A side that is away when its session ends is told when it comes back and names it.
+///
+/// Every event is a method in the past tense; it returns what to do, or throws the refusal the sender hears.
+public struct MonitoringSessions: Sendable {
+    public struct Rules: Hashable, Sendable {
+        /// How long a lost socket may take to come back.
+        public var gracePeriod: Duration
+        /// From the start to offer and answer.
+        public var negotiationTimeout: Duration
+        /// However well it works; nil for no limit.
+        public var maximumDuration: Duration?
+
+        public init(
+            gracePeriod: Duration = .seconds(10), negotiationTimeout: Duration = .seconds(60),
+            maximumDuration: Duration? = nil
+        ) {
+            self.gracePeriod = gracePeriod
+            self.negotiationTimeout = negotiationTimeout
+            self.maximumDuration = maximumDuration
+        }
+    }
+
+    public enum Action: Hashable, Sendable {
+        case send(ServerEvent, to: SocketID)
+        /// `monitoring-started`, which carries fresh credentials for the path.
+        case tellMonitorStarted(sessionId: String, kioskId: String, socket: SocketID)
+        case tellKioskStarted(sessionId: String, monitorId: String, socket: SocketID)
+        /// For the records, and for the kiosk's entry in the monitors' lists.
+        case began(MonitoringSession)
+        case negotiated(sessionId: String)
+        case ended(MonitoringSession, SessionEndReason)
+    }
+
+    /// A kiosk as far as a start depends on it.
+    public struct Kiosk: Hashable, Sendable {
+        public var id: String
+        public var organization: String
+        /// Its registered socket; nil when it is offline.
+        public var socket: SocketID?
+
+        public init(id: String, organization: String, socket: SocketID?) {
+            self.id = id
+            self.organization = organization
+            self.socket = socket
+        }
+    }
+
+    public let rules: Rules
+    var sessions: [String: MonitoringSession]
+    /// By the kiosk's account: one monitor per kiosk at a time.
+    var sessionByKiosk: [String: String]
+    var endings: Endings
+
+    public init(_ rules: Rules) {
+        self.rules = rules
+        sessions = [:]
+        sessionByKiosk = [:]
+        endings = Endings()
+    }
+
+    public var count: Int { sessions.count }
+    public var all: some Collection<MonitoringSession> { sessions.values }
+    public subscript(id: String) -> MonitoringSession? { sessions[id] }
+    public func session(ofKiosk id: String) -> MonitoringSession? { sessionByKiosk[id].flatMap { sessions[$0] } }
+
+    // MARK: Start and stop
+
+    /// - Parameter kiosk: nil when there is none of that name.
+    /// - Parameter newId: what the session will be called if it is a new one.
+    public mutating func startRequested(
+        by monitor: Party, kiosk: Kiosk?, newId: String, now: Moment
+    ) throws(Refusal) -> [Action] {
+        guard let kiosk, kiosk.organization == monitor.organization else {
+            throw Refusal(.unknownKiosk, "no such kiosk")
+        }
+        if let existing = session(ofKiosk: kiosk.id), existing.monitorId == monitor.id {
+            return startedAgain(existing, by: monitor)
+        }
+        guard let kioskSocket = kiosk.socket else { throw Refusal(.kioskOffline, "the kiosk is offline") }
+        if let existing = session(ofKiosk: kiosk.id) {
+            let since = existing.startedAt.text
+            throw Refusal(
+                .kioskBusy, "another monitor has been watching this kiosk since \(since)",
+                details: JSONObject([("since", .string(since))]))
+        }
+        let session = MonitoringSession(
+            id: newId, kioskId: kiosk.id, monitorId: monitor.id, organization: kiosk.organization,
+            startedAt: now.wall, started: now.instant, kiosk: .connected(kioskSocket),
+            monitor: .connected(monitor.socket), hasOffer: false, hasAnswer: false)
+        insert(session)
+        return [
+            .began(session),
+            .tellKioskStarted(sessionId: newId, monitorId: monitor.id, socket: kioskSocket),
+            .tellMonitorStarted(sessionId: newId, kioskId: kiosk.id, socket: monitor.socket),
+        ]
+    }
+
+    /// From the same monitor again it is the same session. It moves to the socket that asks.
+    private mutating func startedAgain(_ session: MonitoringSession, by monitor: Party) -> [Action] {
+        var actions: [Action] = []
+        if let other = session.monitor.socket, other != monitor.socket {
+            // Another page of the same operator showed it until now.
+            actions.append(
+                .send(
+                    .monitoringStopped(
+                        kioskId: session.kioskId, sessionId: session.id, reason: .stoppedByMonitor), to: other))
+        }
+        actions.append(.tellMonitorStarted(sessionId: session.id, kioskId: session.kioskId, socket: monitor.socket))
+        return actions + adopt(\.monitor, of: session.id, socket: monitor.socket)
+    }
+
+    public mutating func stopRequested(
+        by monitor: Party, kioskId: String, sessionId: String?
+    ) throws(Refusal) -> [Action] {
+        let session = try session(ofMonitor: monitor, kioskId: kioskId, sessionId: sessionId)
+        return end(session.id, .stoppedByMonitor)
+    }
+
+    public mutating func endedByAdmin(sessionId: String) -> [Action] { end(sessionId, .endedByAdmin) }
+
+    /// An account was disabled or removed: nothing of it goes on, whichever side it was.
+    public mutating func accountRevoked(_ id: String) -> [Action] {
+        let own = sessions.values.filter { $0.kioskId == id || $0.monitorId == id }.map(\.id)
+        return own.flatMap { end($0, .endedByAdmin) }
+    }
+
+    /// The server stops for good and takes the sessions with it.
+    public mutating func serverShutDown() -> [Action] {
+        sessions.keys.sorted().flatMap { end($0, .serverShutdown) }
+    }
+
+    /// Sessions of the life of this server before a restart. Both sides are away and have a grace period.
+    public mutating func restored(
+        _ id: String, kioskId: String, monitorId: String, organization: String, startedAt: WallClock,
+        isNegotiated: Bool, now: Moment
+    ) {
+        guard sessions[id] == nil, sessionByKiosk[kioskId] == nil else { return }
+        let grace = now.instant + rules.gracePeriod
+        insert(
+            MonitoringSession(
+                id: id, kioskId: kioskId, monitorId: monitorId, organization: organization, startedAt: startedAt,
+                started: now.instant - (now.wall - startedAt), kiosk: .lost(until: grace),
+                monitor: .lost(until: grace), hasOffer: isNegotiated, hasAnswer: isNegotiated))
+    }
+
+    /// A session that had ended before the restart, for a side that comes back and still names it.
+    public mutating func remembered(_ id: String, kioskId: String, monitorId: String, reason: SessionEndReason) {
+        endings.remember(Endings.Ending(id: id, kioskId: kioskId, monitorId: monitorId, reason: reason))
+    }
+
+    // MARK: Sockets come and go
+
+    /// A kiosk registered on `socket`.
+    ///
+    /// - Parameter carried: the sessions it says it still carries; nil when it does not say.
+    /// - Parameter replaced: its earlier socket, when that was still open.
+    public mutating func kioskRegistered(
+        _ kioskId: String, socket: SocketID, carried: [String]?, replacing replaced: SocketID?
+    ) -> [Action] {
+        var actions: [Action] = []
+        if let session = session(ofKiosk: kioskId), session.kiosk.socket != socket {
+            // Without the field the grace period decides; an earlier socket that is still open has none.
+            if carried.map({ $0.contains(session.id) }) ?? (replaced == nil) {
+                actions += adopt(\.kiosk, of: session.id, socket: socket)
+            } else {
+                if replaced == nil { sessions[session.id]?.kiosk = .connected(socket) }
+                actions += end(session.id, .kioskReplaced)
+            }
+        }
+        for id in carried ?? [] where sessionByKiosk[kioskId] != id {
+            let ending = endings[id].flatMap { $0.kioskId == kioskId ? $0.reason : nil }
+            actions.append(
+                .send(
+                    .monitoringStopped(kioskId: kioskId, sessionId: id, reason: ending ?? .kioskDisconnected),
+                    to: socket))
+        }
+        return actions
+    }
+
+    /// A kiosk's socket was lost, or it stopped giving signs of life.
+    public mutating func kioskLost(_ kioskId: String, now: Moment) -> [Action] {
+        guard let session = session(ofKiosk: kioskId), session.kiosk.graceEnds == nil else { return [] }
+        sessions[session.id]?.kiosk = .lost(until: now.instant + rules.gracePeriod)
+        return handleTimeout(now: now.instant)
+    }
+
+    /// A monitor registered on `socket`. It may have others.
+    public mutating func monitorRegistered(_ monitorId: String, socket: SocketID, carried: [String]?) -> [Action] {
+        var actions: [Action] = []
+        for session in sessions.values.filter({ $0.monitorId == monitorId }).sorted(by: { $0.id < $1.id }) {
+            switch (session.monitor.socket, carried?.contains(session.id)) {
+            case (socket, _): break
+            case (_, true?), (nil, nil): actions += adopt(\.monitor, of: session.id, socket: socket)
+            case (nil, false?): actions += end(session.id, .monitorDisconnected)
+            // Another page of the same operator carries it.
+            case (_?, nil), (_?, false?): break
+            }
+        }
+        for id in carried ?? [] where sessions[id]?.monitorId != monitorId {
+            guard let ending = endings[id], ending.monitorId == monitorId else { continue }
+            actions.append(
+                .send(
+                    .monitoringStopped(kioskId: ending.kioskId, sessionId: id, reason: ending.reason), to: socket))
+        }
+        return actions
+    }
+
+    public mutating func monitorLost(_ monitorId: String, socket: SocketID, now: Moment) -> [Action] {
+        var isAffected = false
+        for session in sessions.values where session.monitorId == monitorId && session.monitor.socket == socket {
+            sessions[session.id]?.monitor = .lost(until: now.instant + rules.gracePeriod)
+            isAffected = true
+        }
+        return isAffected ? handleTimeout(now: now.instant) : []
+    }
+
+    // MARK: Time
+
+    public mutating func handleTimeout(now: Instant) -> [Action] {
+        let due = sessions.values.compactMap { session in
+            dueReason(session, now).map { (id: session.id, reason: $0) }
+        }
+        return due.sorted { $0.id < $1.id }.flatMap { end($0.id, $0.reason) }
+    }
+
+    private func dueReason(_ session: MonitoringSession, _ now: Instant) -> SessionEndReason? {
+        if let ends = session.kiosk.graceEnds, ends <= now { return .kioskDisconnected }
+        if let ends = session.monitor.graceEnds, ends <= now { return .monitorDisconnected }
+        if !session.isNegotiated, session.started + rules.negotiationTimeout <= now { return .sessionTimeout }
+        if let maximum = rules.maximumDuration, session.started + maximum <= now { return .sessionTimeout }
+        return nil
+    }
+
+    public var nextTimeout: Instant? {
+        sessions.values.compactMap { session in
+            [
+                session.kiosk.graceEnds, session.monitor.graceEnds,
+                session.isNegotiated ? nil : session.started + rules.negotiationTimeout,
+                rules.maximumDuration.map { session.started + $0 },
+            ].compactMap { $0 }.min()
+        }.min()
+    }
+
+    // MARK: Book-keeping
+
+    private mutating func insert(_ session: MonitoringSession) {
+        sessions[session.id] = session
+        sessionByKiosk[session.kioskId] = session.id
+    }
+
+    private mutating func end(_ id: String, _ reason: SessionEndReason) -> [Action] {
+        guard let session = sessions.removeValue(forKey: id) else { return [] }
+        sessionByKiosk[session.kioskId] = nil
+        endings.remember(
+            Endings.Ending(id: id, kioskId: session.kioskId, monitorId: session.monitorId, reason: reason))
+        let told = ServerEvent.monitoringStopped(kioskId: session.kioskId, sessionId: id, reason: reason)
+        return [session.kiosk.socket, session.monitor.socket].compactMap { $0.map { .send(told, to: $0) } }
+            + [.ended(session, reason)]
+    }
+
+    /// A side is back: what waited for it goes to its socket, in order.
+    private mutating func adopt(
+        _ side: WritableKeyPath<MonitoringSession, MonitoringSession.Side>, of id: String, socket: SocketID
+    ) -> [Action] {
+        guard var session = sessions[id] else { return [] }
+        let waiting = session[keyPath: side].waiting
+        session[keyPath: side] = .connected(socket)
+        sessions[id] = session
+        return waiting.map { .send($0, to: socket) }
+    }
+}

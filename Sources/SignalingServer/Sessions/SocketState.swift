@@ -1,0 +1,25 @@
+internal import Primitives
+internal import Signaling
+internal import SocketIO
+
+/// A client that was let in.
+struct SocketState: Sendable {
+    let account: String
+    let role: Role
+    let organization: String
+    /// Of its token: when that is revoked, the socket goes.
+    let family: String
+    let issuedAt: WallClock
+    let address: IPAddress?
+    var isRegistered: Bool
+    var throttle: Throttle
+
+    func party(_ socket: SocketID) -> Party { Party(id: account, organization: organization, socket: socket) }
+}
+
+/// An event that waits for the records before it is answered.
+public struct PendingReply: Hashable, Sendable {
+    var socket: SocketID
+    var event: String
+    var acknowledgement: AcknowledgementID?
+}

@@ -1,0 +1,119 @@
+public import Primitives
+
+extension EngineIOResponse {
+    static func packets(_ packets: [WebSocketMessage]) -> EngineIOResponse {
+        EngineIOResponse(status: 200, contentType: plainText, body: EngineIOPayload.encode(packets))
+    }
+
+    static let ok = EngineIOResponse(status: 200, contentType: "text/html", body: Array("ok".utf8))
+
+    /// `{"code","message"}` as the reference server words it.
+    static func failure(_ code: Int, _ message: String, status: Int = 400) -> EngineIOResponse {
+        let json: JSONValue = ["code": .integer(code), "message": .string(message)]
+        return EngineIOResponse(status: status, contentType: "application/json", body: json.jsonText)
+    }
+
+    static let unknownTransport = failure(0, "Transport unknown")
+    static let unknownSession = failure(1, "Session ID unknown")
+    static let badMethod = failure(2, "Bad handshake method")
+    static let badRequest = failure(3, "Bad request")
+    static let unsupportedVersion = failure(5, "Unsupported protocol version")
+    static let tooLarge = EngineIOResponse(status: 413, contentType: plainText, body: [])
+
+    private static let plainText = "text/plain; charset=UTF-8"
+}
+
+extension EngineIOServer {
+    /// A plain HTTP request on the server's path; exactly one `respond` follows, perhaps much later.
+    public mutating func requestReceived(_ request: RequestID, _ details: EngineIORequest, now: Instant) {
+        func refuse(_ reason: SocketIODrop, _ response: EngineIOResponse) {
+            drop(reason)
+            actions.append(.respond(request, response))
+        }
+        let transport = details.handshake["transport"]
+        guard transport == "polling" || transport == "websocket" else {
+            return refuse(.unknownTransport, .unknownTransport)
+        }
+        guard let sid = details.handshake["sid"] else {
+            guard details.method == .get else { return refuse(.badMethod, .badMethod) }
+            guard transport == "polling" else { return refuse(.badRequest, .badRequest) }
+            guard details.handshake["EIO"] == "4" else { return refuse(.unsupportedVersion, .unsupportedVersion) }
+            let slot = open(.polling(nil), details.handshake, now: now)
+            actions.append(.respond(request, .packets([openPacket(slot)])))
+            return
+        }
+        guard let slot = slotBySid[sid] else { return refuse(.unknownSession, .unknownSession) }
+        guard case .polling(let waiting) = sessions[slot]!.transport, transport == "polling" else {
+            return refuse(.badRequest, .badRequest)
+        }
+        switch details.method {
+        case .get:
+            guard waiting == nil else {
+                refuse(.overlappingRequest, .badRequest)
+                return fail(slot, .overlappingRequests)
+            }
+            sessions[slot]!.transport = .polling(request)
+            slotByRequest[request] = slot
+            flush(slot)
+            if sessions[slot]!.probe?.isConfirmed == true { releasePoll(slot) }
+        case .post:
+            post(slot, request, details, now: now)
+        case .options, .other:
+            refuse(.badMethod, .badRequest)
+        }
+    }
+
+    private mutating func post(_ slot: Int, _ request: RequestID, _ details: EngineIORequest, now: Instant) {
+        guard details.body.count <= configuration.maximumPayload else {
+            drop(.bodyTooLarge)
+            actions.append(.respond(request, .tooLarge))
+            return fail(slot, .protocolError)
+        }
+        // Revision 4 has no binary bodies: binary travels as base64 among the text.
+        guard details.contentType?.lowercased().hasPrefix("application/octet-stream") != true,
+            let packets = try? EngineIOPayload.decode(details.body)
+        else {
+            drop(.badPacket)
+            actions.append(.respond(request, .badRequest))
+            return fail(slot, .protocolError)
+        }
+        actions.append(.respond(request, .ok))
+        for packet in packets where !receive(packet, on: slot, now: now) { return }
+    }
+
+    /// The client went away before its answer; no `respond` follows.
+    public mutating func requestAborted(_ request: RequestID, now: Instant) {
+        guard let slot = slotByRequest.removeValue(forKey: request) else { return }
+        drop(.abortedPoll)
+        sessions[slot]!.transport = .polling(nil)
+        fail(slot, .transportClosed)
+    }
+
+    /// Answers the waiting poll with what is queued, as much as fits into one body.
+    mutating func flush(_ slot: Int) {
+        guard case .polling(let request?) = sessions[slot]!.transport, !sessions[slot]!.backlog.isEmpty else { return }
+        var body: [UInt8] = []
+        var taken = 0
+        for packet in sessions[slot]!.backlog {
+            let size = packet.count * 4 / 3 + 4
+            guard taken == 0 || body.count + size <= configuration.maximumPayload else { break }
+            if taken > 0 { body.append(EngineIOPayload.separator) }
+            EngineIOPayload.append(packet, to: &body)
+            sessions[slot]!.backlogSize -= packet.count
+            taken += 1
+        }
+        sessions[slot]!.backlog.removeFirst(taken)
+        sessions[slot]!.transport = .polling(nil)
+        slotByRequest[request] = nil
+        actions.append(
+            .respond(request, EngineIOResponse(status: 200, contentType: "text/plain; charset=UTF-8", body: body)))
+    }
+
+    /// Ends the waiting poll, if there is one, with a noop.
+    mutating func releasePoll(_ slot: Int) {
+        guard case .polling(let request?) = sessions[slot]!.transport else { return }
+        sessions[slot]!.transport = .polling(nil)
+        slotByRequest[request] = nil
+        actions.append(.respond(request, .packets([EngineIOPacket.noop.webSocketMessage])))
+    }
+}

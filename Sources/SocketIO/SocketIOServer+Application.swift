@@ -1,0 +1,174 @@
+public import Primitives
+
+extension SocketIOServer {
+    // MARK: What the application decided
+
+    /// Lets a connecting socket in.
+    public mutating func accept(_ socket: SocketID, now: Instant) {
+        guard let (slot, index) = find(socket), !clients[slot]!.sockets[index].isAccepted else { return }
+        clients[slot]!.sockets[index].isAccepted = true
+        let (namespace, sid) = (clients[slot]!.sockets[index].namespace, clients[slot]!.sockets[index].sid)
+        send(SocketIOPacket(.connect, namespace: namespace, payload: ["sid": .string(sid)]), to: slot)
+    }
+
+    /// Refuses a connecting socket; the transport stays, the client may try again.
+    public mutating func refuse(_ socket: SocketID, _ error: ConnectError, now: Instant) {
+        guard let (slot, index) = find(socket), !clients[slot]!.sockets[index].isAccepted else { return }
+        let removed = clients[slot]!.sockets.remove(at: index)
+        sessionBySocket[socket] = nil
+        send(.refusal(error, namespace: removed.namespace), to: slot)
+    }
+
+    /// Sends an event. A socket that is gone is ignored.
+    public mutating func emit(_ name: String, _ arguments: [JSONValue], to socket: SocketID, now: Instant) {
+        guard let (slot, index) = find(socket), clients[slot]!.sockets[index].isAccepted else { return }
+        let namespace = clients[slot]!.sockets[index].namespace
+        send(SocketIOPacket(event: name, arguments, namespace: namespace), to: slot)
+    }
+
+    /// Sends one event to many sockets, written once per namespace.
+    public mutating func emit(
+        _ name: String, _ arguments: [JSONValue], toAll sockets: some Sequence<SocketID>, now: Instant
+    ) {
+        var written: [String: [WebSocketMessage]] = [:]
+        for socket in sockets {
+            guard let (slot, index) = find(socket), clients[slot]!.sockets[index].isAccepted else { continue }
+            let namespace = clients[slot]!.sockets[index].namespace
+            let messages =
+                written[namespace] ?? SocketIOPacket(event: name, arguments, namespace: namespace).encoded()
+            written[namespace] = messages
+            for message in messages { engine.sendPacket(message, to: clients[slot]!.session) }
+        }
+    }
+
+    /// Sends an event that asks for an acknowledgement; `acknowledgement` is unique among those the socket owes.
+    public mutating func emit(
+        _ name: String, _ arguments: [JSONValue], to socket: SocketID, acknowledgement: AcknowledgementID, now: Instant
+    ) {
+        guard let (slot, index) = find(socket), clients[slot]!.sockets[index].isAccepted else { return }
+        clients[slot]!.sockets[index].awaited.insert(acknowledgement)
+        var packet = SocketIOPacket(event: name, arguments, namespace: clients[slot]!.sockets[index].namespace)
+        packet.id = acknowledgement
+        send(packet, to: slot)
+    }
+
+    /// Answers an event that asked for it.
+    public mutating func acknowledge(
+        _ id: AcknowledgementID, _ arguments: [JSONValue], to socket: SocketID, now: Instant
+    ) {
+        guard let (slot, index) = find(socket), clients[slot]!.sockets[index].isAccepted else { return }
+        let namespace = clients[slot]!.sockets[index].namespace
+        send(SocketIOPacket(.acknowledgement, namespace: namespace, id: id, payload: .array(arguments)), to: slot)
+    }
+
+    /// Takes a socket out of its namespace; with `closingTransport` the whole connection goes.
+    /// No `disconnected` event follows for this socket: the application knows.
+    public mutating func disconnect(_ socket: SocketID, closingTransport: Bool, now: Instant) {
+        guard let (slot, index) = find(socket) else { return }
+        let removed = clients[slot]!.sockets.remove(at: index)
+        sessionBySocket[socket] = nil
+        send(SocketIOPacket(.disconnect, namespace: removed.namespace), to: slot)
+        if closingTransport { close(clients[slot]!.session, .ended) }
+    }
+
+    /// Closes every transport, after what was sent before; no events follow. Clients come back by themselves,
+    /// which they would not after a DISCONNECT packet.
+    public mutating func shutDown(now: Instant) {
+        for client in clients {
+            guard let client else { continue }
+            forget(client.session, .serverShutdown)
+            engine.close(client.session)
+        }
+        events.removeAll()
+    }
+
+    // MARK: What clients send
+
+    mutating func received(_ message: WebSocketMessage, on session: EngineIOServer.SessionID) {
+        guard client(session) != nil else { return }
+        let slot = session.slot
+        let packet: SocketIOPacket?
+        do throws(SocketIOPacket.DecodingError) {
+            switch message {
+            case .text(let text): packet = try clients[slot]!.decoder.decode(text: text)
+            case .binary(let bytes): packet = try clients[slot]!.decoder.decode(attachment: bytes)
+            }
+        } catch {
+            counted.add(error.drop)
+            return close(session, .protocolError)
+        }
+        guard let packet else { return }
+        let index = clients[slot]!.sockets.firstIndex { $0.namespace == packet.namespace }
+        switch (packet.kind, index) {
+        case (.connect, nil):
+            connect(packet, on: session)
+        case (.disconnect, let index?):
+            let removed = clients[slot]!.sockets.remove(at: index)
+            sessionBySocket[removed.id] = nil
+            events.append(.disconnected(removed.id, .left))
+        case (.event, let index?) where clients[slot]!.sockets[index].isAccepted:
+            events.append(.event(clients[slot]!.sockets[index].id, SocketIOEvent(packet)))
+        case (.acknowledgement, let index?) where clients[slot]!.sockets[index].isAccepted:
+            guard let id = packet.id, clients[slot]!.sockets[index].awaited.remove(id) != nil else {
+                return counted.add(.unknownAcknowledgement)
+            }
+            events.append(.acknowledged(clients[slot]!.sockets[index].id, id, packet.payload?.array ?? []))
+        case (.connect, _), (.disconnect, _), (.event, _), (.acknowledgement, _), (.connectError, _):
+            counted.add(.unexpectedPacket)
+            close(session, .protocolError)
+        }
+    }
+
+    private mutating func connect(_ packet: SocketIOPacket, on session: EngineIOServer.SessionID) {
+        let slot = session.slot
+        guard configuration.namespaces.contains(packet.namespace) else {
+            counted.add(.unknownNamespace)
+            return send(.refusal(ConnectError(message: "Invalid namespace"), namespace: packet.namespace), to: slot)
+        }
+        lastSocket += 1
+        let socket = Socket(
+            id: SocketID(rawValue: lastSocket), namespace: packet.namespace, sid: engine.newIdentifier(),
+            isAccepted: false, awaited: [])
+        clients[slot]!.sockets.append(socket)
+        sessionBySocket[socket.id] = session
+        events.append(
+            .connecting(
+                socket.id,
+                ConnectRequest(
+                    namespace: packet.namespace, auth: packet.payload, handshake: clients[slot]!.handshake,
+                    sid: socket.sid)))
+    }
+
+    mutating func send(_ packet: SocketIOPacket, to slot: Int) {
+        for message in packet.encoded() { engine.sendPacket(message, to: clients[slot]!.session) }
+    }
+}
+
+extension SocketIOPacket {
+    init(event name: String, _ arguments: [JSONValue], namespace: String) {
+        precondition(!SocketIOPacket.isReserved(name), "socket.io: a reserved name is no event")
+        var elements: [JSONValue] = []
+        elements.reserveCapacity(arguments.count + 1)
+        elements.append(.string(name))
+        elements.append(contentsOf: arguments)
+        self.init(.event, namespace: namespace, payload: .array(elements))
+    }
+
+    static func refusal(_ error: ConnectError, namespace: String) -> SocketIOPacket {
+        var payload = JSONObject()
+        payload["message"] = .string(error.message)
+        payload["data"] = error.data
+        return SocketIOPacket(.connectError, namespace: namespace, payload: .object(payload))
+    }
+}
+
+extension SocketIOPacket.DecodingError {
+    var drop: SocketIODrop {
+        switch self {
+        case .empty, .unknownType, .badNamespace, .badAcknowledgementID: .badPacket
+        case .badJSON, .badPayload: .badPayload
+        case .reservedEvent: .reservedEvent
+        case .badAttachmentCount, .badPlaceholder, .unexpectedAttachment, .missingAttachment: .badAttachment
+        }
+    }
+}

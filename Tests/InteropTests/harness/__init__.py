@@ -1,0 +1,1 @@
+"""What the interoperability tests stand on: a network, the real programs, and monitors of several makes."""

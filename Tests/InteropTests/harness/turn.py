@@ -1,0 +1,59 @@
+"""A real coturn on the small internet."""
+
+import pathlib
+import subprocess
+import time
+
+from . import network
+from .programs import Program, eventually
+
+SECRET = "a secret the servers share"
+
+
+class Coturn(Program):
+    """STUN and TURN over UDP and TCP on 3478, over TLS on 443, with a certificate of an authority made for the run."""
+
+    def __init__(self, folder: pathlib.Path, prefix: list[str]) -> None:
+        super().__init__("turnserver", folder, prefix)
+        self.ca = folder / "ca.pem"
+        self._certificate()
+        self.config = folder / "turnserver.conf"
+        self.config.write_text(
+            f"listening-ip={network.INTERNET}\nlistening-ip={network.INTERNET_6}\nrelay-ip={network.INTERNET}\nrelay-ip={network.INTERNET_6}\n"
+            "listening-port=3478\ntls-listening-port=443\nmin-port=50000\nmax-port=50200\n"
+            f"use-auth-secret\nstatic-auth-secret={SECRET}\nrealm=kiosk.test\nfingerprint\nno-cli\nno-dtls\n"
+            f"cert={folder}/turn.pem\npkey={folder}/turn.key\n"
+            f"log-file=stdout\nsimple-log\npidfile={folder}/turn.pid\nuserdb={folder}/turn.db\n"
+        )
+
+    def command(self) -> list[str]:
+        return ["turnserver", "-c", str(self.config)]
+
+    def start(self):
+        super().start()
+        time.sleep(0.3)
+        eventually(lambda: self.alive() and self._listens(), 10, f"coturn does not listen:\n{self.tail()}")
+        return self
+
+    def _listens(self) -> bool:
+        sockets = subprocess.run([*self.prefix, "ss", "-Hlun"], capture_output=True, text=True).stdout
+        return f"{network.INTERNET}:3478" in sockets
+
+    def _certificate(self) -> None:
+        folder = self.folder
+        for command in (
+            f"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test-authority -keyout {folder}/ca.key -out {self.ca}",
+            f"req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=turn -addext subjectAltName=IP:{network.INTERNET} -keyout {folder}/turn.key -out {folder}/turn.csr",
+            f"x509 -req -in {folder}/turn.csr -CA {self.ca} -CAkey {folder}/ca.key -CAcreateserial -days 2 -copy_extensions copy -out {folder}/turn.pem",
+        ):
+            done = subprocess.run(["openssl", *command.split()], capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+
+    def settings(self) -> str:
+        """The `ice` section of a server's configuration that hands this TURN server out."""
+        host = network.INTERNET
+        return (
+            f'ice:\n  stun: ["stun:{host}:3478"]\n'
+            f'  turn: ["turn:{host}:3478?transport=udp", "turn:{host}:3478?transport=tcp", "turns:{host}:443?transport=tcp"]\n'
+            f'  sharedSecret: "{SECRET}"\n'
+        )

@@ -1,0 +1,124 @@
+"""A monitor sees and hears a kiosk: Debian's Chromium and Firefox, through the console's own page."""
+
+import time
+
+from harness.browser import Console, differ, say
+from harness.programs import PASSWORD, eventually
+
+
+def live(agent) -> bool:
+    return agent.status()["camera"]["state"] == "live"
+
+
+def test_a_monitor_sees_and_hears_a_kiosk(console: Console, agent):
+    console.sign_in("MONITOR_01", PASSWORD)
+    console.online("KIOSK_01")
+    assert not live(agent)
+    console.watch("KIOSK_01")
+
+    # The picture: there, moving, not black, and going on.
+    console.decoded("KIOSK_01", 100, 10)
+    first = console.picture("KIOSK_01")
+    time.sleep(0.5)
+    second = console.picture("KIOSK_01")
+    assert first.mean() > 16 and first.std() > 8, f"black or flat: mean {first.mean():.1f}, deviation {first.std():.1f}"
+    assert differ(first, second) > 0.2, "the picture does not move"
+    assert live(agent)
+
+    # The sound: not muted, and there.
+    session = console.session("KIOSK_01")
+    assert session["muted"] is False and session["paused"] is False
+    console.wait(lambda: console.inbound("KIOSK_01")["audio"].get("totalAudioEnergy", 0) > 0, 10, "no sound")
+
+    # What the operator reads.
+    assert console.text("KIOSK_01", "state") == "Live"
+    console.wait(lambda: console.text("KIOSK_01", "resolution") == "640 × 480", 5, "size")
+    console.wait(lambda: "bit/s" in console.text("KIOSK_01", "bitrate"), 5, "bitrate")
+    console.wait(lambda: console.text("KIOSK_01", "frame-rate").removesuffix("/s").isdigit(), 5, "frame rate")
+    console.wait(lambda: console.text("KIOSK_01", "round-trip").endswith("ms"), 5, "round trip")
+
+    # Crew events arrive while watching.
+    agent.crew("sign-on", "4711", name="Maria Lindqvist", role="driver", train="IC 204")
+    console.wait(lambda: any(one["crewId"] == "4711" for one in console.crew()), 5, "no crew event")
+    (event,) = console.crew()
+    assert event["kind"] == "sign-on"
+    for word in ("Maria Lindqvist", "signed on", "Train IC 204", "Crew lobby, Central"):
+        assert word in event["text"], event
+
+    # Still alive after a quarter of a minute.
+    time.sleep(max(0, 15 - (console.session("KIOSK_01")["figures"]["at"] - session["timings"]["clicked"]) / 1000))
+    before = console.frames("KIOSK_01")
+    time.sleep(1)
+    assert console.frames("KIOSK_01") > before + 10
+
+    # Stop closes the camera.
+    console.stop("KIOSK_01")
+    eventually(lambda: not live(agent), 5, "the camera is still on")
+    assert console.session("KIOSK_01") is None
+    assert console.complaints() == []
+    say(f"{console.driver.name}: click to first picture {first_frame(session):.0f} ms")
+
+
+def first_frame(session: dict) -> float:
+    return session["timings"]["firstFrame"] - session["timings"]["clicked"]
+
+
+def test_signing_in_with_a_wrong_password_says_so(console: Console):
+    console.sign_in("MONITOR_01", "not the password")
+    assert console.sign_in_error() == "Name or password is not right."
+    console.sign_in("NOBODY", PASSWORD)
+    assert console.sign_in_error() == "Name or password is not right."
+    console.sign_in("KIOSK_01", PASSWORD)
+    console.wait(lambda: "belongs to a kiosk" in console.find("sign-in-error").text, 10, "a kiosk may not sign in")
+    console.sign_in("MONITOR_01", PASSWORD)
+    console.connected()
+
+
+def test_a_reload_stays_signed_in_and_frees_the_kiosk(console: Console, agent):
+    console.sign_in("MONITOR_01", PASSWORD)
+    console.online("KIOSK_01")
+    console.watch("KIOSK_01")
+    console.decoded("KIOSK_01", 10, 10)
+    console.driver.refresh()
+    console.connected()
+    eventually(lambda: not live(agent), 5, "the camera is on for a page that is gone")
+    console.online("KIOSK_01")
+    console.watch("KIOSK_01")
+    console.decoded("KIOSK_01", 10, 10)
+
+
+def test_a_kiosk_another_monitor_watches_is_refused_with_since_when(console: Console, server, agent):
+    from harness.monitor import Client, Watch, asynchronous
+
+    @asynchronous
+    async def occupied():
+        async with Client(server, "MONITOR_02") as other:
+            await other.kiosk_online()
+            watch = await Watch(other).start()
+            await watch.frames(video=5)
+            console.sign_in("MONITOR_01", PASSWORD)
+            console.online("KIOSK_01")
+            console.wait(lambda: "MONITOR_02" in console.row("KIOSK_01").text, 5, "not shown as watched")
+            console.watch("KIOSK_01")
+            assert console.ending("KIOSK_01") == "kiosk-busy"
+            assert "since" in console.tile("KIOSK_01").text
+            await watch.stop()
+
+    occupied()
+    console.find("again", console.tile("KIOSK_01")).click()
+    console.decoded("KIOSK_01", 10, 10)
+
+
+def test_media_goes_on_while_the_server_is_away(console: Console, server, agent):
+    console.sign_in("MONITOR_01", PASSWORD)
+    console.online("KIOSK_01")
+    console.watch("KIOSK_01")
+    console.decoded("KIOSK_01", 30, 10)
+    server.kill()
+    console.wait(lambda: console.find("connection").get_attribute("data-tone") == "warn", 10, "loss not shown")
+    before = console.frames("KIOSK_01")
+    time.sleep(3)
+    assert console.frames("KIOSK_01") > before + 45, "media died with the signaling"
+    assert "picture goes on" in console.text("KIOSK_01", "state")
+    server.start()
+    console.connected(20)

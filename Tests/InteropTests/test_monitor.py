@@ -1,0 +1,128 @@
+"""aiortc and python-socketio as the monitor."""
+
+import asyncio
+import gc
+
+from harness.browser import say
+from harness.monitor import Client, Watch, asynchronous
+from harness.programs import eventually
+
+
+@asynchronous
+async def test_vp8_and_opus_are_decoded(server, agent):
+    async with Client(server, "MONITOR_01") as client:
+        await client.kiosk_online()
+        watch = await Watch(client).start()
+        await watch.frames(video=90, audio=150)
+        video, audio = watch.received["video"], watch.received["audio"]
+        assert (640, 480) in video.sizes
+        assert video.changed > 45, f"only {video.changed} of {video.frames} pictures differ from the one before"
+        assert 16 < sum(video.means) / len(video.means) < 240
+        assert audio.peak > 1000, "silence"
+        # The test tone, whatever its pitch, is one tone.
+        assert 100 < audio.tone < 4000, audio.tone
+        stopped = await watch.stop()
+        assert stopped["reason"] == "stopped-by-monitor"
+        assert stopped["sessionId"] == watch.session["sessionId"]
+
+
+@asynchronous
+async def test_video_alone_and_audio_alone(server, agent):
+    async with Client(server, "MONITOR_01") as client:
+        await client.kiosk_online()
+        for kind in ("video", "audio"):
+            watch = await Watch(client, audio=kind == "audio", video=kind == "video").start()
+            await watch.frames(**{kind: 25})
+            await watch.stop()
+
+
+@asynchronous
+async def test_fifty_sessions_leave_nothing_behind(server, agent):
+    """No growth in file descriptors, threads, pool slots; memory flat after the tenth."""
+    async with Client(server, "MONITOR_01") as client:
+        await client.kiosk_online()
+        usage, slots, server_usage = [], [], []
+        for _ in range(50):
+            watch = await Watch(client).start()
+            await watch.frames(video=3, audio=3)
+            await watch.stop()
+            gc.collect()
+            await asyncio.to_thread(eventually, lambda: agent.status()["session"] is None, 5, "session still there")
+            # The camera's threads end behind the session.
+            await asyncio.sleep(0.1)
+            usage.append(agent.usage())
+            server_usage.append(server.usage())
+            slots.append(agent.status()["pool"]["inUse"])
+        for name, series in (("agent", usage), ("server", server_usage)):
+            rest = series[10:]
+            assert max(one.descriptors for one in rest) <= series[9].descriptors, [one.descriptors for one in series]
+            assert max(one.threads for one in rest) <= series[9].threads, [one.threads for one in series]
+            early = sum(one.resident for one in series[10:20]) / 10
+            late = sum(one.resident for one in series[40:]) / 10
+            say(f"{name}: resident {early / 1e6:.1f} MB after 10, {late / 1e6:.1f} MB after 50 sessions")
+            assert late < early + 1_000_000, f"{name} grew from {early / 1e6:.2f} to {late / 1e6:.2f} MB"
+        assert len(set(slots[1:])) == 1, slots
+
+
+@asynchronous
+async def test_a_missing_camera_is_named_and_sound_flows(wire, server, folder):
+    from harness.programs import Agent, running
+
+    blind = Agent(folder, server.address, camera="/dev/video99", prefix=wire.prefix)
+    with running(blind):
+        async with Client(server, "MONITOR_01") as client:
+            await client.kiosk_online()
+            watch = await Watch(client).start()
+            error = await client.expect("session-error", fromId="KIOSK_01")
+            assert error["error"]["code"] == "camera-missing", error
+            assert error["sessionId"] == watch.session["sessionId"]
+            await watch.frames(audio=50)
+            assert watch.received["audio"].peak > 1000
+            assert watch.received["video"].frames == 0
+            await watch.stop()
+
+
+@asynchronous
+async def test_the_agent_comes_back_when_the_server_restarts(server, agent):
+    async with Client(server, "MONITOR_01") as client:
+        await client.kiosk_online()
+    assert server.stop() == 0
+    await asyncio.sleep(1)
+    assert agent.alive()
+    server.start()
+    async with Client(server, "MONITOR_01") as client:
+        await client.kiosk_online(timeout=40)
+        watch = await Watch(client).start()
+        await watch.frames(video=10)
+        await watch.stop()
+
+
+def test_a_wrong_password_is_said_and_tried_again_slowly(wire, server, folder):
+    from harness.programs import Agent, running
+    import time
+
+    wrong = Agent(folder, server.address, password="this is not it at all", prefix=wire.prefix)
+    with running(wrong):
+        eventually(lambda: "password" in wrong.tail().lower() or "credentials" in wrong.tail().lower(), 10, "nothing said")
+        began = wrong.usage().cpu
+        time.sleep(3)
+        assert wrong.usage().cpu - began < 0.3, "busy while it waits"
+        assert wrong.alive()
+        assert "this is not it at all" not in wrong.log.read_text()
+
+
+@asynchronous
+async def test_a_monitor_that_vanishes_frees_the_camera(wire, server, agent):
+    client = await Client(server, "MONITOR_01").connect()
+    await client.kiosk_online()
+    watch = await Watch(client).start()
+    await watch.frames(video=5)
+    # No word, no close: the socket is simply gone, and so is the peer.
+    await client.socket.eio.ws.close()
+    await watch.close()
+    async with Client(server, "MONITOR_02") as other:
+        await other.register_monitor()
+        await asyncio.to_thread(eventually, lambda: agent.status()["session"] is None, 20, "session outlives the grace period")
+        again = await Watch(other).start()
+        await again.frames(video=5)
+        await again.stop()

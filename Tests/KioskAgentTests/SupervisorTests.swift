@@ -1,0 +1,265 @@
+import Primitives
+import Signaling
+import Testing
+
+@testable import KioskAgent
+
+@Suite struct SupervisorTests {
+    private let now = Instant.zero
+    private let servers = [ICEServer(urls: ["stun:stun.example"])]
+
+    private func granted(_ id: String = "S1", monitor: String = "MONITOR_01") -> ServerEvent {
+        .monitoringStartedForKiosk(monitorId: monitor, sessionId: id, iceServers: servers)
+    }
+
+    private func offer(_ id: String = "S1") -> ServerEvent {
+        .offer(fromId: "MONITOR_01", sessionId: id, DescriptionPayload(type: .offer, sdp: "v=0"))
+    }
+
+    private func stopped(_ id: String = "S1") -> ServerEvent {
+        .monitoringStopped(kioskId: "KIOSK_01", sessionId: id, reason: .stoppedByMonitor)
+    }
+
+    private func start(_ id: String = "S1", monitor: String = "MONITOR_01") -> Supervisor.Action {
+        .peer(.start(sessionId: id, monitorId: monitor, iceServers: servers))
+    }
+
+    private func report(_ state: SessionReport.State, _ milliseconds: Int? = nil) -> Supervisor.Action {
+        .send(.sessionReport(SessionReport(sessionId: "S1", state: state, firstFrameMs: milliseconds)))
+    }
+
+    private let missing = MediaTrouble(.cameraMissing, state: "missing", message: "no camera found")
+
+    /// One that streams to MONITOR_01.
+    private func live() -> Supervisor {
+        var supervisor = Supervisor(hasMicrophone: true)
+        _ = supervisor.serverSent(granted(), now: now)
+        _ = supervisor.mediaReported(.running(.video, source: "cam"))
+        _ = supervisor.mediaReported(.running(.audio, source: "mic"))
+        _ = supervisor.serverSent(offer(), now: now)
+        _ = supervisor.peerReported(.connected(sessionId: "S1"), now: now)
+        _ = supervisor.peerReported(.firstFrameSent(sessionId: "S1", milliseconds: 18), now: now)
+        return supervisor
+    }
+
+    @Test func aSessionFromGrantToStop() {
+        var supervisor = Supervisor(hasMicrophone: true)
+        #expect(!supervisor.isOpen)
+        #expect(
+            supervisor.serverSent(granted(), now: now) == [start(), .carried(sessionId: "S1"), .openMedia, .status])
+        #expect(supervisor.isOpen)
+        #expect(supervisor.serverSent(offer(), now: now) == [.peer(.offer(sessionId: "S1", sdp: "v=0")), .status])
+        let candidate = CandidatePayload(candidate: "candidate:1")
+        #expect(
+            supervisor.serverSent(.iceCandidate(fromId: "MONITOR_01", sessionId: "S1", candidate), now: now)
+                == [.peer(.candidate(sessionId: "S1", candidate))])
+        #expect(
+            supervisor.peerReported(.answer(sessionId: "S1", sdp: "v=0 a"), now: now) == [
+                .send(
+                    .answer(
+                        targetId: "MONITOR_01", sessionId: "S1", DescriptionPayload(type: .answer, sdp: "v=0 a")))
+            ])
+        #expect(
+            supervisor.peerReported(.localCandidate(sessionId: "S1", candidate), now: now)
+                == [.send(.iceCandidate(targetId: "MONITOR_01", sessionId: "S1", candidate))])
+        #expect(supervisor.mediaReported(.running(.video, source: "cam")) == [.status])
+        #expect(supervisor.peerReported(.connected(sessionId: "S1"), now: now) == [.indicator(true), .status])
+        #expect(
+            supervisor.peerReported(.firstFrameSent(sessionId: "S1", milliseconds: 18), now: now)
+                == [report(.mediaStarted, 18), .status])
+        #expect(
+            supervisor.serverSent(stopped(), now: now) == [
+                .peer(.end(sessionId: "S1")), .indicator(false), report(.mediaStopped), .closeMedia,
+                .carried(sessionId: nil), .status,
+            ])
+        #expect(!supervisor.isOpen)
+        #expect(supervisor.mediaReported(.stopped(.video)) == [.status])
+        #expect(supervisor.video == .idle)
+        #expect(supervisor.sessionsServed == 1)
+    }
+
+    @Test func theSameGrantTwiceChangesNothing() {
+        var supervisor = live()
+        #expect(supervisor.serverSent(granted(), now: now) == [])
+        #expect(supervisor.session?.phase == .live)
+    }
+
+    @Test func anotherSessionReplacesTheFirst() {
+        var supervisor = live()
+        #expect(
+            supervisor.serverSent(granted("S2", monitor: "MONITOR_02"), now: now) == [
+                .peer(.end(sessionId: "S1")), .indicator(false), report(.mediaStopped), .closeMedia,
+                .carried(sessionId: nil), .status,
+                start("S2", monitor: "MONITOR_02"), .carried(sessionId: "S2"), .openMedia, .status,
+            ])
+        // What is late from the first goes nowhere.
+        #expect(supervisor.peerReported(.answer(sessionId: "S1", sdp: ""), now: now) == [])
+        #expect(supervisor.peerReported(.connected(sessionId: "S1"), now: now) == [])
+        #expect(supervisor.serverSent(stopped("S1"), now: now) == [])
+        #expect(supervisor.ignored[.otherSession] == 3)
+    }
+
+    @Test func whatNamesNoSessionOfOursIsIgnored() {
+        var supervisor = Supervisor(hasMicrophone: true)
+        #expect(supervisor.serverSent(offer(), now: now) == [])
+        #expect(supervisor.serverSent(stopped(), now: now) == [])
+        #expect(supervisor.serverSent(.kioskList([]), now: now) == [])
+        #expect(
+            supervisor.serverSent(
+                .answer(fromId: "X", sessionId: "S1", DescriptionPayload(type: .answer, sdp: "")), now: now) == [])
+        #expect(supervisor.ignored.total == 4)
+        _ = supervisor.serverSent(granted(), now: now)
+        #expect(
+            supervisor.serverSent(
+                .offer(fromId: "X", sessionId: "S1", DescriptionPayload(type: .answer, sdp: "")), now: now) == [])
+        #expect(!supervisor.isOpen || supervisor.session?.phase == .granted)
+    }
+
+    @Test func aMissingCameraIsToldOnceAndAgainAfterItCameBack() {
+        var supervisor = Supervisor(hasMicrophone: true)
+        _ = supervisor.serverSent(granted(), now: now)
+        let told = Supervisor.Action.send(
+            .sessionError(
+                targetId: "MONITOR_01", sessionId: "S1", SessionErrorPayload(.cameraMissing, message: "no camera found")
+            ))
+        #expect(supervisor.mediaReported(.trouble(.video, missing)) == [told, .status])
+        #expect(supervisor.mediaReported(.trouble(.video, missing)) == [.status])
+        #expect(supervisor.video.word == "missing")
+        // Sound alone is media too: the audit hears of it without a first picture.
+        #expect(
+            supervisor.peerReported(.connected(sessionId: "S1"), now: now)
+                == [.indicator(true), report(.mediaStarted), .status])
+        #expect(supervisor.mediaReported(.running(.video, source: "cam")) == [.status])
+        #expect(supervisor.peerReported(.firstFrameSent(sessionId: "S1", milliseconds: 900), now: now) == [.status])
+        #expect(supervisor.mediaReported(.trouble(.video, missing)) == [told, .status])
+    }
+
+    @Test func aLostPeerClosesTheCameraAndANewOfferRevivesTheSession() {
+        var supervisor = live()
+        #expect(
+            supervisor.peerReported(.ended(sessionId: "S1", reason: "consent expired"), now: now)
+                == [.indicator(false), report(.mediaStopped), .closeMedia, .status])
+        #expect(!supervisor.isOpen)
+        #expect(supervisor.peerReported(.ended(sessionId: "S1", reason: "again"), now: now) == [])
+        #expect(
+            supervisor.serverSent(offer(), now: now)
+                == [.openMedia, start(), .peer(.offer(sessionId: "S1", sdp: "v=0")), .status])
+        #expect(supervisor.isOpen)
+        _ = supervisor.peerReported(.ended(sessionId: "S1", reason: "consent expired"), now: now)
+        // The devices are closed already.
+        #expect(
+            supervisor.serverSent(stopped(), now: now)
+                == [.peer(.end(sessionId: "S1")), .carried(sessionId: nil), .status])
+    }
+
+    @Test func aMonitorThatNeverGetsThroughDoesNotKeepTheCameraOpen() {
+        var supervisor = Supervisor(hasMicrophone: false)
+        #expect(supervisor.nextTimeout == nil)
+        _ = supervisor.serverSent(granted(), now: now)
+        #expect(supervisor.nextTimeout == now + .seconds(60))
+        _ = supervisor.serverSent(offer(), now: now + .seconds(50))
+        #expect(supervisor.timeoutReached(now: now + .seconds(60)) == [])
+        #expect(
+            supervisor.timeoutReached(now: now + .seconds(110)) == [
+                .peer(.end(sessionId: "S1")), .closeMedia, .status,
+            ])
+        #expect(!supervisor.isOpen)
+        #expect(supervisor.nextTimeout == nil)
+        #expect(supervisor.audio == .none)
+    }
+
+    @Test func theAgentsEndEndsTheSession() {
+        var supervisor = live()
+        #expect(supervisor.stop().first == .peer(.end(sessionId: "S1")))
+        #expect(supervisor.stop() == [])
+    }
+
+    /// Whatever order things come in: the devices are open exactly while a session may get media.
+    @Test func randomOrdersNeverLeaveTheCameraOpenWithoutASession() {
+        var random = RandomSource.seeded(7)
+        for _ in 0..<300 {
+            var supervisor = Supervisor(hasMicrophone: true)
+            var isOpen = false
+            var isLit = false
+            var time = now
+            for _ in 0..<60 {
+                time += .seconds(Int.random(in: 0..<30, using: &random))
+                let id = Bool.random(using: &random) ? "S1" : "S2"
+                let actions: [Supervisor.Action] =
+                    switch Int.random(in: 0..<11, using: &random) {
+                    case 0: supervisor.serverSent(granted(id), now: time)
+                    case 1, 2: supervisor.serverSent(offer(id), now: time)
+                    case 3: supervisor.serverSent(stopped(id), now: time)
+                    case 4, 5: supervisor.peerReported(.connected(sessionId: id), now: time)
+                    case 6: supervisor.peerReported(.ended(sessionId: id, reason: "x"), now: time)
+                    case 7: supervisor.mediaReported(.trouble(.video, missing))
+                    case 8: supervisor.mediaReported(.running(.video, source: "cam"))
+                    case 9: supervisor.mediaReported(.stopped(.video))
+                    default: supervisor.timeoutReached(now: time)
+                    }
+                for action in actions {
+                    switch action {
+                    case .openMedia:
+                        #expect(!isOpen, "opened twice")
+                        isOpen = true
+                    case .closeMedia:
+                        #expect(isOpen, "closed twice")
+                        isOpen = false
+                    case .indicator(let on):
+                        #expect(isLit != on)
+                        isLit = on
+                    case .peer, .send, .carried, .status: break
+                    }
+                }
+                #expect(isOpen == supervisor.isOpen)
+                #expect(isLit == (supervisor.session?.phase == .live))
+            }
+        }
+    }
+}
+
+@Suite struct IdentifierAndTimeTests {
+    @Test func identifiersAreVersionSevenAndOrdered() {
+        var identifiers = EventIdentifiers(random: .seeded(3))
+        let time = WallClock(nanosecondsSince1970: 1_645_557_742_000_000_000)
+        var previous = ""
+        for step in 0..<5000 {
+            // The clock stands still, advances, and once jumps back by a day.
+            let at = step < 4000 ? time + .milliseconds(step / 1000) : time + .seconds(-86_400)
+            let id = identifiers.next(at: at)
+            #expect(id.count == 36)
+            #expect(id > previous)
+            #expect(id[id.index(id.startIndex, offsetBy: 14)] == "7")
+            #expect("89ab".contains(id[id.index(id.startIndex, offsetBy: 19)]))
+            previous = id
+        }
+        // The time of RFC 9562's example A.6 is 017F22E2-79B0.
+        var other = EventIdentifiers(random: .seeded(1))
+        #expect(other.next(at: time).hasPrefix("017f22e2-79b0-7"))
+    }
+
+    @Test(arguments: [
+        (0, "1970-01-01T00:00:00.000Z"), (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+        (1_709_251_199_999, "2024-02-29T23:59:59.999Z"), (-1, "1969-12-31T23:59:59.999Z"),
+        (4_102_444_800_000, "2100-01-01T00:00:00.000Z"),
+    ])
+    func timeAsText(milliseconds: Int64, text: String) {
+        let time = WallClock(nanosecondsSince1970: milliseconds * 1_000_000)
+        #expect(time.text == text)
+        #expect(WallClock(text: text) == time)
+    }
+
+    @Test func timesWithOffsetsAndFractions() {
+        #expect(WallClock(text: "1970-01-01T02:00:00+02:00") == WallClock(secondsSince1970: 0))
+        #expect(WallClock(text: "1970-01-01T00:00:00.5Z") == WallClock(nanosecondsSince1970: 500_000_000))
+        #expect(WallClock(text: "1969-12-31T19:00:00-05:00") == WallClock(secondsSince1970: 0))
+    }
+
+    @Test(arguments: [
+        "", "1970-01-01", "1970-01-01T00:00:00", "1970-13-01T00:00:00Z", "1970-01-01T24:00:00Z",
+        "1970-01-01T00:00:00.Z", "1970-01-01T00:00:00ZZ", "1970-01-01T00:00:00+2:00", "x970-01-01T00:00:00Z",
+    ])
+    func notTimes(text: String) {
+        #expect(WallClock(text: text) == nil)
+    }
+}

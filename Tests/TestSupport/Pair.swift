@@ -1,0 +1,144 @@
+import Peer
+import Primitives
+
+/// A kiosk and a monitor: two `PeerSession`s over a simulated network, with signaling that takes its time.
+///
+///     let pair = try Pair(seed: 3)
+///     try pair.connect()
+///     pair.startMedia()
+///     try pair.simulation.run(for: .seconds(5))
+///     #expect(pair.monitor.video.count > 140)
+public final class Pair {
+    public let simulation: Simulation
+    public let kiosk: SimulatedPeer
+    public let monitor: SimulatedPeer
+    public let kioskHost: HostID
+    public let monitorHost: HostID
+    /// One way through the backend.
+    public var signalingDelay: Duration
+    /// Whether signaling carries anything now.
+    public var isSignalingUp = true
+
+    /// Bytes of a video frame between keyframes, and of a keyframe.
+    public var frameSize = 2500
+    public var keyframeSize = 12_000
+    public private(set) var framesSent: UInt32 = 0
+    public private(set) var audioSent: UInt32 = 0
+    private var isMediaRunning = false
+    private var wantsKeyframe = true
+    private var seenKeyframeRequests = 0
+
+    public init(
+        seed: UInt64 = 1, kioskAddresses: [String] = ["10.1.0.2"], monitorAddresses: [String] = ["10.2.0.2"],
+        kioskNAT: NATKind? = nil, monitorNAT: NATKind? = nil, signalingDelay: Duration = .milliseconds(20)
+    ) throws {
+        let simulation = Simulation(seed: seed)
+        self.simulation = simulation
+        self.signalingDelay = signalingDelay
+        func sockets(_ addresses: [String], _ port: UInt16) -> [SocketAddress] {
+            addresses.map { SocketAddress(address: IPAddress($0)!, port: port) }
+        }
+        let kioskSockets = sockets(kioskAddresses, 40_000)
+        let monitorSockets = sockets(monitorAddresses, 50_000)
+        kioskHost = simulation.network.addHost("kiosk", addresses: kioskSockets.map(\.address), nat: kioskNAT)
+        monitorHost = simulation.network.addHost("monitor", addresses: monitorSockets.map(\.address), nat: monitorNAT)
+        kiosk = try SimulatedPeer(
+            role: .answerer, addresses: kioskSockets, random: .seeded(seed &* 2 &+ 1), now: simulation.now)
+        monitor = try SimulatedPeer(
+            role: .offerer, addresses: monitorSockets, random: .seeded(seed &* 2 &+ 2), now: simulation.now)
+        simulation.attach(kiosk, to: kioskHost, name: "kiosk")
+        simulation.attach(monitor, to: monitorHost, name: "monitor")
+    }
+
+    // MARK: Signaling
+
+    /// Carries something to the other side, if signaling works when it starts.
+    private func signal(_ deliver: @escaping () -> Void) {
+        guard isSignalingUp else { return }
+        simulation.schedule(after: signalingDelay, deliver)
+    }
+
+    /// The monitor offers; the answer comes back by itself. Also restarts ICE when there is a session already.
+    public func offer() throws {
+        let offer = try monitor.session.makeOffer(now: simulation.now)
+        signal { [self] in
+            guard let answer = try? kiosk.session.accept(offer: offer, now: simulation.now) else { return }
+            signal { [self] in try? monitor.session.accept(answer: answer, now: simulation.now) }
+        }
+        carryCandidates()
+    }
+
+    /// Both sides' candidates are carried every few milliseconds, as they come.
+    private var isCarrying = false
+    private func carryCandidates() {
+        guard !isCarrying else { return }
+        isCarrying = true
+        func round() {
+            for (from, to) in [(kiosk, monitor), (monitor, kiosk)] where isSignalingUp {
+                for candidate in from.candidates {
+                    signal { [self] in to.session.addRemoteCandidate(candidate, now: simulation.now) }
+                }
+                from.candidates = []
+            }
+            simulation.schedule(after: .milliseconds(5), round)
+        }
+        round()
+    }
+
+    /// Offers and waits until both sides are connected. Returns the time it took in virtual time.
+    @discardableResult
+    public func connect(within limit: Duration = .seconds(10)) throws -> Duration? {
+        try offer()
+        return try simulation.run(within: limit) { kiosk.isConnected && monitor.isConnected }
+    }
+
+    // MARK: Media
+
+    /// From now on the kiosk sends 30 pictures and 50 audio packets a second, keyframes when they are asked for.
+    public func startMedia() {
+        guard !isMediaRunning else { return }
+        isMediaRunning = true
+        var frame = 0
+        let start = simulation.now
+        func nextVideo() {
+            guard isMediaRunning else { return }
+            sendVideo()
+            frame += 1
+            let due = start + .nanoseconds(Int64(frame) * 1_000_000_000 / 30)
+            simulation.schedule(after: due - simulation.now, nextVideo)
+        }
+        func nextAudio() {
+            guard isMediaRunning else { return }
+            sendAudio()
+            simulation.schedule(after: .milliseconds(20), nextAudio)
+        }
+        nextVideo()
+        nextAudio()
+    }
+
+    public func stopMedia() { isMediaRunning = false }
+
+    private func sendVideo() {
+        guard kiosk.isConnected else { return }
+        if kiosk.keyframeRequests > seenKeyframeRequests {
+            seenKeyframeRequests = kiosk.keyframeRequests
+            wantsKeyframe = true
+        }
+        var frame = EncodedFrame(kind: .video, capacity: keyframeSize)
+        SyntheticFrame.write(
+            framesSent, kind: .video, isKeyframe: wantsKeyframe, size: wantsKeyframe ? keyframeSize : frameSize,
+            captureTime: simulation.now, into: &frame)
+        wantsKeyframe = false
+        framesSent += 1
+        kiosk.session.send(frame, now: simulation.now)
+    }
+
+    private func sendAudio() {
+        guard kiosk.isConnected else { return }
+        var frame = EncodedFrame(kind: .audio, capacity: 200)
+        SyntheticFrame.write(
+            audioSent, kind: .audio, isKeyframe: true, size: 80, captureTime: simulation.now, into: &frame)
+        audioSent += 1
+        kiosk.session.send(frame, now: simulation.now)
+    }
+}

@@ -1,0 +1,122 @@
+import Crypto
+public import Peer
+public import Primitives
+import RTP
+import SDP
+
+/// A peer session on a host of the simulated network, with everything it reported kept for the test.
+public final class SimulatedPeer: SimulatedNode {
+    /// A frame that arrived whole.
+    public struct Frame: Hashable, Sendable {
+        public var number: UInt32
+        public var isKeyframe: Bool
+        public var at: Instant
+        /// Whether every byte is the one that was sent.
+        public var isIntact: Bool
+    }
+
+    public var session: PeerSession
+    public private(set) var events: [PeerSession.Event]
+    public private(set) var video: [Frame]
+    public private(set) var audio: [Frame]
+    /// What is to be carried to the other side by signaling; the owner takes it.
+    var candidates: [String]
+    public private(set) var keyframeRequests: Int
+    private var buffer: [UInt8]
+
+    public init(role: PeerRole, addresses: [SocketAddress], random: RandomSource, now: Instant) throws {
+        let capabilities =
+            role == .answerer
+            ? LocalCapabilities.kiosk
+            : LocalCapabilities(audio: .opus(direction: .recvonly), video: .vp8(direction: .recvonly))
+        session = PeerSession(
+            PeerSession.Configuration(role: role, capabilities: capabilities),
+            certificate: try Certificate(now: WallClock(secondsSince1970: 1_790_000_000)),
+            clock: NTPClock(WallClock(secondsSince1970: 1_790_000_000), at: now), random: random, now: now)
+        events = []
+        video = []
+        audio = []
+        candidates = []
+        keyframeRequests = 0
+        buffer = []
+        for address in addresses { session.addLocalAddress(address, now: now) }
+        session.finishLocalAddresses(now: now)
+    }
+
+    public var isConnected: Bool { session.phase == .connected }
+
+    public var closeReason: PeerSession.CloseReason? {
+        for event in events { if case .closed(let reason) = event { return reason } }
+        return nil
+    }
+
+    public func receive(_ datagram: Datagram, now: Instant) {
+        var packet = PacketBuffer(datagram.bytes)
+        session.handle(&packet, from: datagram.source, local: datagram.destination, now: now)
+    }
+
+    public func handleTimeout(now: Instant) { session.handleTimeout(now: now) }
+
+    public func pollTransmit(now: Instant) -> Datagram? {
+        var packet = PacketBuffer(capacity: PacketPool.slotSize)
+        guard let transmit = session.pollTransmit(into: &packet, now: now) else { return nil }
+        return Datagram(source: transmit.source, destination: transmit.destination, bytes: packet.bytes.copied())
+    }
+
+    public var nextTimeout: Wake? { session.nextTimeout }
+
+    public func settle(now: Instant) {
+        while let event = session.pollEvent() {
+            events.append(event)
+            switch event {
+            case .localCandidate(let text, _, _): candidates.append(text)
+            case .endOfLocalCandidates: candidates.append("")
+            case .keyframeRequested: keyframeRequests += 1
+            default: break
+            }
+        }
+        while let frame = session.nextFrame(.video, into: &buffer, now: now) {
+            video.append(SyntheticFrame.read(buffer, isKeyframe: frame.isKeyframe, at: now))
+        }
+        while let frame = session.nextFrame(.audio, into: &buffer, now: now) {
+            audio.append(SyntheticFrame.read(buffer, isKeyframe: frame.isKeyframe, at: now))
+        }
+    }
+}
+
+/// Frames with the outer shape of VP8 and a content that tells whether it came through whole.
+enum SyntheticFrame {
+    private static let headerSize = 14
+
+    static func write(
+        _ number: UInt32, kind: MediaKind, isKeyframe: Bool, size: Int, captureTime: Instant, into frame: inout EncodedFrame
+    ) {
+        let size = max(size, headerSize)
+        frame.isKeyframe = isKeyframe
+        frame.captureTime = captureTime
+        frame.withUnsafeMutableMemory(resizedTo: size) { bytes in
+            // A keyframe's first bytes: frame tag, start code, 640 by 480 (RFC 6386 section 9.1).
+            let header: [UInt8] = [
+                isKeyframe ? 0x10 : 0x11, 0, 0, 0x9D, 0x01, 0x2A, 0x80, 0x02, 0xE0, 0x01,
+                UInt8(truncatingIfNeeded: number >> 24), UInt8(truncatingIfNeeded: number >> 16),
+                UInt8(truncatingIfNeeded: number >> 8), UInt8(truncatingIfNeeded: number),
+            ]
+            for index in 0..<size {
+                bytes[index] = index < headerSize ? header[index] : pattern(number, index)
+            }
+        }
+    }
+
+    static func read(_ bytes: [UInt8], isKeyframe: Bool, at now: Instant) -> SimulatedPeer.Frame {
+        guard bytes.count >= headerSize else {
+            return SimulatedPeer.Frame(number: .max, isKeyframe: isKeyframe, at: now, isIntact: false)
+        }
+        let number = bytes[10..<headerSize].reduce(0) { $0 << 8 | UInt32($1) }
+        let isIntact = bytes.indices.dropFirst(headerSize).allSatisfy { bytes[$0] == pattern(number, $0) }
+        return SimulatedPeer.Frame(number: number, isKeyframe: isKeyframe, at: now, isIntact: isIntact)
+    }
+
+    private static func pattern(_ number: UInt32, _ index: Int) -> UInt8 {
+        UInt8(truncatingIfNeeded: (UInt64(number) &* 0x9E37_79B9 &+ UInt64(index) &* 0x85EB_CA6B) >> 7)
+    }
+}
