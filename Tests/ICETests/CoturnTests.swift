@@ -96,7 +96,8 @@ import Testing
         }
 
         deinit {
-            process.terminate()
+            // Not SIGTERM: a child inherits the signals that the spawning thread blocks.
+            kill(process.processIdentifier, SIGKILL)
             process.waitUntilExit()
             unlink("/tmp/coturn-test-\(port).pid")
         }
