@@ -128,18 +128,21 @@ public struct BandwidthEstimator: Sendable {
         if usage == .overusing {
             lastOveruse = now
             overuses += 1
-            probes.abort()
         }
+        let before = rateControl.rate
         // Growth needs proof: the rate must have been used.
         let used = acknowledged.rate.map { $0 >= rateControl.rate * 0.6 } ?? true
         rateControl.update(
             usage, acknowledged: acknowledged.rate, recent: acknowledged.recent, queueDelay: queue.delay,
             roundTripTime: roundTripTime ?? .milliseconds(100), mayIncrease: used, now: now)
+        if usage == .overusing {
+            probes.abort(isRefuted: rateControl.hasRefutedProbe, isDeepFall: rateControl.rate < before * 0.6)
+        }
     }
 
     private mutating func handle(_ result: ProbeEstimator.Result, now: Instant) {
-        rateControl.probed(result.rate, now: now)
-        probes.handle(result, now: now)
+        let isNews = rateControl.probed(result.rate, now: now)
+        probes.handle(result, isNews: isNews, now: now)
     }
 
     public mutating func handle(receiverEstimate: Bitrate, now: Instant) {

@@ -10,6 +10,8 @@ struct RateControl: Sendable {
     static let drainTime: Duration = .milliseconds(500)
     /// The least share of the path's rate that is sent while the queue drains.
     static let drainFloor = 0.5
+    /// An overuse this soon after a probe's raise is the raise's fault.
+    static let confirmation: Duration = .milliseconds(1500)
     /// The share of the path's measured rate that is sent once it is empty.
     static let settle = 0.95
 
@@ -21,6 +23,12 @@ struct RateControl: Sendable {
         case hold
     }
 
+    private struct Raise: Sendable {
+        var from: Bitrate
+        var to: Bitrate
+        var at: Instant
+    }
+
     private(set) var rate: Bitrate
     private(set) var state: State
     /// What the path carried at the last decreases, and how much that varied, in kbit/s.
@@ -28,8 +36,10 @@ struct RateControl: Sendable {
     private var deviation: Double
     private var lastUpdate: Instant?
     private(set) var lastDecrease: Instant?
-    /// What the last probe measured.
-    private var proven: (rate: Bitrate, at: Instant)?
+    /// The last raise that a probe gave, until time has confirmed it.
+    private var raise: Raise?
+    /// Whether the last decrease took back what a probe had promised: another flow shares the path.
+    private(set) var hasRefutedProbe: Bool
     let minimum: Bitrate
     let maximum: Bitrate
 
@@ -40,7 +50,8 @@ struct RateControl: Sendable {
         deviation = 0.4
         lastUpdate = nil
         lastDecrease = nil
-        proven = nil
+        raise = nil
+        hasRefutedProbe = false
         self.minimum = minimum
         self.maximum = maximum
     }
@@ -83,10 +94,16 @@ struct RateControl: Sendable {
         carried: Bitrate?, queueDelay: Duration, roundTripTime: Duration, now: Instant
     ) {
         var measured = min(carried ?? rate, rate)
-        // A probe has just shown more, and the media had no time to use it.
-        if let proven, now - proven.at < .seconds(1) + roundTripTime {
-            measured = max(measured, min(rate, proven.rate))
+        hasRefutedProbe = false
+        if let raise, now - raise.at < RateControl.confirmation + roundTripTime {
+            if measured < raise.to * 0.85 {
+                // The path does not keep up what the probe saw for a moment. Holding what was pushed out of another
+                // flow meanwhile would be robbery.
+                hasRefutedProbe = true
+                measured = min(rate, raise.from)
+            }
         }
+        raise = nil
         if carried != nil { learn(measured) }
         // What stands in the queue, spread over the drain time, is the rate to stay below.
         let share = 1 - queueDelay.seconds / RateControl.drainTime.seconds
@@ -94,7 +111,6 @@ struct RateControl: Sendable {
         rate = clamp(measured * factor)
         lastDecrease = now
         state = .drain(until: now + RateControl.drainTime + roundTripTime)
-        proven = nil
     }
 
     /// Goes back to just below the path's rate when the queue is empty, or the time for it is over.
@@ -146,12 +162,15 @@ struct RateControl: Sendable {
         capacity = updated
     }
 
-    /// A probe measured what the path carries.
-    mutating func probed(_ measured: Bitrate, now: Instant) {
-        guard !isDraining else { return }
-        proven = (measured, now)
-        rate = clamp(max(rate, measured))
+    /// A probe measured what the path carries. Whether that was news.
+    mutating func probed(_ measured: Bitrate, now: Instant) -> Bool {
+        guard !isDraining, clamp(measured) > rate * 1.05 else { return false }
+        // Raises in a row are one: what was there before the first of them is what is known to be carried.
+        let from = raise.map { now - $0.at < RateControl.confirmation ? $0.from : rate } ?? rate
+        raise = Raise(from: from, to: clamp(measured), at: now)
+        rate = clamp(measured)
         if let known = capacity, measured > .kilobits(known) { capacity = nil }
+        return true
     }
 
     mutating func reset(to rate: Bitrate) {
