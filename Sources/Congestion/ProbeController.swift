@@ -43,11 +43,12 @@ struct ProbeController: Sendable {
 
     mutating func poll() -> ProbeCluster? { pending.popFirst() }
 
-    /// The first probes of a path.
-    mutating func begin(start: Bitrate, now: Instant) {
+    /// The first probes of a path, or of one that comes back.
+    mutating func begin(_ rates: [Bitrate], now: Instant) {
         hasStarted = true
         isExponential = true
-        for factor in ProbeController.firstFactors { create(start * factor, now: now) }
+        interval = ProbeController.interval
+        for rate in rates { create(rate, now: now) }
     }
 
     /// A probe was measured; `isNews` when it raised the rate.

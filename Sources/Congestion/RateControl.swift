@@ -13,7 +13,7 @@ struct RateControl: Sendable {
     /// An overuse this soon after a probe's raise is the raise's fault.
     static let confirmation: Duration = .milliseconds(1500)
     /// The share of the path's measured rate that is sent once it is empty.
-    static let settle = 0.95
+    static let settle = 0.93
 
     enum State: Sendable {
         case increase
@@ -31,6 +31,8 @@ struct RateControl: Sendable {
 
     private(set) var rate: Bitrate
     private(set) var state: State
+    /// What the path carried when draining began.
+    private var drainedRate: Bitrate?
     /// What the path carried at the last decreases, and how much that varied, in kbit/s.
     private var capacity: Double?
     private var deviation: Double
@@ -46,6 +48,7 @@ struct RateControl: Sendable {
     init(start: Bitrate, minimum: Bitrate, maximum: Bitrate) {
         rate = start
         state = .increase
+        drainedRate = nil
         capacity = nil
         deviation = 0.4
         lastUpdate = nil
@@ -70,8 +73,14 @@ struct RateControl: Sendable {
         lastUpdate = now
         switch usage {
         case .overusing:
-            // One decrease per round trip: the next feedback still tells of what was sent before it.
-            if let lastDecrease, now - lastDecrease < roundTripTime + .milliseconds(50), isDraining { return }
+            // While a queue drains, the trend says nothing new: it may be another flow's queue, too, and who gives way
+            // for it again and again starves. Only a path that carries still less than is sent now is news.
+            if isDraining {
+                deepen(queueDelay: queueDelay)
+                finishDraining(queueDelay: queueDelay, now: now)
+                let isOld = lastDecrease.map { now - $0 < roundTripTime + .milliseconds(50) } ?? false
+                guard !isOld, isDraining, let recent, recent < rate * 0.8 else { return }
+            }
             // Behind a standing queue packets arrive at the path's own rate, and the last moments say it best.
             decrease(carried: recent ?? acknowledged, queueDelay: queueDelay, roundTripTime: roundTripTime, now: now)
         case .underusing:
@@ -79,6 +88,7 @@ struct RateControl: Sendable {
             if case .increase = state { state = .hold }
             finishDraining(queueDelay: queueDelay, now: now)
         case .normal:
+            if isDraining { deepen(queueDelay: queueDelay) }
             finishDraining(queueDelay: queueDelay, now: now)
             switch state {
             case .drain: break
@@ -106,11 +116,20 @@ struct RateControl: Sendable {
         raise = nil
         if carried != nil { learn(measured) }
         // What stands in the queue, spread over the drain time, is the rate to stay below.
-        let share = 1 - queueDelay.seconds / RateControl.drainTime.seconds
-        let factor = max(RateControl.drainFloor, min(RateControl.decrease, share))
-        rate = clamp(measured * factor)
+        drainedRate = measured
+        rate = clamp(measured * RateControl.drainFactor(queueDelay))
         lastDecrease = now
         state = .drain(until: now + RateControl.drainTime + roundTripTime)
+    }
+
+    private static func drainFactor(_ queueDelay: Duration) -> Double {
+        max(drainFloor, min(decrease, 1 - queueDelay.seconds / drainTime.seconds))
+    }
+
+    /// The queue was still growing when the decrease came.
+    private mutating func deepen(queueDelay: Duration) {
+        guard let drainedRate else { return }
+        rate = min(rate, clamp(drainedRate * RateControl.drainFactor(queueDelay)))
     }
 
     /// Goes back to just below the path's rate when the queue is empty, or the time for it is over.
@@ -129,7 +148,7 @@ struct RateControl: Sendable {
             // About half a packet per response time.
             let packets = max(1, Double(rate.bitsPerSecond) / 30 / (8 * 1200))
             let packetBits = Double(rate.bitsPerSecond) / 30 / packets
-            let response = (roundTripTime.seconds + 0.1) * 2
+            let response = roundTripTime.seconds + 0.1
             let additive = max(4000, packetBits / response)
             next = rate + Bitrate(bitsPerSecond: Int64(additive * elapsed))
         } else {

@@ -106,9 +106,9 @@ struct Simulation {
         while now.sinceStart < seconds { step() }
     }
 
-    /// Half a millisecond.
+    /// One millisecond.
     mutating func step() {
-        now += .microseconds(500)
+        now += .milliseconds(1)
         encode()
         controller.handleTimeout(now: now)
         send()
@@ -127,7 +127,7 @@ struct Simulation {
 
     /// Lets time pass without sending.
     mutating func skip() {
-        now += .microseconds(500)
+        now += .milliseconds(1)
         controller.handleTimeout(now: now)
         nextFrame = now
         nextAudio = now
@@ -160,6 +160,8 @@ struct Simulation {
     private func first(_ kind: PacerPacketKind) -> Int? { queue.firstIndex { $0.kind == kind } }
 
     private mutating func send() {
+        // Nobody looks a second into the past: what waited so long gives way to a new keyframe.
+        queue.removeAll { now - $0.queued > .seconds(1) }
         while true {
             let queues = PacerQueues(
                 hasAudio: first(.audio) != nil, hasRetransmission: first(.retransmission) != nil,
