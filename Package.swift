@@ -15,13 +15,19 @@ let house: [SwiftSetting] = [
 // Protocol targets: no C, no clock, no socket, no `unsafe`.
 let pure: [SwiftSetting] = house + [.strictMemorySafety()]
 
-func library(_ name: String, _ dependencies: [Target.Dependency], settings: [SwiftSetting] = house, resources: [Resource] = [], exclude: [String] = []) -> Target {
+func library(
+    _ name: String, _ dependencies: [Target.Dependency], settings: [SwiftSetting] = house, resources: [Resource] = [],
+    exclude: [String] = []
+) -> Target {
     .target(name: name, dependencies: dependencies, exclude: exclude, resources: resources, swiftSettings: settings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = [], exclude: [String] = []) -> Target {
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = [], exclude: [String] = [])
+    -> Target
+{
     .testTarget(
-        name: name, dependencies: dependencies + ["Primitives"], exclude: exclude, resources: resources, swiftSettings: house)
+        name: name, dependencies: dependencies + ["Primitives"], exclude: exclude, resources: resources,
+        swiftSettings: house)
 }
 
 func system(_ name: String, pkgConfig: String? = nil, apt: String) -> Target {
@@ -80,10 +86,16 @@ let package = Package(
         library("Signaling", ["SocketIO", "Primitives"]),
         library(
             "KioskAgent",
-            ["Peer", "ICE", "SDP", "Crypto", "Capture", "Codecs", "Reactor", "Signaling", "SocketIO", "HTTPTransport", "Configuration", "Database", "Service", "Primitives"]),
+            [
+                "Peer", "Congestion", "ICE", "SDP", "Crypto", "Capture", "Codecs", "Reactor", "Signaling", "SocketIO",
+                "HTTPTransport", "Configuration", "Database", "Service", "Primitives",
+            ]),
         library(
             "SignalingServer",
-            ["Signaling", "SocketIO", "HTTPTransport", "Configuration", "Database", "Service", "Primitives", "Crypto", "Reactor", "CArgon2", "CJOSE"],
+            [
+                "Signaling", "SocketIO", "HTTPTransport", "Configuration", "Database", "Service", "Primitives",
+                "Crypto", "Reactor", "CArgon2", "CJOSE",
+            ],
             resources: [.embedInCode("Console")]),
         .executableTarget(name: "kiosk-agent", dependencies: ["KioskAgent", "Configuration"], swiftSettings: house),
         .executableTarget(name: "kiosk-signaling", dependencies: ["SignalingServer"], swiftSettings: house),
@@ -92,23 +104,29 @@ let package = Package(
             name: "socketio-echo", dependencies: ["SocketIO", "HTTPTransport", "Primitives"], swiftSettings: house),
 
         // Figures: swift run -c release Benchmarks
-        .executableTarget(name: "Benchmarks", dependencies: ["Codecs", "Crypto", "SRTP", "Primitives"], path: "Benchmarks", swiftSettings: house),
+        .executableTarget(
+            name: "Benchmarks", dependencies: ["Codecs", "Crypto", "SRTP", "Primitives"], path: "Benchmarks",
+            swiftSettings: house),
 
         // Fuzzing: bodies that tests run over corpora, and libFuzzer's entry point (`make fuzz` builds it with a sanitizer).
-        .target(name: "FuzzBodies", dependencies: ["SDP", "Crypto", "SRTP", "Codecs", "Primitives"], path: "Fuzz/Bodies", swiftSettings: house),
+        .target(
+            name: "FuzzBodies", dependencies: ["SDP", "RTP", "Congestion", "Crypto", "SRTP", "Codecs", "Primitives"],
+            path: "Fuzz/Bodies", swiftSettings: house),
 
         // Looks at devices in the virtual machine of the tests.
         .executableTarget(
             name: "capture-probe", dependencies: ["Capture", "Reactor", "Primitives"], path: "Scripts/machine/probe", swiftSettings: house),
 
         // Tests.
-        .target(name: "TestSupport", dependencies: ["Crypto", "Peer", "ICE", "SDP", "RTP", "STUN", "Primitives"], path: "Tests/TestSupport", swiftSettings: house),
+        .target(
+            name: "TestSupport", dependencies: ["Crypto", "Peer", "ICE", "SDP", "RTP", "STUN", "Primitives"],
+            path: "Tests/TestSupport", swiftSettings: house),
         tests("PrimitivesTests", []),
         tests("STUNTests", ["STUN", "Crypto", "TestSupport"]),
         tests("ICETests", ["ICE", "STUN", "Crypto", "TestSupport"]),
-        tests("SDPTests", ["SDP", "TestSupport"], exclude: ["Fixtures"]),
-        tests("RTPTests", ["RTP", "TestSupport"]),
-        tests("CongestionTests", ["Congestion", "TestSupport"]),
+        tests("SDPTests", ["SDP", "FuzzBodies", "TestSupport"], exclude: ["Fixtures"]),
+        tests("RTPTests", ["RTP", "FuzzBodies", "TestSupport"]),
+        tests("CongestionTests", ["Congestion", "FuzzBodies", "TestSupport"]),
         tests("CryptoTests", ["Crypto", "FuzzBodies", "TestSupport"]),
         tests("SRTPTests", ["SRTP", "FuzzBodies", "TestSupport"]),
         tests("CodecsTests", ["Codecs", "FuzzBodies", "TestSupport"]),

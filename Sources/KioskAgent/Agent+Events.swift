@@ -108,12 +108,15 @@ extension Agent {
         status.microphone = AgentStatus.Device(supervisor.audio)
         status.video = video.counters
         status.audio = audio.counters
+        status.packetsInUse = driver.outstandingPackets
         status.sessionsServed = supervisor.sessionsServed
         link.post(.status(status.heartbeat))
         desk.post(.status(status))
         notifier.status(status.summary)
-        // Numbers change all the time while somebody watches, and never otherwise.
-        statusDueAt = supervisor.isOpen ? now + Agent.statusInterval : nil
+        // Numbers change all the time while somebody watches, and never otherwise; a session that just ended may still
+        // have a packet in the network thread's hands.
+        statusDueAt =
+            supervisor.isOpen ? now + Agent.statusInterval : status.packetsInUse > 0 ? now + .milliseconds(50) : nil
     }
 
     func handleTimeouts(now: Instant) {
@@ -141,11 +144,15 @@ extension Agent {
         guard offset > .seconds(30) || offset < .seconds(-30) else { return }
         log.repeated(
             .warning, "clock",
-            "this machine's clock is \(Int(abs(offset.seconds))) s \(offset > .zero ? "behind" : "ahead of") the server's")
+            "this machine's clock is \(Int(abs(offset.seconds))) s \(offset > .zero ? "behind" : "ahead of") the server's"
+        )
     }
 
     private func feedWatchdog(now: Instant) {
-        guard let timeout = notifier.watchdogTimeout else { return watchdogDueAt = nil }
+        guard let timeout = notifier.watchdogTimeout else {
+            watchdogDueAt = nil
+            return
+        }
         watchdogDueAt = now + timeout / 3
         let isRunning = if case .running = supervisor.video { true } else { false }
         let verdict = watchdog.verdict(

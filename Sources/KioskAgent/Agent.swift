@@ -84,7 +84,8 @@ public final class Agent {
         status = AgentStatus(
             kioskId: configuration.kiosk.id, server: configuration.server.description, startedAt: now,
             link: .connecting, session: nil, camera: .init(supervisor.video), microphone: .init(supervisor.audio),
-            video: .init(), audio: .init(), peer: nil, outboxWaiting: 0, outboxRejected: 0, sessionsServed: 0,
+            video: .init(), audio: .init(), peer: nil, packetsInUse: 0, outboxWaiting: 0, outboxRejected: 0,
+            sessionsServed: 0,
             clockOffset: nil)
         addresses = []
     }
@@ -155,7 +156,7 @@ public final class Agent {
             try video.start()
             try audio.start()
             try link.start()
-        } catch where error.code == EADDRINUSE {
+        } catch  where error.code == EADDRINUSE {
             throw AgentError("\(configuration.controlSocket): another agent is running here")
         } catch {
             throw AgentError("\(error)")

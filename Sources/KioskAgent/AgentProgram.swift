@@ -51,10 +51,14 @@ public enum AgentProgram {
                 "crew sign-off", summary: "Sign a crew member off. Returns when the event is stored.", flags: crewFlags),
             Command(
                 "crew list", summary: "List the crew events that wait for the server.",
-                flags: [Flag("--format", choices: ["text", "json"], help: "text for people, json for machines"), socketFlag]),
+                flags: [
+                    Flag("--format", choices: ["text", "json"], help: "text for people, json for machines"), socketFlag,
+                ]),
             Command(
                 "status", summary: "Show what the running agent does.",
-                flags: [Flag("--format", choices: ["text", "json"], help: "text for people, json for machines"), socketFlag],
+                flags: [
+                    Flag("--format", choices: ["text", "json"], help: "text for people, json for machines"), socketFlag,
+                ],
                 discussion: "Exit status 1 when no agent is running."),
             Command("version", summary: "Print the version."),
         ])

@@ -87,7 +87,8 @@ struct EncodingStage: ~Copyable {
 
     private mutating func encode(_ picture: borrowing VideoFrame, generation: UInt32) throws(CodecError) -> Result {
         let requests = control.keyframeRequests
-        if requests != seenRequests, lastKeyframeAt.map({ picture.captureTime - $0 >= EncodingStage.keyframeSpacing }) ?? true
+        if requests != seenRequests,
+            lastKeyframeAt.map({ picture.captureTime - $0 >= EncodingStage.keyframeSpacing }) ?? true
         {
             keyframeIsDue = true
         }

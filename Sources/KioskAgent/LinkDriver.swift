@@ -306,7 +306,8 @@ struct LinkDriver: ~Copyable {
 
     private mutating func abandon(_ trouble: LinkTrouble, retryIn delay: Duration) {
         log.warning(
-            "\(trouble); next attempt in \(Int(delay.seconds.rounded())) s", [LogField("TROUBLE", trouble.kind.rawValue)])
+            "\(trouble); next attempt in \(Int(delay.seconds.rounded())) s",
+            [LogField("TROUBLE", trouble.kind.rawValue)])
         if let request { client.cancel(request) }
         request = nil
         if let connection { client.close(connection, code: .normal) }

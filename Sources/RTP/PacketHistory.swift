@@ -19,7 +19,8 @@ struct PacketHistory: Sendable {
         /// When it was last sent, the first time included.
         var lastSent: Instant?
         var retransmissions: Int
-        var isRetransmissionQueued: Bool
+        /// When it was last granted a retransmission that has not been written since.
+        var retransmissionGranted: Instant?
     }
 
     let capacity: Int

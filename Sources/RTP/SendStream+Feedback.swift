@@ -3,6 +3,8 @@ public import Primitives
 extension SendStream {
     /// How often one packet is resent at most.
     static let maximumRetransmissions = 10
+    /// How long a granted retransmission may wait in a queue before it may be granted again.
+    static let grantLifetime: Duration = .seconds(1)
 
     /// Whether a packet that a NACK names is to be queued for retransmission. No, counted with its reason, when it is
     /// gone, was resent less than a round trip ago (the NACK crossed it), or the rate set aside is used up.
@@ -11,8 +13,9 @@ extension SendStream {
             dropped.add(.retransmissionExpired)
             return false
         }
-        // Not sent yet, or queued: it is on its way.
-        guard let lastSent = entry.lastSent, !entry.isRetransmissionQueued else {
+        // Not sent yet, or queued: it is on its way. A grant does not count for ever, as a queue may be emptied.
+        let isQueued = entry.retransmissionGranted.map { now - $0 < SendStream.grantLifetime } ?? false
+        guard let lastSent = entry.lastSent, !isQueued else {
             dropped.add(.retransmissionTooSoon)
             return false
         }
@@ -32,7 +35,7 @@ extension SendStream {
             dropped.add(.retransmissionBudget)
             return false
         }
-        entry.isRetransmissionQueued = true
+        entry.retransmissionGranted = now
         history.update(entry)
         return true
     }

@@ -71,7 +71,7 @@ extension SendStream {
             statistics.totalSendDelay += now - entry.captureTime
         }
         entry.lastSent = now
-        if isRepair { entry.isRetransmissionQueued = false }
+        if isRepair { entry.retransmissionGranted = nil }
         if kind == .retransmission { entry.retransmissions += 1 }
         history.update(entry)
         count(kind, onMediaSource: header.ssrc == ssrc, payload: entry.size, header: headerBytes)
@@ -109,7 +109,7 @@ extension SendStream {
         for _ in 0..<min(history.capacity, 64) {
             sequence = SequenceNumber(sequence.rawValue &- 1)
             guard let entry = history[sequence] else { return nil }
-            if entry.firstSent != nil, !entry.isRetransmissionQueued { return sequence }
+            if entry.firstSent != nil, entry.retransmissionGranted == nil { return sequence }
         }
         return nil
     }

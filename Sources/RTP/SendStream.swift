@@ -135,7 +135,7 @@ public struct SendStream: Sendable {
             let entry = PacketHistory.Entry(
                 sequence: nextSequence, timestamp: timestamp, captureTime: captureTime, size: 0,
                 hasMarker: isLast && plan.marksLast, startsFrame: index == 0, isKeyframe: isKeyframe, firstSent: nil,
-                lastSent: nil, retransmissions: 0, isRetransmissionQueued: false)
+                lastSent: nil, retransmissions: 0, retransmissionGranted: nil)
             history.insert(entry, descriptor: plan.descriptor(index), frame: frame, range: plan.range(index))
             nextSequence = nextSequence.next
         }

@@ -1,3 +1,4 @@
+import FuzzBodies
 import Primitives
 import RTP
 import Testing
@@ -26,17 +27,6 @@ func fuzzSession(_ bytes: [UInt8], _ session: inout RTPSession, now: Instant) {
         }
     }
     if let wake = session.nextTimeout, wake.at <= now { Issue.record("a deadline in the past: \(wake.reason)") }
-}
-
-/// Reads anything as a VP8 payload descriptor; what can be read is written back and read the same.
-func fuzzDescriptor(_ bytes: [UInt8]) {
-    var reader = ByteReader(bytes.span)
-    guard let descriptor = try? VP8PayloadDescriptor(parsing: &reader),
-        let written = [UInt8].written({ descriptor.write(into: &$0) })
-    else { return }
-    var again = ByteReader(written.span)
-    let read = try? VP8PayloadDescriptor(parsing: &again)
-    #expect(read == descriptor)
 }
 
 @Suite("Hostile packets")
@@ -81,12 +71,12 @@ struct FuzzTests {
         }
     }
 
-    @Test("Descriptors")
-    func descriptors() {
+    @Test("Random steps of a session")
+    func steps() {
         var random = RandomSource.seeded(6)
-        for _ in 0..<5000 {
-            fuzzDescriptor(
-                (0..<Int.random(in: 0..<8, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) })
+        for _ in 0..<400 {
+            let count = Int.random(in: 0..<600, using: &random)
+            FuzzBody.rtp.run((0..<count).map { _ in UInt8.random(in: 0...255, using: &random) })
         }
     }
 }

@@ -155,19 +155,19 @@ struct RTPSessionTests {
         var pair = RTPPair()
         #expect(pair.kiosk.nextTimeout == nil)
         var packet = PacketBuffer(capacity: 1500)
-        let result154 = pair.kiosk.pollTransmit(into: &packet, now: .zero)
-        #expect(!result154)
+        let firstReport = pair.kiosk.pollTransmit(into: &packet, now: .zero)
+        #expect(!firstReport)
         pair.send(vp8Frame(100, isKeyframe: true), isKeyframe: true)
         let range = pair.queue[0].sequence
-        let result158 = pair.kiosk.write(range, on: 0, as: .media, extensions: .init(), into: &packet, now: .zero)
-        #expect(result158)
+        let wasWritten = pair.kiosk.write(range, on: 0, as: .media, extensions: .init(), into: &packet, now: .zero)
+        #expect(wasWritten)
         packet.removeAll()
-        let result161 = pair.kiosk.pollTransmit(into: &packet, now: .zero)
-        #expect(result161)
+        let secondReport = pair.kiosk.pollTransmit(into: &packet, now: .zero)
+        #expect(secondReport)
         #expect(packet.bytes[1] == 200)
         packet.removeAll()
-        let result165 = pair.kiosk.pollTransmit(into: &packet, now: .zero)
-        #expect(!result165)
+        let thirdReport = pair.kiosk.pollTransmit(into: &packet, now: .zero)
+        #expect(!thirdReport)
         var now = Instant.zero
         for _ in 0..<20 {
             let wake = try #require(pair.kiosk.nextTimeout)
@@ -176,8 +176,8 @@ struct RTPSessionTests {
             now = wake.at
             pair.kiosk.handleTimeout(now: now)
             packet.removeAll()
-            let result175 = pair.kiosk.pollTransmit(into: &packet, now: now)
-            #expect(result175)
+            let fourthReport = pair.kiosk.pollTransmit(into: &packet, now: now)
+            #expect(fourthReport)
         }
     }
 
@@ -206,21 +206,21 @@ struct RTPSessionTests {
             [0x84, 206, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, 0x11, 0x11, 0x11, 0x11, sequence, 0, 0, 0]
         }
         pair.kiosk.handleRTCP([0x81, 206, 0, 2, 0, 0, 0, 1, 0x11, 0x11, 0x11, 0x11].span, now: .zero)
-        let result205 = pair.kiosk.pollEvent()
-        #expect(result205 == .keyframeRequested(stream: 0))
+        let firstEvent = pair.kiosk.pollEvent()
+        #expect(firstEvent == .keyframeRequested(stream: 0))
         pair.kiosk.handleRTCP(fir(1).span, now: .zero)
-        let result208 = pair.kiosk.pollEvent()
-        #expect(result208 == .keyframeRequested(stream: 0))
+        let secondEvent = pair.kiosk.pollEvent()
+        #expect(secondEvent == .keyframeRequested(stream: 0))
         pair.kiosk.handleRTCP(fir(1).span, now: .ms(10))
-        let result211 = pair.kiosk.pollEvent()
-        #expect(result211 == nil)
+        let thirdEvent = pair.kiosk.pollEvent()
+        #expect(thirdEvent == nil)
         #expect(pair.kiosk.sendStreams[0].dropped[.repeatedFullIntraRequest] == 1)
         pair.kiosk.handleRTCP(fir(2).span, now: .ms(20))
-        let result215 = pair.kiosk.pollEvent()
-        #expect(result215 == .keyframeRequested(stream: 0))
+        let fourthEvent = pair.kiosk.pollEvent()
+        #expect(fourthEvent == .keyframeRequested(stream: 0))
         pair.kiosk.handleRTCP([0x81, 206, 0, 2, 0, 0, 0, 1, 9, 9, 9, 9].span, now: .zero)
-        let result218 = pair.kiosk.pollEvent()
-        #expect(result218 == nil)
+        let fifthEvent = pair.kiosk.pollEvent()
+        #expect(fifthEvent == nil)
         #expect(pair.kiosk.dropped[.unknownSource] == 1)
     }
 
@@ -229,8 +229,8 @@ struct RTPSessionTests {
         var pair = RTPPair()
         pair.kiosk.handleRTCP(
             [0x81, 206, 0, 2, 0, 0, 0, 1, 0x11, 0x11, 0x11, 0x11, 0x80, 201, 0, 9].span, now: .zero)
-        let result228 = pair.kiosk.pollEvent()
-        #expect(result228 == .keyframeRequested(stream: 0))
+        let event = pair.kiosk.pollEvent()
+        #expect(event == .keyframeRequested(stream: 0))
         #expect(pair.kiosk.dropped[.malformedReport] == 1)
     }
 
@@ -239,13 +239,13 @@ struct RTPSessionTests {
         var pair = RTPPair()
         pair.kiosk.sayGoodbye()
         var packet = PacketBuffer(capacity: 1500)
-        let result238 = pair.kiosk.pollTransmit(into: &packet, now: .zero)
-        #expect(result238)
+        let hasReport = pair.kiosk.pollTransmit(into: &packet, now: .zero)
+        #expect(hasReport)
         pair.monitor.handleRTCP(packet.bytes, now: .zero)
-        let result241 = pair.monitor.pollEvent()
-        #expect(result241 == .goodbye(SSRC(0x1111_1111)))
-        let result243 = pair.monitor.pollEvent()
-        #expect(result243 == .goodbye(SSRC(0x2222_2222)))
+        let firstEvent = pair.monitor.pollEvent()
+        #expect(firstEvent == .goodbye(SSRC(0x1111_1111)))
+        let secondEvent = pair.monitor.pollEvent()
+        #expect(secondEvent == .goodbye(SSRC(0x2222_2222)))
     }
 
     @Test("Once the peer has reported, packets no longer name their section")
@@ -255,9 +255,9 @@ struct RTPSessionTests {
             let range = pair.kiosk.packetize(
                 vp8Frame(10, isKeyframe: true).span, on: 0, isKeyframe: true, captureTime: .zero)
             var packet = PacketBuffer(capacity: 1500)
-            let result254 = pair.kiosk.write(
+            let wasWritten = pair.kiosk.write(
                 range.first, on: 0, as: .media, extensions: .init(), into: &packet, now: .zero)
-            #expect(result254)
+            #expect(wasWritten)
             return try ReadPacket(packet.bytes.copied()).extensions[9]
         }
         #expect(try midOfNextPacket() == [0x30])

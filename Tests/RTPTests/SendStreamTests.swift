@@ -123,36 +123,36 @@ struct SendStreamTests {
         var stream = SendStream.video(history: 64)
         let range = stream.packetize(vp8Frame(50, isKeyframe: true).span, isKeyframe: true, captureTime: .zero)
         let sequence = range.first
-        let result125 = stream.requestRetransmission(of: sequence, now: .zero)
-        #expect(!result125)
+        let firstGranted = stream.requestRetransmission(of: sequence, now: .zero)
+        #expect(!firstGranted)
         #expect(stream.dropped[.retransmissionTooSoon] == 1)
         _ = stream.written(sequence, now: .ms(0))
         var now: Int64 = 20
         for attempt in 0..<10 {
-            let result131 = stream.requestRetransmission(of: sequence, now: .ms(now))
-            #expect(result131, "attempt \(attempt)")
+            let secondGranted = stream.requestRetransmission(of: sequence, now: .ms(now))
+            #expect(secondGranted, "attempt \(attempt)")
             // Queued: a second request adds nothing.
-            let result134 = stream.requestRetransmission(of: sequence, now: .ms(now))
-            #expect(!result134)
+            let thirdGranted = stream.requestRetransmission(of: sequence, now: .ms(now))
+            #expect(!thirdGranted)
             _ = stream.written(sequence, as: .retransmission, now: .ms(now + 1))
-            let result137 = stream.requestRetransmission(of: sequence, now: .ms(now + 50))
-            #expect(!result137)
+            let fourthGranted = stream.requestRetransmission(of: sequence, now: .ms(now + 50))
+            #expect(!fourthGranted)
             now += 200
         }
-        let result141 = stream.requestRetransmission(of: sequence, now: .ms(now))
-        #expect(!result141)
+        let fifthGranted = stream.requestRetransmission(of: sequence, now: .ms(now))
+        #expect(!fifthGranted)
         #expect(stream.dropped[.retransmissionLimit] == 1)
-        let result144 = stream.requestRetransmission(of: SequenceNumber(sequence.rawValue &+ 1), now: .ms(now))
-        #expect(!result144)
+        let sixthGranted = stream.requestRetransmission(of: SequenceNumber(sequence.rawValue &+ 1), now: .ms(now))
+        #expect(!sixthGranted)
         #expect(stream.dropped[.retransmissionExpired] == 1)
         for _ in 0..<64 {
             _ = stream.packetize(vp8Frame(50, isKeyframe: false).span, isKeyframe: false, captureTime: .ms(now))
         }
-        let result150 = stream.requestRetransmission(of: sequence, now: .ms(now))
-        #expect(!result150)
+        let seventhGranted = stream.requestRetransmission(of: sequence, now: .ms(now))
+        #expect(!seventhGranted)
         #expect(stream.dropped[.retransmissionExpired] == 2)
-        let result153 = stream.written(sequence)
-        #expect(result153 == nil)
+        let bytes = stream.written(sequence)
+        #expect(bytes == nil)
         #expect(stream.dropped[.sendExpired] == 1)
         #expect(stream.size(of: sequence, as: .media) == nil)
     }
@@ -174,8 +174,8 @@ struct SendStreamTests {
         var stream = SendStream.video()
         var packet = PacketBuffer(capacity: 1500)
         let extensions = SendTimeExtensions(transportSequence: SequenceNumber(7))
-        let result176 = stream.writePadding(224, extensions: extensions, into: &packet, now: .ms(1))
-        #expect(result176)
+        let wasWritten = stream.writePadding(224, extensions: extensions, into: &packet, now: .ms(1))
+        #expect(wasWritten)
         let read = try ReadPacket(packet.bytes.copied())
         #expect(read.paddingSize == 224)
         #expect(read.payload.isEmpty)
@@ -190,13 +190,13 @@ struct SendStreamTests {
     @Test("A frame that needs more than half of the history is refused and counted")
     func tooLarge() {
         var stream = SendStream.video(history: 16)
-        let result192 = stream.packetize(vp8Frame(20_000, isKeyframe: true).span, isKeyframe: true, captureTime: .zero)
+        let range = stream.packetize(vp8Frame(20_000, isKeyframe: true).span, isKeyframe: true, captureTime: .zero)
             .isEmpty
-        #expect(result192)
+        #expect(range)
         #expect(stream.dropped[.frameTooLarge] == 1)
         let nothing: [UInt8] = []
-        let result195 = stream.packetize(nothing.span, isKeyframe: true, captureTime: .zero).isEmpty
-        #expect(result195)
+        let isRefused = stream.packetize(nothing.span, isKeyframe: true, captureTime: .zero).isEmpty
+        #expect(isRefused)
         #expect(stream.dropped[.frameTooLarge] == 1)
     }
 

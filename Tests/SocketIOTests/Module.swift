@@ -1,1 +1,1 @@
-// SocketIOTests
+import SocketIO

@@ -199,10 +199,8 @@ public struct Hub: Sendable {
     /// What was going on when the server last stopped.
     public mutating func restore(_ open: [SessionRecord], now: Moment) {
         for session in open {
-            // Down for longer than anybody had time to come back: it ended with the server.
-            let lastPossible = session.startedAt
             guard directory[session.kioskId]?.isDisabled == false, directory[session.monitorId]?.isDisabled == false,
-                sessions.session(ofKiosk: session.kioskId) == nil, lastPossible <= now.wall
+                sessions.session(ofKiosk: session.kioskId) == nil
             else {
                 act(.store(.sessionEnded(id: session.id, .serverShutdown, actor: "server", at: now.wall)))
                 sessions.remembered(
