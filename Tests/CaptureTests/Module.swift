@@ -1,1 +1,1 @@
-import Capture
+// CaptureTests

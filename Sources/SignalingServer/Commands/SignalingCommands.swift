@@ -9,7 +9,7 @@ internal import Signaling
 
 /// What `kiosk-signaling` does on its command line.
 public enum SignalingCommands {
-    public static let version = "0.1.0"
+    public static let version = ProductVersion.text
 
     private static let configFlag = Flag("--config", "FILE", help: "configuration file (YAML)")
     private static let databaseFlag = Flag(

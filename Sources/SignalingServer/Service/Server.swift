@@ -89,14 +89,23 @@ public final class Server {
     func moment() -> Moment { Moment(instant: MonotonicClock.now(), wall: SystemWallClock.now()) }
 
     /// Serves until `stop` has been asked for and everything has been told and written down.
+    ///
+    /// Each turn of the loop is the progress that the service manager's watchdog asks for, at a third of its patience.
     public func run() {
+        let notifier = ServiceNotifier()
+        let beat = notifier.watchdogTimeout.map { $0 / 3 }
+        var nextBeat = beat.map { _ in MonotonicClock.now() }
         while true {
             var now = moment()
+            if let beat, let due = nextBeat, due <= now.instant {
+                notifier.watchdog()
+                nextBeat = now.instant + beat
+            }
             socketIO.handleTimeout(now: now.instant)
             hub.handleTimeout(now: now)
             drain(now: now)
             if let drainDeadline, drainDeadline <= now.instant || transport.connectionCount == 0 { break }
-            transport.service(for: pause(now.instant))
+            transport.service(for: pause(now.instant, nextBeat))
             let woke = MonotonicClock.now()
             while let event = transport.nextEvent() {
                 now = moment()
@@ -108,8 +117,9 @@ public final class Server {
         finish()
     }
 
-    private func pause(_ now: Instant) -> Duration? {
-        [socketIO.nextTimeout, hub.nextTimeout, drainDeadline].compactMap { $0 }.min().map { max(.zero, $0 - now) }
+    private func pause(_ now: Instant, _ nextBeat: Instant?) -> Duration? {
+        [socketIO.nextTimeout, hub.nextTimeout, drainDeadline, nextBeat].compactMap { $0 }.min()
+            .map { max(.zero, $0 - now) }
     }
 
     /// Another thread's wish to end the server or to read its certificates again.
