@@ -87,7 +87,7 @@ let package = Package(
         library(
             "KioskAgent",
             [
-                "Peer", "ICE", "SDP", "Crypto", "Capture", "Codecs", "Reactor", "Signaling", "SocketIO",
+                "Peer", "Congestion", "ICE", "SDP", "Crypto", "Capture", "Codecs", "Reactor", "Signaling", "SocketIO",
                 "HTTPTransport", "Configuration", "Database", "Service", "Primitives",
             ]),
         library(

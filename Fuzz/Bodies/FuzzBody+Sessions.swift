@@ -156,7 +156,7 @@ private func sendAll(_ controller: inout CongestionController, count: Int, now: 
             left -= 1
         case .pad(let size, let probe): controller.packetSent(size, as: .padding, probe: probe, now: now)
         case .wait:
-            if let wake = controller.nextTimeout(queues) {
+            if let wake = controller.pacer.nextTimeout(queues) {
                 precondition(wake.at > now, "pacer: a deadline that is not in the future")
             }
             return

@@ -1,3 +1,5 @@
+import Primitives
+
 /// The parsers and machines that are fuzzed, by the name `make fuzz` knows them by. Each body takes arbitrary bytes
 /// and must neither trap nor hang; a property that must hold is a `precondition` in the body.
 public enum FuzzBody: String, CaseIterable, Sendable {

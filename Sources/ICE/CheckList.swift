@@ -125,7 +125,7 @@ struct CheckList: Sendable {
     }
 
     /// The best pair that has worked since `earliest`.
-    func bestValid(since earliest: Instant) -> CandidatePair? {
-        pairs.first { $0.isValid && ($0.statistics.lastResponseAt ?? earliest) >= earliest }
+    func bestValid(since earliest: Instant, except excluded: Int? = nil) -> CandidatePair? {
+        pairs.first { $0.isValid && $0.id != excluded && ($0.statistics.lastResponseAt ?? earliest) >= earliest }
     }
 }

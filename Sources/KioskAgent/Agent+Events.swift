@@ -108,12 +108,15 @@ extension Agent {
         status.microphone = AgentStatus.Device(supervisor.audio)
         status.video = video.counters
         status.audio = audio.counters
+        status.packetsInUse = driver.outstandingPackets
         status.sessionsServed = supervisor.sessionsServed
         link.post(.status(status.heartbeat))
         desk.post(.status(status))
         notifier.status(status.summary)
-        // Numbers change all the time while somebody watches, and never otherwise.
-        statusDueAt = supervisor.isOpen ? now + Agent.statusInterval : nil
+        // Numbers change all the time while somebody watches, and never otherwise; a session that just ended may still
+        // have a packet in the network thread's hands.
+        statusDueAt =
+            supervisor.isOpen ? now + Agent.statusInterval : status.packetsInUse > 0 ? now + .milliseconds(50) : nil
     }
 
     func handleTimeouts(now: Instant) {

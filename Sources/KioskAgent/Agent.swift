@@ -84,7 +84,8 @@ public final class Agent {
         status = AgentStatus(
             kioskId: configuration.kiosk.id, server: configuration.server.description, startedAt: now,
             link: .connecting, session: nil, camera: .init(supervisor.video), microphone: .init(supervisor.audio),
-            video: .init(), audio: .init(), peer: nil, outboxWaiting: 0, outboxRejected: 0, sessionsServed: 0,
+            video: .init(), audio: .init(), peer: nil, packetsInUse: 0, outboxWaiting: 0, outboxRejected: 0,
+            sessionsServed: 0,
             clockOffset: nil)
         addresses = []
     }

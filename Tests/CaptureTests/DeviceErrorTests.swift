@@ -1,0 +1,44 @@
+import Glibc
+import Primitives
+import Testing
+
+@testable import Capture
+
+@Suite struct DeviceErrorTests {
+    private func failure(_ source: CameraSource) -> CaptureError? {
+        do throws(CaptureError) {
+            _ = try Camera(
+                opening: CameraRequest(source: source, width: 320, height: 180, frameRate: FrameRate(frames: 15)))
+        } catch { return error }
+        return nil
+    }
+
+    @Test func aCameraThatIsNotThereIsMissing() {
+        #expect(failure(.device("/dev/video-nowhere")) == .missing(device: "/dev/video-nowhere"))
+    }
+
+    @Test func whatIsNoCameraIsUnsupported() {
+        #expect(failure(.device("/dev/null"))?.reason == "unsupported")
+    }
+
+    @Test func aMicrophoneThatIsNotThereIsMissing() {
+        #expect(throws: CaptureError.missing(device: "hw:31,0")) { _ = try Microphone.open(.device("hw:31,0")) }
+    }
+
+    @Test func everyErrnoHasItsRemedy() {
+        let expected: [(Int32, String)] = [
+            (ENOENT, "missing"), (ENXIO, "missing"), (EBUSY, "busy"), (EACCES, "permission-denied"),
+            (EPERM, "permission-denied"), (ENODEV, "lost"), (EIO, "failed"),
+        ]
+        for (code, reason) in expected {
+            #expect(V4L2Device.error(code, "VIDIOC_STREAMON", "x").reason == reason)
+            #expect(ALSAMicrophone.error(-code, "snd_pcm_readi", "x", isOpening: false).reason == reason)
+        }
+        #expect(V4L2Device.error(ENODEV, "open", "x").reason == "missing")
+        #expect(ALSAMicrophone.error(-ENODEV, "snd_pcm_open", "x", isOpening: true).reason == "missing")
+    }
+
+    @Test func theSearchForCamerasNeverFails() {
+        for facts in CameraFacts.enumerate() { #expect(facts.node.hasPrefix("/dev/video")) }
+    }
+}
