@@ -138,7 +138,7 @@ class Site:
 
     def firewall(self, rules: str) -> None:
         """Replaces the rules for what leaves and enters the site, in nftables' words."""
-        self.router.nft(f"table inet wall {{}}\ndelete table inet wall\ntable inet wall {{ chain forward {{ type filter hook forward priority 10; {rules} }} }}")
+        self.router.nft(f"table inet wall\ndelete table inet wall\ntable inet wall {{\nchain forward {{ type filter hook forward priority 10; {rules}\n}}\n}}")
 
     def _rules(self) -> str:
         masquerade = "masquerade fully-random" if self.kind == "symmetric" else "masquerade"
