@@ -96,7 +96,7 @@ let package = Package(
                 "Signaling", "SocketIO", "HTTPTransport", "Configuration", "Database", "Service", "Primitives",
                 "Crypto", "Reactor", "CArgon2", "CJOSE",
             ],
-            resources: [.embedInCode("Console")]),
+            resources: [.embedInCode("Console"), .embedInCode("API/openapi.json")]),
         .executableTarget(name: "kiosk-agent", dependencies: ["KioskAgent", "Configuration"], swiftSettings: house),
         .executableTarget(name: "kiosk-signaling", dependencies: ["SignalingServer"], swiftSettings: house),
         // The application that the Engine.IO and Socket.IO conformance suites expect; not shipped.
@@ -115,7 +115,8 @@ let package = Package(
 
         // Looks at devices in the virtual machine of the tests.
         .executableTarget(
-            name: "capture-probe", dependencies: ["Capture", "Reactor", "Primitives"], path: "Scripts/machine/probe", swiftSettings: house),
+            name: "capture-probe", dependencies: ["Capture", "Reactor", "Primitives"], path: "Scripts/machine/probe",
+            swiftSettings: house),
 
         // Tests.
         .target(
@@ -139,7 +140,7 @@ let package = Package(
         tests("ConfigurationTests", ["Configuration"]),
         tests("DatabaseTests", ["Database"]),
         tests("KioskAgentTests", ["KioskAgent", "Signaling", "TestSupport"]),
-        tests("SignalingServerTests", ["SignalingServer", "Signaling", "SocketIO", "Database"]),
+        tests("SignalingServerTests", ["SignalingServer", "Signaling", "SocketIO", "Database", "HTTPTransport", "Reactor", "Configuration"]),
         tests("ArchitectureTests", []),
     ],
     swiftLanguageModes: [.v6]

@@ -16,7 +16,7 @@ struct LossEstimator: Sendable {
     static let newtonStep = 0.75
     /// Loss up to this is believed inherent at any rate; beyond, only as far as `balance` over the rate allows.
     static let offset = 0.05
-    static let balance = Bitrate.kilobits(80)
+    static let balance = Bitrate.kilobits(90)
     /// Which loss makes a higher rate worth wishing for.
     static let preferenceThreshold = 0.15
     static let preferenceSmoothing = 0.002

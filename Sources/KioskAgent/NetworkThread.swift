@@ -286,7 +286,8 @@ struct NetworkThread: ~Copyable {
         let wallClock = SystemWallClock.now()
         do throws(CryptoError) {
             peer = PeerSession(
-                PeerSession.Configuration(bitrates: PeerBitrates(maximumVideo: maximumVideo)), certificate: try Certificate(now: wallClock),
+                PeerSession.Configuration(bitrates: PeerBitrates(maximumVideo: maximumVideo)),
+                certificate: try Certificate(now: wallClock),
                 clock: NTPClock(wallClock, at: now), random: .system, now: now)
         } catch {
             NetworkThread.log.error("session without a certificate: \(error)")
