@@ -3,11 +3,13 @@
 SWIFT := $(shell command -v swift || echo /opt/swift/usr/bin/swift)
 PYTHON := .cache/venv/bin/python
 PYTEST := $(PYTHON) -m pytest Tests/InteropTests
+# The Swift runtime is linked statically: what is tested is what the packages hold.
+RELEASE := -c release --static-swift-stdlib
 # Where the release programs are; asked of the package manager only when a recipe needs it.
 BIN = $(shell $(SWIFT) build -c release --show-bin-path)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-unit test-interop test-machine lint format bench fuzz clean
+.PHONY: help setup build demo test test-unit test-interop test-machine deb test-deb tsan lint format bench fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,8 +19,8 @@ setup: ## install the Debian packages and Python packages that building and test
 
 build: ## build kiosk-agent and kiosk-signaling in release mode
 	@Scripts/setup build
-	@$(SWIFT) build -c release --product kiosk-signaling
-	@$(SWIFT) build -c release --product kiosk-agent
+	@$(SWIFT) build $(RELEASE) --product kiosk-signaling
+	@$(SWIFT) build $(RELEASE) --product kiosk-agent
 
 demo: build ## start a server and a kiosk on this machine and print the console's address
 	@BIN=$(BIN) Scripts/demo
@@ -37,10 +39,22 @@ test-machine: build ## a kiosk with real drivers in a virtual machine
 	@Scripts/setup test machine
 	BIN=$(BIN) Scripts/machine/test
 
+tsan: ## the reactor and the pools under ThreadSanitizer
+	@Scripts/setup build
+	Scripts/tsan
+
+deb: build ## the Debian packages kiosk-agent and kiosk-signaling, in .build/deb
+	@Scripts/setup build package
+	@BIN=$(BIN) Scripts/deb
+
+test-deb: deb ## lintian, sandbox figures, and install, upgrade and purge of the packages in a throw-away system
+	@Scripts/setup package
+	@BIN=$(BIN) Scripts/test-deb
+
 lint: ## swift format, and what scripts and Python files can be checked for without running them
 	@$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests
-	@for script in Scripts/setup Scripts/demo Scripts/interop Scripts/fuzz .ci/run; do bash -n $$script || exit 1; done
-	@python3 -m compileall -q Tests/InteropTests Scripts
+	@for script in Scripts/setup Scripts/demo Scripts/interop Scripts/fuzz Scripts/deb Scripts/test-deb Scripts/tsan Scripts/machine/image Scripts/machine/boot Scripts/machine/test systemd/restart-delay .ci/run; do bash -n $$script || exit 1; done
+	@python3 -m compileall -q Tests/InteropTests Tests/MachineTests Scripts
 
 format: ## rewrite the Swift files the way lint wants them
 	@$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests

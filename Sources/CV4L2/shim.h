@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <stdint.h>
 #include <linux/videodev2.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -45,3 +46,7 @@ static inline int cv4l2_plain_ioctl(int fd, unsigned long request, void *argumen
     return ioctl(fd, request, argument);
 }
 static inline int cv4l2_open(const char *path) { return open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC); }
+
+static inline int64_t cv4l2_timestamp_nanoseconds(const struct v4l2_buffer *buffer) {
+    return (int64_t)buffer->timestamp.tv_sec * 1000000000 + (int64_t)buffer->timestamp.tv_usec * 1000;
+}

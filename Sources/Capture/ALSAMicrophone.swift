@@ -6,9 +6,8 @@ import Reactor
 /// An ALSA capture device, read in 20 ms periods.
 ///
 /// What the device cannot do (48 kHz, one channel) ALSA's plug layer or a `SampleConverter` makes of what it can.
-public struct ALSAMicrophone: ~Copyable {
+struct ALSAMicrophone: ~Copyable {
     let name: String
-    private(set) var events: Counter<MicrophoneEvent>
     private let pcm: OpaquePointer
     private let settings: ALSASettings
     private var converter: SampleConverter
@@ -20,7 +19,6 @@ public struct ALSAMicrophone: ~Copyable {
         calsa_silence()
         let (pcm, settings) = try ALSAMicrophone.openAndConfigure(name)
         self.name = name
-        events = Counter()
         self.pcm = pcm
         self.settings = settings
         converter = SampleConverter(sampleRate: settings.rate, channels: settings.channels)
@@ -73,13 +71,14 @@ public struct ALSAMicrophone: ~Copyable {
     // MARK: Reading
 
     mutating func read(
-        into frame: inout AudioFrame, timeout: Duration, interruptedBy wake: WakeFD?
+        into frame: inout AudioFrame, timeout: Duration, interruptedBy wake: WakeFD?,
+        counting events: inout Counter<MicrophoneEvent>
     ) -> Result<CaptureOutcome, CaptureError> {
         let deadline = MonotonicClock.now() + timeout
         while !ready.take(into: &frame) {
-            if case .failure(let error) = readAvailable() { return .failure(error) }
+            if case .failure(let error) = readAvailable(counting: &events) { return .failure(error) }
             if ready.count >= AudioFrame.sampleCount { continue }
-            switch waitForSamples(until: deadline, interruptedBy: wake) {
+            switch waitForSamples(until: deadline, interruptedBy: wake, counting: &events) {
             case .failure(let error): return .failure(error)
             case .success(.interrupted): return .success(.interrupted)
             case .success(.timedOut): return .failure(.frozen(device: name, after: timeout))
@@ -87,12 +86,11 @@ public struct ALSAMicrophone: ~Copyable {
             }
         }
         frame.captureTime = clock.time(measured: firstSampleTime())
-        events.add(.delivered)
         return .success(.captured)
     }
 
     /// Moves what the device has into `ready`, at most one period.
-    private mutating func readAvailable() -> Result<Void, CaptureError> {
+    private mutating func readAvailable(counting events: inout Counter<MicrophoneEvent>) -> Result<Void, CaptureError> {
         let frames = snd_pcm_sframes_t(settings.periodSize)
         let count = period.withUnsafeMutableBytes { snd_pcm_readi(pcm, $0.baseAddress, snd_pcm_uframes_t(frames)) }
         guard count < 0 else {
@@ -102,11 +100,13 @@ public struct ALSAMicrophone: ~Copyable {
             }
             return .success(())
         }
-        return count == -Int(EAGAIN) ? .success(()) : recover(Int32(count), "snd_pcm_readi")
+        return count == -Int(EAGAIN) ? .success(()) : recover(Int32(count), "snd_pcm_readi", &events)
     }
 
     /// An overrun or a suspension is counted and passed; everything else is the device's end.
-    private mutating func recover(_ status: Int32, _ operation: String) -> Result<Void, CaptureError> {
+    private mutating func recover(
+        _ status: Int32, _ operation: String, _ events: inout Counter<MicrophoneEvent>
+    ) -> Result<Void, CaptureError> {
         switch -status {
         case EPIPE: events.add(.overrun)
         case ESTRPIPE:
@@ -126,7 +126,8 @@ public struct ALSAMicrophone: ~Copyable {
     }
 
     private mutating func waitForSamples(
-        until deadline: Instant, interruptedBy wake: WakeFD?
+        until deadline: Instant, interruptedBy wake: WakeFD?,
+        counting events: inout Counter<MicrophoneEvent>
     ) -> Result<Poll.Result, CaptureError> {
         let count = Int(snd_pcm_poll_descriptors_count(pcm))
         guard count > 0 else { return .failure(.lost(device: name)) }
@@ -139,15 +140,15 @@ public struct ALSAMicrophone: ~Copyable {
             guard result == .ready else { return result }
             if entries[0].revents != 0 { return .interrupted }
             // Plugins translate their descriptors' events and have to be asked even when nobody looks at the answer.
-            var events: UInt16 = 0
-            snd_pcm_poll_descriptors_revents(pcm, entries.baseAddress! + 1, UInt32(filled), &events)
+            var bits: UInt16 = 0
+            snd_pcm_poll_descriptors_revents(pcm, entries.baseAddress! + 1, UInt32(filled), &bits)
             return .ready
         }
         guard result == .ready else { return .success(result) }
         switch snd_pcm_state(pcm) {
         case SND_PCM_STATE_DISCONNECTED: return .failure(.lost(device: name))
-        case SND_PCM_STATE_XRUN: return recover(-EPIPE, "snd_pcm_state").map { .ready }
-        case SND_PCM_STATE_SUSPENDED: return recover(-ESTRPIPE, "snd_pcm_state").map { .ready }
+        case SND_PCM_STATE_XRUN: return recover(-EPIPE, "snd_pcm_state", &events).map { .ready }
+        case SND_PCM_STATE_SUSPENDED: return recover(-ESTRPIPE, "snd_pcm_state", &events).map { .ready }
         default: return .success(.ready)
         }
     }

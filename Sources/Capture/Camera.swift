@@ -9,19 +9,37 @@ public import Reactor
 ///     var camera = try Camera(opening: request)
 ///     var frame = camera.makeFrame()
 ///     while try camera.nextFrame(into: &frame, timeout: .seconds(2), interruptedBy: stop.wake) == .captured { … }
-public enum Camera: ~Copyable {
-    case device(V4L2Camera)
-    case testPattern(TestPatternCamera)
-    case file(Y4MCamera)
+public struct Camera: ~Copyable {
+    /// What it gives.
+    public let format: CameraFormat
+    public let identity: CameraDescription
+    /// What happened to its pictures since it was opened.
+    public private(set) var events: Counter<CameraEvent>
+    private var source: Source
 
     /// Opens the source, settles on a format and starts the stream.
     public init(opening request: CameraRequest) throws(CaptureError) {
         switch request.source {
-        case .automatic: self = .device(try Camera.openFirst(request))
-        case .device(let path): self = .device(try V4L2Camera(opening: path, request))
-        case .testPattern: self = .testPattern(TestPatternCamera(request))
-        case .file(let path): self = .file(try Y4MCamera(opening: path))
+        case .automatic: self.init(try Camera.openFirst(request))
+        case .device(let path): self.init(try V4L2Camera(opening: path, request))
+        case .testPattern: self.init(TestPatternCamera(request))
+        case .file(let path): self.init(try Y4MCamera(opening: path))
         }
+    }
+
+    private init(_ camera: consuming V4L2Camera) {
+        (format, identity, events) = (camera.format, camera.identity, Counter())
+        source = .device(camera)
+    }
+
+    private init(_ camera: consuming TestPatternCamera) {
+        (format, identity, events) = (camera.format, camera.identity, Counter())
+        source = .testPattern(camera)
+    }
+
+    private init(_ camera: consuming Y4MCamera) {
+        (format, identity, events) = (camera.format, camera.identity, Counter())
+        source = .file(camera)
     }
 
     /// The best device that can be opened. When none can, the first one's error says most.
@@ -37,30 +55,6 @@ public enum Camera: ~Copyable {
         throw first ?? .missing(device: "camera")
     }
 
-    public var format: CameraFormat {
-        switch self {
-        case .device(let camera): camera.format
-        case .testPattern(let camera): camera.format
-        case .file(let camera): camera.format
-        }
-    }
-
-    public var identity: CameraDescription {
-        switch self {
-        case .device(let camera): camera.identity
-        case .testPattern(let camera): camera.identity
-        case .file(let camera): camera.identity
-        }
-    }
-
-    public var events: Counter<CameraEvent> {
-        switch self {
-        case .device(let camera): camera.events
-        case .testPattern(let camera): camera.events
-        case .file(let camera): camera.events
-        }
-    }
-
     /// A frame of this camera's size, for `nextFrame`.
     public func makeFrame() -> VideoFrame { VideoFrame(width: format.width, height: format.height) }
 
@@ -74,18 +68,33 @@ public enum Camera: ~Copyable {
         into frame: inout VideoFrame, timeout: Duration, interruptedBy wake: WakeFD?
     ) throws(CaptureError) -> CaptureOutcome {
         if frame.width != format.width || frame.height != format.height { frame = makeFrame() }
-        let result: Result<CaptureOutcome, CaptureError>
-        switch consume self {
-        case .device(var camera):
-            result = camera.nextFrame(into: &frame, timeout: timeout, interruptedBy: wake)
-            self = .device(camera)
-        case .testPattern(var camera):
-            result = camera.nextFrame(into: &frame, interruptedBy: wake)
-            self = .testPattern(camera)
-        case .file(var camera):
-            result = camera.nextFrame(into: &frame, interruptedBy: wake)
-            self = .file(camera)
+        let outcome = try source.nextFrame(into: &frame, timeout: timeout, interruptedBy: wake, counting: &events)
+        if outcome == .captured { events.add(.delivered) }
+        return outcome
+    }
+
+    private enum Source: ~Copyable {
+        case device(V4L2Camera)
+        case testPattern(TestPatternCamera)
+        case file(Y4MCamera)
+
+        mutating func nextFrame(
+            into frame: inout VideoFrame, timeout: Duration, interruptedBy wake: WakeFD?,
+            counting events: inout Counter<CameraEvent>
+        ) throws(CaptureError) -> CaptureOutcome {
+            let result: Result<CaptureOutcome, CaptureError>
+            switch consume self {
+            case .device(var camera):
+                result = camera.nextFrame(into: &frame, timeout: timeout, interruptedBy: wake, counting: &events)
+                self = .device(camera)
+            case .testPattern(var camera):
+                result = camera.nextFrame(into: &frame, interruptedBy: wake, counting: &events)
+                self = .testPattern(camera)
+            case .file(var camera):
+                result = camera.nextFrame(into: &frame, interruptedBy: wake, counting: &events)
+                self = .file(camera)
+            }
+            return try result.get()
         }
-        return try result.get()
     }
 }

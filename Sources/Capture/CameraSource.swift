@@ -30,13 +30,18 @@ public struct CameraRequest: Hashable, Sendable {
     public var width: Int
     public var height: Int
     public var frameRate: FrameRate
+    /// The only format to use, for measurements; nil takes the cheapest.
+    public var pixelFormat: PixelFormat?
 
-    public init(source: CameraSource, width: Int, height: Int, frameRate: FrameRate) {
+    public init(
+        source: CameraSource, width: Int, height: Int, frameRate: FrameRate, pixelFormat: PixelFormat? = nil
+    ) {
         precondition(width > 0 && height > 0, "camera request: empty size")
         self.source = source
         self.width = width
         self.height = height
         self.frameRate = frameRate
+        self.pixelFormat = pixelFormat
     }
 }
 

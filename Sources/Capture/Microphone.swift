@@ -39,36 +39,27 @@ public enum MicrophoneEvent: Int, CaseIterable, Sendable {
 /// A source of 20 ms frames of 48 kHz mono sound: an ALSA device, a test tone or a file.
 ///
 /// Like a `Camera` it is owned and used by one thread and closes what it opened when it is let go.
-public enum Microphone: ~Copyable {
-    case device(ALSAMicrophone)
-    case testTone(TestToneMicrophone)
-    case file(WAVMicrophone)
+public struct Microphone: ~Copyable {
+    /// What is being heard, for people.
+    public let name: String
+    /// What happened to its sound since it was opened.
+    public private(set) var events: Counter<MicrophoneEvent>
+    private var source: Source
 
     /// Opens the source and starts it; nil for `.none`.
     public static func open(_ source: MicrophoneSource) throws(CaptureError) -> Microphone? {
         switch source {
-        case .device(let name): .device(try ALSAMicrophone(opening: name))
-        case .testTone: .testTone(TestToneMicrophone())
-        case .file(let path): .file(try WAVMicrophone(opening: path))
+        case .device(let name): Microphone(name, .device(try ALSAMicrophone(opening: name)))
+        case .testTone: Microphone("test tone", .testTone(TestToneMicrophone()))
+        case .file(let path): Microphone(path, .file(try WAVMicrophone(opening: path)))
         case .none: nil
         }
     }
 
-    /// What is being heard, for people.
-    public var name: String {
-        switch self {
-        case .device(let microphone): microphone.name
-        case .testTone: "test tone"
-        case .file(let microphone): microphone.path
-        }
-    }
-
-    public var events: Counter<MicrophoneEvent> {
-        switch self {
-        case .device(let microphone): microphone.events
-        case .testTone(let microphone): microphone.events
-        case .file(let microphone): microphone.events
-        }
+    private init(_ name: String, _ source: consuming Source) {
+        self.name = name
+        events = Counter()
+        self.source = source
     }
 
     /// Waits for the next 20 ms and fills `frame` with them.
@@ -78,18 +69,33 @@ public enum Microphone: ~Copyable {
     public mutating func read(
         into frame: inout AudioFrame, timeout: Duration, interruptedBy wake: WakeFD?
     ) throws(CaptureError) -> CaptureOutcome {
-        let result: Result<CaptureOutcome, CaptureError>
-        switch consume self {
-        case .device(var microphone):
-            result = microphone.read(into: &frame, timeout: timeout, interruptedBy: wake)
-            self = .device(microphone)
-        case .testTone(var microphone):
-            result = microphone.read(into: &frame, interruptedBy: wake)
-            self = .testTone(microphone)
-        case .file(var microphone):
-            result = microphone.read(into: &frame, interruptedBy: wake)
-            self = .file(microphone)
+        let outcome = try source.read(into: &frame, timeout: timeout, interruptedBy: wake, counting: &events)
+        if outcome == .captured { events.add(.delivered) }
+        return outcome
+    }
+
+    private enum Source: ~Copyable {
+        case device(ALSAMicrophone)
+        case testTone(TestToneMicrophone)
+        case file(WAVMicrophone)
+
+        mutating func read(
+            into frame: inout AudioFrame, timeout: Duration, interruptedBy wake: WakeFD?,
+            counting events: inout Counter<MicrophoneEvent>
+        ) throws(CaptureError) -> CaptureOutcome {
+            let result: Result<CaptureOutcome, CaptureError>
+            switch consume self {
+            case .device(var microphone):
+                result = microphone.read(into: &frame, timeout: timeout, interruptedBy: wake, counting: &events)
+                self = .device(microphone)
+            case .testTone(var microphone):
+                result = microphone.read(into: &frame, interruptedBy: wake, counting: &events)
+                self = .testTone(microphone)
+            case .file(var microphone):
+                result = microphone.read(into: &frame, interruptedBy: wake, counting: &events)
+                self = .file(microphone)
+            }
+            return try result.get()
         }
-        return try result.get()
     }
 }

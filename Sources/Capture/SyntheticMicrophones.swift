@@ -3,19 +3,18 @@ import Primitives
 import Reactor
 
 /// 440 Hz that swells and fades every two seconds: recognisable by ear and by measurement.
-public struct TestToneMicrophone: ~Copyable {
-    private(set) var events: Counter<MicrophoneEvent>
+struct TestToneMicrophone: ~Copyable {
     private var pace: Pace
     private var sample: Int
 
     init() {
-        events = Counter()
         pace = Pace(every: AudioFrame.duration)
         sample = 0
     }
 
     mutating func read(
-        into frame: inout AudioFrame, interruptedBy wake: WakeFD?
+        into frame: inout AudioFrame, interruptedBy wake: WakeFD?,
+        counting events: inout Counter<MicrophoneEvent>
     ) -> Result<CaptureOutcome, CaptureError> {
         let (due, missed) = pace.advance(now: MonotonicClock.now())
         events.add(.missed, UInt64(missed))
@@ -25,7 +24,6 @@ public struct TestToneMicrophone: ~Copyable {
         frame.captureTime = due - AudioFrame.duration
         // 440 Hz and the swell both repeat after two seconds, so the position never grows large.
         sample = (sample + AudioFrame.sampleCount * (1 + missed % 100)) % (2 * AudioFrame.sampleRate)
-        events.add(.delivered)
         return .success(.captured)
     }
 
@@ -41,8 +39,7 @@ public struct TestToneMicrophone: ~Copyable {
 }
 
 /// A WAV file as a microphone, from the beginning again when it ends.
-public struct WAVMicrophone: ~Copyable {
-    private(set) var events: Counter<MicrophoneEvent>
+struct WAVMicrophone: ~Copyable {
     private let file: MediaFile
     private let header: WAVHeader
     private let end: Int
@@ -67,7 +64,6 @@ public struct WAVMicrophone: ~Copyable {
         self.header = header
         end = header.dataOffset + size
         offset = header.dataOffset
-        events = Counter()
         pace = Pace(every: AudioFrame.duration)
         converter = SampleConverter(sampleRate: header.sampleRate, channels: header.channels)
         chunk = Array(repeating: 0, count: header.channels * (header.sampleRate / 50))
@@ -78,7 +74,8 @@ public struct WAVMicrophone: ~Copyable {
     var path: String { file.path }
 
     mutating func read(
-        into frame: inout AudioFrame, interruptedBy wake: WakeFD?
+        into frame: inout AudioFrame, interruptedBy wake: WakeFD?,
+        counting events: inout Counter<MicrophoneEvent>
     ) -> Result<CaptureOutcome, CaptureError> {
         let (due, missed) = pace.advance(now: MonotonicClock.now())
         events.add(.missed, UInt64(missed))
@@ -87,7 +84,6 @@ public struct WAVMicrophone: ~Copyable {
             guard readChunk() else { return .failure(.lost(device: file.path)) }
         }
         frame.captureTime = due - AudioFrame.duration
-        events.add(.delivered)
         return .success(.captured)
     }
 

@@ -1,4 +1,3 @@
-import CALSA
 import CV4L2
 import Glibc
 import Primitives
@@ -8,16 +7,14 @@ import Reactor
 ///
 /// What a driver is asked for and what it does are two things, so every setting is read back: the format may be
 /// another one, the size a nearby one, the rate the next lower one.
-public struct V4L2Camera: ~Copyable {
+struct V4L2Camera: ~Copyable {
     /// What the driver fills while we convert: enough to ride out a slow moment, little enough not to grow old.
     private static let bufferCount: UInt32 = 4
 
     let format: CameraFormat
     let identity: CameraDescription
-    private(set) var events: Counter<CameraEvent>
-    private let device: V4L2Device
     private let layout: PictureLayout
-    private var buffers: MappedBuffers
+    private let stream: V4L2Stream
     private var decoder: JPEGDecoder?
     private var lastSequence: UInt32?
 
@@ -36,7 +33,7 @@ public struct V4L2Camera: ~Copyable {
         }
         let layout = try V4L2Camera.negotiate(opened, FormatNegotiation.ranked(modes, for: request))
         let rate = V4L2Camera.setRate(opened, request.frameRate)
-        let buffers = try MappedBuffers(opened, count: V4L2Camera.bufferCount)
+        let stream = try V4L2Stream(takingOwnershipOf: opened, count: V4L2Camera.bufferCount)
         var copy = capability
         format = CameraFormat(
             width: layout.width, height: layout.height, frameRate: rate ?? request.frameRate,
@@ -46,12 +43,10 @@ public struct V4L2Camera: ~Copyable {
             name: withUnsafeBytes(of: &copy.card) { String(nulTerminated: $0) },
             driver: withUnsafeBytes(of: &copy.driver) { String(nulTerminated: $0) },
             bus: withUnsafeBytes(of: &copy.bus_info) { String(nulTerminated: $0) })
-        events = Counter()
         self.layout = layout
         decoder = layout.pixelFormat == .mjpeg ? JPEGDecoder() : nil
         lastSequence = nil
-        self.buffers = buffers
-        device = opened
+        self.stream = stream
     }
 
     static func canStream(_ capability: v4l2_capability) -> Bool {
@@ -127,16 +122,18 @@ public struct V4L2Camera: ~Copyable {
     // MARK: Streaming
 
     mutating func nextFrame(
-        into frame: inout VideoFrame, timeout: Duration, interruptedBy wake: WakeFD?
+        into frame: inout VideoFrame, timeout: Duration, interruptedBy wake: WakeFD?,
+        counting events: inout Counter<CameraEvent>
     ) -> Result<CaptureOutcome, CaptureError> {
+        let path = stream.device.path
         let deadline = MonotonicClock.now() + timeout
         while true {
-            switch Poll.wait(for: device.descriptor, until: deadline, interruptedBy: wake) {
+            switch Poll.wait(for: stream.device.descriptor, until: deadline, interruptedBy: wake) {
             case .interrupted: return .success(.interrupted)
-            case .timedOut: return .failure(.frozen(device: device.path, after: timeout))
+            case .timedOut: return .failure(.frozen(device: path, after: timeout))
             case .ready: break
             }
-            switch takeNewest() {
+            switch takeNewest(counting: &events) {
             case .failure(let error): return .failure(error)
             case .success(nil):
                 // The driver said ready and gave nothing: broken buffers, or an error that passes. Not in a tight loop.
@@ -144,39 +141,39 @@ public struct V4L2Camera: ~Copyable {
                     return .success(.interrupted)
                 }
                 if MonotonicClock.now() >= deadline {
-                    return .failure(.frozen(device: device.path, after: timeout))
+                    return .failure(.frozen(device: path, after: timeout))
                 }
             case .success(let buffer?):
                 let isConverted = convert(buffer, into: &frame)
-                if case .failure(let error) = buffers.give(back: buffer.index, to: device) { return .failure(error) }
+                if case .failure(let error) = stream.give(back: buffer.index) { return .failure(error) }
                 guard isConverted else {
                     events.add(.undecodable)
                     continue
                 }
-                events.add(.delivered)
                 return .success(.captured)
             }
         }
     }
 
     /// Dequeues everything that is there and keeps the newest whole picture.
-    private mutating func takeNewest() -> Result<v4l2_buffer?, CaptureError> {
+    private mutating func takeNewest(counting events: inout Counter<CameraEvent>) -> Result<v4l2_buffer?, CaptureError>
+    {
         var newest: v4l2_buffer?
         while true {
             var buffer = v4l2_buffer()
             buffer.type = V4L2_BUF_TYPE_VIDEO_CAPTURE.rawValue
             buffer.memory = V4L2_MEMORY_MMAP.rawValue
-            switch device.call(cv4l2_dqbuf, &buffer) {
+            switch stream.device.call(cv4l2_dqbuf, &buffer) {
             case .failure(EAGAIN): return .success(newest)
             case .failure(EIO):
                 // "Temporary problems like signal loss" (VIDIOC_DQBUF): the buffer stays with the driver or was lost.
                 events.add(.brokenBuffer)
                 return .success(newest)
-            case .failure(let code): return .failure(V4L2Device.error(code, "VIDIOC_DQBUF", device.path))
+            case .failure(let code): return .failure(V4L2Device.error(code, "VIDIOC_DQBUF", stream.device.path))
             case .success: break
             }
-            countLost(before: buffer.sequence)
-            let isBroken = buffer.flags & cv4l2_buf_error != 0 || buffer.index >= buffers.count
+            countLost(before: buffer.sequence, in: &events)
+            let isBroken = buffer.flags & cv4l2_buf_error != 0 || buffer.index >= stream.count
             let spent: v4l2_buffer?
             if isBroken {
                 events.add(.brokenBuffer)
@@ -186,15 +183,15 @@ public struct V4L2Camera: ~Copyable {
                 spent = newest
                 newest = buffer
             }
-            if let spent, spent.index < buffers.count,
-                case .failure(let error) = buffers.give(back: spent.index, to: device)
+            if let spent, spent.index < stream.count,
+                case .failure(let error) = stream.give(back: spent.index)
             {
                 return .failure(error)
             }
         }
     }
 
-    private mutating func countLost(before sequence: UInt32) {
+    private mutating func countLost(before sequence: UInt32, in events: inout Counter<CameraEvent>) {
         if let lastSequence {
             let gap = sequence &- lastSequence &- 1
             // A sequence that runs backwards is a driver that began again, not four thousand million lost frames.
@@ -204,8 +201,12 @@ public struct V4L2Camera: ~Copyable {
     }
 
     private mutating func convert(_ buffer: v4l2_buffer, into frame: inout VideoFrame) -> Bool {
-        let bytes = buffers.bytes(of: buffer)
-        frame.captureTime = V4L2Camera.captureTime(buffer, now: MonotonicClock.now())
+        let bytes = stream.bytes(of: buffer)
+        var stamped = buffer
+        frame.captureTime = V4L2Camera.captureTime(
+            Instant(nanoseconds: cv4l2_timestamp_nanoseconds(&stamped)),
+            isMonotonic: buffer.flags & cv4l2_buf_timestamp_mask == cv4l2_buf_timestamp_monotonic,
+            now: MonotonicClock.now())
         switch layout.pixelFormat {
         case .mjpeg: return decoder?.decode(bytes, into: &frame) ?? false
         case .i420, .emulated, .nv12, .yuyv, .uyvy: return PixelConversion.convert(bytes, layout, into: &frame)
@@ -213,10 +214,7 @@ public struct V4L2Camera: ~Copyable {
     }
 
     /// The driver's own time where it is on our clock and believable, else now.
-    static func captureTime(_ buffer: v4l2_buffer, now: Instant) -> Instant {
-        guard buffer.flags & cv4l2_buf_timestamp_mask == cv4l2_buf_timestamp_monotonic else { return now }
-        let time = Instant(
-            nanoseconds: Int64(buffer.timestamp.tv_sec) &* 1_000_000_000 &+ Int64(buffer.timestamp.tv_usec) &* 1000)
-        return time <= now && now - time < .seconds(2) ? time : now
+    static func captureTime(_ stamp: Instant, isMonotonic: Bool, now: Instant) -> Instant {
+        isMonotonic && stamp <= now && now - stamp < .seconds(2) ? stamp : now
     }
 }

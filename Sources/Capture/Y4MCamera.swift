@@ -2,10 +2,9 @@ import Primitives
 import Reactor
 
 /// A Y4M file as a camera: its own size and rate, from the beginning again when it ends.
-public struct Y4MCamera: ~Copyable {
+struct Y4MCamera: ~Copyable {
     let format: CameraFormat
     let identity: CameraDescription
-    private(set) var events: Counter<CameraEvent>
     private let file: MediaFile
     private let header: Y4MHeader
     private var pace: Pace
@@ -28,7 +27,6 @@ public struct Y4MCamera: ~Copyable {
         format = CameraFormat(
             width: header.width, height: header.height, frameRate: header.frameRate, pixelFormat: .i420)
         identity = CameraDescription(path: path, name: path, driver: "none", bus: "none")
-        events = Counter()
         pace = Pace(every: header.frameRate.interval)
         offset = header.length
         self.picture = picture
@@ -36,7 +34,8 @@ public struct Y4MCamera: ~Copyable {
     }
 
     mutating func nextFrame(
-        into frame: inout VideoFrame, interruptedBy wake: WakeFD?
+        into frame: inout VideoFrame, interruptedBy wake: WakeFD?,
+        counting events: inout Counter<CameraEvent>
     ) -> Result<CaptureOutcome, CaptureError> {
         let (due, missed) = pace.advance(now: MonotonicClock.now())
         events.add(.passedOver, UInt64(missed))
@@ -47,7 +46,6 @@ public struct Y4MCamera: ~Copyable {
         }
         picture.withUnsafeBufferPointer { PixelConversion.copyI420($0, width: header.width, into: &frame) }
         frame.captureTime = due
-        events.add(.delivered)
         return .success(.captured)
     }
 

@@ -21,7 +21,8 @@ func clientCallback(
     }
     guard let opaque = lws_get_opaque_user_data(wsi) else { return 0 }
     let connection = Unmanaged<ClientConnection>.fromOpaque(opaque).takeUnretainedValue()
-    let bytes = UnsafeRawBufferPointer(start: input, count: input == nil ? 0 : length)
+    // Some reasons pass other things than a length there.
+    let bytes = UnsafeRawBufferPointer(start: input, count: input == nil ? 0 : max(0, length))
     switch reason {
     case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
         guard let input else { return -1 }
@@ -46,7 +47,8 @@ func clientCallback(
         client.completed(connection)
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
         let words =
-            input.map { String(decoding: UnsafeRawBufferPointer(start: $0, count: length), as: UTF8.self) } ?? ""
+            input.map { String(decoding: UnsafeRawBufferPointer(start: $0, count: max(0, length)), as: UTF8.self) }
+            ?? ""
         client.failed(connection, words: words)
     case LWS_CALLBACK_CLOSED_CLIENT_HTTP:
         client.fail(connection, .closedEarly)

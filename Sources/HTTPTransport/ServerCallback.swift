@@ -8,7 +8,8 @@ func serverCallback(
 ) -> Int32 {
     guard let wsi, let context = lws_get_context(wsi), let owner = lws_context_user(context) else { return 0 }
     let server = Unmanaged<HTTPServer>.fromOpaque(owner).takeUnretainedValue()
-    let bytes = UnsafeRawBufferPointer(start: input, count: input == nil ? 0 : length)
+    // Some reasons pass other things than a length there.
+    let bytes = UnsafeRawBufferPointer(start: input, count: input == nil ? 0 : max(0, length))
     switch reason {
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
         server.wasWoken()

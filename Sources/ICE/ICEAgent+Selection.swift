@@ -21,6 +21,7 @@ extension ICEAgent {
             transactions.removeAll { $0.generation != current.number }
         }
         if current.selected != id {
+            bindChannelIfRelayed(pair, now: now)
             current.selected = id
             let answeredAt = pair.statistics.lastResponseAt ?? now
             current.consent = Consent(
@@ -43,9 +44,7 @@ extension ICEAgent {
     /// Regular nomination (RFC 8445 section 8.1.1): the best valid pair, as soon as no better one can still come up,
     /// or when the time for better ones is over.
     mutating func nominateIfTime(now: Instant) {
-        guard role == .controlling, let time = current.nominateAt,
-            let best = current.checkList.bestValid(since: now - configuration.consentTimeout)
-        else { return }
+        guard role == .controlling, let time = current.nominateAt, let best = pairToNominate(now: now) else { return }
         let betterMayCome = current.checkList.pairs.contains {
             $0.priority > best.priority && $0.state != .failed && !$0.isValid
         }
@@ -56,6 +55,12 @@ extension ICEAgent {
         }
         current.checkList.update(best.id) { $0.nominatesNext = true }
         current.checkList.trigger(best.id)
+    }
+
+    /// The best valid pair; a selected one that has gone quiet is no choice.
+    private func pairToNominate(now: Instant) -> CandidatePair? {
+        let quiet = state == .disconnected ? current.selected : nil
+        return current.checkList.bestValid(since: now - configuration.consentTimeout, except: quiet)
     }
 
     /// A check was refused or never answered.

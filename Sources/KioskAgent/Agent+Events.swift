@@ -1,3 +1,4 @@
+import Capture
 import Configuration
 import Primitives
 import Reactor
@@ -63,8 +64,30 @@ extension Agent {
             notifier.stopping(status: "stopping")
             exitStatus = .success
         case .hangup:
-            log.notice("nothing to reload: a changed configuration needs a restart")
+            reload()
         }
+    }
+
+    /// A live session goes on whatever the file says now, and a wrong file changes nothing.
+    private func reload() {
+        let now = MonotonicClock.now()
+        notifier.reloading(monotonicMicroseconds: UInt64(max(0, now.nanoseconds / 1000)))
+        defer { notifier.ready(status: status.summary) }
+        let new: AgentConfiguration
+        do {
+            new = try AgentConfiguration.load(file)
+        } catch {
+            log.error("configuration not changed: \(error)")
+            return
+        }
+        let change = ConfigurationChange(from: configuration, to: new)
+        log.notice(change.summary)
+        configuration = new
+        Log.level = new.log.serviceLevel
+        if let source = CameraSource(new.camera.device) { video.update(new.camera.request(source)) }
+        if let source = MicrophoneSource(new.microphone.device) { audio.update(source) }
+        control.videoBitrateLimit = new.video.maxBitrate
+        link.post(.passwordFile(new.kiosk.passwordFile))
     }
 
     // MARK: what the supervisor wants
@@ -76,6 +99,9 @@ extension Agent {
             case .send(let event): link.post(.send(event))
             case .carried(let sessionId): link.post(.carried(sessionId: sessionId))
             case .openMedia:
+                let section = configuration.camera
+                control.setMaximumSize(width: section.width, height: section.height)
+                control.frameRate = section.frameRate
                 videoGate.open()
                 audioGate.open()
             case .closeMedia:
@@ -108,12 +134,15 @@ extension Agent {
         status.microphone = AgentStatus.Device(supervisor.audio)
         status.video = video.counters
         status.audio = audio.counters
+        status.packetsInUse = driver.outstandingPackets
         status.sessionsServed = supervisor.sessionsServed
         link.post(.status(status.heartbeat))
         desk.post(.status(status))
         notifier.status(status.summary)
-        // Numbers change all the time while somebody watches, and never otherwise.
-        statusDueAt = supervisor.isOpen ? now + Agent.statusInterval : nil
+        // Numbers change all the time while somebody watches, and never otherwise; a session that just ended may still
+        // have a packet in the network thread's hands.
+        statusDueAt =
+            supervisor.isOpen ? now + Agent.statusInterval : status.packetsInUse > 0 ? now + .milliseconds(50) : nil
     }
 
     func handleTimeouts(now: Instant) {
@@ -141,11 +170,15 @@ extension Agent {
         guard offset > .seconds(30) || offset < .seconds(-30) else { return }
         log.repeated(
             .warning, "clock",
-            "this machine's clock is \(Int(abs(offset.seconds))) s \(offset > .zero ? "behind" : "ahead of") the server's")
+            "this machine's clock is \(Int(abs(offset.seconds))) s \(offset > .zero ? "behind" : "ahead of") the server's"
+        )
     }
 
     private func feedWatchdog(now: Instant) {
-        guard let timeout = notifier.watchdogTimeout else { return watchdogDueAt = nil }
+        guard let timeout = notifier.watchdogTimeout else {
+            watchdogDueAt = nil
+            return
+        }
         watchdogDueAt = now + timeout / 3
         let isRunning = if case .running = supervisor.video { true } else { false }
         let verdict = watchdog.verdict(

@@ -14,7 +14,9 @@ private let log = Log("agent")
 /// Threads: this one (the supervisor's), `signaling`, `control` (local programs and the outbox), `network` (media),
 /// `video` and `audio`. They talk through mailboxes and rings; only this thread decides.
 public final class Agent {
-    let configuration: AgentConfiguration
+    /// As it was read last. What needs a restart is still the first one's.
+    var configuration: AgentConfiguration
+    let file: String
     let wake: WakeFD
     let linkEvents: Mailbox<LinkEvent>
     let peerEvents: Mailbox<PeerEvent>
@@ -23,6 +25,7 @@ public final class Agent {
     let link: SignalingLink
     let desk: ControlDesk
     let driver: PeerDriver
+    let control: EncoderControl
     let videoGate: MediaGate
     let audioGate: MediaGate
     let video: VideoPipeline
@@ -44,8 +47,10 @@ public final class Agent {
     private static let networkSettling = Duration.milliseconds(500)
     static let statusInterval = Duration.seconds(1)
 
-    public init(_ configuration: AgentConfiguration) throws(AgentError) {
+    /// - Parameter file: where the configuration is read again from on SIGHUP.
+    public init(_ configuration: AgentConfiguration, file: String) throws(AgentError) {
         self.configuration = configuration
+        self.file = file
         guard let camera = CameraSource(configuration.camera.device),
             let microphone = MicrophoneSource(configuration.microphone.device)
         else { throw AgentError("camera or microphone: not a source") }
@@ -64,7 +69,7 @@ public final class Agent {
             desk = try ControlDesk(events: deskEvents)
             link = SignalingLink(configuration, events: linkEvents)
             let section = configuration.camera
-            let control = EncoderControl(
+            control = EncoderControl(
                 videoBitrate: configuration.video.maxBitrate, frameRate: section.frameRate, width: section.width,
                 height: section.height, audioBitrate: .kilobits(32))
             let readable = try WakeFD()
@@ -73,10 +78,8 @@ public final class Agent {
             let audioRing = FrameRing(kind: .audio, frameCapacity: 1500, readable: readable, opened: audioGate.wake)
             driver = try PeerDriver(
                 configuration, video: videoRing, audio: audioRing, control: control, events: peerEvents)
-            let request = CameraRequest(
-                source: camera, width: section.width, height: section.height,
-                frameRate: FrameRate(frames: Int32(section.frameRate)))
-            video = VideoPipeline(request, ring: videoRing, control: control, gate: videoGate, events: mediaEvents)
+            video = VideoPipeline(
+                section.request(camera), ring: videoRing, control: control, gate: videoGate, events: mediaEvents)
             audio = AudioPipeline(microphone, ring: audioRing, control: control, gate: audioGate, events: mediaEvents)
         } catch {
             throw AgentError("\(error)")
@@ -84,7 +87,8 @@ public final class Agent {
         status = AgentStatus(
             kioskId: configuration.kiosk.id, server: configuration.server.description, startedAt: now,
             link: .connecting, session: nil, camera: .init(supervisor.video), microphone: .init(supervisor.audio),
-            video: .init(), audio: .init(), peer: nil, outboxWaiting: 0, outboxRejected: 0, sessionsServed: 0,
+            video: .init(), audio: .init(), peer: nil, packetsInUse: 0, outboxWaiting: 0, outboxRejected: 0,
+            sessionsServed: 0,
             clockOffset: nil)
         addresses = []
     }
@@ -155,7 +159,7 @@ public final class Agent {
             try video.start()
             try audio.start()
             try link.start()
-        } catch where error.code == EADDRINUSE {
+        } catch  where error.code == EADDRINUSE {
             throw AgentError("\(configuration.controlSocket): another agent is running here")
         } catch {
             throw AgentError("\(error)")
@@ -176,4 +180,11 @@ public final class Agent {
     }
 
     static func currentAddresses() -> Set<InterfaceAddress> { Set((try? NetworkInterfaces.addresses()) ?? []) }
+}
+
+extension AgentConfiguration.Camera {
+    func request(_ source: CameraSource) -> CameraRequest {
+        CameraRequest(
+            source: source, width: width, height: height, frameRate: FrameRate(frames: Int32(frameRate)))
+    }
 }

@@ -39,7 +39,10 @@ public struct AgentConfiguration: Sendable, Decodable {
 
     /// Reads and checks a file, the files it names included.
     public static func load(_ path: String) throws(ConfigurationError) -> AgentConfiguration {
-        let document = try ConfigurationDocument(contentsOf: path)
+        try load(try ConfigurationDocument(contentsOf: path))
+    }
+
+    static func load(_ document: ConfigurationDocument) throws(ConfigurationError) -> AgentConfiguration {
         let configuration = try document.decode(AgentConfiguration.self)
         try configuration.checkFiles(in: document)
         return configuration

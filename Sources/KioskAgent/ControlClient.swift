@@ -12,15 +12,11 @@ enum ControlClient {
     /// Sends `request` to the agent that listens at `path` and returns its answer.
     ///
     /// - Throws: when there is no agent, it refuses, or does not answer within `timeout`.
-    static func ask(_ request: JSONValue, at path: String, timeout: Duration = .seconds(30)) throws(Failure) -> JSONValue
+    static func ask(_ request: JSONValue, at path: String, timeout: Duration = .seconds(30)) throws(Failure)
+        -> JSONValue
     {
-        var stream: UnixStream
-        do {
-            stream = try UnixStream(connectingTo: path)
-        } catch {
-            throw Failure(description: hint(error, path))
-        }
         let deadline = MonotonicClock.now() + timeout
+        var stream = try connect(path, deadline: deadline)
         try send(request.jsonText + [0x0A], over: &stream, deadline: deadline)
         let line = try receiveLine(over: &stream, deadline: deadline)
         guard let answer = try? JSONValue(parsing: line), let isOK = answer["ok"]?.bool else {
@@ -30,6 +26,19 @@ enum ControlClient {
             throw Failure(description: answer["error"]?["message"]?.string ?? "refused")
         }
         return answer
+    }
+
+    /// The agent accepts quickly; when its queue is full all the same, that passes.
+    static func connect(_ path: String, deadline: Instant) throws(Failure) -> UnixStream {
+        while true {
+            do throws(SystemError) {
+                return try UnixStream(connectingTo: path)
+            } catch {
+                let now = MonotonicClock.now()
+                guard error.code == EAGAIN, now < deadline else { throw Failure(description: hint(error, path)) }
+                MonotonicClock.sleep(until: now + .milliseconds(10))
+            }
+        }
     }
 
     private static func hint(_ error: SystemError, _ path: String) -> String {

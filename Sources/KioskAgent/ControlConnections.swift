@@ -107,7 +107,8 @@ struct ControlConnections: ~Copyable {
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
             switch connection.stream.receive(into: buffer) {
             case .transferred(let count):
-                connection.reader.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]).bindMemory(to: UInt8.self).span)
+                connection.reader.append(
+                    UnsafeRawBufferPointer(rebasing: buffer[..<count]).bindMemory(to: UInt8.self).span)
             case .wouldBlock: break
             case .ended, .failed: hasEnded = true
             }

@@ -17,48 +17,48 @@ import Synchronization
 
 /// Runs peer sessions on a thread of its own. One session at a time.
 public final class PeerDriver: Sendable {
-    /// What the network thread needs besides sockets.
-    public struct Configuration: Sendable {
-        /// Which interfaces may be used.
-        public var interfaces: InterfaceFilter
-        /// Datagrams on their way in and out at once; more are dropped and counted.
-        public var packetSlots: Int
+    /// Datagrams on their way in and out at once; more are dropped and counted.
+    private static let packetSlots = 256
 
-        public init(interfaces: InterfaceFilter = InterfaceFilter(), packetSlots: Int = 256) {
-            self.interfaces = interfaces
-            self.packetSlots = packetSlots
-        }
-    }
-
-    /// Woken by commands and by frames: give it to the rings as the one that reads them.
-    public var wake: WakeFD { commands.wake }
     /// Beats once per round of the loop, and at least every second.
     public let progress: ThreadProgress
     /// Slots in use now; zero when no session is open.
     public var outstandingPackets: Int { pool.outstanding }
 
-    private let configuration: Configuration
+    private let interfaces: InterfaceFilter
+    private let video: FrameRing
+    private let audio: FrameRing
+    private let control: EncoderControl
     private let commands: Mailbox<PeerCommand>
     private let events: Mailbox<PeerEvent>
     private let pool: PacketPool
     private let thread: Mutex<WorkerThread?>
 
-    public init(_ configuration: Configuration, events: Mailbox<PeerEvent>) throws(SystemError) {
-        self.configuration = configuration
+    /// Both rings must wake the same reader, which becomes this thread.
+    public init(
+        _ configuration: AgentConfiguration, video: FrameRing, audio: FrameRing, control: EncoderControl,
+        events: Mailbox<PeerEvent>
+    ) throws(SystemError) {
+        guard let wake = video.readable, audio.readable === wake else {
+            preconditionFailure("peer driver: both rings must wake the same reader")
+        }
+        interfaces = InterfaceFilter()
+        self.video = video
+        self.audio = audio
+        self.control = control
         self.events = events
-        commands = try Mailbox()
-        pool = PacketPool(slotCount: configuration.packetSlots)
+        commands = try Mailbox(wake: wake)
+        pool = PacketPool(slotCount: PeerDriver.packetSlots)
         progress = ThreadProgress()
         thread = Mutex(nil)
     }
 
-    /// Starts the thread. The rings must wake `wake`.
-    public func start(video: FrameRing, audio: FrameRing, control: EncoderControl) throws(SystemError) {
+    public func start() throws(SystemError) {
         let started = try WorkerThread(name: "network") { [self] _ in
             do throws(SystemError) {
                 var network = try NetworkThread(
-                    interfaces: configuration.interfaces, pool: pool, commands: commands, events: events,
-                    video: video, audio: audio, control: control, progress: progress)
+                    interfaces: interfaces, pool: pool, commands: commands, events: events, video: video,
+                    audio: audio, control: control, progress: progress)
                 try network.run()
             } catch {
                 // Without its event loop the agent cannot serve anybody: the watchdog sees the missing beat.

@@ -8,6 +8,7 @@ enum StatusText {
         var lines = [("kiosk", "\(text(status, "kioskId")) (kiosk-agent \(text(status, "version")))")]
         lines.append(("state", text(status, "summary")))
         lines.append(("server", link(status)))
+        if let remedy = status["link"]?["remedy"]?.string { lines.append(("to do", remedy)) }
         lines.append(("camera", device(status["camera"])))
         lines.append(("microphone", device(status["microphone"])))
         if let session = status["session"], !session.isNull { lines.append(("session", self.session(session))) }
@@ -18,7 +19,8 @@ enum StatusText {
         lines.append(("crew events", outbox(status["outbox"])))
         lines.append(("up for", duration(status["uptimeSeconds"]?.integer ?? 0)))
         if let offset = status["clockOffsetSeconds"]?.double, abs(offset) > 2 {
-            lines.append(("clock", "\(duration(Int64(abs(offset)))) \(offset > 0 ? "behind" : "ahead of") the server's"))
+            lines.append(
+                ("clock", "\(duration(Int64(abs(offset)))) \(offset > 0 ? "behind" : "ahead of") the server's"))
         }
         return table(lines)
     }
@@ -44,9 +46,7 @@ enum StatusText {
         let server = text(status, "server")
         let link = status["link"] ?? .null
         guard link["state"]?.string == "waiting" else { return "\(server), \(text(link, "state"))" }
-        var line = "\(server), \(text(link, "message"))"
-        if let remedy = link["remedy"]?.string { line += "; \(remedy)" }
-        return line
+        return "\(server), trying again"
     }
 
     private static func device(_ value: JSONValue?) -> String {

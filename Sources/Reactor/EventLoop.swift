@@ -34,6 +34,13 @@ public struct EventLoop: ~Copyable {
         public var isWritable: Bool
         /// The other end closed, or the descriptor failed. A read or write tells more.
         public var isHungUp: Bool
+
+        public init(token: Token, isReadable: Bool, isWritable: Bool, isHungUp: Bool) {
+            self.token = token
+            self.isReadable = isReadable
+            self.isWritable = isWritable
+            self.isHungUp = isHungUp
+        }
     }
 
     private let epoll: FileDescriptor

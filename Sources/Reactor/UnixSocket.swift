@@ -6,6 +6,12 @@ public struct PeerCredentials: Hashable, Sendable {
     public var processID: Int32
     public var userID: UInt32
     public var groupID: UInt32
+
+    public init(processID: Int32, userID: UInt32, groupID: UInt32) {
+        self.processID = processID
+        self.userID = userID
+        self.groupID = groupID
+    }
 }
 
 /// A socket in the file system that local programs connect to.

@@ -1,1 +1,4 @@
-print("starting")
+import Glibc
+import SignalingServer
+
+exit(SignalingCommands.run(Array(CommandLine.arguments.dropFirst())))

@@ -1,5 +1,5 @@
 internal import Primitives
-import Signaling
+internal import Signaling
 public import SocketIO
 
 extension Hub {

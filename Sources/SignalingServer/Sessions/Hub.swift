@@ -160,7 +160,8 @@ public struct Hub: Sendable {
                 perform(sessions.accountRevoked(account), now: now)
             }
         }
-        for account in snapshot.accounts where account.role == .kiosk && before[account.id].map(isShownAs(account)) != true {
+        for account in snapshot.accounts
+        where account.role == .kiosk && before[account.id].map(isShownAs(account)) != true {
             announce(account.id) { $0.online ? .kioskStatus($0) : .kioskOffline($0) }
         }
     }
@@ -199,10 +200,8 @@ public struct Hub: Sendable {
     /// What was going on when the server last stopped.
     public mutating func restore(_ open: [SessionRecord], now: Moment) {
         for session in open {
-            // Down for longer than anybody had time to come back: it ended with the server.
-            let lastPossible = session.startedAt
             guard directory[session.kioskId]?.isDisabled == false, directory[session.monitorId]?.isDisabled == false,
-                sessions.session(ofKiosk: session.kioskId) == nil, lastPossible <= now.wall
+                sessions.session(ofKiosk: session.kioskId) == nil
             else {
                 act(.store(.sessionEnded(id: session.id, .serverShutdown, actor: "server", at: now.wall)))
                 sessions.remembered(

@@ -24,7 +24,7 @@ public struct Presence: Sendable {
     private var lastSeen: [String: WallClock]
     private var unsavedLastSeen: Set<String>
     private var monitors: [String: Set<SocketID>]
-    /// One entry for each kiosk with a socket, not later than its silence is over.
+    /// One entry for each sign of life, in order because all silences are equally long.
     private var silenceDeadlines: RingBuffer<(at: Instant, kiosk: String, socket: SocketID)>
 
     public init() {
@@ -57,9 +57,8 @@ public struct Presence: Sendable {
         kiosks[id] = Kiosk(
             organization: organization, socket: socket, isOnline: true, lastHeartbeat: now.instant, status: status)
         saw(id, now)
-        guard earlier != socket else { return nil }
         silenceDeadlines.append((now.instant + Presence.silenceLimit, id, socket))
-        return earlier
+        return earlier == socket ? nil : earlier
     }
 
     /// - Returns: whether its entry changed, and whether it came back from being silent.
@@ -72,7 +71,7 @@ public struct Presence: Sendable {
         for member in status.fields.members { kiosk.status[member.name] = member.value }
         kiosk.isOnline = true
         kiosk.lastHeartbeat = now.instant
-        if cameBack { silenceDeadlines.append((now.instant + Presence.silenceLimit, id, kiosk.socket)) }
+        silenceDeadlines.append((now.instant + Presence.silenceLimit, id, kiosk.socket))
         kiosks[id] = kiosk
         saw(id, now)
         return (kiosk.status != before, cameBack)
@@ -92,15 +91,10 @@ public struct Presence: Sendable {
         while let next = silenceDeadlines.first, next.at <= now {
             _ = silenceDeadlines.popFirst()
             guard let kiosk = kiosks[next.kiosk], kiosk.socket == next.socket, kiosk.isOnline else { continue }
-            let deadline = kiosk.lastHeartbeat + Presence.silenceLimit
-            if deadline > now {
-                // In order, because every kiosk waits equally long: this one's heartbeat is newer than all before it,
-                // and one that is due earlier than the entry behind it is only looked at a little late.
-                silenceDeadlines.append((deadline, next.kiosk, next.socket))
-            } else {
-                kiosks[next.kiosk]?.isOnline = false
-                silent.append(next.kiosk)
-            }
+            // A later heartbeat has an entry of its own further back.
+            guard kiosk.lastHeartbeat + Presence.silenceLimit <= now else { continue }
+            kiosks[next.kiosk]?.isOnline = false
+            silent.append(next.kiosk)
         }
         return silent
     }

@@ -1,0 +1,38 @@
+internal import HTTPTransport
+internal import Primitives
+internal import Reactor
+internal import Synchronization
+
+/// What the workers tell the serving thread.
+enum ServerMessage: Sendable {
+    case directory(Directory.Snapshot)
+    case crewStored(CrewRecord, isNew: Bool, PendingReply)
+    case crewFailed(PendingReply)
+    case respond(RequestID, HTTPResponse)
+    /// The records were changed here; the directory is up to date before the answer is out.
+    case changed(Directory.Snapshot, RequestID, HTTPResponse)
+    case loginFinished(LoginAttempt, LoginOutcome)
+    case refreshFinished(RequestID, Store.RefreshOutcome, next: Redacted<String>)
+    case familyRevoked(String)
+    case recordsFailed(String)
+    case recordsChecked(Bool)
+    case signal(SignalSource.Signal)
+}
+
+/// Messages from any thread to the serving one, which sleeps in the transport and not on a descriptor.
+final class Inbox: Sendable {
+    private let queue = Mutex(RingBuffer<ServerMessage>())
+    private let waker: ServiceWaker
+
+    init(waker: ServiceWaker) { self.waker = waker }
+
+    func post(_ message: ServerMessage) {
+        let wasEmpty = queue.withLock { queue in
+            defer { queue.append(message) }
+            return queue.isEmpty
+        }
+        if wasEmpty { waker.wake() }
+    }
+
+    func next() -> ServerMessage? { queue.withLock { $0.popFirst() } }
+}

@@ -1,0 +1,147 @@
+internal import Crypto
+internal import HTTPTransport
+internal import Primitives
+internal import Reactor
+internal import Service
+internal import Signaling
+internal import SocketIO
+
+extension Server {
+    // MARK: Requests
+
+    func handle(_ request: HTTPRequest, now: Moment) {
+        let path = request.path
+        if let origin = request.headers["origin"], path.hasPrefix("/socket.io") || path.hasPrefix("/api/") {
+            if allows(origin) { origins[request.id] = origin }
+        }
+        if path == "/socket.io" || path == "/socket.io/" { return handleEngine(request, now: now) }
+        if request.method == .options, path.hasPrefix("/api/") {
+            return respond(to: request.id, HTTPResponse(status: 204))
+        }
+        if path.hasPrefix("/api/") { return handleAPI(request, now: now) }
+        guard request.method == .get || request.method == .head else {
+            return fail(request.id, 405, SignalingError(.badRequest, "method not allowed"))
+        }
+        switch path {
+        case "/healthz": respond(to: request.id, .text(200, "ok\n"))
+        case "/readyz":
+            let isReady = recordsAreWell && drainDeadline == nil
+            respond(to: request.id, .text(isReady ? 200 : 503, isReady ? "ready\n" : "not ready\n"))
+        case "/metrics":
+            guard configuration.metrics.allow.contains(request.peer.address) else {
+                return fail(request.id, 404, SignalingError(.notFound, "nothing here"))
+            }
+            respond(to: request.id, .text(200, metricsText(), type: "text/plain; version=0.0.4; charset=utf-8"))
+        default:
+            if let file = ConsoleFiles.response(to: path, ifNoneMatch: request.headers["if-none-match"]) {
+                respond(to: request.id, file)
+            } else {
+                fail(request.id, 404, SignalingError(.notFound, "nothing here"))
+            }
+        }
+    }
+
+    private func handleEngine(_ request: HTTPRequest, now: Moment) {
+        let peer = clientAddress(request.peer, request.headers)
+        let method: EngineIORequest.Method =
+            switch request.method {
+            case .get: .get
+            case .post: .post
+            case .options: .options
+            case .head, .put, .patch, .delete: .other
+            }
+        if method == .options { return respond(to: request.id, HTTPResponse(status: 204)) }
+        socketIO.requestReceived(
+            request.id,
+            EngineIORequest(
+                method: method, handshake: engineHandshake(request.query, request.headers, peer),
+                contentType: request.headers["content-type"], body: request.body), now: now.instant)
+    }
+
+    func engineHandshake(_ query: [QueryItem], _ headers: [HTTPHeader], _ peer: SocketAddress) -> EngineIOHandshake {
+        EngineIOHandshake(
+            query: query, authorization: headers["authorization"].map(Redacted.init), origin: headers["origin"],
+            peer: peer)
+    }
+
+    /// The client's own address: behind a proxy that is trusted, the last one that no trusted proxy has.
+    func clientAddress(_ peer: SocketAddress, _ headers: [HTTPHeader]) -> SocketAddress {
+        let trusted = configuration.proxy.trusted
+        guard trusted.contains(peer.address), let forwarded = headers["x-forwarded-for"] else { return peer }
+        for text in forwarded.split(separator: ",").reversed() {
+            guard let address = IPAddress(text.filter { $0 != " " }) else { return peer }
+            if !trusted.contains(address) { return SocketAddress(address: address, port: 0) }
+        }
+        return peer
+    }
+
+    private func allows(_ origin: String) -> Bool {
+        configuration.cors.origins.contains { $0 == "*" || $0 == origin }
+    }
+
+    // MARK: Answers
+
+    /// Answers a request, with CORS headers where its origin is allowed.
+    func respond(to id: RequestID, _ response: HTTPResponse) {
+        var response = response
+        if let origin = origins.removeValue(forKey: id) {
+            response.headers += [
+                HTTPHeader("Access-Control-Allow-Origin", origin), HTTPHeader("Vary", "Origin"),
+                HTTPHeader("Access-Control-Allow-Credentials", "true"),
+                HTTPHeader("Access-Control-Allow-Methods", "GET, POST, PATCH, DELETE, OPTIONS"),
+                HTTPHeader("Access-Control-Allow-Headers", "authorization, content-type"),
+                HTTPHeader("Access-Control-Max-Age", "600"),
+            ]
+        }
+        metrics.responses[response.status, default: 0] += 1
+        transport.respond(to: id, response)
+    }
+
+    func fail(_ id: RequestID, _ status: Int, _ error: SignalingError, headers: [HTTPHeader] = []) {
+        respond(to: id, .error(status, error, headers: headers))
+    }
+
+    func fail(_ id: RequestID, _ error: SignalingError) { fail(id, error.code.httpStatus, error) }
+}
+
+extension SignalingErrorCode {
+    /// The contract's mapping; codes that only sockets know are the client's fault here too.
+    var httpStatus: Int {
+        switch self {
+        case .badRequest, .notRegistered, .unknownEvent, .noSession, .notYourSession: 400
+        case .invalidCredentials, .tokenMissing, .tokenExpired, .tokenInvalid, .accountDisabled: 401
+        case .forbidden: 403
+        case .notFound, .unknownKiosk: 404
+        case .conflict, .kioskOffline, .kioskBusy: 409
+        case .tooLarge: 413
+        case .throttled: 429
+        case .internalError: 500
+        }
+    }
+}
+
+extension HTTPResponse {
+    static func json(_ status: Int, _ value: JSONValue, headers: [HTTPHeader] = []) -> HTTPResponse {
+        HTTPResponse(
+            status: status,
+            headers: [
+                HTTPHeader("Content-Type", "application/json; charset=utf-8"), HTTPHeader("Cache-Control", "no-store"),
+                HTTPHeader("X-Content-Type-Options", "nosniff"),
+            ] + headers, body: value.jsonText)
+    }
+
+    static func text(_ status: Int, _ text: String, type: String = "text/plain; charset=utf-8") -> HTTPResponse {
+        HTTPResponse(
+            status: status,
+            headers: [
+                HTTPHeader("Content-Type", type), HTTPHeader("Cache-Control", "no-store"),
+                HTTPHeader("X-Content-Type-Options", "nosniff"),
+            ], body: Array(text.utf8))
+    }
+
+    static func error(_ status: Int, _ error: SignalingError, headers: [HTTPHeader] = []) -> HTTPResponse {
+        // RFC 9110 section 15.5.2: a 401 says how to authenticate.
+        let challenge = status == 401 ? [HTTPHeader("WWW-Authenticate", "Bearer")] : []
+        return json(status, error.httpBody, headers: challenge + headers)
+    }
+}

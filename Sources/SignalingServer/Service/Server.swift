@@ -1,0 +1,308 @@
+internal import Configuration
+internal import Database
+internal import HTTPTransport
+public import Primitives
+internal import Reactor
+internal import Service
+internal import Signaling
+internal import SocketIO
+
+/// The signaling server, put together: one thread serves all sockets and runs the hub; the records and the passwords
+/// have a thread each, whose answers come back through the inbox.
+///
+///     transport ⇄ SocketIOServer ⇄ Hub ──StoreRequest──▶ StoreWorker ─┐
+///         └── HTTP API ── log-in ──▶ PasswordWorker ──────────────────┴──▶ Inbox ──▶ here
+public final class Server {
+    let configuration: ServerConfiguration
+    let transport: HTTPServer
+    let inbox: Inbox
+    let records: StoreWorker
+    let passwords: PasswordWorker
+    let log: Log
+    var socketIO: SocketIOServer
+    var hub: Hub
+    var tokens: Tokens
+    var throttle: LoginThrottle
+    var metrics: ServerMetrics
+    /// Requests whose answer needs CORS headers for this origin.
+    var origins: [RequestID: String]
+    var addressBook: AddressBook
+    var recordsAreWell: Bool
+    private var heartbeat: (interval: Duration, beat: () -> Void)?
+    private var nextBeat: Instant
+    /// Set once the server is to end; from then on nobody is let in.
+    private(set) var drainDeadline: Instant?
+
+    /// Opens the records and listens. Serving begins with `run()`.
+    public init(_ configuration: ServerConfiguration) throws {
+        self.configuration = configuration
+        log = Log("server")
+        let store = try Store(.file(configuration.database), now: SystemWallClock.now())
+        var http = HTTPServerConfiguration(listen: configuration.listen)
+        http.tls = configuration.tls.map {
+            HTTPServerConfiguration.TLS(certificateFile: $0.certificateFile, privateKeyFile: $0.privateKeyFile)
+        }
+        http.webSocketPaths = ["/socket.io"]
+        http.maximumBodySize = configuration.limits.payload.bytes
+        http.maximumMessageSize = configuration.limits.payload.bytes
+        http.maximumPendingBytes = configuration.limits.pendingBytes.bytes
+        http.maximumConnections = configuration.limits.connections
+        transport = try HTTPServer(http)
+        inbox = Inbox(waker: transport.waker)
+        var engine = SocketIOServerConfiguration()
+        engine.pingInterval = configuration.engine.pingInterval
+        engine.pingTimeout = configuration.engine.pingTimeout
+        engine.maximumPayload = configuration.limits.payload.bytes
+        engine.maximumPollingBacklog = configuration.limits.pendingBytes.bytes
+        socketIO = SocketIOServer(engine, random: .system)
+        hub = Hub(
+            Hub.Settings(
+                rules: MonitoringSessions.Rules(
+                    gracePeriod: configuration.sessions.gracePeriod,
+                    negotiationTimeout: configuration.sessions.negotiationTimeout,
+                    maximumDuration: configuration.sessions.maximumDuration),
+                messagesPerSecond: configuration.limits.messagesPerSecond, ice: configuration.ice.settings))
+        tokens = Tokens()
+        throttle = LoginThrottle()
+        metrics = ServerMetrics()
+        origins = [:]
+        addressBook = AddressBook(limit: configuration.limits.connectionsPerAddress)
+        recordsAreWell = true
+        drainDeadline = nil
+        heartbeat = nil
+        nextBeat = .zero
+
+        var opened = store
+        let now = Moment(instant: MonotonicClock.now(), wall: SystemWallClock.now())
+        let snapshot = try opened.directory(now: now.wall)
+        tokens.use(snapshot.keys)
+        hub.directoryChanged(snapshot, now: now)
+        hub.restore(try opened.openSessions(), now: now)
+        passwords = try PasswordWorker()
+        do {
+            records = try StoreWorker(opened, retention: configuration.retention, inbox: inbox)
+        } catch {
+            passwords.stop()
+            throw error
+        }
+    }
+
+    /// Where it listens, with real ports.
+    public var addresses: [SocketAddress] { transport.addresses }
+
+    func moment() -> Moment { Moment(instant: MonotonicClock.now(), wall: SystemWallClock.now()) }
+
+    /// Called at the given pace for as long as the server makes progress: the sockets are served, and the records do not
+    /// hang. For a service manager's watchdog.
+    public func setHeartbeat(every interval: Duration, _ beat: @escaping () -> Void) { heartbeat = (interval, beat) }
+
+    private func beat(_ now: Instant) {
+        guard let heartbeat, now >= nextBeat else { return }
+        nextBeat = now + heartbeat.interval
+        if records.isAlive(now: now) { heartbeat.beat() }
+    }
+
+    /// Serves until `stop` has been asked for and everything has been told and written down.
+    public func run() {
+        while true {
+            var now = moment()
+            socketIO.handleTimeout(now: now.instant)
+            hub.handleTimeout(now: now)
+            drain(now: now)
+            beat(now.instant)
+            if let drainDeadline, drainDeadline <= now.instant || transport.connectionCount == 0 { break }
+            transport.service(for: pause(now.instant))
+            let woke = MonotonicClock.now()
+            while let event = transport.nextEvent() {
+                now = moment()
+                handle(event, now: now)
+                drain(now: now)
+            }
+            metrics.loopTurn(MonotonicClock.now() - woke)
+        }
+        finish()
+    }
+
+    private func pause(_ now: Instant) -> Duration? {
+        [socketIO.nextTimeout, hub.nextTimeout, drainDeadline, heartbeat.map { _ in nextBeat }].compactMap { $0 }.min()
+            .map { max(.zero, $0 - now) }
+    }
+
+    /// Another thread's wish to end the server or to read its certificates again.
+    public var control: ServerControl { ServerControl(inbox: inbox) }
+
+    private func handle(_ event: HTTPServerEvent, now: Moment) {
+        switch event {
+        case .request(let request): handle(request, now: now)
+        case .requestAborted(let id):
+            origins[id] = nil
+            socketIO.requestAborted(id, now: now.instant)
+        case .webSocketOpened(let id, let handshake):
+            let peer = clientAddress(handshake.peer, handshake.headers)
+            guard drainDeadline == nil, addressBook.opened(id, from: peer.address) else {
+                return transport.close(id, code: .tryAgainLater)
+            }
+            socketIO.webSocketOpened(id, engineHandshake(handshake.query, handshake.headers, peer), now: now.instant)
+        case .message(let id, let message): socketIO.webSocketReceived(id, message, now: now.instant)
+        case .webSocketClosed(let id, _):
+            addressBook.closed(id)
+            socketIO.webSocketClosed(id, now: now.instant)
+        case .woken: while let message = inbox.next() { handle(message, now: now) }
+        }
+    }
+
+    private func handle(_ message: ServerMessage, now: Moment) {
+        switch message {
+        case .directory(let snapshot):
+            recordsAreWell = true
+            tokens.use(snapshot.keys)
+            hub.directoryChanged(snapshot, now: now)
+        case .crewStored(let record, let isNew, let reply): hub.crewStored(record, isNew: isNew, reply)
+        case .crewFailed(let reply): hub.crewFailed(reply)
+        case .respond(let id, let response): respond(to: id, response)
+        case .changed(let snapshot, let id, let response):
+            tokens.use(snapshot.keys)
+            hub.directoryChanged(snapshot, now: now)
+            respond(to: id, response)
+        case .loginFinished(let attempt, let outcome): finish(attempt, outcome, now: now)
+        case .refreshFinished(let id, let outcome, let next): finishRefresh(id, outcome, next, now: now)
+        case .familyRevoked(let family): hub.familyRevoked(family, now: now)
+        case .recordsFailed: recordsAreWell = false
+        case .recordsChecked(let isWell): recordsAreWell = isWell
+        case .signal(let signal): handle(signal, now: now)
+        }
+    }
+
+    private func handle(_ signal: SignalSource.Signal, now: Moment) {
+        switch signal {
+        case .hangup:
+            do throws(HTTPTransportError) {
+                try transport.reloadCertificates()
+                log.notice("certificates read again")
+            } catch {
+                log.error("certificates not read again, the old ones stay: \(error.description)")
+            }
+        case .interrupt, .terminate:
+            guard drainDeadline == nil else {
+                drainDeadline = now.instant
+                return
+            }
+            log.notice("stopping", [LogField("CONNECTIONS", transport.connectionCount)])
+            drainDeadline = now.instant + configuration.shutdown.timeout
+            transport.stopListening()
+            if configuration.shutdown.endSessions { hub.shutDown(now: now) }
+            drain(now: now)
+            socketIO.shutDown(now: now.instant)
+            drain(now: now)
+        }
+    }
+
+    /// Performs what the machines decided, until none has anything left.
+    private func drain(now: Moment) {
+        var isBusy = true
+        while isBusy {
+            isBusy = false
+            while let event = socketIO.nextEvent() {
+                handle(event, now: now)
+                isBusy = true
+            }
+            for action in hub.takeActions() {
+                perform(action, now: now)
+                isBusy = true
+            }
+        }
+        while let action = socketIO.nextAction() {
+            switch action {
+            case .send(let id, let message):
+                if !transport.send(message, on: id) { metrics.slowClients += 1 }
+            case .close(let id): transport.close(id, code: drainDeadline == nil ? .normal : .goingAway)
+            case .respond(let id, let answer):
+                respond(
+                    to: id,
+                    HTTPResponse(
+                        status: answer.status,
+                        headers: [
+                            HTTPHeader("Content-Type", answer.contentType), HTTPHeader("Cache-Control", "no-store"),
+                        ], body: answer.body))
+            }
+        }
+    }
+
+    private func handle(_ event: SocketIOServer.Event, now: Moment) {
+        switch event {
+        case .connecting(let socket, let request):
+            do throws(SignalingError) {
+                guard drainDeadline == nil else { throw SignalingError(.internalError, "the server is stopping") }
+                let claims = try tokens.verify(try presentedToken(request), now: now.wall)
+                hub.connecting(socket, claims, address: request.handshake.peer?.address, now: now)
+            } catch {
+                hub.refused(socket, error)
+            }
+        case .event(let socket, let event): hub.received(event, from: socket, now: now)
+        case .acknowledged: break
+        case .disconnected(let socket, let reason):
+            metrics.disconnects[reason, default: 0] += 1
+            hub.disconnected(socket, now: now)
+        }
+    }
+
+    /// The CONNECT payload first; the query and the header are for clients that can only send those.
+    private func presentedToken(_ request: ConnectRequest) throws(SignalingError) -> Redacted<String> {
+        if let token = request.auth?["token"]?.string ?? request.handshake["token"], !token.isEmpty {
+            return Redacted(token)
+        }
+        guard let header = request.handshake.authorization, let token = header.unredacted.bearerToken else {
+            throw SignalingError(.tokenMissing, "no token in the connect payload")
+        }
+        return Redacted(token)
+    }
+
+    private func perform(_ action: Hub.Action, now: Moment) {
+        switch action {
+        case .accept(let socket): socketIO.accept(socket, now: now.instant)
+        case .refuse(let socket, let error):
+            socketIO.refuse(
+                socket, ConnectError(message: error.message, data: ["code": .string(error.code.rawValue)]),
+                now: now.instant)
+        case .emit(let event, let socket): socketIO.emit(event.name, event.arguments, to: socket, now: now.instant)
+        case .broadcast(let event, let sockets):
+            socketIO.emit(event.name, event.arguments, toAll: sockets, now: now.instant)
+        case .acknowledge(let socket, let id, let acknowledgement):
+            socketIO.acknowledge(id, acknowledgement.arguments, to: socket, now: now.instant)
+        case .disconnect(let socket): socketIO.disconnect(socket, closingTransport: true, now: now.instant)
+        case .store(let request): records.perform(request)
+        }
+    }
+
+    private func finish() {
+        hub.saveLastSeen()
+        for action in hub.takeActions() {
+            if case .store(let request) = action { records.perform(request) }
+        }
+        passwords.stop()
+        records.stop()
+        log.notice("stopped")
+    }
+}
+
+@available(*, unavailable, message: "a server belongs to the thread that runs it")
+extension Server: Sendable {}
+
+/// The handle with which other threads steer a server.
+public struct ServerControl: Sendable {
+    let inbox: Inbox
+    /// Tells the clients, finishes the records, ends `run()`. A second time it ends at once.
+    public func stop() { inbox.post(.signal(.terminate)) }
+    /// Reads certificate and key again.
+    public func reload() { inbox.post(.signal(.hangup)) }
+}
+
+extension String {
+    /// Of an `Authorization` header (RFC 6750 section 2.1).
+    var bearerToken: String? {
+        let parts = split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
+        let token = parts[1].drop { $0 == " " }
+        return token.isEmpty ? nil : String(token)
+    }
+}

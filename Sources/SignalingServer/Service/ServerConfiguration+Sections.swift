@@ -1,0 +1,214 @@
+public import Configuration
+public import Primitives
+public import Service
+
+extension ServerConfiguration {
+    public struct ICE: Sendable, Decodable {
+        public var stun: [String]
+        public var turn: [String]
+        public var sharedSecret: Redacted<String>?
+        public var sharedSecretFile: String?
+        public var credentialLifetime: Duration
+
+        enum CodingKeys: CodingKey, CaseIterable { case stun, turn, sharedSecret, sharedSecretFile, credentialLifetime }
+
+        public init() {
+            (stun, turn, sharedSecret, sharedSecretFile, credentialLifetime) = ([], [], nil, nil, .seconds(12 * 3600))
+        }
+
+        public init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            stun = try values.value(.stun, default: []) { Self.rule($0, ["stun:", "stuns:"]) }
+            turn = try values.value(.turn, default: []) { Self.rule($0, ["turn:", "turns:"]) }
+            sharedSecret = try values.decodeIfPresent(Redacted<String>.self, forKey: .sharedSecret)
+            sharedSecretFile = try values.decodeIfPresent(String.self, forKey: .sharedSecretFile)
+            credentialLifetime = try values.value(
+                .credentialLifetime, in: .seconds(60)...Duration.seconds(7 * 86400), default: .seconds(12 * 3600))
+        }
+
+        private static func rule(_ urls: [String], _ schemes: [String]) -> String? {
+            urls.allSatisfy { url in schemes.contains { url.hasPrefix($0) && url.utf8.count > $0.utf8.count } }
+                ? nil : "must be URLs that begin with \(schemes.joined(separator: " or "))"
+        }
+
+        var settings: ICESettings {
+            ICESettings(stun: stun, turn: turn, sharedSecret: sharedSecret, credentialLifetime: credentialLifetime)
+        }
+    }
+
+    public struct CORS: Sendable, Decodable {
+        /// `https://host[:port]`, or `*` for every origin. The console's own needs no entry.
+        public var origins: [String]
+
+        enum CodingKeys: CodingKey, CaseIterable { case origins }
+        public init() { origins = [] }
+        public init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            origins = try values.value(.origins, default: []) { origins in
+                origins.allSatisfy { $0 == "*" || $0.hasPrefix("https://") || $0.hasPrefix("http://") }
+                    ? nil : "must be origins like https://console.example.org, or *"
+            }
+        }
+    }
+
+    public struct Sessions: Sendable, Decodable {
+        public var gracePeriod: Duration
+        public var negotiationTimeout: Duration
+        public var maximumDuration: Duration?
+
+        enum CodingKeys: CodingKey, CaseIterable { case gracePeriod, negotiationTimeout, maximumDuration }
+        public init() { (gracePeriod, negotiationTimeout, maximumDuration) = (.seconds(10), .seconds(60), nil) }
+        public init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            gracePeriod = try values.value(.gracePeriod, in: .zero...Duration.seconds(600), default: .seconds(10))
+            negotiationTimeout = try values.value(
+                .negotiationTimeout, in: .seconds(5)...Duration.seconds(600), default: .seconds(60))
+            maximumDuration = try values.decodeIfPresent(Duration.self, forKey: .maximumDuration)
+        }
+    }
+
+    public struct Limits: Sendable, Decodable {
+        public var messagesPerSecond: Int
+        public var connections: Int
+        public var connectionsPerAddress: Int
+        public var pendingBytes: ConfiguredSize
+        public var payload: ConfiguredSize
+
+        enum CodingKeys: CodingKey, CaseIterable {
+            case messagesPerSecond, connections, connectionsPerAddress, pendingBytes, payload
+        }
+        public init() {
+            messagesPerSecond = 50
+            connections = 20_000
+            connectionsPerAddress = 2_000
+            pendingBytes = ConfiguredSize(bytes: 4 << 20)
+            payload = ConfiguredSize(bytes: 1_000_000)
+        }
+        public init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            self.init()
+            messagesPerSecond = try values.value(.messagesPerSecond, in: 1...100_000, default: messagesPerSecond)
+            connections = try values.value(.connections, in: 1...1_000_000, default: connections)
+            connectionsPerAddress = try values.value(
+                .connectionsPerAddress, in: 1...1_000_000, default: connectionsPerAddress)
+            pendingBytes = try values.value(.pendingBytes, default: pendingBytes) {
+                $0.bytes < 100_000 ? "must be at least 100000 bytes" : nil
+            }
+            payload = try values.value(.payload, default: payload) {
+                (100_000...100_000_000).contains($0.bytes) ? nil : "must be between 100000 and 100000000 bytes"
+            }
+        }
+    }
+
+    /// Engine.IO's timing, as the handshake announces it.
+    public struct Engine: Sendable, Decodable {
+        public var pingInterval: Duration
+        public var pingTimeout: Duration
+
+        enum CodingKeys: CodingKey, CaseIterable { case pingInterval, pingTimeout }
+        public init() { (pingInterval, pingTimeout) = (.milliseconds(25_000), .milliseconds(20_000)) }
+        public init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            self.init()
+            let range = Duration.milliseconds(100)...Duration.seconds(600)
+            pingInterval = try values.value(.pingInterval, in: range, default: pingInterval)
+            pingTimeout = try values.value(.pingTimeout, in: range, default: pingTimeout)
+        }
+    }
+
+    public struct TLS: Sendable, Hashable, Decodable {
+        public var certificateFile: String
+        public var privateKeyFile: String
+
+        enum CodingKeys: CodingKey, CaseIterable { case certificateFile, privateKeyFile }
+        public init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            certificateFile = try values.decode(String.self, forKey: .certificateFile)
+            privateKeyFile = try values.decode(String.self, forKey: .privateKeyFile)
+        }
+    }
+
+    public struct Proxy: Sendable, Decodable {
+        /// Addresses whose `X-Forwarded-For` is believed.
+        public var trusted: [IPAddress]
+
+        enum CodingKeys: CodingKey, CaseIterable { case trusted }
+        public init() { trusted = [] }
+        public init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            let texts: [String] = try values.value(.trusted, default: []) { texts in
+                texts.allSatisfy { IPAddress($0) != nil } ? nil : "must be IP addresses"
+            }
+            trusted = texts.compactMap { IPAddress($0) }
+        }
+    }
+
+    public struct Shutdown: Sendable, Decodable {
+        /// Whether a stop ends the sessions. Otherwise they wait, for their grace period, for the server to be back.
+        public var endSessions: Bool
+        public var timeout: Duration
+
+        enum CodingKeys: CodingKey, CaseIterable { case endSessions, timeout }
+        public init() { (endSessions, timeout) = (false, .seconds(5)) }
+        public init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            endSessions = try values.value(.endSessions, default: false)
+            timeout = try values.value(.timeout, in: .milliseconds(100)...Duration.seconds(60), default: .seconds(5))
+        }
+    }
+
+    /// How long records are kept; a key that is not written down keeps them for ever.
+    public struct Retention: Sendable, Decodable {
+        public var sessions: Duration?
+        public var crewEvents: Duration?
+        public var audit: Duration?
+
+        enum CodingKeys: CodingKey, CaseIterable { case sessions, crewEvents, audit }
+        public init() { (sessions, crewEvents, audit) = (nil, nil, nil) }
+        public init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            sessions = try values.decodeIfPresent(Duration.self, forKey: .sessions)
+            crewEvents = try values.decodeIfPresent(Duration.self, forKey: .crewEvents)
+            audit = try values.decodeIfPresent(Duration.self, forKey: .audit)
+        }
+    }
+
+    public struct Metrics: Sendable, Decodable {
+        /// Who may read `/metrics`: these addresses. Nobody else, because it tells what goes on.
+        public var allow: [IPAddress]
+
+        enum CodingKeys: CodingKey, CaseIterable { case allow }
+        public init() { allow = [IPAddress("127.0.0.1")!, IPAddress("::1")!] }
+        public init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            self.init()
+            guard values.contains(.allow) else { return }
+            let texts: [String] = try values.value(.allow) { texts in
+                texts.allSatisfy { IPAddress($0) != nil } ? nil : "must be IP addresses"
+            }
+            allow = texts.compactMap { IPAddress($0) }
+        }
+    }
+
+    public struct LogSection: Sendable, Decodable {
+        public enum Level: String, Sendable, CaseIterable, Decodable { case error, warning, notice, info, debug }
+        public var level: Level
+
+        enum CodingKeys: CodingKey, CaseIterable { case level }
+        public init() { level = .info }
+        public init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            level = try values.value(.level, default: .info)
+        }
+
+        public var logLevel: LogLevel {
+            switch level {
+            case .error: .error
+            case .warning: .warning
+            case .notice: .notice
+            case .info: .info
+            case .debug: .debug
+            }
+        }
+    }
+}

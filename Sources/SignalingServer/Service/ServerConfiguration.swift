@@ -1,0 +1,112 @@
+public import Configuration
+internal import Glibc
+public import Primitives
+internal import Service
+
+/// Everything `kiosk-signaling serve` is told, with its defaults. Sections and keys are those of the file.
+public struct ServerConfiguration: Sendable, Decodable {
+    public var listen: [SocketAddress]
+    public var database: String
+    public var ice: ICE
+    public var cors: CORS
+    public var sessions: Sessions
+    public var limits: Limits
+    public var engine: Engine
+    public var tls: TLS?
+    public var proxy: Proxy
+    public var shutdown: Shutdown
+    public var retention: Retention
+    public var metrics: Metrics
+    public var log: LogSection
+
+    public static let defaultListen = "127.0.0.1:8080"
+    public static let defaultDatabase = "/var/lib/kiosk-signaling/signaling.db"
+
+    enum CodingKeys: CodingKey, CaseIterable {
+        case listen, database, ice, cors, sessions, limits, engine, tls, proxy, shutdown, retention, metrics, log
+    }
+
+    public init() {
+        listen = [SocketAddress(ServerConfiguration.defaultListen)!]
+        database = ServerConfiguration.defaultDatabase
+        ice = ICE()
+        cors = CORS()
+        sessions = Sessions()
+        limits = Limits()
+        engine = Engine()
+        tls = nil
+        proxy = Proxy()
+        shutdown = Shutdown()
+        retention = Retention()
+        metrics = Metrics()
+        log = LogSection()
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init()
+        listen = try values.value(.listen, default: ListenAddresses(addresses: listen)).addresses
+        database = try values.value(.database, default: database) { $0.isEmpty ? "must not be empty" : nil }
+        ice = try values.value(.ice, default: ice)
+        cors = try values.value(.cors, default: cors)
+        sessions = try values.value(.sessions, default: sessions)
+        limits = try values.value(.limits, default: limits)
+        engine = try values.value(.engine, default: engine)
+        tls = try values.decodeIfPresent(TLS.self, forKey: .tls)
+        proxy = try values.value(.proxy, default: proxy)
+        shutdown = try values.value(.shutdown, default: shutdown)
+        retention = try values.value(.retention, default: retention)
+        metrics = try values.value(.metrics, default: metrics)
+        log = try values.value(.log, default: log)
+    }
+
+    /// Reads and checks a file, the files it names included.
+    public static func load(_ path: String) throws(ConfigurationError) -> ServerConfiguration {
+        let document = try ConfigurationDocument(contentsOf: path)
+        var configuration = try document.decode(ServerConfiguration.self)
+        try configuration.readFiles(in: document)
+        return configuration
+    }
+
+    private mutating func readFiles(in document: ConfigurationDocument) throws(ConfigurationError) {
+        if let file = ice.sharedSecretFile {
+            guard ice.sharedSecret == nil else {
+                throw document.violation(at: ["ice", "sharedSecretFile"], "excludes sharedSecret")
+            }
+            do {
+                ice.sharedSecret = Redacted(try Credentials.readSecret(at: file))
+            } catch {
+                throw document.violation(at: ["ice", "sharedSecretFile"], "\(error)", value: file)
+            }
+        }
+        if let tls {
+            for (key, file) in [("certificateFile", tls.certificateFile), ("privateKeyFile", tls.privateKeyFile)]
+            where access(file, R_OK) != 0 {
+                throw document.violation(at: ["tls", key], "cannot be read", value: file)
+            }
+        }
+    }
+}
+
+/// `127.0.0.1:8080`, `[::]:8080`, or a list of such.
+private struct ListenAddresses: Decodable {
+    var addresses: [SocketAddress]
+
+    init(addresses: [SocketAddress]) { self.addresses = addresses }
+
+    init(from decoder: any Decoder) throws {
+        if let one = try? decoder.singleValueContainer().decode(String.self) {
+            addresses = [try Self.parse(one)]
+        } else {
+            addresses = try decoder.singleValueContainer().decode([String].self).map(Self.parse)
+            guard !addresses.isEmpty else { throw RuleViolation("must name an address") }
+        }
+    }
+
+    private static func parse(_ text: String) throws -> SocketAddress {
+        guard let address = SocketAddress(text) else {
+            throw RuleViolation("must be an address and a port like 127.0.0.1:8080 or [::]:8080", value: text)
+        }
+        return address
+    }
+}

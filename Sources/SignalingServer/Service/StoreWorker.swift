@@ -1,0 +1,130 @@
+internal import Database
+internal import Primitives
+internal import Reactor
+internal import Service
+internal import Synchronization
+
+/// The thread on which the records live. Whoever needs them submits a job; its answer goes to the serving thread.
+///
+/// Jobs run in the order they came, so that what a kiosk sends in order is kept in order. Between jobs the thread
+/// looks, twice a second, whether another process has changed the records: a disabled account's sockets are gone
+/// within a second.
+final class StoreWorker: Sendable {
+    typealias Job = @Sendable (inout Store) throws(DatabaseError) -> ServerMessage?
+
+    private let queue: JobQueue<Timed>
+    private let thread: WorkerThread
+    let latency: LatencyHistogram
+    /// When the thread was last between two jobs, in nanoseconds.
+    private let lastBeat: Beat
+
+    private final class Beat: Sendable {
+        let at = Atomic<Int64>(MonotonicClock.now().nanoseconds)
+    }
+
+    /// A job that takes longer than this hangs.
+    private static let longestJob: Duration = .seconds(60)
+
+    func isAlive(now: Instant) -> Bool {
+        now.nanoseconds - lastBeat.at.load(ordering: .relaxed) < StoreWorker.longestJob.nanoseconds
+    }
+
+    private struct Timed: Sendable {
+        let job: Job
+        let submitted: Instant
+        /// What the serving thread hears when the records fail.
+        let failure: ServerMessage?
+    }
+
+    private static let pollInterval: Duration = .milliseconds(400)
+    private static let housekeepingInterval: Duration = .seconds(600)
+
+    init(_ store: consuming Store, retention: ServerConfiguration.Retention, inbox: Inbox) throws(SystemError) {
+        let queue = try JobQueue<Timed>()
+        let latency = LatencyHistogram()
+        let beat = Beat()
+        self.queue = queue
+        self.latency = latency
+        lastBeat = beat
+        // Handed over once, to the one thread that will use it.
+        let handed = Mutex<Handover>(Handover(store: store))
+        thread = try WorkerThread(name: "records") { stop in
+            guard var store = handed.withLock({ $0.take() }) else { return }
+            StoreWorker.run(&store, queue, latency, retention, inbox, beat, stop)
+        }
+    }
+
+    private struct Handover: ~Copyable {
+        var store: Store?
+        init(store: consuming Store) { self.store = consume store }
+        mutating func take() -> Store? { store.take() }
+    }
+
+    /// - Parameter failure: what the serving thread hears instead when the records fail.
+    func submit(onFailure failure: ServerMessage? = nil, _ job: @escaping Job) {
+        queue.submit(Timed(job: job, submitted: MonotonicClock.now(), failure: failure))
+    }
+
+    var waiting: Int { queue.count }
+
+    /// Finishes what was submitted and ends the thread.
+    func stop() {
+        queue.close()
+        thread.stopAndJoin()
+    }
+
+    private static func run(
+        _ store: inout Store, _ queue: JobQueue<Timed>, _ latency: LatencyHistogram,
+        _ retention: ServerConfiguration.Retention, _ inbox: Inbox, _ beat: Beat,
+        _ stop: StopFlag
+    ) {
+        let log = Log("records")
+        var version: Int64?
+        var nextLook = MonotonicClock.now()
+        var nextHousekeeping = nextLook
+        while true {
+            while let timed = queue.next() {
+                do throws(DatabaseError) {
+                    if let answer = try timed.job(&store) { inbox.post(answer) }
+                } catch {
+                    log.repeated(.error, "records-failed", error.description)
+                    if let failure = timed.failure { inbox.post(failure) }
+                }
+                let done = MonotonicClock.now()
+                latency.record(done - timed.submitted)
+                beat.at.store(done.nanoseconds, ordering: .relaxed)
+            }
+            // Submitted jobs are finished first: nothing that was promised is lost.
+            if stop.isRequested { return }
+            let now = MonotonicClock.now()
+            beat.at.store(now.nanoseconds, ordering: .relaxed)
+            do throws(DatabaseError) {
+                if now >= nextLook {
+                    nextLook = now + pollInterval
+                    let current = try store.version()
+                    if current != version {
+                        version = current
+                        inbox.post(.directory(try store.directory(now: SystemWallClock.now())))
+                    }
+                }
+                if now >= nextHousekeeping {
+                    nextHousekeeping = now + housekeepingInterval
+                    try keepHouse(&store, retention, now: SystemWallClock.now())
+                }
+            } catch {
+                log.repeated(.error, "records-failed", error.description)
+                inbox.post(.recordsFailed(error.description))
+            }
+            queue.wait(stop, for: max(.milliseconds(1), nextLook - MonotonicClock.now()))
+        }
+    }
+
+    private static func keepHouse(
+        _ store: inout Store, _ retention: ServerConfiguration.Retention, now: WallClock
+    ) throws(DatabaseError) {
+        try store.pruneTokens(now: now)
+        if let age = retention.sessions { try store.pruneSessions(before: now - age) }
+        if let age = retention.crewEvents { try store.pruneCrewEvents(before: now - age) }
+        if let age = retention.audit { try store.pruneAudit(before: now - age, now: now) }
+    }
+}

@@ -1,0 +1,273 @@
+import Configuration
+import Database
+import Glibc
+import Primitives
+import Reactor
+import Signaling
+import SocketIO
+import Testing
+
+@testable import KioskAgent
+
+/// The real program: what must hold when it is killed, asked nonsense, or started wrongly.
+@Suite(.serialized) struct AgentProcessTests {
+    private func events(_ socket: String) throws -> [(id: String, crewId: String)] {
+        let answer = try ControlClient.ask(["command": "crew-list"], at: socket)
+        return (answer["events"]?.array ?? []).map { ($0["eventId"]?.string ?? "", $0["crewId"]?.string ?? "") }
+    }
+
+    @Test func noAcceptedEventIsLostWhenTheAgentIsKilled() throws {
+        let agent = try AgentProcess()
+        var accepted: [String] = []
+        var random = RandomSource.seeded(9)
+        for round in 0..<3 {
+            try agent.start()
+            for index in 0..<Int.random(in: 5..<15, using: &random) {
+                let answer = try ControlClient.ask(
+                    ["command": "crew-sign-on", "crewId": .string("\(round)-\(index)")], at: agent.socket)
+                accepted.append(try #require(answer["eventId"]?.string))
+            }
+            // One more is on its way when the lights go out; it may be there or not.
+            let path = agent.socket
+            let last = try UnixStreamRequest.begin(#"{"command":"crew-sign-on","crewId":"last"}"#, at: path)
+            agent.kill()
+            _ = consume last
+        }
+        try agent.start()
+        let found = try events(agent.socket)
+        #expect(found.filter { $0.crewId != "last" }.map(\.id) == accepted)
+        #expect(found.map(\.id) == found.map(\.id).sorted(), "identifiers are in the order of the events")
+        #expect(Set(found.map(\.id)).count == found.count)
+        #expect(agent.terminate() == 0)
+    }
+
+    @Test func nonsenseIsAnsweredWithAnErrorAndChangesNothing() throws {
+        let agent = try AgentProcess()
+        try agent.start()
+        let lines = [
+            "garbage", "[1]", "{}", #"{"command":7}"#, #"{"command":"nope"}"#, #"{"command":"crew-sign-on"}"#,
+            #"{"command":"crew-sign-on","crewId":""}"#, #"{"command":"crew-sign-on","crewId":"a\u0000b"}"#,
+            #"{"command":"crew-sign-on","crewId":"x","extra":1}"#, #"{"command":"status","crewId":"x"}"#,
+            "{\"command\":\"crew-sign-on\",\"crewId\":\"\(String(repeating: "x", count: 65))\"}",
+            String(repeating: "[", count: 5000), "\u{1}\u{2}\u{3}", #"{"command":"crew-sign-on","crewId":"#,
+        ]
+        for line in lines {
+            let answer = try UnixStreamRequest.exchange(line, at: agent.socket)
+            #expect(answer?["ok"]?.bool == false, "\(line)")
+            #expect(answer?["error"]?["code"]?.string != nil)
+        }
+        var random = RandomSource.seeded(12)
+        for _ in 0..<200 {
+            let bytes = (0..<Int.random(in: 1..<200, using: &random)).map { _ in
+                UInt8.random(in: 0...255, using: &random)
+            }
+            try UnixStreamRequest.send(bytes + [0x0A], at: agent.socket)
+        }
+        // A line without end is refused, and its sender is let go.
+        try UnixStreamRequest.send([UInt8](repeating: 0x61, count: 200_000), at: agent.socket)
+        #expect(try events(agent.socket).isEmpty)
+        #expect(agent.terminate() == 0)
+    }
+
+    @Test func aSecondAgentOnTheSameSocketSaysSo() throws {
+        let agent = try AgentProcess()
+        try agent.start()
+        let other = try AgentProcess()
+        try other.write(
+            "agent.yaml",
+            """
+            server: http://127.0.0.1:9
+            kiosk: { id: KIOSK_02, passwordFile: \(agent.directory)/password }
+            controlSocket: \(agent.socket)
+            stateDirectory: \(other.directory)
+            """)
+        let result = try AgentProcess.run(["run", "--config", "\(other.directory)/agent.yaml"], in: other)
+        #expect(result.status == 1)
+        #expect(result.output.contains("another agent is running here"))
+        #expect(agent.terminate() == 0)
+    }
+
+    @Test(arguments: [
+        ("camera: { devise: auto }", ":6: camera.devise: unknown key, did you mean device?"),
+        (
+            "camera: { device: webcam }",
+            ":6: camera.device: must be auto, a path under /dev, test-pattern or file:clip.y4m (webcam)"
+        ),
+        ("video: { maxBitrate: fast }", ":6: video.maxBitrate: must be a whole number (fast)"),
+        ("tls: { caFile: /nonexistent.pem }", ":6: tls.caFile: cannot be read (/nonexistent.pem)"),
+        ("microphone: { device: file:/nonexistent.wav }", ":6: microphone.device: cannot be read (/nonexistent.wav)"),
+        ("colour: red", ":6: colour: unknown key"),
+    ])
+    func aWrongConfigurationEndsWithOneLineAndStatusTwo(line: String, complaint: String) throws {
+        let agent = try AgentProcess()
+        try agent.write(
+            "agent.yaml",
+            """
+            # line 1
+            server: http://127.0.0.1:9
+            kiosk:
+              id: KIOSK_01
+              passwordFile: \(agent.directory)/password
+            \(line)
+            """)
+        let file = "\(agent.directory)/agent.yaml"
+        let result = try AgentProcess.run(["run", "--config", file], in: agent)
+        #expect(result.status == 2)
+        #expect(result.output == "\(file)\(complaint)\n")
+    }
+
+    @Test func theFilesOfTheConfigurationAreChecked() throws {
+        let agent = try AgentProcess()
+        let file = "\(agent.directory)/agent.yaml"
+        try agent.write("password", "secret\n", mode: 0o644)
+        let open = try AgentProcess.run(["run", "--config", file], in: agent)
+        #expect(open.status == 2)
+        #expect(open.output.contains("agent.yaml:2: kiosk.passwordFile: must not be readable by others (mode 0644"))
+        try agent.write("password", "\n", mode: 0o600)
+        let empty = try AgentProcess.run(["run", "--config", file], in: agent)
+        #expect(empty.output.contains("kiosk.passwordFile: must not be empty"))
+        let none = try AgentProcess.run(["run", "--config", "/nonexistent.yaml"], in: agent)
+        #expect(none.status == 2)
+        #expect(none.output == "/nonexistent.yaml: cannot be read: no such file or directory\n")
+    }
+
+    @Test func everyCommandHasHelpAndAStatus() throws {
+        let agent = try AgentProcess()
+        for command in AgentProgram.parser.commands {
+            let words = command.name.split(separator: " ").map(String.init)
+            let help = try AgentProcess.run(words + ["--help"], in: agent)
+            #expect(help.status == 0)
+            #expect(help.output.contains("Usage: kiosk-agent \(command.name)"))
+            let wrong = try AgentProcess.run(words + ["--nonsense"], in: agent)
+            #expect(wrong.status == 2)
+        }
+        #expect(try AgentProcess.run(["version"], in: agent).output == "kiosk-agent \(AgentVersion.text)\n")
+        #expect(try AgentProcess.run(["status", "--socket", "/nonexistent"], in: agent).status == 1)
+        #expect(try AgentProcess.run(["crew", "sign-on"], in: agent).status == 2)
+        #expect(try AgentProcess.run(["crew", "sign-on", "--id", "\n"], in: agent).status == 2)
+    }
+}
+
+/// Raw lines over the control socket, well formed or not.
+enum UnixStreamRequest {
+    /// An open connection over which a request has gone whose answer nobody awaits.
+    struct Open: ~Copyable { fileprivate var stream: UnixStream }
+
+    static func begin(_ line: String, at path: String) throws -> Open {
+        var stream = try ControlClient.connect(path, deadline: MonotonicClock.now() + .seconds(20))
+        _ = stream.send(Array("\(line)\n".utf8).span)
+        return Open(stream: stream)
+    }
+
+    static func send(_ bytes: [UInt8], at path: String) throws {
+        var stream = try ControlClient.connect(path, deadline: MonotonicClock.now() + .seconds(20))
+        _ = stream.send(bytes.span)
+    }
+
+    /// The first line of the answer.
+    static func exchange(_ line: String, at path: String) throws -> JSONValue? {
+        var stream = try ControlClient.connect(path, deadline: MonotonicClock.now() + .seconds(20))
+        _ = stream.send(Array("\(line)\n".utf8).span)
+        var reader = LineReader(limit: 1 << 20)
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        let limit = MonotonicClock.now() + .seconds(20)
+        while MonotonicClock.now() < limit {
+            switch chunk.withUnsafeMutableBytes({ stream.receive(into: $0) }) {
+            case .transferred(let count):
+                reader.append(chunk.span.extracting(0..<count))
+                if let line = try reader.next() { return try JSONValue(parsing: line) }
+            case .wouldBlock: MonotonicClock.sleep(until: MonotonicClock.now() + .milliseconds(1))
+            case .ended, .failed: return nil
+            }
+        }
+        return nil
+    }
+}
+
+@Suite struct CrewOutboxTests {
+    private func entry(_ id: String) throws -> CrewEntry { try CrewEntry(kind: .signOn, crewId: id, name: "N \(id)") }
+
+    @Test func keepsOrderUntilAcknowledged() throws {
+        var outbox = try CrewOutbox(.memory, random: .seeded(1))
+        let now = WallClock(secondsSince1970: 1_700_000_000)
+        let first = try outbox.append(entry("1"), now: now)
+        // The clock jumps back: the order is that of the calls.
+        let second = try outbox.append(entry("2"), now: now + .seconds(-3600))
+        #expect(first.eventId < second.eventId)
+        #expect(second.occurredAt == "2023-11-14T21:13:20.000Z")
+        #expect(try outbox.oldest() == first)
+        try outbox.remove(eventId: first.eventId)
+        #expect(try outbox.oldest() == second)
+        try outbox.reject(eventId: second.eventId, reason: "too odd")
+        #expect(try outbox.oldest() == nil)
+        #expect(try outbox.counts() == (0, 1))
+        #expect(try outbox.list() == [CrewOutbox.Entry(event: second, rejection: "too odd")])
+    }
+
+    @Test func deliveryIsOneAtATimeAndAgainUntilAnswered() {
+        var delivery = CrewDelivery()
+        let now = Instant.zero
+        #expect(!delivery.isReady)
+        delivery.registered()
+        #expect(delivery.isReady)
+        delivery.sent(eventId: "a", now: now)
+        #expect(!delivery.isReady)
+        #expect(delivery.answered(eventId: "x", .ok, now: now) == .nothing)
+        #expect(delivery.answered(eventId: "a", .ok, now: now) == .delivered(eventId: "a"))
+        #expect(delivery.isReady)
+
+        delivery.sent(eventId: "b", now: now)
+        #expect(delivery.answered(eventId: "b", .refused(SignalingError(.throttled, "")), now: now) == .nothing)
+        #expect(!delivery.isReady)
+        #expect(delivery.nextTimeout == now + .seconds(1))
+        delivery.timeoutReached(now: now + .seconds(1))
+        #expect(delivery.isReady)
+        delivery.sent(eventId: "b", now: now)
+        #expect(delivery.answered(eventId: "b", .refused(SignalingError(.throttled, "")), now: now) == .nothing)
+        #expect(delivery.nextTimeout == now + .seconds(2))
+        delivery.timeoutReached(now: now + .seconds(2))
+
+        delivery.sent(eventId: "b", now: now)
+        #expect(delivery.nextTimeout == now + .seconds(30))
+        delivery.timeoutReached(now: now + .seconds(30))
+        #expect(delivery.isReady)
+
+        delivery.sent(eventId: "b", now: now)
+        delivery.lost()
+        #expect(!delivery.isReady)
+        delivery.registered()
+        delivery.sent(eventId: "b", now: now)
+        #expect(
+            delivery.answered(eventId: "b", .refused(SignalingError(.badRequest, "no")), now: now)
+                == .rejected(eventId: "b", reason: "no"))
+        #expect(delivery.isReady)
+    }
+}
+
+@Suite struct WatchdogTests {
+    private let now = Instant.zero + .seconds(1000)
+
+    private func thread(_ age: Duration?) -> Watchdog.Thread {
+        Watchdog.Thread(name: "t", lastBeat: age.map { now - $0 }, patience: .seconds(30))
+    }
+
+    @Test func aSilentThreadIsNamed() {
+        var watchdog = Watchdog()
+        let judge: (inout Watchdog, Watchdog.Thread) -> String? = {
+            $0.verdict([$1], isLiveWithCamera: false, framesEncoded: 0, now: now)
+        }
+        #expect(judge(&watchdog, thread(.seconds(29))) == nil)
+        #expect(judge(&watchdog, thread(nil)) == nil)
+        #expect(judge(&watchdog, thread(.seconds(31))) == "thread t is stuck for 31 s")
+    }
+
+    @Test func aPictureThatStandsStillIsNoticedOnlyWhileSomebodyWatches() {
+        var watchdog = Watchdog()
+        #expect(watchdog.verdict([], isLiveWithCamera: true, framesEncoded: 5, now: now) == nil)
+        #expect(watchdog.verdict([], isLiveWithCamera: true, framesEncoded: 6, now: now + .seconds(9)) == nil)
+        #expect(watchdog.verdict([], isLiveWithCamera: true, framesEncoded: 6, now: now + .seconds(18)) == nil)
+        #expect(watchdog.verdict([], isLiveWithCamera: true, framesEncoded: 6, now: now + .seconds(20)) != nil)
+        #expect(watchdog.verdict([], isLiveWithCamera: false, framesEncoded: 6, now: now + .seconds(30)) == nil)
+        #expect(watchdog.verdict([], isLiveWithCamera: true, framesEncoded: 6, now: now + .seconds(40)) == nil)
+    }
+}

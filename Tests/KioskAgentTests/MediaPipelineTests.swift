@@ -1,0 +1,195 @@
+import Capture
+import Primitives
+import Reactor
+import Signaling
+import Testing
+
+@testable import KioskAgent
+
+/// Waits until `condition` holds. A generous limit: it is there so that a broken pipeline ends the test.
+func eventually(_ condition: () -> Bool) -> Bool {
+    let limit = MonotonicClock.now() + .seconds(20)
+    while MonotonicClock.now() < limit {
+        if condition() { return true }
+        MonotonicClock.sleep(until: MonotonicClock.now() + .milliseconds(5))
+    }
+    return false
+}
+
+@Suite struct MediaPipelineTests {
+    private let readable = try! WakeFD()
+    private let events = try! Mailbox<MediaEvent>()
+    private let control = EncoderControl(
+        videoBitrate: .kilobits(600), frameRate: 30, width: 320, height: 240, audioBitrate: .kilobits(32))
+
+    private func pop(_ ring: FrameRing, _ count: Int, into handle: (borrowing EncodedFrame) -> Void) -> Bool {
+        var frame = EncodedFrame(kind: ring.kind, capacity: 64 * 1024)
+        var left = count
+        return eventually {
+            while left > 0, ring.pop(into: &frame) {
+                handle(frame)
+                left -= 1
+            }
+            return left == 0
+        }
+    }
+
+    private func next(_ matches: (MediaEvent) -> Bool) -> Bool {
+        eventually {
+            while let event = events.next() { if matches(event) { return true } }
+            return false
+        }
+    }
+
+    private func makeVideo(_ source: CameraSource) throws -> (VideoPipeline, FrameRing, MediaGate) {
+        let gate = try MediaGate()
+        let ring = FrameRing(kind: .video, frameCapacity: 64 * 1024, readable: readable, opened: gate.wake)
+        let request = CameraRequest(source: source, width: 320, height: 240, frameRate: FrameRate(frames: 30))
+        let pipeline = VideoPipeline(request, ring: ring, control: control, gate: gate, events: events)
+        try pipeline.start()
+        return (pipeline, ring, gate)
+    }
+
+    @Test func nothingIsEncodedBeforeThePeerIsThereAndTheFirstFrameIsAKeyframe() throws {
+        let (pipeline, ring, gate) = try makeVideo(.testPattern)
+        defer { pipeline.stop() }
+        gate.open()
+        #expect(next { if case .running(.video, _) = $0 { true } else { false } })
+        // The camera is warm: pictures are taken and forgotten.
+        #expect(eventually { pipeline.counters.captured >= 5 })
+        #expect(pipeline.counters.encoded == 0)
+        ring.open()
+        var frames: [(isKeyframe: Bool, width: Int, bytes: Int)] = []
+        #expect(pop(ring, 12) { frames.append(($0.isKeyframe, $0.width, $0.count)) })
+        #expect(frames[0].isKeyframe)
+        #expect(frames.dropFirst().allSatisfy { !$0.isKeyframe })
+        #expect(frames.allSatisfy { $0.width == 320 && $0.bytes > 0 })
+        let isSignaled = readable.isSignaled
+        #expect(isSignaled)
+
+        // A decoder that lost its place.
+        control.requestKeyframe()
+        var sawKeyframe = false
+        #expect(pop(ring, 12) { if $0.isKeyframe { sawKeyframe = true } })
+        #expect(sawKeyframe)
+
+        // The next monitor begins with a keyframe too.
+        ring.close()
+        ring.open()
+        var first: Bool?
+        #expect(pop(ring, 3) { if first == nil { first = $0.isKeyframe } })
+        #expect(first == true)
+
+        ring.close()
+        gate.close()
+        #expect(next { $0 == .stopped(.video) })
+        let captured = pipeline.counters.captured
+        #expect(pipeline.progress.lastBeat == nil || eventually { pipeline.progress.lastBeat == nil })
+        #expect(pipeline.counters.captured == captured)
+    }
+
+    @Test func theNetworksWishesAreFollowed() throws {
+        let (pipeline, ring, gate) = try makeVideo(.testPattern)
+        defer { pipeline.stop() }
+        control.setMaximumSize(width: 160, height: 160)
+        gate.open()
+        ring.open()
+        var sizes: [PictureSize] = []
+        #expect(pop(ring, 3) { sizes.append(PictureSize(width: $0.width, height: $0.height)) })
+        #expect(sizes == Array(repeating: PictureSize(width: 160, height: 120), count: 3))
+        control.setMaximumSize(width: 1000, height: 1000)
+        var became: Bool?
+        #expect(pop(ring, 20) { if $0.width == 320, became == nil { became = $0.isKeyframe } })
+        #expect(became == true, "a new size begins with a keyframe")
+    }
+
+    @Test func aMissingCameraIsReportedAndLookedForAgain() throws {
+        let (pipeline, _, gate) = try makeVideo(.device("/dev/video-that-is-not-there"))
+        defer { pipeline.stop() }
+        gate.open()
+        for _ in 0..<2 {
+            #expect(
+                next {
+                    if case .trouble(.video, let trouble) = $0 {
+                        trouble.code == .cameraMissing && trouble.state == "missing"
+                    } else {
+                        false
+                    }
+                })
+        }
+        gate.close()
+        #expect(next { $0 == .stopped(.video) })
+    }
+
+    @Test func soundFlowsInTwentyMillisecondPackets() throws {
+        let gate = try MediaGate()
+        let ring = FrameRing(kind: .audio, frameCapacity: 1500, readable: readable, opened: gate.wake)
+        let pipeline = AudioPipeline(.testTone, ring: ring, control: control, gate: gate, events: events)
+        try pipeline.start()
+        defer { pipeline.stop() }
+        gate.open()
+        #expect(eventually { pipeline.counters.captured >= 3 })
+        #expect(pipeline.counters.encoded == 0)
+        ring.open()
+        var times: [Instant] = []
+        var sizes: [Int] = []
+        var durations: Set<Duration> = []
+        #expect(
+            pop(ring, 10) {
+                times.append($0.captureTime)
+                sizes.append($0.count)
+                durations.insert($0.duration)
+            })
+        #expect(durations == [.milliseconds(20)])
+        #expect(sizes.allSatisfy { $0 > 2 })
+        #expect(zip(times, times.dropFirst()).allSatisfy { $0 < $1 })
+        gate.close()
+        #expect(next { $0 == .stopped(.audio) })
+    }
+
+    @Test func withoutAMicrophoneNothingRuns() throws {
+        let gate = try MediaGate()
+        let ring = FrameRing(kind: .audio, frameCapacity: 1500, readable: readable, opened: gate.wake)
+        let pipeline = AudioPipeline(.none, ring: ring, control: control, gate: gate, events: events)
+        try pipeline.start()
+        gate.open()
+        gate.close()
+        pipeline.stop()
+        #expect(pipeline.counters.captured == 0)
+    }
+}
+
+@Suite struct FramePacerTests {
+    private func kept(_ rate: Int, of cameraRate: Int, jitter: Int64 = 0) -> Int {
+        var pacer = FramePacer()
+        var random = RandomSource.seeded(5)
+        return (0..<(cameraRate * 10)).count { index in
+            let noise = jitter == 0 ? 0 : Int64.random(in: -jitter...jitter, using: &random)
+            let time = Instant(nanoseconds: 1_000_000_000 + Int64(index) * 1_000_000_000 / Int64(cameraRate) + noise)
+            return pacer.admits(captureTime: time, framesPerSecond: rate)
+        }
+    }
+
+    @Test func keepsTheWantedShare() {
+        #expect(kept(30, of: 30) == 300)
+        #expect((148...152).contains(kept(15, of: 30)))
+        #expect((98...102).contains(kept(10, of: 30)))
+        #expect((195...205).contains(kept(20, of: 30)))
+        #expect(kept(60, of: 30) == 300)
+    }
+
+    @Test func jitterCostsNothing() {
+        #expect(kept(30, of: 30, jitter: 5_000_000) >= 298)
+    }
+
+    @Test func sizesFitWithTheirShape() {
+        let camera = PictureSize(width: 640, height: 480)
+        #expect(PictureSize.fitting(camera, into: PictureSize(width: 640, height: 480)) == camera)
+        #expect(PictureSize.fitting(camera, into: PictureSize(width: 1280, height: 720)) == camera)
+        #expect(
+            PictureSize.fitting(camera, into: PictureSize(width: 320, height: 480))
+                == PictureSize(width: 320, height: 240))
+        #expect(
+            PictureSize.fitting(camera, into: PictureSize(width: 1, height: 1)) == PictureSize(width: 16, height: 16))
+    }
+}

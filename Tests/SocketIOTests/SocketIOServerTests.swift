@@ -1,0 +1,201 @@
+import Primitives
+import SocketIO
+import Testing
+
+@Suite struct SocketIOServerTests {
+    @Test func connectEmitAcknowledgeLeave() throws {
+        var harness = ServerHarness()
+        let connection = harness.openWebSocket("EIO=4&transport=websocket&token=abc")
+        let open = try #require(harness.actions().first)
+        #expect(open.hasPrefix("send 1 0{\"sid\":\""))
+        #expect(open.hasSuffix("\"upgrades\":[],\"pingInterval\":25000,\"pingTimeout\":20000,\"maxPayload\":1000000}"))
+
+        harness.receive("40{\"token\":\"123\"}", on: connection)
+        guard case .connecting(let socket, let request)? = harness.events().first else { throw Failure("no CONNECT") }
+        #expect(request.namespace == "/")
+        #expect(request.auth == ["token": "123"])
+        #expect(request.handshake["token"] == "abc")
+        #expect(request.handshake.query.count == 1)
+        harness.server.accept(socket, now: harness.now)
+        #expect(harness.actions() == ["send 1 40{\"sid\":\"\(request.sid)\"}"])
+
+        harness.receive("42[\"hello\",1,{\"a\":null}]", on: connection)
+        #expect(harness.events() == [.event(socket, SocketIOEvent(name: "hello", arguments: [1, ["a": nil]]))])
+        harness.receive("427[\"ask\"]", on: connection)
+        let ask = SocketIOEvent(name: "ask", arguments: [], acknowledgement: AcknowledgementID(rawValue: 7))
+        #expect(harness.events() == [.event(socket, ask)])
+        harness.server.acknowledge(AcknowledgementID(rawValue: 7), [["ok": true]], to: socket, now: harness.now)
+        #expect(harness.actions() == ["send 1 437[{\"ok\":true}]"])
+
+        harness.server.emit("news", ["x", .binary([9])], to: socket, now: harness.now)
+        #expect(
+            harness.actions() == ["send 1 451-[\"news\",\"x\",{\"_placeholder\":true,\"num\":0}]", "send 1 binary [9]"])
+        let id = AcknowledgementID(rawValue: 3)
+        harness.server.emit("ask", [], to: socket, acknowledgement: id, now: harness.now)
+        #expect(harness.actions() == ["send 1 423[\"ask\"]"])
+        harness.receive("433[\"yes\"]", on: connection)
+        #expect(harness.events() == [.acknowledged(socket, id, ["yes"])])
+        harness.receive("433[\"again\"]", on: connection)
+        #expect(harness.events().isEmpty)
+        #expect(harness.server.drops[.unknownAcknowledgement] == 1)
+
+        harness.receive("41", on: connection)
+        #expect(harness.events() == [.disconnected(socket, .left)])
+        #expect(harness.actions().isEmpty)
+        harness.server.emit("late", [], to: socket, now: harness.now)
+        #expect(harness.actions().isEmpty)
+    }
+
+    @Test func refusalCarriesDataAndMayBeRetried() throws {
+        var harness = ServerHarness()
+        let connection = harness.openWebSocket()
+        _ = harness.actions()
+        harness.receive("40", on: connection)
+        guard case .connecting(let socket, let request)? = harness.events().first else { throw Failure("no CONNECT") }
+        #expect(request.auth == nil)
+        harness.server.refuse(
+            socket, ConnectError(message: "token expired", data: ["code": "token-expired"]), now: harness.now)
+        #expect(harness.actions() == ["send 1 44{\"message\":\"token expired\",\"data\":{\"code\":\"token-expired\"}}"])
+        harness.receive("40{\"token\":\"new\"}", on: connection)
+        guard case .connecting(let second, _)? = harness.events().first else { throw Failure("no CONNECT") }
+        #expect(second != socket)
+    }
+
+    @Test func unknownNamespaceIsRefused() {
+        var harness = ServerHarness()
+        let connection = harness.openWebSocket()
+        _ = harness.actions()
+        harness.receive("40/nope", on: connection)
+        #expect(harness.actions() == ["send 1 44/nope,{\"message\":\"Invalid namespace\"}"])
+        #expect(harness.events().isEmpty)
+    }
+
+    @Test func namespacesAreSeparate() throws {
+        var harness = ServerHarness()
+        let (connection, main) = harness.connectedWebSocket()
+        harness.receive("40/admin,", on: connection)
+        guard case .connecting(let admin, let request)? = harness.events().first else { throw Failure("no CONNECT") }
+        #expect(request.namespace == "/admin")
+        harness.server.accept(admin, now: harness.now)
+        #expect(harness.actions() == ["send 1 40/admin,{\"sid\":\"\(request.sid)\"}"])
+        harness.receive("42/admin,[\"a\"]", on: connection)
+        #expect(harness.events() == [.event(admin, SocketIOEvent(name: "a", arguments: []))])
+        harness.receive("41/admin,", on: connection)
+        #expect(harness.events() == [.disconnected(admin, .left)])
+        harness.receive("42[\"b\"]", on: connection)
+        #expect(harness.events() == [.event(main, SocketIOEvent(name: "b", arguments: []))])
+        harness.server.webSocketClosed(connection, now: harness.now)
+        #expect(harness.events() == [.disconnected(main, .transportClosed)])
+        #expect(harness.server.sessionCount == 0)
+        #expect(harness.server.socketCount == 0)
+    }
+
+    @Test func withoutConnectTheTransportCloses() {
+        var harness = ServerHarness()
+        _ = harness.openWebSocket()
+        _ = harness.actions()
+        harness.advance(.seconds(44))
+        harness.receive("3", on: ConnectionID(rawValue: 1))
+        #expect(harness.server.drops[.connectTimeout] == 0)
+        harness.advance(.seconds(1))
+        #expect(harness.actions().last == "close 1")
+        #expect(harness.server.drops[.connectTimeout] == 1)
+    }
+
+    @Test(arguments: [
+        "42[\"a\"]", "43[]", "41", "4abc", "4", "abc", "2", "42[\"connect\"]", "40{}x", "44{\"message\":\"x\"}",
+    ])
+    func anythingButConnectClosesAFreshTransport(text: String) {
+        var harness = ServerHarness()
+        let connection = harness.openWebSocket()
+        _ = harness.actions()
+        harness.receive(WebSocketMessage(stringLiteral: text), on: connection)
+        #expect(harness.actions() == ["close 1"])
+        #expect(harness.events().isEmpty)
+        #expect(harness.server.sessionCount == 0)
+    }
+
+    // Known flaws of parsers: CVE-2020-36048 (large bodies), 2022-2421 (placeholder index), 2023-32695 (reserved
+    // name as an event), 2024-38355 (an error nobody handled). All end this client and nothing else.
+    @Test(arguments: [
+        "42[\"removeListener\"]", "42[\"disconnecting\"]", "451-[{\"_placeholder\":true,\"num\":\"splice\"}]", "42[{}]",
+        "42{\"length\":1}", "420[", "40", "42[\"a\"", "4511-[\"a\"]",
+    ]) func badPacketsEndTheirClientOnly(text: String) {
+        var harness = ServerHarness()
+        let (bad, badSocket) = harness.connectedWebSocket()
+        let (good, goodSocket) = harness.connectedWebSocket()
+        harness.receive(WebSocketMessage(stringLiteral: text), on: bad)
+        #expect(harness.actions() == ["close \(bad.rawValue)"])
+        #expect(harness.events() == [.disconnected(badSocket, .protocolError)])
+        #expect(harness.server.drops.total == 1)
+        harness.receive("42[\"fine\"]", on: good)
+        #expect(harness.events() == [.event(goodSocket, SocketIOEvent(name: "fine", arguments: []))])
+    }
+
+    @Test func serverPingsAndWaitsForPong() {
+        var harness = ServerHarness()
+        let (connection, socket) = harness.connectedWebSocket()
+        harness.advance(.milliseconds(24_999))
+        #expect(harness.actions().isEmpty)
+        harness.advance(.milliseconds(1))
+        #expect(harness.actions() == ["send 1 2"])
+        harness.advance(.milliseconds(19_999))
+        harness.receive("3", on: connection)
+        harness.advance(.milliseconds(24_999))
+        #expect(harness.actions().isEmpty)
+        harness.advance(.milliseconds(1))
+        #expect(harness.actions() == ["send 1 2"])
+        harness.advance(.milliseconds(20_000))
+        #expect(harness.actions() == ["close 1"])
+        #expect(harness.events() == [.disconnected(socket, .pingTimeout)])
+        #expect(harness.server.nextTimeout == nil || harness.server.sessionCount == 0)
+    }
+
+    @Test func applicationDisconnects() {
+        var harness = ServerHarness()
+        let (_, first) = harness.connectedWebSocket()
+        harness.server.disconnect(first, closingTransport: false, now: harness.now)
+        #expect(harness.actions() == ["send 1 41"])
+        #expect(harness.events().isEmpty)
+        let (_, second) = harness.connectedWebSocket()
+        harness.server.disconnect(second, closingTransport: true, now: harness.now)
+        #expect(harness.actions() == ["send 2 41", "close 2"])
+        #expect(harness.events().isEmpty)
+    }
+
+    @Test func emittingToManyWritesOnce() {
+        var harness = ServerHarness()
+        let sockets = (0..<3).map { _ in harness.connectedWebSocket().socket }
+        harness.server.emit("crew", [1], toAll: sockets, now: harness.now)
+        #expect(harness.actions() == ["send 1 42[\"crew\",1]", "send 2 42[\"crew\",1]", "send 3 42[\"crew\",1]"])
+    }
+
+    @Test func shutDownClosesEveryTransport() {
+        var harness = ServerHarness()
+        _ = harness.connectedWebSocket()
+        let sid = harness.polling()
+        let poll = harness.request(.get, "EIO=4&transport=polling&sid=\(sid)")
+        harness.server.shutDown(now: harness.now)
+        #expect(Set(harness.actions()) == ["close 1", "respond \(poll.rawValue) 200 1"])
+        #expect(harness.events().isEmpty)
+        #expect(harness.server.sessionCount == 0)
+    }
+
+    @Test func slotsAreReusedNeverIdentifiers() {
+        var harness = ServerHarness()
+        var seen: Set<SocketID> = []
+        for _ in 0..<100 {
+            let (connection, socket) = harness.connectedWebSocket()
+            #expect(seen.insert(socket).inserted)
+            harness.server.webSocketClosed(connection, now: harness.now)
+            #expect(harness.events() == [.disconnected(socket, .transportClosed)])
+            _ = harness.actions()
+        }
+        #expect(harness.server.sessionCount == 0)
+    }
+}
+
+struct Failure: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}
