@@ -155,8 +155,10 @@ struct RateControl: Sendable {
     private mutating func increase(acknowledged: Bitrate?, roundTripTime: Duration, elapsed: Double) {
         var next = rate
         if let capacity, nearCapacity(capacity) {
-            // A packet per response time: the round trip and the time a change takes to show.
-            let additive = 8 * 1200 / (roundTripTime.seconds + 0.1)
+            // A packet per response time, which is the round trip and the time a change takes to show; at low rates that
+            // would be more than growth by shares.
+            let share = Double(rate.bitsPerSecond) * (RateControl.increasePerSecond - 1)
+            let additive = min(8 * 1200 / (roundTripTime.seconds + 0.1), max(4000, share))
             next = rate + Bitrate(bitsPerSecond: Int64(additive * elapsed))
         } else {
             next =
