@@ -140,7 +140,9 @@ let package = Package(
         tests("ConfigurationTests", ["Configuration"]),
         tests("DatabaseTests", ["Database"]),
         tests("KioskAgentTests", ["KioskAgent", "Signaling", "TestSupport"]),
-        tests("SignalingServerTests", ["SignalingServer", "Signaling", "SocketIO", "Database", "HTTPTransport", "Reactor", "Configuration"]),
+        tests(
+            "SignalingServerTests",
+            ["SignalingServer", "Signaling", "SocketIO", "Database", "HTTPTransport", "Reactor", "Configuration"]),
         tests("ArchitectureTests", []),
     ],
     swiftLanguageModes: [.v6]

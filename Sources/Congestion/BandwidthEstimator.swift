@@ -130,8 +130,7 @@ public struct BandwidthEstimator: Sendable {
             roundTripTime = roundTripTime.map { min(sample, $0 * 7 / 8 + sample / 8) } ?? sample
         }
         handle(usage, now: now)
-        loss.update(
-            delayBased: rateControl.rate, acknowledged: acknowledged.rate, isQueueing: queue.delay > .milliseconds(30))
+        loss.update(delayBased: rateControl.rate, acknowledged: acknowledged.rate)
         updateTarget(now: now)
     }
 

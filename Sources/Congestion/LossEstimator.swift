@@ -93,7 +93,7 @@ struct LossEstimator: Sendable {
 
     /// Ends the observation when it is long enough, and estimates anew then. `delayBased` is what the delay allows;
     /// `acknowledged` what arrived.
-    mutating func update(delayBased: Bitrate, acknowledged: Bitrate?, isQueueing: Bool) {
+    mutating func update(delayBased: Bitrate, acknowledged: Bitrate?) {
         guard let firstSent, let lastSent, lastSent - firstSent >= LossEstimator.observationTime, packets > 0 else {
             return
         }

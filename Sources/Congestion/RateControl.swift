@@ -17,7 +17,7 @@ struct RateControl: Sendable {
     /// An overuse this soon after a probe's raise is the raise's fault.
     static let confirmation: Duration = .milliseconds(1500)
     /// The share of the path's measured rate that is sent once it is empty.
-    static let settle = 0.93
+    static let settle = 0.9
 
     enum State: Sendable {
         case increase
@@ -155,11 +155,10 @@ struct RateControl: Sendable {
     private mutating func increase(acknowledged: Bitrate?, roundTripTime: Duration, elapsed: Double) {
         var next = rate
         if let capacity, nearCapacity(capacity) {
-            // About half a packet per response time.
-            let packets = max(1, Double(rate.bitsPerSecond) / 30 / (8 * 1200))
-            let packetBits = Double(rate.bitsPerSecond) / 30 / packets
-            let response = roundTripTime.seconds + 0.1
-            let additive = max(4000, packetBits / response)
+            // A packet per response time, which is the round trip and the time a change takes to show; at low rates that
+            // would be more than growth by shares.
+            let share = Double(rate.bitsPerSecond) * (RateControl.increasePerSecond - 1)
+            let additive = min(8 * 1200 / (roundTripTime.seconds + 0.1), max(4000, share))
             next = rate + Bitrate(bitsPerSecond: Int64(additive * elapsed))
         } else {
             next =
