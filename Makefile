@@ -32,12 +32,13 @@ test-unit:
 
 test-interop: build
 	@Scripts/setup test
-	@$(SWIFT) build -c release --product socketio-echo
+	@$(SWIFT) build $(RELEASE) --product socketio-echo
 	BIN=$(BIN) Scripts/interop $(PYTEST) $(ARGS)
 
-test-machine: build ## a kiosk with real drivers in a virtual machine
+test-machine: deb ## a kiosk with real drivers in a virtual machine
 	@Scripts/setup test machine
 	BIN=$(BIN) Scripts/machine/test
+	Scripts/machine/test-packages
 
 tsan: ## the reactor and the pools under ThreadSanitizer
 	@Scripts/setup build
