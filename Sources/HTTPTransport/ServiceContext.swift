@@ -47,7 +47,7 @@ final class ServiceContext {
         info.pt_serv_buf_size = 16 * 1024
         info.alpn = cStrings.keep("http/1.1")
         configure(&info, &cStrings)
-        let loop = manyConnections ? ServiceContext.makeLoop() : nil
+        var loop = manyConnections ? ServiceContext.makeLoop() : nil
         var foreignLoop: UnsafeMutableRawPointer? = loop.map { UnsafeMutableRawPointer($0.pointee.loop) }
         var created: OpaquePointer?
         if foreignLoop != nil {
@@ -56,7 +56,16 @@ final class ServiceContext {
                 info.options |= cws_option_libev
                 return lws_create_context(&info)
             }
-        } else {
+        }
+        if created == nil {
+            // Without its plugin for libev the library still works, if not for thousands.
+            if let unused = loop {
+                cws_loop_destroy(unused)
+                unused.deallocate()
+                loop = nil
+            }
+            info.foreign_loops = nil
+            info.options &= ~cws_option_libev
             created = lws_create_context(&info)
         }
         guard let handle = created else {
