@@ -1,5 +1,6 @@
 internal import CWebSockets
 internal import Primitives
+internal import Synchronization
 
 typealias ServiceCallback =
     @convention(c) (
@@ -20,10 +21,22 @@ final class ServiceContext {
 
     // One for the process, as libwebsockets has it. Lines carry no query: tokens travel there.
     private static let logFilter: Void = lws_set_log_level(1 | 2) { _, line in
-        guard let line else { return }
+        guard let line, ServiceContext.mayLog() else { return }
         let text = String(String(cString: line).prefix { $0 != "?" && $0 != "\n" && $0 != "\r" }.prefix(300))
         let output = "libwebsockets: \(text)\n"
         cws_write_line(output, output.utf8.count)
+    }
+
+    private static let lastLine = Mutex<Int64>(.min / 2)
+
+    // Strangers' garbage makes the library complain: once a second at most.
+    private static func mayLog() -> Bool {
+        let now = cws_microseconds()
+        return lastLine.withLock { last in
+            guard now &- last >= 1_000_000 else { return false }
+            last = now
+            return true
+        }
     }
 
     init?(

@@ -31,8 +31,9 @@ extension SocketIOServer {
         guard let window = configuration.recoveryWindow, clients[slot]!.sockets[index].log != nil else {
             return send(SocketIOPacket(event: name, arguments, namespace: namespace), to: slot)
         }
+        let limit = configuration.recoveryBufferSize
         let messages = clients[slot]!.sockets[index].log!.append(
-            name, arguments, namespace: namespace, keeping: window, limit: configuration.recoveryBufferSize, now: now)
+            name, arguments, namespace: namespace, keeping: window, limit: limit, now: now)
         for message in messages { engine.sendPacket(message, to: clients[slot]!.session) }
     }
 

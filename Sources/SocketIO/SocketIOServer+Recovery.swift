@@ -99,8 +99,9 @@ extension SocketIOServer {
         guard let window = configuration.recoveryWindow, let namespace = recovery.parked[socket]?.namespace else {
             return
         }
+        let limit = configuration.recoveryBufferSize
         _ = recovery.parked[socket]?.log.append(
-            name, arguments, namespace: namespace, keeping: window, limit: configuration.recoveryBufferSize, now: now)
+            name, arguments, namespace: namespace, keeping: window, limit: limit, now: now)
     }
 
     /// The lost socket that a CONNECT packet wants back, when everything it missed is still here.
