@@ -224,40 +224,37 @@ import Testing
         #expect(harness.actions() == ["send 2 42[\"d\",\"4\"]"])
     }
 
-    @Test func recoveryEnds() throws {
+    enum Loss: CaseIterable {
+        case lineBroken, left, disconnected, tooLate, tooMuchMissed, unknown
+    }
+
+    // Only a client that lost its line, comes back in time and missed no more than is kept goes on where it was.
+    @Test(arguments: Loss.allCases) func recoveryHasLimits(loss: Loss) throws {
         var harness = ServerHarness {
             $0.recoveryWindow = .seconds(120)
             $0.recoveryBufferSize = 1000
         }
-        // Left on purpose, unknown, too late, refused, or with more missed than is kept: a new beginning.
-        func lose(_ end: (inout ServerHarness, ConnectionID, SocketID) -> Void) throws -> ConnectRequest {
-            let (connection, socket, _) = try #require(connecting(&harness, ""))
-            harness.server.accept(socket, now: harness.now)
-            let pid = try #require(harness.actions().first).split(separator: "\"")[7]
-            harness.server.emit("a", [], to: socket, now: harness.now)
-            end(&harness, connection, socket)
-            _ = harness.events()
-            _ = harness.actions()
-            return try #require(connecting(&harness, "{\"pid\":\"\(pid)\",\"offset\":\"1\"}")).2
+        let (connection, socket, _) = try #require(connecting(&harness, ""))
+        harness.server.accept(socket, now: harness.now)
+        var pid = String(try #require(harness.actions().first).split(separator: "\"")[7])
+        harness.server.emit("a", [], to: socket, now: harness.now)
+        if loss != .left, loss != .disconnected { harness.server.webSocketClosed(connection, now: harness.now) }
+        switch loss {
+        case .lineBroken: harness.advance(.seconds(119))
+        case .left: harness.receive("41", on: connection)
+        case .disconnected: harness.server.disconnect(socket, closingTransport: true, now: harness.now)
+        case .tooLate: harness.advance(.seconds(121))
+        case .tooMuchMissed:
+            let text = JSONValue.string(String(repeating: "y", count: 100))
+            for _ in 0..<20 { harness.server.emit("x", [text], to: socket, now: harness.now) }
+        case .unknown: pid = "nope"
         }
-        #expect(try lose { $0.server.webSocketClosed($1, now: $0.now) }.recovers != nil)
-        #expect(try lose { harness, connection, _ in harness.receive("41", on: connection) }.recovers == nil)
-        #expect(try lose { $0.server.disconnect($2, closingTransport: true, now: $0.now) }.recovers == nil)
-        #expect(
-            try lose {
-                $0.server.webSocketClosed($1, now: $0.now)
-                $0.advance(.seconds(121))
-            }.recovers == nil)
-        #expect(
-            try lose { harness, connection, socket in
-                harness.server.webSocketClosed(connection, now: harness.now)
-                for _ in 0..<20 {
-                    harness.server.emit(
-                        "x", [.string(String(repeating: "y", count: 100))], to: socket, now: harness.now)
-                }
-            }.recovers == nil)
-        let (_, _, unknown) = try #require(connecting(&harness, "{\"pid\":\"nope\",\"offset\":\"1\"}"))
-        #expect(unknown.recovers == nil)
+        _ = harness.events()
+        _ = harness.actions()
+        let (_, again, request) = try #require(connecting(&harness, "{\"pid\":\"\(pid)\",\"offset\":\"1\"}"))
+        #expect((request.recovers == socket) == (loss == .lineBroken))
+        harness.server.accept(again, now: harness.now)
+        #expect(harness.actions().count == 1)
     }
 
     @Test func slotsAreReusedNeverIdentifiers() {
