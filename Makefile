@@ -9,10 +9,10 @@ RELEASE := -c release --static-swift-stdlib
 BIN = $(shell $(SWIFT) build -c release --show-bin-path)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-unit test-interop test-machine deb test-deb tsan lint format bench fuzz clean
+.PHONY: help setup build demo test test-unit test-interop test-machine deb test-deb tsan lint format bench bench-signaling fuzz clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install the Debian packages and Python packages that building and testing need
 	@Scripts/setup build test
@@ -63,6 +63,11 @@ format: ## rewrite the Swift files the way lint wants them
 bench: build ## what a session costs: CPU, memory, time to the first packet and to the first picture
 	@Scripts/setup test
 	@BIN=$(BIN) Scripts/interop $(PYTHON) Scripts/bench $(ARGS)
+
+bench-signaling: ## what forwarding a message and keeping a connection cost, beside python-socketio
+	@Scripts/setup test
+	@$(SWIFT) build -c release --product socketio-echo
+	@BIN=$(BIN) $(PYTHON) Scripts/bench-signaling $(ARGS)
 
 fuzz: ## fuzz every parser and state machine; SECONDS=60 each
 	@Scripts/setup build

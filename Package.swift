@@ -87,7 +87,7 @@ let package = Package(
         library(
             "KioskAgent",
             [
-                "Peer", "Congestion", "ICE", "SDP", "Crypto", "Capture", "Codecs", "Reactor", "Signaling", "SocketIO",
+                "Peer", "Capture", "Codecs", "Reactor", "Signaling", "SocketIO",
                 "HTTPTransport", "Configuration", "Database", "Service", "Primitives",
             ]),
         library(
@@ -110,7 +110,10 @@ let package = Package(
 
         // Fuzzing: bodies that tests run over corpora, and libFuzzer's entry point (`make fuzz` builds it with a sanitizer).
         .target(
-            name: "FuzzBodies", dependencies: ["SDP", "RTP", "Congestion", "Crypto", "SRTP", "Codecs", "Primitives"],
+            name: "FuzzBodies",
+            dependencies: [
+                "SDP", "RTP", "Congestion", "Crypto", "SRTP", "Codecs", "Signaling", "SocketIO", "Primitives",
+            ],
             path: "Fuzz/Bodies", swiftSettings: house),
 
         // Looks at devices in the virtual machine of the tests.

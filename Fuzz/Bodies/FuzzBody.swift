@@ -5,6 +5,7 @@ import Primitives
 public enum FuzzBody: String, CaseIterable, Sendable {
     case sdp, rtp, congestion
     case dtlsServer, dtlsClient, srtp, vp8, opus
+    case json, socketIO, signaling
 
     public func run(_ input: [UInt8]) {
         switch self {
@@ -16,6 +17,9 @@ public enum FuzzBody: String, CaseIterable, Sendable {
         case .srtp: fuzzSRTP(input)
         case .vp8: fuzzVP8(input)
         case .opus: fuzzOpus(input)
+        case .json: fuzzJSON(input)
+        case .socketIO: fuzzSocketIO(input)
+        case .signaling: fuzzSignaling(input)
         }
     }
 }

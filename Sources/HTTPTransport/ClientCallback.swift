@@ -67,7 +67,7 @@ func clientCallback(
         lws_set_opaque_user_data(wsi, nil)
         client.fail(connection, connection.tlsFailure.map(HTTPFailure.tls) ?? .closedEarly)
         connection.wsi = nil
-        connection.selfReference?.release()
+        connection.releaseSelf()
     default: break
     }
     return 0

@@ -50,6 +50,13 @@ final class ClientConnection {
 
     var closeCode: WebSocketCloseCode { peerCloseCode ?? outbox.closeCode ?? .abnormal }
 
+    /// libwebsockets has no pointer to this any more.
+    func releaseSelf() {
+        let reference = selfReference
+        selfReference = nil
+        reference?.release()
+    }
+
     /// Writes one message or, behind the last, the close frame. False ends the connection.
     func writeWebSocket(_ wsi: OpaquePointer) -> Bool {
         if outbox.isEmpty, let code = outbox.closeCode {

@@ -180,7 +180,8 @@ public final class HTTPClient {
         }
         if started, let wsi {
             connection.wsi = wsi
-        } else if !connection.isOver {
+        } else {
+            connection.releaseSelf()
             fail(connection, .cannotConnect(reason: "refused"))
         }
     }

@@ -63,6 +63,7 @@ public final class HTTPServer {
     /// Requests delivered since the last `service`, which nobody watches yet.
     private var unwatched: [RequestID]
     private var hangups: Int32
+    private var isDraining: Bool
     private var lastIdentifier: UInt64
     /// Connections open, of both kinds.
     public private(set) var connectionCount: Int
@@ -79,6 +80,7 @@ public final class HTTPServer {
         requests = [:]
         unwatched = []
         hangups = -1
+        isDraining = false
         lastIdentifier = 0
         connectionCount = 0
         if let tls = configuration.tls {
@@ -224,8 +226,8 @@ public final class HTTPServer {
         }
     }
 
-    /// Stops listening; open connections go on.
-    public func stopListening() {}
+    /// Refuses new connections from now on; open ones go on.
+    public func stopListening() { isDraining = true }
 
     // MARK: What libwebsockets hears
 
@@ -238,7 +240,7 @@ public final class HTTPServer {
         if waker.target.takePending() { events.append(.woken) }
     }
 
-    func mayAccept() -> Bool { connectionCount < configuration.maximumConnections }
+    func mayAccept() -> Bool { !isDraining && connectionCount < configuration.maximumConnections }
 
     func accepted(_ wsi: OpaquePointer) {
         // The library's own descriptors are announced here too; they have no other end.

@@ -1,5 +1,6 @@
 internal import CWebSockets
 internal import Primitives
+internal import Synchronization
 
 typealias ServiceCallback =
     @convention(c) (
@@ -20,10 +21,22 @@ final class ServiceContext {
 
     // One for the process, as libwebsockets has it. Lines carry no query: tokens travel there.
     private static let logFilter: Void = lws_set_log_level(1 | 2) { _, line in
-        guard let line else { return }
+        guard let line, ServiceContext.mayLog() else { return }
         let text = String(String(cString: line).prefix { $0 != "?" && $0 != "\n" && $0 != "\r" }.prefix(300))
         let output = "libwebsockets: \(text)\n"
         cws_write_line(output, output.utf8.count)
+    }
+
+    private static let lastLine = Mutex<Int64>(.min / 2)
+
+    // Strangers' garbage makes the library complain: once a second at most.
+    private static func mayLog() -> Bool {
+        let now = cws_microseconds()
+        return lastLine.withLock { last in
+            guard now &- last >= 1_000_000 else { return false }
+            last = now
+            return true
+        }
     }
 
     init?(
@@ -47,7 +60,7 @@ final class ServiceContext {
         info.pt_serv_buf_size = 16 * 1024
         info.alpn = cStrings.keep("http/1.1")
         configure(&info, &cStrings)
-        let loop = manyConnections ? ServiceContext.makeLoop() : nil
+        var loop = manyConnections ? ServiceContext.makeLoop() : nil
         var foreignLoop: UnsafeMutableRawPointer? = loop.map { UnsafeMutableRawPointer($0.pointee.loop) }
         var created: OpaquePointer?
         if foreignLoop != nil {
@@ -56,7 +69,16 @@ final class ServiceContext {
                 info.options |= cws_option_libev
                 return lws_create_context(&info)
             }
-        } else {
+        }
+        if created == nil {
+            // Without its plugin for libev the library still works, if not for thousands.
+            if let unused = loop {
+                cws_loop_destroy(unused)
+                unused.deallocate()
+                loop = nil
+            }
+            info.foreign_loops = nil
+            info.options &= ~cws_option_libev
             created = lws_create_context(&info)
         }
         guard let handle = created else {

@@ -1,12 +1,6 @@
-import Congestion
-import Crypto
-import Glibc
-import ICE
 import Peer
 import Primitives
-import RTP
 import Reactor
-import SDP
 import Service
 import Signaling
 
@@ -258,9 +252,9 @@ struct NetworkThread: ~Copyable {
 
     private func isCurrent(_ id: String) -> Bool { hasSession && session.id == id }
 
-    private var refusals: [MediaRefusal] {
+    private var refusedKinds: [MediaKind] {
         switch peer {
-        case .some(let peer): peer.refusals
+        case .some(let peer): peer.refusedKinds
         case .none: []
         }
     }
@@ -283,15 +277,13 @@ struct NetworkThread: ~Copyable {
     private mutating func open(_ id: String) {
         close()
         let now = MonotonicClock.now()
-        let wallClock = SystemWallClock.now()
-        do throws(CryptoError) {
-            peer = PeerSession(
+        do throws(PeerError) {
+            peer = try PeerSession(
                 PeerSession.Configuration(bitrates: PeerBitrates(maximumVideo: maximumVideo)),
-                certificate: try Certificate(now: wallClock),
-                clock: NTPClock(wallClock, at: now), random: .system, now: now)
+                wallClock: SystemWallClock.now(), random: .system, now: now)
         } catch {
-            NetworkThread.log.error("session without a certificate: \(error)")
-            events.post(.ended(sessionId: id, reason: "no certificate could be made"))
+            NetworkThread.log.error("session not possible: \(error)")
+            events.post(.ended(sessionId: id, reason: "\(error)"))
             return
         }
         session = LiveSession(id: id)
@@ -339,9 +331,9 @@ struct NetworkThread: ~Copyable {
         switch outcome {
         case .success(let answer):
             events.post(.answer(sessionId: id, sdp: answer))
-            for refusal in refusals {
+            for kind in refusedKinds {
                 let payload = SessionErrorPayload(
-                    .noCommonCodec, message: "the offer has no \(refusal.kind.rawValue) codec that this kiosk sends")
+                    .noCommonCodec, message: "the offer has no \(kind.rawValue) codec that this kiosk sends")
                 events.post(.sessionError(sessionId: id, payload))
             }
         case .failure(let error):
@@ -451,20 +443,19 @@ struct NetworkThread: ~Copyable {
         guard let snapshot else { return }
         session.statisticsAt = now + NetworkThread.statisticsInterval
         var statistics = PeerStatistics(sessionId: session.id)
-        statistics.path = snapshot.path.map { "\($0.localType.rawValue)/\($0.remoteType.rawValue)" }
-        statistics.dtlsCipher = snapshot.security?.cipher
-        statistics.estimatedBitsPerSecond = (snapshot.congestion?.target.bitsPerSecond).map(Int.init)
+        statistics.path = snapshot.pathDescription
+        statistics.dtlsCipher = snapshot.cipher
+        statistics.estimatedBitsPerSecond = snapshot.target.map { Int($0.bitsPerSecond) }
         statistics.roundTripMilliseconds = snapshot.roundTripTime?.milliseconds
-        let streams = [snapshot.audio, snapshot.video].compactMap(\.self)
-        let bytes = streams.reduce(0) { $0 + $1.bytes + $1.headerBytes }
+        let bytes = snapshot.bytesSent
         if let last = session.lastStatisticsAt, now > last {
             let seconds = (now - last).seconds
             statistics.sentBitsPerSecond = Int(Double((bytes &- session.lastBytes) &* 8) / seconds)
         }
         session.lastBytes = bytes
         session.lastStatisticsAt = now
-        statistics.packetsSent = Int(streams.reduce(0) { $0 + $1.packets })
-        statistics.packetsRetransmitted = Int(streams.reduce(0) { $0 + $1.retransmittedPackets })
+        statistics.packetsSent = Int(snapshot.packetsSent)
+        statistics.packetsRetransmitted = Int(snapshot.packetsRetransmitted)
         statistics.fractionLost = session.fractionLost
         statistics.framesSent = session.framesSent
         statistics.keyframeRequests = session.keyframeRequests

@@ -1,6 +1,5 @@
 import Peer
 import Primitives
-import RTP
 public import Reactor
 import Service
 import Synchronization

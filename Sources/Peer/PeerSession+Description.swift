@@ -1,7 +1,7 @@
 import Crypto
 import ICE
 public import Primitives
-public import SDP
+import SDP
 
 // Offer and answer (RFC 9429): where descriptions become settings of the machines.
 
@@ -55,11 +55,11 @@ extension PeerSession {
         try apply(session, now: now)
     }
 
-    /// Sections of the last offer that stay dark although they were wanted, for a `session-error`.
-    public var refusals: [MediaRefusal] {
+    /// Kinds of media that the last description asked for in no codec of ours, for a `session-error`.
+    public var refusedKinds: [MediaKind] {
         switch negotiation {
-        case .answering(let negotiator): negotiator.session?.refusals ?? []
-        case .offering(_, let session): session?.refusals ?? []
+        case .answering(let negotiator): negotiator.session?.refusals.map(\.kind) ?? []
+        case .offering(_, let session): session?.refusals.map(\.kind) ?? []
         }
     }
 

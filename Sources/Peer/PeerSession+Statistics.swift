@@ -21,6 +21,17 @@ public struct PeerSnapshot: Sendable {
     public var srtpErrors: Counter<SRTPError>
     public var iceDrops: Counter<ICEDrop>
 
+    /// The candidate types of the path, ours and the peer's: `host/srflx`.
+    public var pathDescription: String? { path.map { "\($0.localType.rawValue)/\($0.remoteType.rawValue)" } }
+    /// What the path is believed to carry.
+    public var target: Bitrate? { congestion?.target }
+    public var cipher: String? { security?.cipher }
+    private var streams: [SendStatistics] { [audio, video].compactMap(\.self) }
+    /// Bytes sent with RTP headers, packets sent, and those of them that were sent again.
+    public var bytesSent: UInt64 { streams.reduce(0) { $0 + $1.bytes + $1.headerBytes } }
+    public var packetsSent: UInt64 { streams.reduce(0) { $0 + $1.packets } }
+    public var packetsRetransmitted: UInt64 { streams.reduce(0) { $0 + $1.retransmittedPackets } }
+
     /// Everything dropped at least once, by name.
     public var dropped: [String: UInt64] {
         var all: [String: UInt64] = [:]

@@ -1,4 +1,4 @@
-public import Crypto
+import Crypto
 public import ICE
 public import Primitives
 public import RTP
@@ -83,11 +83,18 @@ public struct PeerSession: ~Copyable {
     /// The handshake's cipher suite and SRTP profile, once connected.
     public internal(set) var security: PeerSecurity?
 
-    /// A session that knows nothing of its peer yet. `clock` maps `now` to the time of day for sender reports.
+    /// A session that knows nothing of its peer yet, with a certificate of its own. `wallClock` was read at `now`; sender
+    /// reports and the certificate's validity are derived from it.
+    ///
+    /// - Throws: `PeerError.cryptography` when no certificate could be made.
     public init(
-        _ configuration: Configuration, certificate: consuming Certificate, clock: NTPClock, random: RandomSource,
-        now: Instant
-    ) {
+        _ configuration: Configuration, wallClock: WallClock, random: RandomSource, now: Instant
+    ) throws(PeerError) {
+        do throws(CryptoError) {
+            certificate = try Certificate(now: wallClock)
+        } catch {
+            throw .cryptography("\(error)")
+        }
         var random = random
         role = configuration.role
         phase = .new
@@ -95,14 +102,13 @@ public struct PeerSession: ~Copyable {
             role: configuration.role == .answerer ? .controlled : .controlling, configuration: configuration.ice,
             authenticator: .openSSL, random: random.split())
         dtls = nil
-        media = MediaPath(clock: clock, bitrates: configuration.bitrates)
+        media = MediaPath(clock: NTPClock(wallClock, at: now), bitrates: configuration.bitrates)
         switch configuration.role {
         case .answerer:
             negotiation = .answering(Negotiator(capabilities: configuration.capabilities, random: random.split()))
         case .offerer:
             negotiation = .offering(Offerer(capabilities: configuration.capabilities, random: random.split()), nil)
         }
-        self.certificate = certificate
         remoteFingerprints = []
         taggedSection = ("0", 0)
         tricklesCandidates = false

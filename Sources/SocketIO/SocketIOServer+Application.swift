@@ -3,12 +3,16 @@ public import Primitives
 extension SocketIOServer {
     // MARK: What the application decided
 
-    /// Lets a connecting socket in.
+    /// Lets a connecting socket in. One that `recovers` another gets that one's session id and missed events.
     public mutating func accept(_ socket: SocketID, now: Instant) {
         guard let (slot, index) = find(socket), !clients[slot]!.sockets[index].isAccepted else { return }
         clients[slot]!.sockets[index].isAccepted = true
-        let (namespace, sid) = (clients[slot]!.sockets[index].namespace, clients[slot]!.sockets[index].sid)
-        send(SocketIOPacket(.connect, namespace: namespace, payload: ["sid": .string(sid)]), to: slot)
+        let missed = startLog(slot, index)
+        let accepted = clients[slot]!.sockets[index]
+        var payload = JSONObject([("sid", .string(accepted.sid))])
+        payload["pid"] = accepted.log.map { .string($0.pid) }
+        send(SocketIOPacket(.connect, namespace: accepted.namespace, payload: .object(payload)), to: slot)
+        for message in missed { engine.sendPacket(message, to: clients[slot]!.session) }
     }
 
     /// Refuses a connecting socket; the transport stays, the client may try again.
@@ -19,11 +23,18 @@ extension SocketIOServer {
         send(.refusal(error, namespace: removed.namespace), to: slot)
     }
 
-    /// Sends an event. A socket that is gone is ignored.
+    /// Sends an event. For a lost socket that may still recover it is kept; one that is gone is ignored.
     public mutating func emit(_ name: String, _ arguments: [JSONValue], to socket: SocketID, now: Instant) {
-        guard let (slot, index) = find(socket), clients[slot]!.sockets[index].isAccepted else { return }
+        guard let (slot, index) = find(socket) else { return keep(name, arguments, for: socket, now: now) }
+        guard clients[slot]!.sockets[index].isAccepted else { return }
         let namespace = clients[slot]!.sockets[index].namespace
-        send(SocketIOPacket(event: name, arguments, namespace: namespace), to: slot)
+        guard let window = configuration.recoveryWindow, clients[slot]!.sockets[index].log != nil else {
+            return send(SocketIOPacket(event: name, arguments, namespace: namespace), to: slot)
+        }
+        let limit = configuration.recoveryBufferSize
+        let messages = clients[slot]!.sockets[index].log!.append(
+            name, arguments, namespace: namespace, keeping: window, limit: limit, now: now)
+        for message in messages { engine.sendPacket(message, to: clients[slot]!.session) }
     }
 
     /// Sends one event to many sockets, written once per namespace.
@@ -32,6 +43,11 @@ extension SocketIOServer {
     ) {
         var written: [String: [WebSocketMessage]] = [:]
         for socket in sockets {
+            // With recovery every socket's event carries an offset of its own.
+            if configuration.recoveryWindow != nil {
+                emit(name, arguments, to: socket, now: now)
+                continue
+            }
             guard let (slot, index) = find(socket), clients[slot]!.sockets[index].isAccepted else { continue }
             let namespace = clients[slot]!.sockets[index].namespace
             let messages =
@@ -126,9 +142,10 @@ extension SocketIOServer {
             return send(.refusal(ConnectError(message: "Invalid namespace"), namespace: packet.namespace), to: slot)
         }
         lastSocket += 1
+        let recovers = recoverable(packet)
         let socket = Socket(
             id: SocketID(rawValue: lastSocket), namespace: packet.namespace, sid: engine.newIdentifier(),
-            isAccepted: false, awaited: [])
+            isAccepted: false, awaited: [], log: nil, recovers: recovers)
         clients[slot]!.sockets.append(socket)
         sessionBySocket[socket.id] = session
         events.append(
@@ -136,7 +153,7 @@ extension SocketIOServer {
                 socket.id,
                 ConnectRequest(
                     namespace: packet.namespace, auth: packet.payload, handshake: clients[slot]!.handshake,
-                    sid: socket.sid)))
+                    sid: recovers.flatMap { recovery.parked[$0]?.sid } ?? socket.sid, recovers: recovers)))
     }
 
     mutating func send(_ packet: SocketIOPacket, to slot: Int) {

@@ -37,6 +37,7 @@ public struct SocketIOServer: Sendable {
     var connectDeadlines: RingBuffer<(at: Instant, session: EngineIOServer.SessionID)>
     var events: RingBuffer<Event>
     var counted: Counter<SocketIODrop>
+    var recovery: RecoveryState
 
     struct Client: Sendable {
         let session: EngineIOServer.SessionID
@@ -48,10 +49,14 @@ public struct SocketIOServer: Sendable {
     struct Socket: Sendable {
         let id: SocketID
         let namespace: String
-        let sid: String
+        var sid: String
         var isAccepted: Bool
         /// Acknowledgements that the client owes.
         var awaited: Set<AcknowledgementID>
+        /// What the client may ask for again; nil without connection state recovery.
+        var log: RecoveryLog?
+        /// The lost socket whose log this one takes over when it is accepted.
+        var recovers: SocketID?
     }
 
     /// - Parameter random: where session identifiers come from; `.system` in service.
@@ -63,6 +68,7 @@ public struct SocketIOServer: Sendable {
         connectDeadlines = RingBuffer()
         events = RingBuffer()
         counted = Counter()
+        recovery = RecoveryState()
     }
 
     // MARK: What the transports heard
@@ -111,6 +117,7 @@ public struct SocketIOServer: Sendable {
                 received(message, on: session)
             case .closed(let session, let reason):
                 forget(session, reason)
+                park(now: now)
             }
         }
     }
@@ -133,13 +140,15 @@ public struct SocketIOServer: Sendable {
             counted.add(.connectTimeout)
             close(deadline.session, .ended)
         }
+        expireParked(now: now)
     }
 
     public var nextTimeout: Instant? {
-        switch (engine.nextTimeout, connectDeadlines.first?.at) {
-        case (let a?, let b?): min(a, b)
-        case (let a, let b): a ?? b
+        var earliest = engine.nextTimeout
+        for at in [connectDeadlines.first?.at, recovery.deadlines.first?.at] {
+            if let at, at < earliest ?? .distantFuture { earliest = at }
         }
+        return earliest
     }
 
     /// What was refused or dropped, by name.
@@ -182,7 +191,18 @@ public struct SocketIOServer: Sendable {
         clients[session.slot] = nil
         for socket in client.sockets {
             sessionBySocket[socket.id] = nil
+            if socket.isAccepted, socket.log != nil, reason.isLoss { recovery.lost.append(socket) }
             events.append(.disconnected(socket.id, reason))
+        }
+    }
+}
+
+extension DisconnectReason {
+    /// Whether the client may not even know, and wants to go on where it was.
+    var isLoss: Bool {
+        switch self {
+        case .transportClosed, .pingTimeout: true
+        case .left, .ended, .protocolError, .overlappingRequests, .tooSlow, .serverShutdown: false
         }
     }
 }

@@ -181,6 +181,82 @@ import Testing
         #expect(harness.server.sessionCount == 0)
     }
 
+    private func connecting(_ harness: inout ServerHarness, _ payload: String) -> (
+        ConnectionID, SocketID, ConnectRequest
+    )? {
+        let connection = harness.openWebSocket()
+        _ = harness.actions()
+        harness.receive(WebSocketMessage(stringLiteral: "40" + payload), on: connection)
+        guard case .connecting(let socket, let request)? = harness.events().first else { return nil }
+        return (connection, socket, request)
+    }
+
+    @Test func lostClientGetsWhatItMissed() throws {
+        var harness = ServerHarness { $0.recoveryWindow = .seconds(120) }
+        let (connection, socket, request) = try #require(connecting(&harness, "{\"token\":\"a\"}"))
+        #expect(request.recovers == nil)
+        harness.server.accept(socket, now: harness.now)
+        let answer = try #require(harness.actions().first)
+        #expect(answer.hasPrefix("send 1 40{\"sid\":\"\(request.sid)\",\"pid\":\""))
+        let pid = answer.split(separator: "\"")[7]
+        harness.server.emit("a", [1], to: socket, now: harness.now)
+        harness.server.emit("b", [], to: socket, now: harness.now)
+        #expect(harness.actions() == ["send 1 42[\"a\",1,\"1\"]", "send 1 42[\"b\",\"2\"]"])
+        harness.server.webSocketClosed(connection, now: harness.now)
+        #expect(harness.events() == [.disconnected(socket, .transportClosed)])
+        _ = harness.actions()
+        harness.advance(.seconds(100))
+        harness.server.emit("c", [.binary([1])], to: socket, now: harness.now)
+        #expect(harness.actions().isEmpty)
+
+        let (_, again, returned) = try #require(
+            connecting(&harness, "{\"pid\":\"\(pid)\",\"offset\":\"1\",\"token\":\"a\"}"))
+        #expect(returned.recovers == socket)
+        #expect(returned.auth?["token"] == "a")
+        #expect(returned.sid == request.sid)
+        harness.server.accept(again, now: harness.now)
+        #expect(
+            harness.actions() == [
+                "send 2 40{\"sid\":\"\(request.sid)\",\"pid\":\"\(pid)\"}", "send 2 42[\"b\",\"2\"]",
+                "send 2 451-[\"c\",{\"_placeholder\":true,\"num\":0},\"3\"]", "send 2 binary [1]",
+            ])
+        harness.server.emit("d", [], to: again, now: harness.now)
+        #expect(harness.actions() == ["send 2 42[\"d\",\"4\"]"])
+    }
+
+    enum Loss: CaseIterable {
+        case lineBroken, left, disconnected, tooLate, tooMuchMissed, unknown
+    }
+
+    // Only a client that lost its line, comes back in time and missed no more than is kept goes on where it was.
+    @Test(arguments: Loss.allCases) func recoveryHasLimits(loss: Loss) throws {
+        var harness = ServerHarness {
+            $0.recoveryWindow = .seconds(120)
+            $0.recoveryBufferSize = 1000
+        }
+        let (connection, socket, _) = try #require(connecting(&harness, ""))
+        harness.server.accept(socket, now: harness.now)
+        var pid = String(try #require(harness.actions().first).split(separator: "\"")[7])
+        harness.server.emit("a", [], to: socket, now: harness.now)
+        if loss != .left, loss != .disconnected { harness.server.webSocketClosed(connection, now: harness.now) }
+        switch loss {
+        case .lineBroken: harness.advance(.seconds(119))
+        case .left: harness.receive("41", on: connection)
+        case .disconnected: harness.server.disconnect(socket, closingTransport: true, now: harness.now)
+        case .tooLate: harness.advance(.seconds(121))
+        case .tooMuchMissed:
+            let text = JSONValue.string(String(repeating: "y", count: 100))
+            for _ in 0..<20 { harness.server.emit("x", [text], to: socket, now: harness.now) }
+        case .unknown: pid = "nope"
+        }
+        _ = harness.events()
+        _ = harness.actions()
+        let (_, again, request) = try #require(connecting(&harness, "{\"pid\":\"\(pid)\",\"offset\":\"1\"}"))
+        #expect((request.recovers == socket) == (loss == .lineBroken))
+        harness.server.accept(again, now: harness.now)
+        #expect(harness.actions().count == 1)
+    }
+
     @Test func slotsAreReusedNeverIdentifiers() {
         var harness = ServerHarness()
         var seen: Set<SocketID> = []

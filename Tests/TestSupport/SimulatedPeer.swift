@@ -1,4 +1,3 @@
-import Crypto
 public import Peer
 public import Primitives
 import RTP
@@ -29,10 +28,9 @@ public final class SimulatedPeer: SimulatedNode {
             role == .answerer
             ? LocalCapabilities.kiosk
             : LocalCapabilities(audio: .opus(direction: .recvonly), video: .vp8(direction: .recvonly))
-        session = PeerSession(
+        session = try PeerSession(
             PeerSession.Configuration(role: role, capabilities: capabilities),
-            certificate: try Certificate(now: WallClock(secondsSince1970: 1_790_000_000)),
-            clock: NTPClock(WallClock(secondsSince1970: 1_790_000_000), at: now), random: random, now: now)
+            wallClock: WallClock(secondsSince1970: 1_790_000_000), random: random, now: now)
         events = []
         video = []
         audio = []
