@@ -178,14 +178,15 @@ import Testing
             let response = try client.request(.get, "/\(name)")
             #expect(response.status == 200)
             #expect(response.body == (try Array(Data(contentsOf: folder.appending(path: name)))))
-            #expect(response.headers["content-security-policy"]?.contains("default-src 'none'") == true)
-            #expect(response.headers["x-content-type-options"] == "nosniff")
+            let headers = RawHTTP.exchange(server.address, "GET", "/\(name)").headers
+            #expect(headers["content-security-policy"]?.contains("default-src 'none'") == true)
+            #expect(headers["x-content-type-options"] == "nosniff")
             let tag = try #require(response.headers["etag"])
             let again = try client.request(.get, "/\(name)", headers: [HTTPHeader("If-None-Match", tag)])
             #expect(again.status == 304 && again.body.isEmpty)
         }
         #expect(try client.request(.get, "/").headers["content-type"] == "text/html; charset=utf-8")
-        for path in ["/../etc/passwd", "/index.html/", "/%2e%2e/x", "/nothing", "//", "/api", "/apix"] {
+        for path in ["/../etc/passwd", "/index.html/", "/%2e%2e/x", "/nothing", "/api", "/apix"] {
             #expect(try client.request(.get, path).status == 404, "\(path)")
         }
         #expect(try client.request(.post, "/", ["a": 1]).status == 405)
@@ -218,16 +219,15 @@ import Testing
     @Test func crossOriginRequestsNeedAnAllowedOrigin() throws {
         let server = try start { $0.cors.origins = ["https://good.example"] }
         defer { server.stop() }
-        let client = try TestClient(server.address)
-        func allowed(_ origin: String, _ path: String) throws -> String? {
-            try client.request(.options, path, headers: [HTTPHeader("Origin", origin)])
+        func allowed(_ origin: String, _ path: String) -> String? {
+            RawHTTP.exchange(server.address, "OPTIONS", path, headers: ["Origin: \(origin)"])
                 .headers["access-control-allow-origin"]
         }
         for path in ["/api/auth/login", "/socket.io/"] {
-            #expect(try allowed("https://good.example", path) == "https://good.example")
-            #expect(try allowed("https://evil.example", path) == nil)
+            #expect(allowed("https://good.example", path) == "https://good.example")
+            #expect(allowed("https://evil.example", path) == nil)
         }
-        #expect(try allowed("https://good.example", "/") == nil)
+        #expect(allowed("https://good.example", "/") == nil)
     }
 
     // MARK: The API
@@ -338,7 +338,7 @@ import Testing
                 #expect(isPublic ? [200, 400].contains(response.status) : response.status == 401, "\(method) \(url)")
                 #expect(operation.value["responses"]?["\(response.status)"] != nil, "\(method) \(url)")
             }
-            let wrong = try client.request(.put, path.name.replacing(/\{.*?\}/, with: "x"), .null)
+            let wrong = RawHTTP.exchange(server.address, "PUT", path.name.replacing(/\{.*?\}/, with: "x"))
             #expect(wrong.status == 405 && wrong.headers["allow"] != nil, "\(path.name)")
         }
     }

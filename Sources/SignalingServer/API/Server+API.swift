@@ -15,6 +15,8 @@ extension Server {
     }
 
     private func route(_ request: HTTPRequest, now: Moment) throws(APIFailure) {
+        // Nothing here is larger than a password.
+        guard request.body.count <= 64 * 1024 else { throw APIFailure(.tooLarge, "the body is larger than 64 KiB") }
         let path = request.path.split(separator: "/", omittingEmptySubsequences: false).dropFirst(2).map(String.init)
         let (name, rest) = (path.first ?? "", Array(path.dropFirst()))
         switch (name, rest.count) {
