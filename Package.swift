@@ -115,7 +115,8 @@ let package = Package(
 
         // Looks at devices in the virtual machine of the tests.
         .executableTarget(
-            name: "capture-probe", dependencies: ["Capture", "Reactor", "Primitives"], path: "Scripts/machine/probe", swiftSettings: house),
+            name: "capture-probe", dependencies: ["Capture", "Reactor", "Primitives"], path: "Scripts/machine/probe",
+            swiftSettings: house),
 
         // Tests.
         .target(

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ev.h>
 #include <libwebsockets.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/ssl.h>
@@ -15,6 +16,7 @@
 static const int cws_pre = LWS_PRE;
 static const uint64_t cws_option_tls_global_init = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
 static const uint64_t cws_option_explicit_vhosts = LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
+static const uint64_t cws_option_libev = LWS_SERVER_OPTION_LIBEV;
 static const uint64_t cws_option_validate_utf8 = LWS_SERVER_OPTION_VALIDATE_UTF8;
 static const uint64_t cws_option_disable_ipv6 = LWS_SERVER_OPTION_DISABLE_IPV6;
 static const uint64_t cws_option_disable_os_ca = LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
@@ -97,3 +99,31 @@ static inline struct lws *cws_adopt_file(struct lws_vhost *vhost, int fd, const 
     descriptor.filefd = fd;
     return lws_adopt_descriptor_vhost(vhost, LWS_ADOPT_RAW_FILE_DESC, descriptor, protocol, NULL);
 }
+
+// A loop over epoll for contexts with thousands of connections: libwebsockets' own asks about each at every turn.
+struct cws_loop {
+    struct ev_loop *loop;
+    ev_timer timer;
+};
+static void cws_loop_expired(struct ev_loop *loop, ev_timer *timer, int events) { (void)loop; (void)timer; (void)events; }
+static inline int cws_loop_create(struct cws_loop *self) {
+    self->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
+    if (!self->loop) return 0;
+    ev_timer_init(&self->timer, cws_loop_expired, 0., 0.);
+    return 1;
+}
+// One turn: waits for something to happen, at most so many seconds when they are not negative.
+static inline void cws_loop_turn(struct cws_loop *self, double seconds) {
+    if (seconds == 0) {
+        ev_run(self->loop, EVRUN_NOWAIT);
+        return;
+    }
+    if (seconds > 0) {
+        ev_now_update(self->loop);
+        ev_timer_set(&self->timer, seconds, 0.);
+        ev_timer_start(self->loop, &self->timer);
+    }
+    ev_run(self->loop, EVRUN_ONCE);
+    ev_timer_stop(self->loop, &self->timer);
+}
+static inline void cws_loop_destroy(struct cws_loop *self) { ev_loop_destroy(self->loop); }

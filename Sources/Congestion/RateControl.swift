@@ -10,6 +10,10 @@ struct RateControl: Sendable {
     static let drainTime: Duration = .milliseconds(500)
     /// The least share of the path's rate that is sent while the queue drains.
     static let drainFloor = 0.5
+    /// The share of the average below which the last moments count instead of it.
+    static let farFall = 0.75
+    /// How far from the known capacity counts as near.
+    static let nearShare = 0.15
     /// An overuse this soon after a probe's raise is the raise's fault.
     static let confirmation: Duration = .milliseconds(1500)
     /// The share of the path's measured rate that is sent once it is empty.
@@ -81,8 +85,14 @@ struct RateControl: Sendable {
                 let isOld = lastDecrease.map { now - $0 < roundTripTime + .milliseconds(50) } ?? false
                 guard !isOld, isDraining, let recent, recent < rate * 0.8 else { return }
             }
-            // Behind a standing queue packets arrive at the path's own rate, and the last moments say it best.
-            decrease(carried: recent ?? acknowledged, queueDelay: queueDelay, roundTripTime: roundTripTime, now: now)
+            // Behind a standing queue packets arrive at the path's own rate. The last moments say at once when it has
+            // fallen far, but they are few packets; small differences are left to the average, because the lesser of two
+            // uncertain figures would put the smaller flow at a disadvantage.
+            var carried = acknowledged
+            if let recent, let average = acknowledged {
+                carried = recent < average * RateControl.farFall ? recent : max(recent, average)
+            }
+            decrease(carried: carried, queueDelay: queueDelay, roundTripTime: roundTripTime, now: now)
         case .underusing:
             // The queue drains by itself; more would fill it again.
             if case .increase = state { state = .hold }
@@ -136,9 +146,9 @@ struct RateControl: Sendable {
     private mutating func finishDraining(queueDelay: Duration, now: Instant) {
         guard case .drain(let until) = state else { return }
         guard queueDelay < .milliseconds(15) || now >= until else { return }
-        if queueDelay < .milliseconds(30), let capacity {
-            rate = clamp(max(rate, .kilobits(capacity * RateControl.settle)))
-        }
+        // From what was carried this time, not from memory: flows that went back to what they remember would keep their
+        // shares for ever.
+        if queueDelay < .milliseconds(30), let drainedRate { rate = clamp(max(rate, drainedRate * RateControl.settle)) }
         state = .hold
     }
 
@@ -161,10 +171,12 @@ struct RateControl: Sendable {
         rate = clamp(next)
     }
 
+    /// Near what the path was known to carry the rate grows by packets, not by a share of itself: growth by shares keeps
+    /// the larger of two flows the larger one.
     private func nearCapacity(_ capacity: Double) -> Bool {
         let current = Double(rate.bitsPerSecond) / 1000
         let spread = 3 * (deviation * capacity).squareRoot()
-        return abs(current - capacity) <= spread
+        return abs(current - capacity) <= max(spread, capacity * RateControl.nearShare)
     }
 
     private mutating func learn(_ acknowledged: Bitrate) {

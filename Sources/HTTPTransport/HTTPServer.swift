@@ -88,7 +88,7 @@ public final class HTTPServer {
         }
         context = ServiceContext(
             owner: Unmanaged.passUnretained(self).toOpaque(), callback: serverCallback, receiveSize: 1024,
-            options: cws_option_explicit_vhosts | cws_option_validate_utf8
+            options: cws_option_explicit_vhosts | cws_option_validate_utf8, manyConnections: true
         ) { info, _ in
             info.timeout_secs = UInt32(clamping: configuration.requestTimeout.components.seconds)
             info.max_http_header_data = 8192
@@ -166,7 +166,7 @@ public final class HTTPServer {
         var request: UInt64 = 0
         while cws_hangups_next(hangups, &request) != 0 {
             guard let connection = requests[RequestID(rawValue: request)] else { continue }
-            lws_set_timeout(connection.wsi, PENDING_TIMEOUT_USER_OK, -1)
+            context!.end(connection.wsi, after: 0)
         }
     }
 
@@ -193,7 +193,7 @@ public final class HTTPServer {
         guard let connection = webSockets[connection], connection.outbox.closeCode == nil else { return false }
         guard connection.outbox.bytes + message.count <= configuration.maximumPendingBytes else {
             connection.outbox.closeCode = .policyViolation
-            lws_set_timeout(connection.wsi, PENDING_TIMEOUT_CLOSE_SEND, -1)
+            context!.end(connection.wsi, after: 0)
             return false
         }
         connection.outbox.append(message)
@@ -206,7 +206,7 @@ public final class HTTPServer {
         guard let connection = webSockets[connection], connection.outbox.closeCode == nil else { return }
         connection.outbox.closeCode = code
         // Who does not read does not get to keep the connection.
-        lws_set_timeout(connection.wsi, PENDING_TIMEOUT_CLOSE_SEND, 5)
+        context!.end(connection.wsi, after: 5)
         lws_callback_on_writable(connection.wsi)
     }
 

@@ -14,6 +14,9 @@ final class ServiceContext {
     private let timer: UnsafeMutablePointer<cws_timer>
     private let protocols: UnsafeMutablePointer<lws_protocols>
     private var strings: [UnsafeMutablePointer<CChar>]
+    /// Nil where libwebsockets waits by itself, which is right for a few connections.
+    private let loop: UnsafeMutablePointer<cws_loop>?
+    private var isTimerChanged: Bool
 
     // One for the process, as libwebsockets has it. Lines carry no query: tokens travel there.
     private static let logFilter: Void = lws_set_log_level(1 | 2) { _, line in
@@ -25,6 +28,7 @@ final class ServiceContext {
 
     init?(
         owner: UnsafeMutableRawPointer, callback: @escaping ServiceCallback, receiveSize: Int, options: UInt64,
+        manyConnections: Bool = false,
         _ configure: (inout lws_context_creation_info, inout CStrings) -> Void
     ) {
         _ = ServiceContext.logFilter
@@ -43,16 +47,44 @@ final class ServiceContext {
         info.pt_serv_buf_size = 16 * 1024
         info.alpn = cStrings.keep("http/1.1")
         configure(&info, &cStrings)
-        guard let handle = lws_create_context(&info) else {
+        let loop = manyConnections ? ServiceContext.makeLoop() : nil
+        var foreignLoop: UnsafeMutableRawPointer? = loop.map { UnsafeMutableRawPointer($0.pointee.loop) }
+        var created: OpaquePointer?
+        if foreignLoop != nil {
+            created = withUnsafeMutablePointer(to: &foreignLoop) { pointer in
+                info.foreign_loops = pointer
+                info.options |= cws_option_libev
+                return lws_create_context(&info)
+            }
+        } else {
+            created = lws_create_context(&info)
+        }
+        guard let handle = created else {
             protocols.deallocate()
             for string in cStrings.strings { free(string) }
             return nil
         }
         self.handle = handle
         self.protocols = protocols
+        self.loop = loop
         strings = cStrings.strings
         timer = .allocate(capacity: 1)
         timer.initialize(to: cws_timer())
+        isTimerChanged = false
+    }
+
+    private static func makeLoop() -> UnsafeMutablePointer<cws_loop>? {
+        let loop = UnsafeMutablePointer<cws_loop>.allocate(capacity: 1)
+        loop.initialize(to: cws_loop())
+        if cws_loop_create(loop) != 0 { return loop }
+        loop.deallocate()
+        return nil
+    }
+
+    /// Ends a connection that may still have something to write, after so many seconds; 0 is at once.
+    func end(_ wsi: OpaquePointer, after seconds: Int32) {
+        lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, seconds == 0 ? -1 : seconds)
+        isTimerChanged = true
     }
 
     /// Memory for a string that libwebsockets keeps a pointer to.
@@ -66,6 +98,7 @@ final class ServiceContext {
 
     /// Moves bytes until `isDone`, or until `limit` is over.
     func service(for limit: Duration?, until isDone: () -> Bool) {
+        if let loop { return turn(loop, for: limit, until: isDone) }
         guard let limit else {
             repeat {} while lws_service(handle, 0) >= 0 && !isDone()
             return
@@ -85,9 +118,29 @@ final class ServiceContext {
         cws_timer_cancel(timer)
     }
 
+    private func turn(_ loop: UnsafeMutablePointer<cws_loop>, for limit: Duration?, until isDone: () -> Bool) {
+        // The loop looks at libwebsockets' timers after it has called libwebsockets, and then only.
+        if isTimerChanged {
+            isTimerChanged = false
+            lws_cancel_service(handle)
+        }
+        guard let limit else {
+            repeat { cws_loop_turn(loop, -1) } while !isDone()
+            return
+        }
+        let end = cws_microseconds() &+ max(0, limit.nanoseconds / 1000)
+        repeat {
+            cws_loop_turn(loop, Double(max(0, end &- cws_microseconds())) / 1e6)
+        } while !isDone() && cws_microseconds() < end
+    }
+
     /// Closes everything; callbacks run for the last time.
     func destroy() {
         lws_context_destroy(handle)
+        if let loop {
+            cws_loop_destroy(loop)
+            loop.deallocate()
+        }
         timer.deallocate()
         protocols.deallocate()
         for string in strings { free(string) }

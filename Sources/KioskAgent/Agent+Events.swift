@@ -31,6 +31,7 @@ extension Agent {
         case .clockOffset(let offset):
             noteClock(offset)
             status.clockOffset = offset
+            publish(now: now)
         case .impossible(let reason):
             fail(AgentError(reason))
         }
@@ -109,10 +110,33 @@ extension Agent {
                 audioGate.close()
             case .indicator(let isLive):
                 log.notice(isLive ? "live: media leaves the kiosk" : "no longer live", sessionFields)
+                setLive(isLive, now: now)
             case .status:
                 publish(now: now)
             }
         }
+    }
+
+    /// The sign is lit before the first picture leaves and goes out after the last.
+    private func setLive(_ isLive: Bool, now: Instant) {
+        if !isLive {
+            videoRing.forbid()
+            audioRing.forbid()
+        }
+        let problems = switchIndicator(isLive)
+        guard isLive else { return }
+        if configuration.requireIndicator, let problem = problems.first {
+            return perform(supervisor.indicatorFailed(problem), now: now)
+        }
+        videoRing.permit()
+        audioRing.permit()
+    }
+
+    @discardableResult
+    func switchIndicator(_ isLive: Bool) -> [String] {
+        let problems = indicator.set(isLive)
+        for problem in problems { log.error("the indicator cannot be switched: \(problem)") }
+        return problems
     }
 
     private var sessionFields: [LogField] {

@@ -26,6 +26,9 @@ public final class Agent {
     let desk: ControlDesk
     let driver: PeerDriver
     let control: EncoderControl
+    let videoRing: FrameRing
+    let audioRing: FrameRing
+    let indicator: Indicator
     let videoGate: MediaGate
     let audioGate: MediaGate
     let video: VideoPipeline
@@ -56,6 +59,7 @@ public final class Agent {
         else { throw AgentError("camera or microphone: not a source") }
         let now = MonotonicClock.now()
         notifier = ServiceNotifier()
+        indicator = Indicator(configuration.indicator)
         supervisor = Supervisor(hasMicrophone: microphone != .none)
         watchdog = Watchdog()
         do throws(SystemError) {
@@ -73,9 +77,11 @@ public final class Agent {
                 videoBitrate: configuration.video.maxBitrate, frameRate: section.frameRate, width: section.width,
                 height: section.height, audioBitrate: .kilobits(32))
             let readable = try WakeFD()
-            let videoRing = FrameRing(
-                kind: .video, frameCapacity: 64 * 1024, readable: readable, opened: videoGate.wake)
-            let audioRing = FrameRing(kind: .audio, frameCapacity: 1500, readable: readable, opened: audioGate.wake)
+            videoRing = FrameRing(
+                kind: .video, frameCapacity: 64 * 1024, readable: readable, opened: videoGate.wake,
+                needsPermission: true)
+            audioRing = FrameRing(
+                kind: .audio, frameCapacity: 1500, readable: readable, opened: audioGate.wake, needsPermission: true)
             driver = try PeerDriver(
                 configuration, video: videoRing, audio: audioRing, control: control, events: peerEvents)
             video = VideoPipeline(
@@ -107,6 +113,7 @@ public final class Agent {
             defer { stopThreads() }
             do throws(AgentError) { try startThreads() } catch { return fail(error) }
             log.notice("kiosk-agent \(AgentVersion.text) for \(configuration.kiosk.id), server \(configuration.server)")
+            switchIndicator(false)
             publish(now: MonotonicClock.now())
             notifier.ready(status: status.summary)
             watchdogDueAt = notifier.watchdogTimeout.map { _ in MonotonicClock.now() }

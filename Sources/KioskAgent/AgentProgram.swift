@@ -63,6 +63,16 @@ public enum AgentProgram {
             Command(
                 "config show", summary: "Show the configuration as it takes effect, without secrets.",
                 flags: [configFlag, formatFlag]),
+            Command(
+                "doctor", summary: "Look for what is wrong with this kiosk.",
+                flags: [
+                    configFlag, formatFlag,
+                    Flag("--only", "ID,ID", help: "these checks only"),
+                    Flag("--verbose", help: "show every fact"),
+                    Flag("--snapshot", "FILE", help: "keep a picture of the camera, as PPM"), socketFlag,
+                ],
+                discussion: "Checks: \(CheckID.allCases.map(\.rawValue).joined(separator: ", ")).\n"
+                    + "Exit status 0 when all is well, 1 when something failed, 3 when there are warnings."),
             Command("version", summary: "Print the version."),
         ])
 
@@ -76,6 +86,8 @@ public enum AgentProgram {
         case "status": return ask("status", socket) { StatusText.status($0, format: invocation["--format"]) }
         case "config check", "config show":
             return config(invocation)
+        case "doctor":
+            return doctor(invocation)
         case "version":
             Output.print("kiosk-agent \(AgentVersion.text)")
             return .success
@@ -117,6 +129,36 @@ public enum AgentProgram {
             Output.complain(error.description)
             return .usage
         }
+    }
+
+    private static func doctor(_ invocation: Invocation) -> ExitStatus {
+        var only: Set<CheckID>?
+        if let names = invocation["--only"] {
+            only = []
+            for name in names.split(separator: ",") {
+                guard let id = CheckID(rawValue: String(name)) else {
+                    Output.complain("kiosk-agent: --only: no check is named \(name)\ntry: kiosk-agent doctor --help")
+                    return .usage
+                }
+                only?.insert(id)
+            }
+        }
+        Log.level = .error
+        let options = Doctor.Options(
+            file: invocation["--config"] ?? AgentConfiguration.defaultFile, socket: invocation["--socket"], only: only,
+            snapshot: invocation["--snapshot"])
+        var doctor = Doctor(options, now: MonotonicClock.now())
+        if invocation["--format"] == "json" {
+            let entries = doctor.run(began: { _ in }, ended: { _ in })
+            let report = DoctorReport.json(
+                entries, kioskId: doctor.configuration?.kiosk.id, at: SystemWallClock.now())
+            Output.print(String(decoding: report.jsonText, as: UTF8.self))
+            return entries.exitStatus
+        }
+        let report = DoctorReport(isVerbose: invocation.has("--verbose"))
+        let entries = doctor.run(began: report.began, ended: report.ended)
+        Output.print("\n" + DoctorReport.summary(entries), terminator: "")
+        return entries.exitStatus
     }
 
     private static func crew(_ kind: CrewEvent.Kind, _ invocation: Invocation, _ socket: String) -> ExitStatus {

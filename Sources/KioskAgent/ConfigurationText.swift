@@ -75,6 +75,9 @@ extension AgentConfiguration {
             (["controlSocket"], controlSocket), (["stateDirectory"], stateDirectoryPath),
         ]
         if let file = tls.caFile { values.append((["tls", "caFile"], file)) }
+        if let led = indicator.led { values.append((["indicator", "led"], led)) }
+        if let file = indicator.file { values.append((["indicator", "file"], file)) }
+        values.append((["requireIndicator"], "\(requireIndicator)"))
         values.append((["log", "level"], log.level.rawValue))
         return values
     }

@@ -167,6 +167,7 @@ struct ScenarioTests {
             if first.now.sinceStart < 10 { second.skip() } else { second.step() }
             first.link = second.link
         }
+        look("fair2", second)
         look("fair", first, first.summary(40..<100) + " beside " + second.summary(40..<100))
         #expect(first.meanReceived(40..<100) >= 1000)
         #expect(second.meanReceived(40..<100) >= 1000)

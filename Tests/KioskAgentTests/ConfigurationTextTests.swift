@@ -32,6 +32,7 @@ import Testing
                   maxBitrate: 1500000  # default
                 controlSocket: /run/kiosk-agent/control.sock  # default
                 stateDirectory: /s
+                requireIndicator: false  # default
                 log:
                   level: info  # default
 
