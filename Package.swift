@@ -58,6 +58,7 @@ let package = Package(
         system("CJOSE", pkgConfig: "cjose", apt: "libcjose-dev"),
         system("CSystemd", pkgConfig: "libsystemd", apt: "libsystemd-dev"),
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CInput"),
 
         // Values and bytes.
         library("Primitives", []),
@@ -88,7 +89,7 @@ let package = Package(
             "KioskAgent",
             [
                 "Peer", "Congestion", "ICE", "SDP", "Crypto", "Capture", "Codecs", "Reactor", "Signaling", "SocketIO",
-                "HTTPTransport", "Configuration", "Database", "Service", "Primitives",
+                "HTTPTransport", "Configuration", "Database", "Service", "Primitives", "CInput",
             ]),
         library(
             "SignalingServer",
@@ -115,7 +116,8 @@ let package = Package(
 
         // Looks at devices in the virtual machine of the tests.
         .executableTarget(
-            name: "capture-probe", dependencies: ["Capture", "Reactor", "Primitives"], path: "Scripts/machine/probe", swiftSettings: house),
+            name: "capture-probe", dependencies: ["Capture", "Reactor", "Primitives"], path: "Scripts/machine/probe",
+            swiftSettings: house),
 
         // Tests.
         .target(
@@ -139,7 +141,9 @@ let package = Package(
         tests("ConfigurationTests", ["Configuration"]),
         tests("DatabaseTests", ["Database"]),
         tests("KioskAgentTests", ["KioskAgent", "Signaling", "TestSupport"]),
-        tests("SignalingServerTests", ["SignalingServer", "Signaling", "SocketIO", "Database", "HTTPTransport", "Reactor", "Configuration"]),
+        tests(
+            "SignalingServerTests",
+            ["SignalingServer", "Signaling", "SocketIO", "Database", "HTTPTransport", "Reactor", "Configuration"]),
         tests("ArchitectureTests", []),
     ],
     swiftLanguageModes: [.v6]

@@ -25,7 +25,7 @@ import Testing
         "Signaling": ["SocketIO", "Primitives"],
         "KioskAgent": [
             "Peer", "ICE", "SDP", "Crypto", "Capture", "Codecs", "Reactor", "Signaling", "SocketIO", "HTTPTransport",
-            "Configuration", "Database", "Service", "Primitives",
+            "Configuration", "Database", "Service", "Primitives", "CInput",
         ],
         "SignalingServer": [
             "Signaling", "SocketIO", "HTTPTransport", "Configuration", "Database", "Service", "Primitives", "Crypto",
