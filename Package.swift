@@ -58,6 +58,7 @@ let package = Package(
         system("CJOSE", pkgConfig: "cjose", apt: "libcjose-dev"),
         system("CSystemd", pkgConfig: "libsystemd", apt: "libsystemd-dev"),
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CInput"),
 
         // Values and bytes.
         library("Primitives", []),
@@ -88,7 +89,7 @@ let package = Package(
             "KioskAgent",
             [
                 "Peer", "Capture", "Codecs", "Reactor", "Signaling", "SocketIO",
-                "HTTPTransport", "Configuration", "Database", "Service", "Primitives",
+                "HTTPTransport", "Configuration", "Database", "Service", "Primitives", "CInput",
             ]),
         library(
             "SignalingServer",

@@ -161,7 +161,8 @@ public final class Agent {
         }
         do throws(SystemError) {
             let listener = try UnixSocketListener(at: configuration.controlSocket)
-            try desk.start(listener: listener, outbox: outbox)
+            try desk.start(
+                listener: listener, outbox: outbox, badgeReader: configuration.badgeReader)
             try driver.start()
             try video.start()
             try audio.start()

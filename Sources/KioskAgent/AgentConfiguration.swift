@@ -17,6 +17,8 @@ public struct AgentConfiguration: Sendable, Decodable {
     public var indicator: IndicatorSection
     /// Whether media may only leave while the indicator is lit.
     public var requireIndicator: Bool
+    /// Nil without a reader.
+    public var badgeReader: BadgeReader?
     public var log: LogSection
 
     public static let defaultControlSocket = "/run/kiosk-agent/control.sock"
@@ -24,6 +26,7 @@ public struct AgentConfiguration: Sendable, Decodable {
 
     enum CodingKeys: CodingKey, CaseIterable {
         case server, kiosk, camera, microphone, video, controlSocket, stateDirectory, tls, indicator, requireIndicator,
+            badgeReader,
             log
     }
 
@@ -43,6 +46,7 @@ public struct AgentConfiguration: Sendable, Decodable {
         requireIndicator = try values.value(.requireIndicator, default: false) { isRequired in
             isRequired && !hasIndicator ? "needs indicator.led or indicator.file" : nil
         }
+        badgeReader = try values.decodeIfPresent(BadgeReader.self, forKey: .badgeReader)
         log = try values.value(.log, default: LogSection())
     }
 

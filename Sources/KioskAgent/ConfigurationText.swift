@@ -78,6 +78,12 @@ extension AgentConfiguration {
         if let led = indicator.led { values.append((["indicator", "led"], led)) }
         if let file = indicator.file { values.append((["indicator", "file"], file)) }
         values.append((["requireIndicator"], "\(requireIndicator)"))
+        if let reader = badgeReader {
+            values += [
+                (["badgeReader", "device"], reader.device), (["badgeReader", "pattern"], reader.pattern),
+                (["badgeReader", "action"], reader.action.rawValue),
+            ]
+        }
         values.append((["log", "level"], log.level.rawValue))
         return values
     }

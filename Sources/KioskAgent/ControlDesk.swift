@@ -44,12 +44,16 @@ final class ControlDesk: Sendable {
     func post(_ command: DeskCommand) { inbox.post(command) }
 
     /// Takes the open outbox and socket, whose errors ended the start already, and begins.
-    func start(listener: consuming UnixSocketListener, outbox: consuming CrewOutbox) throws(SystemError) {
+    func start(
+        listener: consuming UnixSocketListener, outbox: consuming CrewOutbox,
+        badgeReader: AgentConfiguration.BadgeReader?
+    ) throws(SystemError) {
         let handover = Handover(listener, outbox)
         let started = try WorkerThread(name: "control") { [inbox, events, progress] _ in
             guard let contents = handover.take() else { return }
             do throws(SystemError) {
-                var work = try DeskWork(contents, inbox: inbox, events: events, progress: progress)
+                var work = try DeskWork(
+                    contents, badgeReader: badgeReader, inbox: inbox, events: events, progress: progress)
                 try work.run()
             } catch {
                 events.post(.failed("\(error)"))
@@ -91,6 +95,7 @@ private struct DeskWork: ~Copyable {
     private let events: Mailbox<DeskEvent>
     private let progress: ThreadProgress
     private var delivery: CrewDelivery
+    private var badges: BadgeDesk
     private var status: AgentStatus?
     private var lastCounts: (waiting: Int, rejected: Int)
     private var isStopping: Bool
@@ -100,7 +105,8 @@ private struct DeskWork: ~Copyable {
     private static let longestSleep = Duration.seconds(10)
 
     init(
-        _ contents: consuming Handover.Contents, inbox: Mailbox<DeskCommand>, events: Mailbox<DeskEvent>,
+        _ contents: consuming Handover.Contents, badgeReader: AgentConfiguration.BadgeReader?,
+        inbox: Mailbox<DeskCommand>, events: Mailbox<DeskEvent>,
         progress: ThreadProgress
     ) throws(SystemError) {
         var loop = try EventLoop()
@@ -112,6 +118,7 @@ private struct DeskWork: ~Copyable {
         self.events = events
         self.progress = progress
         delivery = CrewDelivery()
+        badges = BadgeDesk(badgeReader)
         status = nil
         lastCounts = (0, 0)
         isStopping = false
@@ -123,11 +130,15 @@ private struct DeskWork: ~Copyable {
             let now = MonotonicClock.now()
             progress.beat(now: now)
             let deadline = now + DeskWork.longestSleep
-            try loop.wait(until: delivery.nextTimeout.map { min($0, deadline) } ?? deadline)
+            badges.reopen(on: &loop, now: now)
+            let next = [delivery.nextTimeout, badges.nextTimeout, deadline].compactMap(\.self).min()
+            try loop.wait(until: next)
             for event in loop.events {
                 if event.token == DeskWork.inboxToken {
                     inbox.wake.clear()
                     while let command = inbox.next() { handle(command) }
+                } else if event.token == BadgeDesk.token {
+                    readBadges()
                 } else {
                     for request in connections.handle(event, on: &loop) { answer(request) }
                 }
@@ -197,6 +208,18 @@ private struct DeskWork: ~Copyable {
         } catch {
             log.repeated(.error, "outbox", "a crew event cannot be stored: \(error)")
             throw ControlRequest.Refusal(code: "not-stored", message: "\(error)")
+        }
+    }
+
+    private mutating func readBadges() {
+        let now = MonotonicClock.now()
+        for crewId in badges.read(on: &loop, now: now) {
+            do {
+                let last = try outbox.lastEvent(of: crewId, now: SystemWallClock.now())
+                _ = try store(try CrewEntry(kind: badges.kind(after: last), crewId: crewId))
+            } catch {
+                log.repeated(.error, "badge", "a badge was read and cannot be stored: \(error)")
+            }
         }
     }
 

@@ -30,7 +30,16 @@ struct CrewOutbox: ~Copyable, Sendable {
                 occurred_at TEXT NOT NULL,
                 rejection TEXT
             ) STRICT
-            """)
+            """),
+        // What each crew member did last, for badges that mean both coming and going.
+        Migration(
+            """
+            CREATE TABLE duty (
+                crew_id TEXT PRIMARY KEY,
+                kind TEXT NOT NULL,
+                nanoseconds INTEGER NOT NULL
+            ) STRICT, WITHOUT ROWID
+            """),
     ]
 
     /// Opens or makes the file. A damaged one is an error: what is in it must not be thrown away unseen.
@@ -52,13 +61,33 @@ struct CrewOutbox: ~Copyable, Sendable {
         let event = CrewEvent(
             kind: entry.kind, eventId: identifiers.next(at: now), crewId: entry.crewId, name: entry.name,
             role: entry.role, train: entry.train, occurredAt: now.text)
-        try database.execute(
-            """
-            INSERT INTO event (event_id, kind, crew_id, name, role, train, occurred_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?)
-            """,
-            event.eventId, event.kind.rawValue, event.crewId, event.name, event.role, event.train, event.occurredAt)
+        try database.transaction { database throws(DatabaseError) in
+            try database.execute(
+                """
+                INSERT INTO event (event_id, kind, crew_id, name, role, train, occurred_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?)
+                """,
+                event.eventId, event.kind.rawValue, event.crewId, event.name, event.role, event.train,
+                event.occurredAt)
+            try database.execute(
+                "INSERT OR REPLACE INTO duty (crew_id, kind, nanoseconds) VALUES (?, ?, ?)", event.crewId,
+                event.kind.rawValue, now.nanosecondsSince1970)
+            // A crew member who has not been here for a month is nobody to remember.
+            try database.execute(
+                "DELETE FROM duty WHERE nanoseconds < ?", now.nanosecondsSince1970 - 30 * 86_400 * 1_000_000_000)
+        }
         return event
+    }
+
+    /// What a crew member did last at this kiosk, and how long ago.
+    mutating func lastEvent(of crewId: String, now: WallClock) throws(DatabaseError) -> (
+        kind: CrewEvent.Kind, age: Duration
+    )? {
+        let found = try database.first("SELECT kind, nanoseconds FROM duty WHERE crew_id = ?", crewId) {
+            row throws(DatabaseError) in (try row.text(0), try row.integer(1))
+        }
+        guard let found, let kind = CrewEvent.Kind(rawValue: found.0) else { return nil }
+        return (kind, now - WallClock(nanosecondsSince1970: found.1))
     }
 
     /// What goes to the server next.

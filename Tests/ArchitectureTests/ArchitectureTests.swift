@@ -24,9 +24,8 @@ import Testing
         "Peer": ["ICE", "STUN", "SDP", "RTP", "Congestion", "Crypto", "SRTP", "Primitives"],
         "Signaling": ["SocketIO", "Primitives"],
         "KioskAgent": [
-            "Peer", "ICE", "SDP", "RTP", "Congestion", "Crypto", "Capture", "Codecs", "Reactor", "Signaling",
-            "SocketIO", "HTTPTransport",
-            "Configuration", "Database", "Service", "Primitives",
+            "Peer", "Capture", "Codecs", "Reactor", "Signaling", "SocketIO", "HTTPTransport",
+            "Configuration", "Database", "Service", "Primitives", "CInput",
         ],
         "SignalingServer": [
             "Signaling", "SocketIO", "HTTPTransport", "Configuration", "Database", "Service", "Primitives", "Crypto",

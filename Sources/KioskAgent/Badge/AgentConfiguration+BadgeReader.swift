@@ -1,0 +1,35 @@
+import Configuration
+
+extension AgentConfiguration {
+    /// A reader for badges or bar codes that types what it reads as a keyboard would.
+    public struct BadgeReader: Sendable, Hashable, Decodable {
+        public enum Action: String, Sendable, CaseIterable, Decodable {
+            /// On, then off, then on again.
+            case toggle
+            case signOn = "sign-on"
+            case signOff = "sign-off"
+        }
+
+        /// An event device; the default is the link that the udev rules make.
+        public var device: String
+        /// A regular expression that the whole badge must match; its first group, if any, is the crew member's number.
+        public var pattern: String
+        public var action: Action
+
+        enum CodingKeys: CodingKey, CaseIterable { case device, pattern, action }
+
+        public init() { (device, pattern, action) = ("/dev/kiosk/badge-reader", "[0-9A-Za-z-]{3,32}", .toggle) }
+
+        public init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            let fallback = BadgeReader()
+            device = try values.value(.device, default: fallback.device) {
+                $0.hasPrefix("/dev/") ? nil : "must be a path under /dev"
+            }
+            pattern = try values.value(.pattern, default: fallback.pattern) {
+                (try? Regex($0)) == nil ? "must be a regular expression" : nil
+            }
+            action = try values.value(.action, default: fallback.action)
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import CInput
+import Primitives
+import Signaling
+import Testing
+
+@testable import KioskAgent
+
+@Suite struct BadgeTests {
+    private static let digits: [Character: Int32] = [
+        "1": KEY_1, "2": KEY_2, "3": KEY_3, "4": KEY_4, "5": KEY_5, "6": KEY_6, "7": KEY_7, "8": KEY_8, "9": KEY_9,
+        "0": KEY_0, "c": KEY_C, "-": KEY_MINUS, "\n": KEY_ENTER,
+    ]
+
+    private func type(_ text: String, into keys: inout BadgeKeys, at start: Instant, every pause: Duration) -> [String]
+    {
+        var lines: [String] = []
+        var now = start
+        for character in text {
+            let code = UInt16(BadgeTests.digits[character]!)
+            for value: Int32 in [1, 2, 0] {
+                if let line = keys.handle(type: UInt16(EV_KEY), code: code, value: value, now: now) {
+                    lines.append(line)
+                }
+                _ = keys.handle(type: UInt16(EV_SYN), code: 0, value: 0, now: now)
+            }
+            now += pause
+        }
+        return lines
+    }
+
+    @Test func aReaderTypesLines() {
+        var keys = BadgeKeys()
+        #expect(type("4711\n0815\n\n", into: &keys, at: .zero, every: .milliseconds(8)) == ["4711", "0815"])
+    }
+
+    @Test func shiftedLettersAndTheNumberPad() {
+        var keys = BadgeKeys()
+        let press: (inout BadgeKeys, Int32, Int32) -> String? = {
+            $0.handle(type: UInt16(EV_KEY), code: UInt16($1), value: $2, now: .zero)
+        }
+        #expect(press(&keys, KEY_LEFTSHIFT, 1) == nil)
+        #expect(press(&keys, KEY_A, 1) == nil)
+        #expect(press(&keys, KEY_LEFTSHIFT, 0) == nil)
+        for code in [KEY_B, KEY_KP5, KEY_KP0, KEY_KPDOT, KEY_SLASH] { #expect(press(&keys, code, 1) == nil) }
+        #expect(press(&keys, KEY_KPENTER, 1) == "Ab50./")
+        // No character at all.
+        #expect(press(&keys, KEY_F1, 1) == nil)
+        #expect(press(&keys, 0xFFFF, 1) == nil)
+        #expect(press(&keys, KEY_ENTER, 1) == nil)
+    }
+
+    @Test func whatIsTypedSlowlyIsNoBadge() {
+        var keys = BadgeKeys()
+        #expect(type("47", into: &keys, at: .zero, every: .milliseconds(8)) == [])
+        #expect(type("11\n", into: &keys, at: .zero + .seconds(2), every: .milliseconds(8)) == ["11"])
+        #expect(type(String(repeating: "1", count: 65) + "22\n", into: &keys, at: .zero, every: .zero) == ["22"])
+    }
+
+    private func rules(_ pattern: String, _ action: AgentConfiguration.BadgeReader.Action = .toggle) -> BadgeRules {
+        var section = AgentConfiguration.BadgeReader()
+        section.pattern = pattern
+        section.action = action
+        return BadgeRules(section)
+    }
+
+    @Test func thePatternSaysWhoseBadgeItIs() {
+        var rules = rules("c-([0-9]{4})")
+        let now = Instant.zero
+        #expect(rules.judge("c-4711", now: now) == .crew("4711"))
+        #expect(rules.judge("c-4711", now: now + .seconds(2)) == .repeated)
+        #expect(rules.judge("c-4711", now: now + .seconds(6)) == .crew("4711"))
+        #expect(rules.judge("4711", now: now + .seconds(6)) == .unknown)
+        #expect(rules.judge("c-47111", now: now + .seconds(6)) == .unknown)
+        var whole = self.rules("[0-9]+")
+        #expect(whole.judge("0815", now: now) == .crew("0815"))
+    }
+
+    @Test func badgesToggle() throws {
+        let rules = rules("[0-9]+")
+        #expect(rules.kind(after: nil) == .signOn)
+        #expect(rules.kind(after: (.signOn, .seconds(3600))) == .signOff)
+        #expect(rules.kind(after: (.signOff, .seconds(60))) == .signOn)
+        #expect(rules.kind(after: (.signOn, .seconds(19 * 3600))) == .signOn, "the sign-off was forgotten")
+        #expect(self.rules(".", .signOff).kind(after: nil) == .signOff)
+
+        var outbox = try CrewOutbox(.memory, random: .seeded(2))
+        let now = WallClock(secondsSince1970: 1_700_000_000)
+        #expect(try outbox.lastEvent(of: "4711", now: now) == nil)
+        let event = try outbox.append(CrewEntry(kind: .signOn, crewId: "4711"), now: now)
+        // Delivered and gone from the outbox, and still known.
+        try outbox.remove(eventId: event.eventId)
+        let last = try #require(try outbox.lastEvent(of: "4711", now: now + .seconds(60)))
+        #expect(last == (.signOn, .seconds(60)))
+    }
+}
