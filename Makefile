@@ -9,7 +9,7 @@ RELEASE := -c release --static-swift-stdlib
 BIN = $(shell $(SWIFT) build -c release --show-bin-path)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-unit test-interop test-machine deb test-deb lint format bench bench-signaling fuzz clean
+.PHONY: help setup build demo test test-unit test-interop test-machine deb test-deb tsan lint format bench bench-signaling fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,12 +32,17 @@ test-unit:
 
 test-interop: build
 	@Scripts/setup test
-	@$(SWIFT) build -c release --product socketio-echo
+	@$(SWIFT) build $(RELEASE) --product socketio-echo
 	BIN=$(BIN) Scripts/interop $(PYTEST) $(ARGS)
 
-test-machine: build ## a kiosk with real drivers in a virtual machine
+test-machine: deb ## a kiosk with real drivers in a virtual machine
 	@Scripts/setup test machine
 	BIN=$(BIN) Scripts/machine/test
+	Scripts/machine/test-packages
+
+tsan: ## the reactor and the pools under ThreadSanitizer
+	@Scripts/setup build
+	Scripts/tsan
 
 deb: build ## the Debian packages kiosk-agent and kiosk-signaling, in .build/deb
 	@Scripts/setup build package
@@ -49,8 +54,8 @@ test-deb: deb ## lintian, sandbox figures, and install, upgrade and purge of the
 
 lint: ## swift format, and what scripts and Python files can be checked for without running them
 	@$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests
-	@for script in Scripts/setup Scripts/demo Scripts/interop Scripts/fuzz Scripts/deb Scripts/test-deb systemd/restart-delay .ci/run; do bash -n $$script || exit 1; done
-	@python3 -m compileall -q Tests/InteropTests Scripts
+	@for script in Scripts/setup Scripts/demo Scripts/interop Scripts/fuzz Scripts/deb Scripts/test-deb Scripts/tsan Scripts/machine/image Scripts/machine/boot Scripts/machine/test systemd/restart-delay .ci/run; do bash -n $$script || exit 1; done
+	@python3 -m compileall -q Tests/InteropTests Tests/MachineTests Scripts
 
 format: ## rewrite the Swift files the way lint wants them
 	@$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests

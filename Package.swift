@@ -87,7 +87,7 @@ let package = Package(
         library(
             "KioskAgent",
             [
-                "Peer", "ICE", "SDP", "Crypto", "Capture", "Codecs", "Reactor", "Signaling", "SocketIO",
+                "Peer", "Congestion", "ICE", "SDP", "Crypto", "Capture", "Codecs", "Reactor", "Signaling", "SocketIO",
                 "HTTPTransport", "Configuration", "Database", "Service", "Primitives",
             ]),
         library(
@@ -96,7 +96,7 @@ let package = Package(
                 "Signaling", "SocketIO", "HTTPTransport", "Configuration", "Database", "Service", "Primitives",
                 "Crypto", "Reactor", "CArgon2", "CJOSE",
             ],
-            resources: [.embedInCode("Console")]),
+            resources: [.embedInCode("Console"), .embedInCode("API/openapi.json")]),
         .executableTarget(name: "kiosk-agent", dependencies: ["KioskAgent", "Configuration"], swiftSettings: house),
         .executableTarget(name: "kiosk-signaling", dependencies: ["SignalingServer"], swiftSettings: house),
         // The application that the Engine.IO and Socket.IO conformance suites expect; not shipped.
@@ -118,7 +118,8 @@ let package = Package(
 
         // Looks at devices in the virtual machine of the tests.
         .executableTarget(
-            name: "capture-probe", dependencies: ["Capture", "Reactor", "Primitives"], path: "Scripts/machine/probe", swiftSettings: house),
+            name: "capture-probe", dependencies: ["Capture", "Reactor", "Primitives"], path: "Scripts/machine/probe",
+            swiftSettings: house),
 
         // Tests.
         .target(
@@ -142,7 +143,9 @@ let package = Package(
         tests("ConfigurationTests", ["Configuration"]),
         tests("DatabaseTests", ["Database"]),
         tests("KioskAgentTests", ["KioskAgent", "Signaling", "TestSupport"]),
-        tests("SignalingServerTests", ["SignalingServer", "Signaling", "SocketIO", "Database"]),
+        tests(
+            "SignalingServerTests",
+            ["SignalingServer", "Signaling", "SocketIO", "Database", "HTTPTransport", "Reactor", "Configuration"]),
         tests("ArchitectureTests", []),
     ],
     swiftLanguageModes: [.v6]

@@ -20,7 +20,7 @@ _kiosk_program() {
 
   if [[ $help == *$'Commands:\n'* ]]; then
     typed="${command[*]}"
-    candidates=$(sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z -]*[a-z]\)\(   *.*\)\{0,1\}$/\1/p' <<<"$help" |
+    candidates=$(awk -F '   *' '/^Commands:/ { on = 1; next } /^$/ { on = 0 } on { print $2 }' <<<"$help" |
       sed -n "s/^${typed:+$typed }\([^ ]*\).*/\1/p" | sort -u)
     mapfile -t COMPREPLY < <(compgen -W "$candidates" -- "$current")
     return 0
@@ -42,7 +42,7 @@ _kiosk_program() {
       *) return 0 ;;
     esac
   fi
-  candidates=$(sed -n '/^Flags:/,/^$/s/^  .*\(--[a-z][a-z-]*\).*/\1/p' <<<"$help")
+  candidates=$(sed -n '/^Flags:/,/^$/s/^  .*\(--[a-z][a-z-]*\)\( .*\)\{0,1\}$/\1/p' <<<"$help")
   mapfile -t COMPREPLY < <(compgen -W "$candidates" -- "$current")
 }
 

@@ -50,7 +50,3 @@ static inline int cv4l2_open(const char *path) { return open(path, O_RDWR | O_NO
 static inline int64_t cv4l2_timestamp_nanoseconds(const struct v4l2_buffer *buffer) {
     return (int64_t)buffer->timestamp.tv_sec * 1000000000 + (int64_t)buffer->timestamp.tv_usec * 1000;
 }
-static inline void cv4l2_set_timestamp(struct v4l2_buffer *buffer, int64_t seconds, int64_t microseconds) {
-    buffer->timestamp.tv_sec = seconds;
-    buffer->timestamp.tv_usec = microseconds;
-}

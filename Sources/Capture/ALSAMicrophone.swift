@@ -48,8 +48,7 @@ struct ALSAMicrophone: ~Copyable {
         guard status >= 0, let pcm = opened else { throw error(status, "snd_pcm_open", name, isOpening: true) }
         do throws(CaptureError) {
             let settings = try ALSASettings(configuring: pcm, name)
-            let started = snd_pcm_start(pcm)
-            guard started >= 0 else { throw error(started, "snd_pcm_start", name, isOpening: true) }
+            // The first read starts it, so that the time until then fills no buffer.
             return (pcm, settings)
         } catch {
             snd_pcm_close(pcm)
@@ -112,7 +111,11 @@ struct ALSAMicrophone: ~Copyable {
         case ESTRPIPE:
             events.add(.resumed)
             let resumed = snd_pcm_resume(pcm)
-            if resumed == -EAGAIN { return .success(()) }
+            if resumed == -EAGAIN {
+                // Still waking up, and poll(2) would say so at once.
+                MonotonicClock.sleep(until: MonotonicClock.now() + .milliseconds(10))
+                return .success(())
+            }
         default: return .failure(ALSAMicrophone.error(status, operation, name, isOpening: false))
         }
         var recovered = snd_pcm_prepare(pcm)

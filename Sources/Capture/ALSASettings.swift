@@ -10,7 +10,7 @@ struct ALSASettings {
     var periodSize: Int
     var hasMonotonicTime: Bool
 
-    /// Sets 16-bit little endian interleaved, as near to 48 kHz mono as the device goes, 20 ms periods, 160 ms buffer.
+    /// Sets 16-bit little endian interleaved, as near to 48 kHz mono as the device goes, 20 ms periods, 320 ms buffer.
     init(configuring pcm: OpaquePointer, _ name: String) throws(CaptureError) {
         guard let hardware = calsa_hw_params(), let software = calsa_sw_params() else {
             throw .system(device: name, SystemError("snd_pcm_hw_params_malloc", ENOMEM))
@@ -40,7 +40,7 @@ struct ALSASettings {
         }
         var period = snd_pcm_uframes_t(rate / 50)
         try require(snd_pcm_hw_params_set_period_size_near(pcm, hardware, &period, nil), "period size")
-        var buffer = period * 8
+        var buffer = period * 16
         try require(snd_pcm_hw_params_set_buffer_size_near(pcm, hardware, &buffer), "buffer size")
         try require(snd_pcm_hw_params(pcm, hardware), "snd_pcm_hw_params")
         try require(snd_pcm_hw_params_get_period_size(hardware, &period, nil), "period size")

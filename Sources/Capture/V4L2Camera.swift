@@ -202,7 +202,11 @@ struct V4L2Camera: ~Copyable {
 
     private mutating func convert(_ buffer: v4l2_buffer, into frame: inout VideoFrame) -> Bool {
         let bytes = stream.bytes(of: buffer)
-        frame.captureTime = V4L2Camera.captureTime(buffer, now: MonotonicClock.now())
+        var stamped = buffer
+        frame.captureTime = V4L2Camera.captureTime(
+            Instant(nanoseconds: cv4l2_timestamp_nanoseconds(&stamped)),
+            isMonotonic: buffer.flags & cv4l2_buf_timestamp_mask == cv4l2_buf_timestamp_monotonic,
+            now: MonotonicClock.now())
         switch layout.pixelFormat {
         case .mjpeg: return decoder?.decode(bytes, into: &frame) ?? false
         case .i420, .emulated, .nv12, .yuyv, .uyvy: return PixelConversion.convert(bytes, layout, into: &frame)
@@ -210,10 +214,7 @@ struct V4L2Camera: ~Copyable {
     }
 
     /// The driver's own time where it is on our clock and believable, else now.
-    static func captureTime(_ buffer: v4l2_buffer, now: Instant) -> Instant {
-        guard buffer.flags & cv4l2_buf_timestamp_mask == cv4l2_buf_timestamp_monotonic else { return now }
-        var buffer = buffer
-        let time = Instant(nanoseconds: cv4l2_timestamp_nanoseconds(&buffer))
-        return time <= now && now - time < .seconds(2) ? time : now
+    static func captureTime(_ stamp: Instant, isMonotonic: Bool, now: Instant) -> Instant {
+        isMonotonic && stamp <= now && now - stamp < .seconds(2) ? stamp : now
     }
 }

@@ -16,6 +16,16 @@ struct V4L2Device: ~Copyable {
         case .success(let descriptor): opened = descriptor
         case .failure(let code): throw V4L2Device.error(code, "open", path)
         }
+        // libv4l says aloud what it thinks of other devices, so they are sorted out before it sees them.
+        var capability = v4l2_capability()
+        let asked = withUnsafeMutablePointer(to: &capability) { pointer in
+            Syscall.call { cv4l2_plain_ioctl(opened, cv4l2_querycap, pointer) }
+        }
+        if case .failure(let code) = asked {
+            Syscall.close(opened)
+            guard code == ENOTTY || code == EINVAL else { throw V4L2Device.error(code, "VIDIOC_QUERYCAP", path) }
+            throw .unsupported(device: path, found: "not a V4L2 device")
+        }
         let flags = emulating ? V4L2_ENABLE_ENUM_FMT_EMULATION : V4L2_DISABLE_CONVERSION
         guard case .success(let descriptor) = Syscall.call({ v4l2_fd_open(opened, Int32(flags)) }) else {
             Syscall.close(opened)

@@ -4,7 +4,8 @@ import Primitives
 /// sample lies off (the acknowledged bitrate of the browsers' control). Beside it the plain rate of the last moments:
 /// while a queue stands on the path, that is what the path carries, long before an average says so.
 struct AcknowledgedRate: Sendable {
-    static let recentWindow: Duration = .milliseconds(100)
+    /// As long as a queue must stand to count: the path was busy all of it.
+    static let recentWindow = QueueDelay.standingWindow
 
     private struct Arrival: Sendable {
         var at: Instant

@@ -9,6 +9,8 @@ public struct BandwidthEstimator: Sendable {
     /// How long the least delay seen is believed to be that of the empty path.
     static let baseDelayWindow: Duration = .seconds(10)
 
+    /// How long after a decrease nothing is sent in haste.
+    static let gentleTime: Duration = .seconds(2)
     /// A shorter queue is nothing to slow down for.
     static let leastStandingQueue: Duration = .milliseconds(8)
 
@@ -29,14 +31,21 @@ public struct BandwidthEstimator: Sendable {
     var demand: Bitrate
     var lastFeedback: Instant?
     var firstUnanswered: Instant?
+    /// What the rate was when feedback stopped coming; nil while it comes.
+    var rateBeforeSilence: Bitrate?
     var lastOveruse: Instant?
+    /// Losses of packets sent before do not count: an outage took them.
+    var countLossesFrom: Instant
     var overuses: UInt64
     var updateAt: Instant
 
     /// What all media and its overhead may take now.
     public private(set) var target: Bitrate
-    /// Whether a queue on the path is being emptied: then nothing may go beyond the target for a moment either.
-    public var isDraining: Bool { rateControl.isDraining }
+    /// How far above the target packets may go out for a moment.
+    public func pace(now: Instant) -> Pace {
+        if rateControl.isDraining { return .draining }
+        return rateControl.lastDecrease.map { now - $0 < BandwidthEstimator.gentleTime } ?? false ? .gentle : .ordinary
+    }
 
     public init(_ configuration: CongestionConfiguration, now: Instant) {
         self.configuration = configuration
@@ -59,11 +68,15 @@ public struct BandwidthEstimator: Sendable {
         demand = configuration.maximum
         lastFeedback = nil
         firstUnanswered = nil
+        rateBeforeSilence = nil
         lastOveruse = nil
+        countLossesFrom = now
         overuses = 0
         updateAt = now + BandwidthEstimator.updateInterval
         target = configuration.start
-        if configuration.usesTransportFeedback { probes.begin(start: configuration.start, now: now) }
+        if configuration.usesTransportFeedback {
+            probes.begin(ProbeController.firstFactors.map { configuration.start * $0 }, now: now)
+        }
     }
 
     // MARK: Sending
@@ -93,11 +106,12 @@ public struct BandwidthEstimator: Sendable {
         guard !results.isEmpty else { return }
         lastFeedback = now
         firstUnanswered = nil
+        if let rate = rateBeforeSilence { resume(after: rate, now: now) }
 
         var usage: BandwidthUsage?
         var newestSent = Instant.zero
         for packet in results {
-            loss.add(packet)
+            if packet.sent >= countLossesFrom { loss.add(packet) }
             guard let arrival = packet.arrival else { continue }
             newestSent = max(newestSent, packet.sent)
             acknowledged.add(packet.size, arrival: arrival)
@@ -116,9 +130,21 @@ public struct BandwidthEstimator: Sendable {
             roundTripTime = roundTripTime.map { min(sample, $0 * 7 / 8 + sample / 8) } ?? sample
         }
         handle(usage, now: now)
-        loss.update(
-            delayBased: rateControl.rate, acknowledged: acknowledged.rate, isQueueing: queue.delay > .milliseconds(30))
+        loss.update(delayBased: rateControl.rate, acknowledged: acknowledged.rate)
         updateTarget(now: now)
+    }
+
+    /// Feedback comes again: what the outage swallowed says nothing of the path's rate, and a quarter of the old rate is
+    /// a fair start for a path that may have changed; probes look for the rest.
+    private mutating func resume(after rate: Bitrate, now: Instant) {
+        rateBeforeSilence = nil
+        countLossesFrom = now
+        interArrival = InterArrival()
+        trendline = TrendlineEstimator()
+        acknowledged = AcknowledgedRate()
+        loss = LossEstimator(minimum: configuration.minimum, maximum: configuration.maximum)
+        rateControl.reset(to: max(rateControl.rate, rate * 0.25))
+        probes.begin([rate * 0.5, rate], now: now)
     }
 
     private mutating func handle(_ usage: BandwidthUsage?, now: Instant) {
@@ -128,18 +154,21 @@ public struct BandwidthEstimator: Sendable {
         if usage == .overusing {
             lastOveruse = now
             overuses += 1
-            probes.abort()
         }
+        let before = rateControl.rate
         // Growth needs proof: the rate must have been used.
         let used = acknowledged.rate.map { $0 >= rateControl.rate * 0.6 } ?? true
         rateControl.update(
             usage, acknowledged: acknowledged.rate, recent: acknowledged.recent, queueDelay: queue.delay,
             roundTripTime: roundTripTime ?? .milliseconds(100), mayIncrease: used, now: now)
+        if usage == .overusing {
+            probes.abort(isRefuted: rateControl.hasRefutedProbe, isDeepFall: rateControl.rate < before * 0.6)
+        }
     }
 
     private mutating func handle(_ result: ProbeEstimator.Result, now: Instant) {
-        rateControl.probed(result.rate, now: now)
-        probes.handle(result, now: now)
+        let isNews = rateControl.probed(result.rate, now: now)
+        probes.handle(result, isNews: isNews, now: now)
     }
 
     public mutating func handle(receiverEstimate: Bitrate, now: Instant) {
@@ -168,7 +197,9 @@ public struct BandwidthEstimator: Sendable {
         loss = LossEstimator(minimum: configuration.minimum, maximum: configuration.maximum)
         queue = QueueDelay(window: BandwidthEstimator.baseDelayWindow)
         roundTripTime = nil
-        if configuration.usesTransportFeedback { probes.begin(start: start, now: now) }
+        if configuration.usesTransportFeedback {
+            probes.begin(ProbeController.firstFactors.map { start * $0 }, now: now)
+        }
         updateTarget(now: now)
     }
 
@@ -180,6 +211,7 @@ public struct BandwidthEstimator: Sendable {
         if let since = firstUnanswered, configuration.usesTransportFeedback {
             let silence = now - max(since, lastFeedback ?? since)
             if silence > BandwidthEstimator.feedbackTimeout {
+                rateBeforeSilence = rateBeforeSilence ?? target
                 rateControl.reset(to: rateControl.rate * 0.5)
                 firstUnanswered = now
                 lastFeedback = nil

@@ -109,7 +109,7 @@ public struct CongestionController: Sendable {
     }
 
     private mutating func apply(now: Instant) {
-        pacer.setRate(estimator.target, isDraining: estimator.isDraining, now: now)
+        pacer.setRate(estimator.target, pace: estimator.pace(now: now), now: now)
         while let cluster = estimator.pollProbe() { pacer.start(cluster) }
     }
 }

@@ -16,7 +16,7 @@ struct LossEstimator: Sendable {
     static let newtonStep = 0.75
     /// Loss up to this is believed inherent at any rate; beyond, only as far as `balance` over the rate allows.
     static let offset = 0.05
-    static let balance = Bitrate.kilobits(80)
+    static let balance = Bitrate.kilobits(90)
     /// Which loss makes a higher rate worth wishing for.
     static let preferenceThreshold = 0.15
     static let preferenceSmoothing = 0.002
@@ -93,7 +93,7 @@ struct LossEstimator: Sendable {
 
     /// Ends the observation when it is long enough, and estimates anew then. `delayBased` is what the delay allows;
     /// `acknowledged` what arrived.
-    mutating func update(delayBased: Bitrate, acknowledged: Bitrate?, isQueueing: Bool) {
+    mutating func update(delayBased: Bitrate, acknowledged: Bitrate?) {
         guard let firstSent, let lastSent, lastSent - firstSent >= LossEstimator.observationTime, packets > 0 else {
             return
         }

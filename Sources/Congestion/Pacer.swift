@@ -37,6 +37,15 @@ public enum PacerDecision: Hashable, Sendable {
     case wait
 }
 
+/// How far above the target packets may go out for a moment.
+public enum Pace: Hashable, Sendable {
+    case ordinary
+    /// Just after a queue on the path was emptied.
+    case gentle
+    /// Not at all: a queue on the path is to empty.
+    case draining
+}
+
 /// Spreads packets over time (draft-ietf-rmcat-gcc-02 section 4).
 ///
 /// Every packet leaves a debt that melts at the pacing rate; the next one may go when it is gone. Sound never waits,
@@ -45,10 +54,13 @@ public enum PacerDecision: Hashable, Sendable {
 ///
 /// A probe replaces the pacing rate by its own, counted from its first packet, so that late wakes do not slow it down.
 public struct Pacer: Sendable {
-    /// Pacing rate over target.
+    /// Pacing rate over target in ordinary times.
     static let factor = 1.5
-    /// No packet waits longer than about this: the rate rises when the queue would take longer.
+    /// The same while what waited during a drain goes out: at the ordinary rate it would fill the path's queue again.
+    static let gentleFactor = 1.1
+    /// The rate rises, up to `highestFactor` times the target, when the queue would take longer than this.
     static let maximumQueueTime: Duration = .milliseconds(400)
+    static let highestFactor = 2.5
     /// How much sooner than its time a packet may go, because a driver does not wake more precisely.
     static let slack: Duration = .milliseconds(1)
     /// A probe that falls this far behind, for want of packets, is over: its rate was not reached.
@@ -56,8 +68,7 @@ public struct Pacer: Sendable {
 
     /// The target rate.
     public private(set) var rate: Bitrate
-    /// Whether nothing may exceed the target, because a queue on the path is to empty.
-    private var isDraining: Bool
+    private var pace: Pace
     /// Bytes; negative after a late wake, by as much as `slack` allows.
     private var debt: Double
     private var debtAt: Instant
@@ -70,7 +81,7 @@ public struct Pacer: Sendable {
     public init(rate: Bitrate, now: Instant) {
         precondition(rate.bitsPerSecond > 0, "pacer: rate must be positive")
         self.rate = rate
-        isDraining = false
+        pace = .ordinary
         debt = 0
         debtAt = now
         cluster = nil
@@ -80,12 +91,12 @@ public struct Pacer: Sendable {
         waitingClusters = RingBuffer(capacity: 4)
     }
 
-    public mutating func setRate(_ rate: Bitrate, isDraining: Bool, now: Instant) {
+    public mutating func setRate(_ rate: Bitrate, pace: Pace = .ordinary, now: Instant) {
         precondition(rate.bitsPerSecond > 0, "pacer: rate must be positive")
-        guard rate != self.rate || isDraining != self.isDraining else { return }
+        guard rate != self.rate || pace != self.pace else { return }
         melt(waiting: .zero, now: now)
         self.rate = rate
-        self.isDraining = isDraining
+        self.pace = pace
     }
 
     /// Runs a probe as soon as there is something to send.
@@ -138,9 +149,14 @@ public struct Pacer: Sendable {
     }
 
     private func bytesPerSecond(waiting: DataSize) -> Double {
-        if isDraining { return Double(rate.bitsPerSecond) / 8 }
-        return max(
-            Double(rate.bitsPerSecond) / 8 * Pacer.factor, Double(waiting.bytes) / Pacer.maximumQueueTime.seconds)
+        let target = Double(rate.bitsPerSecond) / 8
+        switch pace {
+        case .draining: return target
+        case .gentle: return target * Pacer.gentleFactor
+        case .ordinary: break
+        }
+        let wanted = Double(waiting.bytes) / Pacer.maximumQueueTime.seconds
+        return max(target * Pacer.factor, min(wanted, target * Pacer.highestFactor))
     }
 
     private mutating func melt(waiting: DataSize, now: Instant) {

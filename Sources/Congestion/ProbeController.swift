@@ -13,6 +13,9 @@ struct ProbeController: Sendable {
     /// How long to wait for the result of a probe.
     static let patience: Duration = .seconds(1)
     static let interval: Duration = .milliseconds(2500)
+    /// The longest time between probes that find nothing new, and between ones that were wrong, which disturb others.
+    static let longestInterval: Duration = .seconds(5)
+    static let refutedInterval: Duration = .seconds(20)
     /// How long a cluster lasts.
     static let duration: Duration = .milliseconds(15)
     static let minimumPackets = 5
@@ -23,6 +26,7 @@ struct ProbeController: Sendable {
     /// While the way up is exponential: the result to wait for, and until when.
     private var isExponential: Bool
     private var lastProbe: Instant?
+    private var interval: Duration
     private(set) var count: UInt64
     let maximum: Bitrate
 
@@ -32,21 +36,25 @@ struct ProbeController: Sendable {
         hasStarted = false
         isExponential = false
         lastProbe = nil
+        interval = ProbeController.interval
         count = 0
         self.maximum = maximum
     }
 
     mutating func poll() -> ProbeCluster? { pending.popFirst() }
 
-    /// The first probes of a path.
-    mutating func begin(start: Bitrate, now: Instant) {
+    /// The first probes of a path, or of one that comes back.
+    mutating func begin(_ rates: [Bitrate], now: Instant) {
         hasStarted = true
         isExponential = true
-        for factor in ProbeController.firstFactors { create(start * factor, now: now) }
+        interval = ProbeController.interval
+        for rate in rates { create(rate, now: now) }
     }
 
-    /// A probe was measured.
-    mutating func handle(_ result: ProbeEstimator.Result, now: Instant) {
+    /// A probe was measured; `isNews` when it raised the rate.
+    mutating func handle(_ result: ProbeEstimator.Result, isNews: Bool, now: Instant) {
+        interval =
+            isNews ? ProbeController.interval : max(interval, min(interval * 1.5, ProbeController.longestInterval))
         guard isExponential else { return }
         if !result.isSaturated, result.rate >= result.cluster.rate * ProbeController.success, result.rate < maximum {
             create(result.rate * ProbeController.nextFactor, now: now)
@@ -58,14 +66,21 @@ struct ProbeController: Sendable {
     /// The regular look whether more is possible. `isQuiet`: no queue, no overuse lately and few losses.
     mutating func handleTimeout(target: Bitrate, demand: Bitrate, isQuiet: Bool, now: Instant) {
         guard hasStarted, let lastProbe, isQuiet, target < demand * 0.95, target < maximum else { return }
-        guard now - lastProbe >= ProbeController.interval else { return }
+        guard now - lastProbe >= interval else { return }
         isExponential = true
         create(target * ProbeController.nextFactor, now: now)
     }
 
-    mutating func abort() { isExponential = false }
-
-    var nextTimeout: Instant? { lastProbe.map { $0 + ProbeController.interval } }
+    /// The path is overused: no larger probes. One that was refuted is not repeated soon; after a deep fall of the
+    /// rate, which is the path's own, the way up is looked for as at first.
+    mutating func abort(isRefuted: Bool, isDeepFall: Bool) {
+        isExponential = false
+        if isRefuted {
+            interval = min(interval * 2, ProbeController.refutedInterval)
+        } else if isDeepFall {
+            interval = ProbeController.interval
+        }
+    }
 
     private mutating func create(_ rate: Bitrate, now: Instant) {
         let rate = min(rate, maximum * 1.2)

@@ -10,8 +10,14 @@ struct RateControl: Sendable {
     static let drainTime: Duration = .milliseconds(500)
     /// The least share of the path's rate that is sent while the queue drains.
     static let drainFloor = 0.5
+    /// The share of the average below which the last moments count instead of it.
+    static let farFall = 0.75
+    /// How far from the known capacity counts as near.
+    static let nearShare = 0.15
+    /// An overuse this soon after a probe's raise is the raise's fault.
+    static let confirmation: Duration = .milliseconds(1500)
     /// The share of the path's measured rate that is sent once it is empty.
-    static let settle = 0.95
+    static let settle = 0.9
 
     enum State: Sendable {
         case increase
@@ -21,26 +27,38 @@ struct RateControl: Sendable {
         case hold
     }
 
+    private struct Raise: Sendable {
+        var from: Bitrate
+        var to: Bitrate
+        var at: Instant
+    }
+
     private(set) var rate: Bitrate
     private(set) var state: State
+    /// What the path carried when draining began.
+    private var drainedRate: Bitrate?
     /// What the path carried at the last decreases, and how much that varied, in kbit/s.
     private var capacity: Double?
     private var deviation: Double
     private var lastUpdate: Instant?
     private(set) var lastDecrease: Instant?
-    /// What the last probe measured.
-    private var proven: (rate: Bitrate, at: Instant)?
+    /// The last raise that a probe gave, until time has confirmed it.
+    private var raise: Raise?
+    /// Whether the last decrease took back what a probe had promised: another flow shares the path.
+    private(set) var hasRefutedProbe: Bool
     let minimum: Bitrate
     let maximum: Bitrate
 
     init(start: Bitrate, minimum: Bitrate, maximum: Bitrate) {
         rate = start
         state = .increase
+        drainedRate = nil
         capacity = nil
         deviation = 0.4
         lastUpdate = nil
         lastDecrease = nil
-        proven = nil
+        raise = nil
+        hasRefutedProbe = false
         self.minimum = minimum
         self.maximum = maximum
     }
@@ -59,15 +77,28 @@ struct RateControl: Sendable {
         lastUpdate = now
         switch usage {
         case .overusing:
-            // One decrease per round trip: the next feedback still tells of what was sent before it.
-            if let lastDecrease, now - lastDecrease < roundTripTime + .milliseconds(50), isDraining { return }
-            // Behind a standing queue packets arrive at the path's own rate, and the last moments say it best.
-            decrease(carried: recent ?? acknowledged, queueDelay: queueDelay, roundTripTime: roundTripTime, now: now)
+            // While a queue drains, the trend says nothing new: it may be another flow's queue, too, and who gives way
+            // for it again and again starves. Only a path that carries still less than is sent now is news.
+            if isDraining {
+                deepen(queueDelay: queueDelay)
+                finishDraining(queueDelay: queueDelay, now: now)
+                let isOld = lastDecrease.map { now - $0 < roundTripTime + .milliseconds(50) } ?? false
+                guard !isOld, isDraining, let recent, recent < rate * 0.8 else { return }
+            }
+            // Behind a standing queue packets arrive at the path's own rate. The last moments say at once when it has
+            // fallen far, but they are few packets; small differences are left to the average, because the lesser of two
+            // uncertain figures would put the smaller flow at a disadvantage.
+            var carried = acknowledged
+            if let recent, let average = acknowledged {
+                carried = recent < average * RateControl.farFall ? recent : max(recent, average)
+            }
+            decrease(carried: carried, queueDelay: queueDelay, roundTripTime: roundTripTime, now: now)
         case .underusing:
             // The queue drains by itself; more would fill it again.
             if case .increase = state { state = .hold }
             finishDraining(queueDelay: queueDelay, now: now)
         case .normal:
+            if isDraining { deepen(queueDelay: queueDelay) }
             finishDraining(queueDelay: queueDelay, now: now)
             switch state {
             case .drain: break
@@ -83,38 +114,51 @@ struct RateControl: Sendable {
         carried: Bitrate?, queueDelay: Duration, roundTripTime: Duration, now: Instant
     ) {
         var measured = min(carried ?? rate, rate)
-        // A probe has just shown more, and the media had no time to use it.
-        if let proven, now - proven.at < .seconds(1) + roundTripTime {
-            measured = max(measured, min(rate, proven.rate))
+        hasRefutedProbe = false
+        if let raise, now - raise.at < RateControl.confirmation + roundTripTime {
+            if measured < raise.to * 0.85 {
+                // The path does not keep up what the probe saw for a moment. Holding what was pushed out of another
+                // flow meanwhile would be robbery.
+                hasRefutedProbe = true
+                measured = min(rate, raise.from)
+            }
         }
+        raise = nil
         if carried != nil { learn(measured) }
         // What stands in the queue, spread over the drain time, is the rate to stay below.
-        let share = 1 - queueDelay.seconds / RateControl.drainTime.seconds
-        let factor = max(RateControl.drainFloor, min(RateControl.decrease, share))
-        rate = clamp(measured * factor)
+        drainedRate = measured
+        rate = clamp(measured * RateControl.drainFactor(queueDelay))
         lastDecrease = now
         state = .drain(until: now + RateControl.drainTime + roundTripTime)
-        proven = nil
+    }
+
+    private static func drainFactor(_ queueDelay: Duration) -> Double {
+        max(drainFloor, min(decrease, 1 - queueDelay.seconds / drainTime.seconds))
+    }
+
+    /// The queue was still growing when the decrease came.
+    private mutating func deepen(queueDelay: Duration) {
+        guard let drainedRate else { return }
+        rate = min(rate, clamp(drainedRate * RateControl.drainFactor(queueDelay)))
     }
 
     /// Goes back to just below the path's rate when the queue is empty, or the time for it is over.
     private mutating func finishDraining(queueDelay: Duration, now: Instant) {
         guard case .drain(let until) = state else { return }
         guard queueDelay < .milliseconds(15) || now >= until else { return }
-        if queueDelay < .milliseconds(30), let capacity {
-            rate = clamp(max(rate, .kilobits(capacity * RateControl.settle)))
-        }
+        // From what was carried this time, not from memory: flows that went back to what they remember would keep their
+        // shares for ever.
+        if queueDelay < .milliseconds(30), let drainedRate { rate = clamp(max(rate, drainedRate * RateControl.settle)) }
         state = .hold
     }
 
     private mutating func increase(acknowledged: Bitrate?, roundTripTime: Duration, elapsed: Double) {
         var next = rate
         if let capacity, nearCapacity(capacity) {
-            // About half a packet per response time.
-            let packets = max(1, Double(rate.bitsPerSecond) / 30 / (8 * 1200))
-            let packetBits = Double(rate.bitsPerSecond) / 30 / packets
-            let response = (roundTripTime.seconds + 0.1) * 2
-            let additive = max(4000, packetBits / response)
+            // A packet per response time, which is the round trip and the time a change takes to show; at low rates that
+            // would be more than growth by shares.
+            let share = Double(rate.bitsPerSecond) * (RateControl.increasePerSecond - 1)
+            let additive = min(8 * 1200 / (roundTripTime.seconds + 0.1), max(4000, share))
             next = rate + Bitrate(bitsPerSecond: Int64(additive * elapsed))
         } else {
             next =
@@ -126,10 +170,12 @@ struct RateControl: Sendable {
         rate = clamp(next)
     }
 
+    /// Near what the path was known to carry the rate grows by packets, not by a share of itself: growth by shares keeps
+    /// the larger of two flows the larger one.
     private func nearCapacity(_ capacity: Double) -> Bool {
         let current = Double(rate.bitsPerSecond) / 1000
         let spread = 3 * (deviation * capacity).squareRoot()
-        return abs(current - capacity) <= spread
+        return abs(current - capacity) <= max(spread, capacity * RateControl.nearShare)
     }
 
     private mutating func learn(_ acknowledged: Bitrate) {
@@ -146,12 +192,15 @@ struct RateControl: Sendable {
         capacity = updated
     }
 
-    /// A probe measured what the path carries.
-    mutating func probed(_ measured: Bitrate, now: Instant) {
-        guard !isDraining else { return }
-        proven = (measured, now)
-        rate = clamp(max(rate, measured))
+    /// A probe measured what the path carries. Whether that was news.
+    mutating func probed(_ measured: Bitrate, now: Instant) -> Bool {
+        guard !isDraining, clamp(measured) > rate * 1.05 else { return false }
+        // Raises in a row are one: what was there before the first of them is what is known to be carried.
+        let from = raise.map { now - $0.at < RateControl.confirmation ? $0.from : rate } ?? rate
+        raise = Raise(from: from, to: clamp(measured), at: now)
+        rate = clamp(measured)
         if let known = capacity, measured > .kilobits(known) { capacity = nil }
+        return true
     }
 
     mutating func reset(to rate: Bitrate) {

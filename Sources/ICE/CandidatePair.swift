@@ -53,6 +53,8 @@ struct CandidatePair: Sendable {
     var isNominatedOnSuccess: Bool
     /// Whether our next check says USE-CANDIDATE.
     var nominatesNext: Bool
+    /// The relay does not let the peer in yet; until then a check would be lost.
+    var awaitsPermission: Bool
     /// The request that nominated last: the same one again, late or doubled, must not.
     var lastNomination: TransactionID?
     /// What the peer sees us as; nil before the first answer.
@@ -69,6 +71,7 @@ struct CandidatePair: Sendable {
         isNominated = false
         isNominatedOnSuccess = false
         nominatesNext = false
+        awaitsPermission = false
         lastNomination = nil
         mappedAddress = nil
         statistics = CandidatePairStatistics()

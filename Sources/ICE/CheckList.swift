@@ -77,26 +77,26 @@ struct CheckList: Sendable {
 
     /// Whether a check could start now. Ordinary ones end once a pair is nominated; triggered ones never do.
     func hasWork(ordinary: Bool) -> Bool {
-        if !triggered.isEmpty { return true }
-        guard ordinary else { return false }
-        return pairs.contains { $0.state == .waiting || $0.state == .frozen }
+        pairs.contains { pair in
+            !pair.awaitsPermission
+                && (triggered.contains(pair.id) || ordinary && (pair.state == .waiting || pair.state == .frozen))
+        }
     }
 
     /// The pair to be checked next (RFC 8445 section 6.1.4.2): a triggered one, the best that waits, or the best
     /// frozen one whose foundation is not being tried.
     mutating func next(ordinary: Bool) -> Int? {
-        while !triggered.isEmpty {
-            let id = triggered.removeFirst()
-            if index(of: id) != nil { return id }
+        if let at = triggered.firstIndex(where: { self[id: $0]?.awaitsPermission == false }) {
+            return triggered.remove(at: at)
         }
         guard ordinary else { return nil }
-        if let waiting = pairs.first(where: { $0.state == .waiting }) { return waiting.id }
+        if let waiting = pairs.first(where: { $0.state == .waiting && !$0.awaitsPermission }) { return waiting.id }
         let frozen = pairs.first { pair in
-            pair.state == .frozen
+            pair.state == .frozen && !pair.awaitsPermission
                 && !pairs.contains { $0.hasFoundation(of: pair) && ($0.state == .waiting || $0.state == .inProgress) }
         }
         // When every frozen one's foundation is under way, the best of them need not wait for a lost cause.
-        return (frozen ?? pairs.first { $0.state == .frozen })?.id
+        return (frozen ?? pairs.first { $0.state == .frozen && !$0.awaitsPermission })?.id
     }
 
     /// A pair has worked: those of its foundation may be tried (RFC 8445 section 7.2.5.3.3).

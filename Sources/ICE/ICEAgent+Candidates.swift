@@ -15,15 +15,23 @@ extension ICEAgent {
         nextLocalPreference -= 1
         bases.append(endpoint)
         announce(endpoint)
-        for remote in current.remotes { pairUp(endpoint, remote) }
+        for server in stunServers { ask(server, from: base, now: now) }
+        for server in turnServers { allocate(at: server, from: endpoint, now: now) }
+        for remote in current.remotes { pairUp(endpoint, remote, now: now) }
         updateState(now: now)
     }
 
     /// The interface is gone: its pairs end. A selected one is replaced by the best that still works, or by nothing.
     public mutating func removeLocalAddress(_ base: SocketAddress, now: Instant) {
+        for relay in relays where relay.client.base == base && relay.client.transport == .udp {
+            relays.removeAll { $0.client.isSame(as: relay.client) }
+            for address in relay.client.relayed { removeLocalAddress(address, now: now) }
+        }
         bases.removeAll { $0.base == base }
         localCandidates.removeAll { $0.address == .ip(base) || $0.relatedAddress == .ip(base) }
         transactions.removeAll { $0.base == base }
+        gathering.removeAll { $0.base == base }
+        reflexive.removeAll { $0.base == base }
         func leave(_ generation: inout ICEGeneration) {
             generation.checkList.removeAll { $0.local.base == base }
             if let selected = generation.selected, generation.checkList.index(of: selected) == nil {
@@ -49,13 +57,22 @@ extension ICEAgent {
     mutating func announce(_ endpoint: LocalEndpoint) {
         let candidate = Candidate(
             foundation: endpoint.foundation, priority: endpoint.priority, address: .ip(endpoint.base),
-            type: endpoint.type, usernameFragment: current.local.usernameFragment)
+            type: endpoint.type, relatedAddress: relatedAddress(of: endpoint),
+            usernameFragment: current.local.usernameFragment)
         localCandidates.append(candidate)
         events.append(.localCandidate(candidate))
     }
 
-    mutating func completeGatheringIfDone() {
-        guard localAddressesFinished, !isGatheringComplete else { return }
+    /// For a relayed candidate the mapped address (RFC 8839 section 5.1).
+    private func relatedAddress(of endpoint: LocalEndpoint) -> CandidateAddress? {
+        guard let client = relays.first(where: { $0.client.relayed.contains(endpoint.base) })?.client else {
+            return nil
+        }
+        return .ip(client.mapped ?? client.base)
+    }
+
+    mutating func completeGatheringIfDone(now: Instant? = nil) {
+        guard localAddressesFinished, !isGatheringComplete, gathering.isEmpty, !isAllocating(now: now) else { return }
         isGatheringComplete = true
         events.append(.gatheringComplete)
     }
@@ -130,7 +147,7 @@ extension ICEAgent {
             return drops.add(.candidateOverLimit)
         }
         current.remotes.append(endpoint)
-        for base in bases { pairUp(base, endpoint) }
+        for base in bases { pairUp(base, endpoint, now: now) }
         updateState(now: now)
     }
 
@@ -151,12 +168,13 @@ extension ICEAgent {
     // MARK: Pairs
 
     @discardableResult
-    mutating func pairUp(_ local: LocalEndpoint, _ remote: RemoteEndpoint) -> Int? {
+    mutating func pairUp(_ local: LocalEndpoint, _ remote: RemoteEndpoint, now: Instant) -> Int? {
         guard ICEAgent.mayReach(local.base.address, remote.address.address) else { return nil }
         if let index = current.checkList.index(base: local.base, remote: remote.address) {
             return current.checkList.pairs[index].id
         }
-        let pair = CandidatePair(id: nextPairID, local: local, remote: remote, role: role)
+        var pair = CandidatePair(id: nextPairID, local: local, remote: remote, role: role)
+        pair.awaitsPermission = needsPermission(local, remote.address, now: now)
         guard current.checkList.insert(pair, limit: configuration.maximumPairs) else {
             drops.add(.pairOverLimit)
             return nil

@@ -8,6 +8,7 @@ extension ICEAgent {
         _ bytes: Span<UInt8>, from remote: SocketAddress, local: SocketAddress, now: Instant
     ) -> ICEInput {
         guard state != .closed else { return .consumed }
+        if let input = handleRelay(bytes, from: remote, local: local, now: now) { return input }
         guard isKnownBase(local) else {
             drops.add(.unknownLocalAddress)
             return .consumed
@@ -16,7 +17,7 @@ extension ICEAgent {
         return .consumed
     }
 
-    private mutating func handleMessage(
+    mutating func handleMessage(
         _ bytes: Span<UInt8>, from remote: SocketAddress, local: SocketAddress, now: Instant
     ) {
         do {
@@ -87,7 +88,7 @@ extension ICEAgent {
             PendingResponse(
                 id: message.transactionID, kind: .success(mapped: remote), base: local, destination: remote, key: key))
         guard let base = bases.first(where: { $0.base == local }),
-            let endpoint = learnPeerReflexive(remote, priority: priority), let id = pairUp(base, endpoint)
+            let endpoint = learnPeerReflexive(remote, priority: priority), let id = pairUp(base, endpoint, now: now)
         else { return }
         current.checkList.update(id) {
             $0.statistics.requestsReceived += 1
@@ -193,7 +194,10 @@ extension ICEAgent {
         _ message: borrowing STUNMessage, from remote: SocketAddress, local: SocketAddress, now: Instant
     ) {
         guard let index = transactions.firstIndex(where: { $0.id == message.transactionID }) else {
-            return drops.add(.transactionUnknown)
+            if !handleGatheringResponse(message, from: remote, local: local, now: now) {
+                drops.add(.transactionUnknown)
+            }
+            return
         }
         let transaction = transactions[index]
         let isCurrent = transaction.generation == current.number

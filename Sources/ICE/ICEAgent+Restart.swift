@@ -15,6 +15,9 @@ extension ICEAgent {
         localCandidates.removeAll()
         isGatheringComplete = false
         for endpoint in bases { announce(endpoint) }
+        // What servers have said before holds until they say something else.
+        for address in reflexive { announce(address) }
+        for server in stunServers { for endpoint in bases { ask(server, from: endpoint.base, now: now) } }
         if state == .failed { setState(.checking) }
         completeGatheringIfDone()
         updateState(now: now)

@@ -21,6 +21,7 @@ extension ICEAgent {
             transactions.removeAll { $0.generation != current.number }
         }
         if current.selected != id {
+            bindChannelIfRelayed(pair, now: now)
             current.selected = id
             let answeredAt = pair.statistics.lastResponseAt ?? now
             current.consent = Consent(

@@ -5,13 +5,23 @@ import STUN
 extension ICEAgent {
     /// Writes the next datagram that is due into `packet`, replacing what is in it.
     public mutating func pollTransmit(into packet: inout PacketBuffer, now: Instant) -> Transmit? {
+        if let transmit = pollRelays(into: &packet, now: now) { return transmit }
         guard state != .closed else { return nil }
-        packet.removeAll()
+        while true {
+            packet.removeAll()
+            guard let transmit = pollDirect(into: &packet, now: now) else { return nil }
+            // A relay that cannot send it loses it, as a network would; the next one may go another way.
+            if let routed = route(transmit, &packet) { return routed }
+        }
+    }
+
+    private mutating func pollDirect(into packet: inout PacketBuffer, now: Instant) -> Transmit? {
         if let response = responses.popFirst() { return write(response, into: &packet) }
         if let index = transactions.firstIndex(where: { isRetransmissionDue($0, now: now) }) {
             return retransmit(index, into: &packet, now: now)
         }
         if let transmit = pollConsent(into: &packet, now: now) { return transmit }
+        if let transmit = pollGathering(into: &packet, now: now) { return transmit }
         return pollCheck(into: &packet, now: now)
     }
 
@@ -88,7 +98,7 @@ extension ICEAgent {
         let transaction = transactions[index]
         guard let pair = current.checkList[id: transaction.pair], transaction.generation == current.number else {
             transactions.remove(at: index)
-            return pollTransmit(into: &packet, now: now)
+            return pollDirect(into: &packet, now: now)
         }
         current.checkList.update(pair.id) { $0.statistics.requestsSent += 1 }
         return write(transaction, of: current, pair: pair, into: &packet)
@@ -151,6 +161,8 @@ extension ICEAgent {
     public mutating func handleTimeout(now: Instant) {
         guard state != .closed else { return }
         expireTransactions(now: now)
+        expireGathering(now: now)
+        handleRelayTimeouts(now: now)
         expireConsent(now: now)
         nominateIfTime(now: now)
         askQuietPath(now: now)
@@ -198,6 +210,8 @@ extension ICEAgent {
         }
         if !responses.isEmpty { consider(nextCheckAt, .iceCheck) }
         if hasCheckWork { consider(nextCheckAt, .iceCheck) }
+        consider(gatheringWakeAt, .iceGathering)
+        wake = .earliest(wake, relayWake)
         for transaction in transactions { consider(transaction.nextAt, .iceRetransmission) }
         if role == .controlling, let at = current.nominateAt, current.checkList.hasValid { consider(at, .iceCheck) }
         for consent in [current.consent, previous?.consent] {

@@ -46,6 +46,12 @@ public struct ICEAgent: Sendable {
     /// No further local candidate comes in this generation.
     public internal(set) var isGatheringComplete: Bool
 
+    var stunServers: [SocketAddress]
+    var gathering: [GatheringTransaction]
+    var reflexive: [ReflexiveAddress]
+    var turnServers: [TURNServer]
+    var relays: [Relay]
+
     var current: ICEGeneration
     /// The one before a restart, which carries media until the current one can.
     var previous: ICEGeneration?
@@ -80,6 +86,11 @@ public struct ICEAgent: Sendable {
         localCandidates = []
         localAddressesFinished = false
         isGatheringComplete = false
+        stunServers = []
+        gathering = []
+        reflexive = []
+        turnServers = []
+        relays = []
         current = ICEGeneration(number: 0, local: .random(using: &random))
         previous = nil
         nextPairID = 0
@@ -108,6 +119,9 @@ public struct ICEAgent: Sendable {
     public mutating func close(now: Instant) {
         transactions.removeAll()
         responses.removeAll()
+        gathering.removeAll()
+        reflexive.removeAll()
+        for index in relays.indices { relays[index].client.close(now: now) }
         previous = nil
         current.selected = nil
         current.consent = nil
@@ -121,7 +135,8 @@ public struct ICEAgent: Sendable {
     /// caller drops it.
     public mutating func frame(_ packet: inout PacketBuffer, now: Instant) -> Transmit? {
         guard let path = selectedPath else { return nil }
-        return Transmit(source: path.base, destination: path.remote)
+        guard let relay = path.relay else { return Transmit(source: path.base, destination: path.remote) }
+        return route(Transmit(source: relay, destination: path.remote), &packet)
     }
 
     /// Authentic application data (SRTP, DTLS) came in: if it came over the path in use, the path is alive.
@@ -194,8 +209,9 @@ public struct ICEAgent: Sendable {
                 localCandidates.contains { $0.type == .serverReflexive && $0.address == .ip(mapped) }
                 ? .serverReflexive : .peerReflexive
         }
+        let relay = relays.first { $0.client.relayed.contains(pair.local.base) }
         return SelectedPath(
-            base: pair.local.base, remote: pair.remote.address, localType: type, remoteType: pair.remote.type,
-            relay: nil, isNominated: pair.isNominated)
+            base: relay?.client.base ?? pair.local.base, remote: pair.remote.address, localType: type,
+            remoteType: pair.remote.type, relay: relay == nil ? nil : pair.local.base, isNominated: pair.isNominated)
     }
 }

@@ -18,6 +18,8 @@ public struct ICEConfiguration: Sendable {
     public var patience: Duration
     /// How long the controlling side waits for a better pair before it nominates.
     public var nominationDelay: Duration
+    /// How long a STUN or TURN server may take before gathering is called complete without it.
+    public var gatheringTimeout: Duration
     /// Keepalives on idle server-reflexive bases (Tr, RFC 8445 section 11).
     public var keepaliveInterval: Duration
     /// The most pairs that are checked (RFC 8445 section 6.1.2.5).
@@ -30,7 +32,8 @@ public struct ICEConfiguration: Sendable {
         maximumTransmissions: Int = 7, lastWaitFactor: Int = 16, consentInterval: Duration = .seconds(5),
         consentTimeout: Duration = .seconds(30), disconnectedTimeout: Duration = .seconds(5),
         patience: Duration = .milliseconds(39_500), nominationDelay: Duration = .milliseconds(300),
-        keepaliveInterval: Duration = .seconds(15), maximumPairs: Int = 100, maximumRemoteCandidates: Int = 64
+        gatheringTimeout: Duration = .seconds(5), keepaliveInterval: Duration = .seconds(15), maximumPairs: Int = 100,
+        maximumRemoteCandidates: Int = 64
     ) {
         self.pacing = pacing
         self.minimumRTO = minimumRTO
@@ -41,6 +44,7 @@ public struct ICEConfiguration: Sendable {
         self.disconnectedTimeout = disconnectedTimeout
         self.patience = patience
         self.nominationDelay = nominationDelay
+        self.gatheringTimeout = gatheringTimeout
         self.keepaliveInterval = keepaliveInterval
         self.maximumPairs = maximumPairs
         self.maximumRemoteCandidates = maximumRemoteCandidates

@@ -1,3 +1,4 @@
+import Capture
 import Configuration
 import Primitives
 import Reactor
@@ -30,6 +31,7 @@ extension Agent {
         case .clockOffset(let offset):
             noteClock(offset)
             status.clockOffset = offset
+            publish(now: now)
         case .impossible(let reason):
             fail(AgentError(reason))
         }
@@ -63,8 +65,30 @@ extension Agent {
             notifier.stopping(status: "stopping")
             exitStatus = .success
         case .hangup:
-            log.notice("nothing to reload: a changed configuration needs a restart")
+            reload()
         }
+    }
+
+    /// A live session goes on whatever the file says now, and a wrong file changes nothing.
+    private func reload() {
+        let now = MonotonicClock.now()
+        notifier.reloading(monotonicMicroseconds: UInt64(max(0, now.nanoseconds / 1000)))
+        defer { notifier.ready(status: status.summary) }
+        let new: AgentConfiguration
+        do {
+            new = try AgentConfiguration.load(file)
+        } catch {
+            log.error("configuration not changed: \(error)")
+            return
+        }
+        let change = ConfigurationChange(from: configuration, to: new)
+        log.notice(change.summary)
+        configuration = new
+        Log.level = new.log.serviceLevel
+        if let source = CameraSource(new.camera.device) { video.update(new.camera.request(source)) }
+        if let source = MicrophoneSource(new.microphone.device) { audio.update(source) }
+        control.videoBitrateLimit = new.video.maxBitrate
+        link.post(.passwordFile(new.kiosk.passwordFile))
     }
 
     // MARK: what the supervisor wants
@@ -76,6 +100,9 @@ extension Agent {
             case .send(let event): link.post(.send(event))
             case .carried(let sessionId): link.post(.carried(sessionId: sessionId))
             case .openMedia:
+                let section = configuration.camera
+                control.setMaximumSize(width: section.width, height: section.height)
+                control.frameRate = section.frameRate
                 videoGate.open()
                 audioGate.open()
             case .closeMedia:
@@ -83,10 +110,33 @@ extension Agent {
                 audioGate.close()
             case .indicator(let isLive):
                 log.notice(isLive ? "live: media leaves the kiosk" : "no longer live", sessionFields)
+                setLive(isLive, now: now)
             case .status:
                 publish(now: now)
             }
         }
+    }
+
+    /// The sign is lit before the first picture leaves and goes out after the last.
+    private func setLive(_ isLive: Bool, now: Instant) {
+        if !isLive {
+            videoRing.forbid()
+            audioRing.forbid()
+        }
+        let problems = switchIndicator(isLive)
+        guard isLive else { return }
+        if configuration.requireIndicator, let problem = problems.first {
+            return perform(supervisor.indicatorFailed(problem), now: now)
+        }
+        videoRing.permit()
+        audioRing.permit()
+    }
+
+    @discardableResult
+    func switchIndicator(_ isLive: Bool) -> [String] {
+        let problems = indicator.set(isLive)
+        for problem in problems { log.error("the indicator cannot be switched: \(problem)") }
+        return problems
     }
 
     private var sessionFields: [LogField] {
@@ -108,12 +158,15 @@ extension Agent {
         status.microphone = AgentStatus.Device(supervisor.audio)
         status.video = video.counters
         status.audio = audio.counters
+        status.packetsInUse = driver.outstandingPackets
         status.sessionsServed = supervisor.sessionsServed
         link.post(.status(status.heartbeat))
         desk.post(.status(status))
         notifier.status(status.summary)
-        // Numbers change all the time while somebody watches, and never otherwise.
-        statusDueAt = supervisor.isOpen ? now + Agent.statusInterval : nil
+        // Numbers change all the time while somebody watches, and never otherwise; a session that just ended may still
+        // have a packet in the network thread's hands.
+        statusDueAt =
+            supervisor.isOpen ? now + Agent.statusInterval : status.packetsInUse > 0 ? now + .milliseconds(50) : nil
     }
 
     func handleTimeouts(now: Instant) {

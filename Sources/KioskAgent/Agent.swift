@@ -14,7 +14,9 @@ private let log = Log("agent")
 /// Threads: this one (the supervisor's), `signaling`, `control` (local programs and the outbox), `network` (media),
 /// `video` and `audio`. They talk through mailboxes and rings; only this thread decides.
 public final class Agent {
-    let configuration: AgentConfiguration
+    /// As it was read last. What needs a restart is still the first one's.
+    var configuration: AgentConfiguration
+    let file: String
     let wake: WakeFD
     let linkEvents: Mailbox<LinkEvent>
     let peerEvents: Mailbox<PeerEvent>
@@ -23,6 +25,10 @@ public final class Agent {
     let link: SignalingLink
     let desk: ControlDesk
     let driver: PeerDriver
+    let control: EncoderControl
+    let videoRing: FrameRing
+    let audioRing: FrameRing
+    let indicator: Indicator
     let videoGate: MediaGate
     let audioGate: MediaGate
     let video: VideoPipeline
@@ -44,13 +50,16 @@ public final class Agent {
     private static let networkSettling = Duration.milliseconds(500)
     static let statusInterval = Duration.seconds(1)
 
-    public init(_ configuration: AgentConfiguration) throws(AgentError) {
+    /// - Parameter file: where the configuration is read again from on SIGHUP.
+    public init(_ configuration: AgentConfiguration, file: String) throws(AgentError) {
         self.configuration = configuration
+        self.file = file
         guard let camera = CameraSource(configuration.camera.device),
             let microphone = MicrophoneSource(configuration.microphone.device)
         else { throw AgentError("camera or microphone: not a source") }
         let now = MonotonicClock.now()
         notifier = ServiceNotifier()
+        indicator = Indicator(configuration.indicator)
         supervisor = Supervisor(hasMicrophone: microphone != .none)
         watchdog = Watchdog()
         do throws(SystemError) {
@@ -64,19 +73,19 @@ public final class Agent {
             desk = try ControlDesk(events: deskEvents)
             link = SignalingLink(configuration, events: linkEvents)
             let section = configuration.camera
-            let control = EncoderControl(
+            control = EncoderControl(
                 videoBitrate: configuration.video.maxBitrate, frameRate: section.frameRate, width: section.width,
                 height: section.height, audioBitrate: .kilobits(32))
             let readable = try WakeFD()
-            let videoRing = FrameRing(
-                kind: .video, frameCapacity: 64 * 1024, readable: readable, opened: videoGate.wake)
-            let audioRing = FrameRing(kind: .audio, frameCapacity: 1500, readable: readable, opened: audioGate.wake)
+            videoRing = FrameRing(
+                kind: .video, frameCapacity: 64 * 1024, readable: readable, opened: videoGate.wake,
+                needsPermission: true)
+            audioRing = FrameRing(
+                kind: .audio, frameCapacity: 1500, readable: readable, opened: audioGate.wake, needsPermission: true)
             driver = try PeerDriver(
                 configuration, video: videoRing, audio: audioRing, control: control, events: peerEvents)
-            let request = CameraRequest(
-                source: camera, width: section.width, height: section.height,
-                frameRate: FrameRate(frames: Int32(section.frameRate)))
-            video = VideoPipeline(request, ring: videoRing, control: control, gate: videoGate, events: mediaEvents)
+            video = VideoPipeline(
+                section.request(camera), ring: videoRing, control: control, gate: videoGate, events: mediaEvents)
             audio = AudioPipeline(microphone, ring: audioRing, control: control, gate: audioGate, events: mediaEvents)
         } catch {
             throw AgentError("\(error)")
@@ -84,7 +93,8 @@ public final class Agent {
         status = AgentStatus(
             kioskId: configuration.kiosk.id, server: configuration.server.description, startedAt: now,
             link: .connecting, session: nil, camera: .init(supervisor.video), microphone: .init(supervisor.audio),
-            video: .init(), audio: .init(), peer: nil, outboxWaiting: 0, outboxRejected: 0, sessionsServed: 0,
+            video: .init(), audio: .init(), peer: nil, packetsInUse: 0, outboxWaiting: 0, outboxRejected: 0,
+            sessionsServed: 0,
             clockOffset: nil)
         addresses = []
     }
@@ -103,6 +113,7 @@ public final class Agent {
             defer { stopThreads() }
             do throws(AgentError) { try startThreads() } catch { return fail(error) }
             log.notice("kiosk-agent \(AgentVersion.text) for \(configuration.kiosk.id), server \(configuration.server)")
+            switchIndicator(false)
             publish(now: MonotonicClock.now())
             notifier.ready(status: status.summary)
             watchdogDueAt = notifier.watchdogTimeout.map { _ in MonotonicClock.now() }
@@ -176,4 +187,11 @@ public final class Agent {
     }
 
     static func currentAddresses() -> Set<InterfaceAddress> { Set((try? NetworkInterfaces.addresses()) ?? []) }
+}
+
+extension AgentConfiguration.Camera {
+    func request(_ source: CameraSource) -> CameraRequest {
+        CameraRequest(
+            source: source, width: width, height: height, frameRate: FrameRate(frames: Int32(frameRate)))
+    }
 }

@@ -14,13 +14,17 @@ public struct AgentConfiguration: Sendable, Decodable {
     /// Where the outbox lives; nil lets `outboxPath` decide.
     public var stateDirectory: String?
     public var tls: TLS
+    public var indicator: IndicatorSection
+    /// Whether media may only leave while the indicator is lit.
+    public var requireIndicator: Bool
     public var log: LogSection
 
     public static let defaultControlSocket = "/run/kiosk-agent/control.sock"
     public static let defaultFile = "/etc/kiosk-agent/kiosk-agent.yaml"
 
     enum CodingKeys: CodingKey, CaseIterable {
-        case server, kiosk, camera, microphone, video, controlSocket, stateDirectory, tls, log
+        case server, kiosk, camera, microphone, video, controlSocket, stateDirectory, tls, indicator, requireIndicator,
+            log
     }
 
     public init(from decoder: any Decoder) throws {
@@ -34,12 +38,20 @@ public struct AgentConfiguration: Sendable, Decodable {
             .controlSocket, default: AgentConfiguration.defaultControlSocket, rule: AgentConfiguration.socketRule)
         stateDirectory = try values.decodeIfPresent(String.self, forKey: .stateDirectory)
         tls = try values.value(.tls, default: TLS())
+        indicator = try values.value(.indicator, default: IndicatorSection())
+        let hasIndicator = indicator != IndicatorSection()
+        requireIndicator = try values.value(.requireIndicator, default: false) { isRequired in
+            isRequired && !hasIndicator ? "needs indicator.led or indicator.file" : nil
+        }
         log = try values.value(.log, default: LogSection())
     }
 
     /// Reads and checks a file, the files it names included.
     public static func load(_ path: String) throws(ConfigurationError) -> AgentConfiguration {
-        let document = try ConfigurationDocument(contentsOf: path)
+        try load(try ConfigurationDocument(contentsOf: path))
+    }
+
+    static func load(_ document: ConfigurationDocument) throws(ConfigurationError) -> AgentConfiguration {
         let configuration = try document.decode(AgentConfiguration.self)
         try configuration.checkFiles(in: document)
         return configuration
@@ -137,6 +149,27 @@ extension AgentConfiguration {
         enum CodingKeys: CodingKey, CaseIterable { case caFile }
 
         public init() { caFile = nil }
+    }
+
+    public struct IndicatorSection: Sendable, Hashable, Decodable {
+        /// A name under /sys/class/leds, or the path of one.
+        public var led: String?
+        /// A file that says `live` or `idle`.
+        public var file: String?
+
+        enum CodingKeys: CodingKey, CaseIterable { case led, file }
+
+        public init() { (led, file) = (nil, nil) }
+
+        public init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            led = try values.value(.led, default: nil) { name in
+                name.map { $0.isEmpty || $0.contains("..") ? "must be a name under /sys/class/leds" : nil } ?? nil
+            }
+            file = try values.value(.file, default: nil) { path in
+                path.map { $0.hasPrefix("/") ? nil : "must be an absolute path" } ?? nil
+            }
+        }
     }
 
     public struct LogSection: Sendable, Hashable, Decodable {

@@ -35,6 +35,8 @@ public enum LinkCommand: Sendable {
     /// The session the kiosk carries, for the next registration.
     case carried(sessionId: String?)
     case networkChanged
+    /// Where the next login reads the password.
+    case passwordFile(String?)
     /// Say goodbye, close, end the thread.
     case stop
 }

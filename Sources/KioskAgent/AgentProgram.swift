@@ -28,6 +28,10 @@ public enum AgentProgram {
 
     private static let socketFlag = Flag(
         "--socket", "PATH", help: "the agent's control socket (\(AgentConfiguration.defaultControlSocket))")
+    private static let configFlag = Flag(
+        "--config", "FILE", help: "the configuration (\(AgentConfiguration.defaultFile))")
+    private static let formatFlag = Flag(
+        "--format", choices: ["text", "json"], help: "text for people, json for machines")
     private static let crewFlags = [
         Flag("--id", "ID", required: true, help: "who: the crew member's number"),
         Flag("--name", "NAME", help: "the crew member's name"),
@@ -40,10 +44,7 @@ public enum AgentProgram {
         commands: [
             Command(
                 "run", summary: "Run the agent until a signal ends it.",
-                flags: [
-                    Flag(
-                        "--config", "FILE", help: "the configuration (\(AgentConfiguration.defaultFile))")
-                ],
+                flags: [configFlag],
                 discussion: "SIGTERM and SIGINT end it cleanly. Run by systemd it notifies, and logs to the journal."),
             Command(
                 "crew sign-on", summary: "Sign a crew member on. Returns when the event is stored.", flags: crewFlags),
@@ -51,15 +52,27 @@ public enum AgentProgram {
                 "crew sign-off", summary: "Sign a crew member off. Returns when the event is stored.", flags: crewFlags),
             Command(
                 "crew list", summary: "List the crew events that wait for the server.",
-                flags: [
-                    Flag("--format", choices: ["text", "json"], help: "text for people, json for machines"), socketFlag,
-                ]),
+                flags: [formatFlag, socketFlag]),
             Command(
                 "status", summary: "Show what the running agent does.",
-                flags: [
-                    Flag("--format", choices: ["text", "json"], help: "text for people, json for machines"), socketFlag,
-                ],
+                flags: [formatFlag, socketFlag],
                 discussion: "Exit status 1 when no agent is running."),
+            Command(
+                "config check", summary: "Check a configuration and the files it names.", flags: [configFlag],
+                discussion: "Exit status 0 when it is right, 2 with one line that says what is wrong."),
+            Command(
+                "config show", summary: "Show the configuration as it takes effect, without secrets.",
+                flags: [configFlag, formatFlag]),
+            Command(
+                "doctor", summary: "Look for what is wrong with this kiosk.",
+                flags: [
+                    configFlag, formatFlag,
+                    Flag("--only", "ID,ID", help: "these checks only"),
+                    Flag("--verbose", help: "show every fact"),
+                    Flag("--snapshot", "FILE", help: "keep a picture of the camera, as PPM"), socketFlag,
+                ],
+                discussion: "Checks: \(CheckID.allCases.map(\.rawValue).joined(separator: ", ")).\n"
+                    + "Exit status 0 when all is well, 1 when something failed, 3 when there are warnings."),
             Command("version", summary: "Print the version."),
         ])
 
@@ -71,6 +84,10 @@ public enum AgentProgram {
         case "crew sign-off": return crew(.signOff, invocation, socket)
         case "crew list": return ask("crew-list", socket) { StatusText.crewList($0, format: invocation["--format"]) }
         case "status": return ask("status", socket) { StatusText.status($0, format: invocation["--format"]) }
+        case "config check", "config show":
+            return config(invocation)
+        case "doctor":
+            return doctor(invocation)
         case "version":
             Output.print("kiosk-agent \(AgentVersion.text)")
             return .success
@@ -84,7 +101,7 @@ public enum AgentProgram {
         do {
             let configuration = try AgentConfiguration.load(file)
             Log.level = configuration.log.serviceLevel
-            agent = try Agent(configuration)
+            agent = try Agent(configuration, file: file)
         } catch let error as ConfigurationError {
             Output.complain(error.description)
             return .usage
@@ -93,6 +110,55 @@ public enum AgentProgram {
             return .failed
         }
         return agent.run()
+    }
+
+    private static func config(_ invocation: Invocation) -> ExitStatus {
+        let file = invocation["--config"] ?? AgentConfiguration.defaultFile
+        do throws(ConfigurationError) {
+            let document = try ConfigurationDocument(contentsOf: file)
+            let text = ConfigurationText(try AgentConfiguration.load(document), in: document)
+            if invocation.command == "config check" {
+                Output.print("\(file): correct")
+            } else if invocation["--format"] == "json" {
+                Output.print(String(decoding: text.json.jsonText, as: UTF8.self))
+            } else {
+                Output.print(text.yaml, terminator: "")
+            }
+            return .success
+        } catch {
+            Output.complain(error.description)
+            return .usage
+        }
+    }
+
+    private static func doctor(_ invocation: Invocation) -> ExitStatus {
+        var only: Set<CheckID>?
+        if let names = invocation["--only"] {
+            only = []
+            for name in names.split(separator: ",") {
+                guard let id = CheckID(rawValue: String(name)) else {
+                    Output.complain("kiosk-agent: --only: no check is named \(name)\ntry: kiosk-agent doctor --help")
+                    return .usage
+                }
+                only?.insert(id)
+            }
+        }
+        Log.level = .error
+        let options = Doctor.Options(
+            file: invocation["--config"] ?? AgentConfiguration.defaultFile, socket: invocation["--socket"], only: only,
+            snapshot: invocation["--snapshot"])
+        var doctor = Doctor(options, now: MonotonicClock.now())
+        if invocation["--format"] == "json" {
+            let entries = doctor.run(began: { _ in }, ended: { _ in })
+            let report = DoctorReport.json(
+                entries, kioskId: doctor.configuration?.kiosk.id, at: SystemWallClock.now())
+            Output.print(String(decoding: report.jsonText, as: UTF8.self))
+            return entries.exitStatus
+        }
+        let report = DoctorReport(isVerbose: invocation.has("--verbose"))
+        let entries = doctor.run(began: report.began, ended: report.ended)
+        Output.print("\n" + DoctorReport.summary(entries), terminator: "")
+        return entries.exitStatus
     }
 
     private static func crew(_ kind: CrewEvent.Kind, _ invocation: Invocation, _ socket: String) -> ExitStatus {

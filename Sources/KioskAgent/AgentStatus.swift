@@ -42,6 +42,8 @@ struct AgentStatus: Sendable, Equatable {
     var video: MediaCounters
     var audio: MediaCounters
     var peer: PeerStatistics?
+    /// Packet slots of the network thread in use; none when no session is open.
+    var packetsInUse: Int
     var outboxWaiting: Int
     var outboxRejected: Int
     var sessionsServed: Int
@@ -126,6 +128,7 @@ extension AgentStatus {
         object["video"] = countersJSON(video)
         object["audio"] = countersJSON(audio)
         object["outbox"] = ["waiting": .integer(outboxWaiting), "rejected": .integer(outboxRejected)]
+        object["pool"] = ["inUse": .integer(packetsInUse)]
         object["sessionsServed"] = .integer(sessionsServed)
         if let peer { object["peer"] = peerJSON(peer) }
         if let clockOffset { object["clockOffsetSeconds"] = .double(clockOffset.seconds) }

@@ -15,7 +15,7 @@ private let log = Log("audio")
 /// As with the picture, the microphone is open exactly while the gate is, and nothing is encoded before the network
 /// thread opens the ring.
 final class AudioPipeline: Sendable {
-    private let source: MicrophoneSource
+    private let source: Mutex<MicrophoneSource>
     private let ring: FrameRing
     private let control: EncoderControl
     private let events: Mailbox<MediaEvent>
@@ -31,7 +31,7 @@ final class AudioPipeline: Sendable {
         _ source: MicrophoneSource, ring: FrameRing, control: EncoderControl, gate: MediaGate,
         events: Mailbox<MediaEvent>
     ) {
-        self.source = source
+        self.source = Mutex(source)
         self.ring = ring
         self.control = control
         self.gate = gate
@@ -46,6 +46,9 @@ final class AudioPipeline: Sendable {
         counters.dropped = ring.drops.total
         return counters
     }
+
+    /// Where the sound comes from, from the next opening on.
+    func update(_ new: MicrophoneSource) { source.withLock { $0 = new } }
 
     func start() throws(SystemError) {
         let started = try WorkerThread(name: "audio") { [self] stop in run(stop) }
@@ -71,7 +74,7 @@ final class AudioPipeline: Sendable {
             }
             progress.beat(now: MonotonicClock.now())
             do throws(CaptureError) {
-                guard var microphone = try Microphone.open(source) else {
+                guard var microphone = try Microphone.open(source.withLock { $0 }) else {
                     Pause.wait(for: gate.wake)
                     continue
                 }

@@ -41,6 +41,12 @@ struct CrewOutbox: ~Copyable, Sendable {
         identifiers = EventIdentifiers(random: random)
     }
 
+    /// Looks into an open database.
+    init(_ database: consuming Database) {
+        self.database = database
+        identifiers = EventIdentifiers(random: .system)
+    }
+
     /// Stores an event. When this returns, a power cut does not take it away.
     mutating func append(_ entry: CrewEntry, now: WallClock) throws(DatabaseError) -> CrewEvent {
         let event = CrewEvent(

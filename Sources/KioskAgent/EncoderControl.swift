@@ -7,6 +7,7 @@ import Synchronization
 /// Whether frames are wanted at all is not here: that is the ring's being open (`FrameRing.open`).
 public final class EncoderControl: Sendable {
     private let videoBits = Atomic<Int64>(0)
+    private let videoLimit = Atomic<Int64>(0)
     private let rate = Atomic<Int>(0)
     private let size = Atomic<UInt64>(0)
     private let keyframes = Atomic<UInt32>(0)
@@ -15,6 +16,7 @@ public final class EncoderControl: Sendable {
 
     public init(videoBitrate: Bitrate, frameRate: Int, width: Int, height: Int, audioBitrate: Bitrate) {
         self.videoBitrate = videoBitrate
+        videoBitrateLimit = videoBitrate
         self.frameRate = frameRate
         setMaximumSize(width: width, height: height)
         self.audioBitrate = audioBitrate
@@ -24,6 +26,12 @@ public final class EncoderControl: Sendable {
     public var videoBitrate: Bitrate {
         get { Bitrate(bitsPerSecond: videoBits.load(ordering: .relaxed)) }
         set { videoBits.store(newValue.bitsPerSecond, ordering: .relaxed) }
+    }
+
+    /// What the configuration allows the video encoder at most, whatever the network carries.
+    public var videoBitrateLimit: Bitrate {
+        get { Bitrate(bitsPerSecond: videoLimit.load(ordering: .relaxed)) }
+        set { videoLimit.store(newValue.bitsPerSecond, ordering: .relaxed) }
     }
 
     /// Frames per second at most.

@@ -107,7 +107,7 @@ struct EncodingStage: ~Copyable {
         }
         return .encoded(
             bytes: bytes, isKeyframe: isKeyframe, width: picture.width, height: picture.height,
-            framesPerSecond: rate.note(picture.captureTime), target: Int(control.videoBitrate.bitsPerSecond))
+            framesPerSecond: rate.note(picture.captureTime), target: Int(targetBitrate.bitsPerSecond))
     }
 
     private var limit: PictureSize {
@@ -115,12 +115,14 @@ struct EncodingStage: ~Copyable {
         return PictureSize(width: max(16, size.width), height: max(16, size.height))
     }
 
+    private var targetBitrate: Bitrate { min(control.videoBitrate, control.videoBitrateLimit) }
+
     private var wantedRate: Int { min(max(1, control.frameRate), cameraRate) }
 
     private func settings(_ size: PictureSize) -> VP8EncoderSettings {
         VP8EncoderSettings(
             width: size.width, height: size.height, frameRate: wantedRate,
-            bitrate: min(max(control.videoBitrate, .kilobits(10)), .kilobits(20_000)))
+            bitrate: min(max(targetBitrate, .kilobits(10)), .kilobits(20_000)))
     }
 
     private mutating func prepareEncoder(_ size: PictureSize) throws(CodecError) {

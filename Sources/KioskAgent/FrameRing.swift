@@ -12,6 +12,9 @@ import Synchronization
 /// has a generation; a media thread reads `generation` before it takes a picture and hands it back with the frame.
 /// A frame of an earlier generation is refused: what was seen for one monitor never reaches the next.
 ///
+/// A ring that needs permission is open only while the agent permits it besides: the sign that the camera is live is
+/// lit first, and media leaves afterwards.
+///
 /// When the network thread stalls, the oldest go first. A video frame without its predecessor cannot be decoded, so
 /// video drops up to the next keyframe in the ring, or everything, and then waits for a keyframe.
 public final class FrameRing: Sendable {
@@ -51,20 +54,25 @@ public final class FrameRing: Sendable {
         var count: Int
         var generation: UInt32
         var isOpen: Bool
+        var isPermitted: Bool
         var needsKeyframe: Bool
         var pushed: UInt64
         var drops: Counter<DropReason>
     }
 
     /// A closed, empty ring. `frameCapacity` is the usual size of a frame in bytes; larger ones make their slot grow.
-    public init(kind: MediaKind, frameCapacity: Int, readable: WakeFD? = nil, opened: WakeFD? = nil) {
+    public init(
+        kind: MediaKind, frameCapacity: Int, readable: WakeFD? = nil, opened: WakeFD? = nil,
+        needsPermission: Bool = false
+    ) {
         self.kind = kind
         self.readable = readable
         self.opened = opened
         state = Mutex(
             State(
                 slots: InlineArray { _ in EncodedFrame(kind: kind, capacity: frameCapacity) },
-                head: 0, count: 0, generation: 0, isOpen: false, needsKeyframe: false, pushed: 0, drops: Counter()))
+                head: 0, count: 0, generation: 0, isOpen: false, isPermitted: !needsPermission,
+                needsKeyframe: false, pushed: 0, drops: Counter()))
     }
 
     // MARK: the network thread
@@ -78,7 +86,7 @@ public final class FrameRing: Sendable {
             state.isOpen = true
             state.needsKeyframe = kind == .video
             state.count = 0
-            openGeneration.store(state.generation, ordering: .releasing)
+            if state.isPermitted { openGeneration.store(state.generation, ordering: .releasing) }
         }
         opened?.signal()
     }
@@ -103,6 +111,27 @@ public final class FrameRing: Sendable {
         }
     }
 
+    // MARK: the supervisor
+
+    /// Media may leave now.
+    public func permit() {
+        state.withLock { state in
+            state.isPermitted = true
+            if state.isOpen { openGeneration.store(state.generation, ordering: .releasing) }
+        }
+        opened?.signal()
+    }
+
+    /// Nothing may leave any more, at once; what waits is forgotten.
+    public func forbid() {
+        state.withLock { state in
+            state.isPermitted = false
+            state.count = 0
+            state.needsKeyframe = kind == .video
+            openGeneration.store(0, ordering: .releasing)
+        }
+    }
+
     // MARK: the media thread
 
     /// The current opening, or nil while closed. Read it before taking a picture or samples, and pass it to `push`.
@@ -124,7 +153,7 @@ public final class FrameRing: Sendable {
 
     private func swapIn(_ frame: inout EncodedFrame, generation: UInt32) -> PushOutcome {
         state.withLock { state in
-            guard state.isOpen, generation == state.generation else {
+            guard state.isOpen, state.isPermitted, generation == state.generation else {
                 state.drops.add(.stale)
                 return .closed
             }

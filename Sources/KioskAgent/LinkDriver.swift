@@ -10,7 +10,7 @@ private let log = Log("signaling")
 
 /// Performs what `LinkMachine` decides, on the signaling thread: HTTP requests, the WebSocket, the Socket.IO client.
 struct LinkDriver: ~Copyable {
-    private let configuration: AgentConfiguration
+    private var configuration: AgentConfiguration
     private let client: HTTPClient
     private let events: Mailbox<LinkEvent>
     private var machine: LinkMachine
@@ -113,6 +113,8 @@ struct LinkDriver: ~Copyable {
             run(machine.statusChanged(now: now), now: now)
         case .carried(let sessionId):
             carriedSession = sessionId
+        case .passwordFile(let file):
+            configuration.kiosk.passwordFile = file
         case .networkChanged:
             run(machine.networkChanged(now: now), now: now)
         case .stop:

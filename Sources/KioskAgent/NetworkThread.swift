@@ -1,3 +1,4 @@
+import Congestion
 import Crypto
 import Glibc
 import ICE
@@ -37,6 +38,8 @@ struct NetworkThread: ~Copyable {
     private let videoRing: FrameRing
     private let audioRing: FrameRing
     private let control: EncoderControl
+    /// What the configuration allows the video encoder.
+    private let maximumVideo: Bitrate
     private let progress: ThreadProgress
 
     private var loop: EventLoop
@@ -76,6 +79,7 @@ struct NetworkThread: ~Copyable {
         videoRing = video
         audioRing = audio
         self.control = control
+        maximumVideo = control.videoBitrate
         self.progress = progress
         session = LiveSession()
         peer = nil
@@ -282,7 +286,8 @@ struct NetworkThread: ~Copyable {
         let wallClock = SystemWallClock.now()
         do throws(CryptoError) {
             peer = PeerSession(
-                PeerSession.Configuration(), certificate: try Certificate(now: wallClock),
+                PeerSession.Configuration(bitrates: PeerBitrates(maximumVideo: maximumVideo)),
+                certificate: try Certificate(now: wallClock),
                 clock: NTPClock(wallClock, at: now), random: .system, now: now)
         } catch {
             NetworkThread.log.error("session without a certificate: \(error)")
@@ -397,6 +402,7 @@ struct NetworkThread: ~Copyable {
         case .lossReported(let fraction):
             session.fractionLost = fraction
             control.expectedLossPercent = Int((fraction * 100).rounded())
+        case .videoBitrateChanged(let rate): control.videoBitrate = min(rate, maximumVideo)
         case .disconnected: NetworkThread.log.info("path went quiet", [LogField("SESSION", id)])
         case .reconnected: NetworkThread.log.info("path carries again", [LogField("SESSION", id)])
         case .restartNeeded: events.post(.restartRequest(sessionId: id))
@@ -447,6 +453,7 @@ struct NetworkThread: ~Copyable {
         var statistics = PeerStatistics(sessionId: session.id)
         statistics.path = snapshot.path.map { "\($0.localType.rawValue)/\($0.remoteType.rawValue)" }
         statistics.dtlsCipher = snapshot.security?.cipher
+        statistics.estimatedBitsPerSecond = (snapshot.congestion?.target.bitsPerSecond).map(Int.init)
         statistics.roundTripMilliseconds = snapshot.roundTripTime?.milliseconds
         let streams = [snapshot.audio, snapshot.video].compactMap(\.self)
         let bytes = streams.reduce(0) { $0 + $1.bytes + $1.headerBytes }

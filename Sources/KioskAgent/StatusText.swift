@@ -8,6 +8,7 @@ enum StatusText {
         var lines = [("kiosk", "\(text(status, "kioskId")) (kiosk-agent \(text(status, "version")))")]
         lines.append(("state", text(status, "summary")))
         lines.append(("server", link(status)))
+        if let remedy = status["link"]?["remedy"]?.string { lines.append(("to do", remedy)) }
         lines.append(("camera", device(status["camera"])))
         lines.append(("microphone", device(status["microphone"])))
         if let session = status["session"], !session.isNull { lines.append(("session", self.session(session))) }
@@ -45,9 +46,7 @@ enum StatusText {
         let server = text(status, "server")
         let link = status["link"] ?? .null
         guard link["state"]?.string == "waiting" else { return "\(server), \(text(link, "state"))" }
-        var line = "\(server), \(text(link, "message"))"
-        if let remedy = link["remedy"]?.string { line += "; \(remedy)" }
-        return line
+        return "\(server), trying again"
     }
 
     private static func device(_ value: JSONValue?) -> String {

@@ -250,6 +250,16 @@ struct Supervisor: Sendable {
         return [.send(.sessionError(targetId: session.monitorId, sessionId: session.id, payload))]
     }
 
+    /// The sign that the camera is live must be lit and cannot be: no media then.
+    mutating func indicatorFailed(_ reason: String) -> [Action] {
+        guard let session, session.phase == .live else { return [] }
+        let payload = SessionErrorPayload(.cameraFailed, message: "the live indicator cannot be lit: \(reason)")
+        return [
+            .send(.sessionError(targetId: session.monitorId, sessionId: session.id, payload)),
+            .peer(.end(sessionId: session.id)),
+        ] + fail(reason: "indicator failed")
+    }
+
     // MARK: time and the end
 
     mutating func timeoutReached(now: Instant) -> [Action] {

@@ -16,7 +16,7 @@ private let log = Log("video")
 /// forgotten, nothing is encoded, until the network thread opens the ring because the peer is connected. Then the
 /// newest picture leaves at once, as a keyframe. A camera that fails is reported and looked for again every second.
 final class VideoPipeline: Sendable {
-    private let request: CameraRequest
+    private let request: Mutex<CameraRequest>
     private let ring: FrameRing
     private let control: EncoderControl
     private let events: Mailbox<MediaEvent>
@@ -35,7 +35,7 @@ final class VideoPipeline: Sendable {
         events: Mailbox<MediaEvent>
     ) {
         precondition(ring.opened === gate.wake, "video pipeline: the ring wakes another thread")
-        self.request = request
+        self.request = Mutex(request)
         self.ring = ring
         self.control = control
         self.gate = gate
@@ -50,6 +50,9 @@ final class VideoPipeline: Sendable {
         counters.dropped = ring.drops.total
         return counters
     }
+
+    /// What the camera is asked for, from its next opening on.
+    func update(_ new: CameraRequest) { request.withLock { $0 = new } }
 
     func start() throws(SystemError) {
         let started = try WorkerThread(name: "video") { [self] stop in run(stop) }
@@ -76,7 +79,7 @@ final class VideoPipeline: Sendable {
             }
             progress.beat(now: MonotonicClock.now())
             do throws(CaptureError) {
-                var camera = try Camera(opening: request)
+                var camera = try Camera(opening: request.withLock { $0 })
                 events.post(.running(.video, source: "\(camera.identity.name), \(camera.format)"))
                 log.info("camera open: \(camera.identity.name), \(camera.format)")
                 try serve(&camera)

@@ -1,3 +1,4 @@
+import Congestion
 import Primitives
 import RTP
 import SDP
@@ -6,8 +7,10 @@ import SRTP
 // The right half of the straight line: from an encoded frame to bytes that a socket may send.
 //
 //   send ─▶ RTPSession.packetize (VP8Packetizer, OpusPacketizer, history) ─▶ PacerQueue
-//   pollTransmit ─▶ PacerQueue.pop ─▶ RTPSession.write (header, extensions of this moment) ─▶ SRTPSender.protect
-//   handleControl ─▶ SRTPReceiver ─▶ RTPSession.handleRTCP ─▶ retransmissions back into the queue, events up
+//   pollTransmit ─▶ CongestionController.next (who, when) ─▶ PacerQueue.pop
+//                ─▶ RTPSession.write (header, extensions of this moment) ─▶ SRTPSender.protect
+//   handleControl ─▶ SRTPReceiver ─▶ RTPSession.handleRTCP ─▶ retransmissions back into the queue,
+//                                                          feedback ─▶ CongestionController ─▶ target ─▶ encoder
 //
 // Nothing here allocates per packet or per frame in steady state: bytes rest in the streams' histories, the queue
 // holds sequence numbers, and the caller's buffer is where a packet is composed and encrypted.
@@ -19,6 +22,8 @@ struct MediaPath: ~Copyable {
         /// The first packet of a video keyframe left.
         case firstVideoPacketSent
         case lossReported(fraction: Double)
+        /// What the video encoder may make from now on.
+        case videoBitrateChanged(Bitrate)
     }
 
     private(set) var rtp: RTPSession?
@@ -30,7 +35,10 @@ struct MediaPath: ~Copyable {
     private var audioStream: Int?
     private var videoStream: Int?
     private var receivedKinds: [MediaKind]
-    private var transportSequence: SequenceNumber
+    private(set) var congestion: CongestionController?
+    private let bitrates: PeerBitrates
+    /// What the encoder was told last.
+    private var announcedBitrate: Bitrate
     private var sentFirstVideo: Bool
     /// The peer's last keyframe request that was passed on, so that a burst of PLIs costs one keyframe.
     private var keyframePassedAt: Instant?
@@ -38,12 +46,17 @@ struct MediaPath: ~Copyable {
     private(set) var drops: Counter<MediaDrop>
     private let clock: NTPClock
 
+    /// IPv4 and UDP headers; IPv6's 20 bytes more are within what the estimate leaves free.
+    private static let datagramOverhead = 28
+    /// What Opus packets take with all headers, 50 a second.
+    private static let audioOverhead = Bitrate.kilobits(30)
+
     /// Two requests closer together than this are one: the first keyframe is still on its way.
     static let keyframeSpacing = Duration.milliseconds(200)
     /// Video older than this in the queue is worthless: the picture restarts with a keyframe instead.
     static let maximumQueueDelay = Duration.seconds(2)
 
-    init(clock: NTPClock) {
+    init(clock: NTPClock, bitrates: PeerBitrates) {
         rtp = nil
         queue = PacerQueue()
         sender = nil
@@ -52,7 +65,9 @@ struct MediaPath: ~Copyable {
         audioStream = nil
         videoStream = nil
         receivedKinds = []
-        transportSequence = SequenceNumber(1)
+        congestion = nil
+        self.bitrates = bitrates
+        announcedBitrate = .zero
         sentFirstVideo = false
         keyframePassedAt = nil
         roundTripTime = nil
@@ -66,6 +81,10 @@ struct MediaPath: ~Copyable {
     /// types and sources by `Negotiator`'s promise.
     mutating func configure(_ session: NegotiatedSession, random: inout RandomSource, now: Instant) {
         if rtp == nil { rtp = makeSession(session, random: &random) }
+        if congestion == nil, let configuration = congestionConfiguration(session) {
+            congestion = CongestionController(configuration, now: now)
+            congestion?.setDemand(configuration.maximum, now: now)
+        }
         for media in session.media where media.isAccepted {
             guard let kind = media.kind, let codec = media.codecs.first else { continue }
             if let local = media.local { addSendStream(kind, media, codec, local, random: &random, now: now) }
@@ -88,6 +107,19 @@ struct MediaPath: ~Copyable {
             usesReducedSize: accepted.allSatisfy(\.usesReducedSizeRTCP),
             receivedTransportSequenceID: accepted.compactMap { $0.receiveExtensionID(.transportSequence) }.first)
         return RTPSession(configuration, random: random.split())
+    }
+
+    /// Nil when nothing is sent.
+    private func congestionConfiguration(_ session: NegotiatedSession) -> CongestionConfiguration? {
+        let sent = session.media.filter { $0.isAccepted && $0.local != nil }
+        guard !sent.isEmpty else { return nil }
+        let usesFeedback = sent.contains { media in
+            media.sendExtensionID(.transportSequence) != nil
+                && media.codecs.first?.codec.feedback.contains(.transportWide) == true
+        }
+        return CongestionConfiguration(
+            minimum: bitrates.minimum, start: bitrates.start, maximum: bitrates.maximum,
+            usesTransportFeedback: usesFeedback)
     }
 
     private mutating func addSendStream(
@@ -167,32 +199,82 @@ struct MediaPath: ~Copyable {
         if rtp?.pollTransmit(into: &packet, now: now) == true {
             return protectControl(&packet)
         }
-        while let item = queue.pop() {
-            if write(item, into: &packet, now: now) { return true }
+        while congestion != nil {
+            switch congestion!.next(queueState, now: now) {
+            case .send(let kind, let probe):
+                guard let item = queue.pop(kind) else { return false }
+                if write(item, as: kind, probe: probe, into: &packet, now: now) { return true }
+            case .pad(let size, let probe):
+                if writePadding(size, probe: probe, into: &packet, now: now) { return true }
+                // Nothing to pad with: the probe ends by itself when it falls behind.
+                return false
+            case .wait: return false
+            }
             packet.removeAll()
         }
         return false
     }
 
-    private mutating func write(_ item: PacerItem, into packet: inout PacketBuffer, now: Instant) -> Bool {
-        guard let stream = stream(item.kind), let usesSequence = rtp?.sendStreams[stream].usesTransportSequence else {
-            return false
-        }
-        let extensions = SendTimeExtensions(transportSequence: usesSequence ? transportSequence : nil)
-        let kind: PacketKind = item.purpose == .media ? .media : .retransmission
-        guard rtp?.write(item.sequence, on: stream, as: kind, extensions: extensions, into: &packet, now: now) == true
+    private var queueState: PacerQueues { queue.state(canPad: canPad) }
+
+    private var canPad: Bool {
+        guard let rtp, let videoStream, sentFirstVideo else { return false }
+        return rtp.sendStreams[videoStream].retransmissionType != nil
+    }
+
+    private mutating func write(
+        _ item: PacerItem, as kind: PacerPacketKind, probe: ProbeCluster.ID?, into packet: inout PacketBuffer,
+        now: Instant
+    ) -> Bool {
+        guard let stream = stream(item.kind) else { return false }
+        let extensions = sendTimeExtensions(of: stream)
+        let packetKind: PacketKind = item.purpose == .media ? .media : .retransmission
+        guard
+            rtp?.write(item.sequence, on: stream, as: packetKind, extensions: extensions, into: &packet, now: now)
+                == true,
+            protect(&packet, as: kind, probe: probe, isReported: extensions.transportSequence != nil, now: now)
         else { return false }
+        if item.kind == .video, !sentFirstVideo {
+            sentFirstVideo = true
+            events.append(.firstVideoPacketSent)
+        }
+        return true
+    }
+
+    /// A packet for a probe: one that was sent before, which may even help, or zeros.
+    private mutating func writePadding(
+        _ size: DataSize, probe: ProbeCluster.ID?, into packet: inout PacketBuffer, now: Instant
+    ) -> Bool {
+        guard let stream = videoStream else { return false }
+        let extensions = sendTimeExtensions(of: stream)
+        var wrote = false
+        if let sequence = rtp?.sendStreams[stream].paddingCandidate {
+            wrote = rtp?.write(sequence, on: stream, as: .padding, extensions: extensions, into: &packet, now: now) == true
+        }
+        if !wrote {
+            packet.removeAll()
+            wrote = rtp?.writePadding(size.bytes, on: stream, extensions: extensions, into: &packet, now: now) == true
+        }
+        guard wrote else { return false }
+        return protect(&packet, as: .padding, probe: probe, isReported: extensions.transportSequence != nil, now: now)
+    }
+
+    private func sendTimeExtensions(of stream: Int) -> SendTimeExtensions {
+        let isReported = rtp?.sendStreams[stream].usesTransportSequence == true
+        return SendTimeExtensions(transportSequence: isReported ? congestion?.nextSequence : nil)
+    }
+
+    private mutating func protect(
+        _ packet: inout PacketBuffer, as kind: PacerPacketKind, probe: ProbeCluster.ID?, isReported: Bool, now: Instant
+    ) -> Bool {
         do throws(SRTPError) {
             try sender?.protect(&packet)
         } catch {
             drops.add(.protectionFailed)
             return false
         }
-        if usesSequence { transportSequence = transportSequence.next }
-        if item.kind == .video, !sentFirstVideo {
-            sentFirstVideo = true
-            events.append(.firstVideoPacketSent)
-        }
+        let onWire = DataSize(bytes: packet.count + MediaPath.datagramOverhead)
+        congestion?.packetSent(onWire, as: kind, probe: probe, isReported: isReported, now: now)
         return true
     }
 
@@ -209,7 +291,7 @@ struct MediaPath: ~Copyable {
 
     /// Forgets what waits, and says goodbye for all streams with the next RTCP packet (RFC 3550 section 6.6).
     mutating func stop() {
-        while queue.pop() != nil {}
+        queue.removeAll()
         if isStarted { rtp?.sayGoodbye() }
     }
 
@@ -251,13 +333,37 @@ struct MediaPath: ~Copyable {
             case .keyframeRequested(let stream):
                 guard stream == videoStream else { continue }
                 passKeyframeRequest(now: now)
-            case .roundTripTime(let time): roundTripTime = time
+            case .roundTripTime(let time):
+                roundTripTime = time
+                congestion?.handle(roundTripTime: time, now: now)
             case .lossReported(let stream, let fraction):
                 if stream == audioStream { events.append(.lossReported(fraction: fraction)) }
-            case .transportFeedback, .receiverEstimate, .goodbye: break
+                if stream == videoStream ?? audioStream { congestion?.handle(lossFraction: fraction, now: now) }
+            case .transportFeedback:
+                if let arrivals = rtp?.packetArrivals { congestion?.handle(arrivals, now: now) }
+            case .receiverEstimate(let rate): congestion?.handle(receiverEstimate: rate, now: now)
+            case .goodbye: break
             }
         }
+        announceBitrate()
     }
+
+    /// What is left for video of what the path carries: without the sound, the headers, and what loss makes us repeat.
+    private mutating func announceBitrate() {
+        guard let congestion, let videoStream else { return }
+        let audio = audioStream == nil ? .zero : bitrates.audio + MediaPath.audioOverhead
+        let repeated = min(0.4, congestion.statistics.loss * 1.1)
+        let rate = max(bitrates.leastVideo, (congestion.target - audio) * (0.95 * (1 - repeated)))
+        rtp?.setRetransmissionRate(congestion.target, on: videoStream)
+        // Small steps are not worth a new configuration of the encoder.
+        let change = abs(rate.bitsPerSecond - announcedBitrate.bitsPerSecond)
+        guard change * 50 > announcedBitrate.bitsPerSecond else { return }
+        announcedBitrate = rate
+        events.append(.videoBitrateChanged(rate))
+    }
+
+    /// Another pair of candidates carries the media now.
+    mutating func pathChanged(now: Instant) { congestion?.pathChanged(now: now) }
 
     private mutating func passKeyframeRequest(now: Instant) {
         if let last = keyframePassedAt, now - last < MediaPath.keyframeSpacing { return }
@@ -276,6 +382,7 @@ struct MediaPath: ~Copyable {
 
     mutating func handleTimeout(now: Instant) {
         rtp?.handleTimeout(now: now)
+        if isStarted { congestion?.handleTimeout(now: now) }
         settle(now: now)
         if let oldest = queue.oldest, now - oldest > MediaPath.maximumQueueDelay {
             let removed = queue.removeVideo()
@@ -288,7 +395,10 @@ struct MediaPath: ~Copyable {
 
     mutating func pollEvent() -> Event? { events.popFirst() }
 
-    var nextTimeout: Wake? { isStarted ? rtp?.nextTimeout : nil }
+    var nextTimeout: Wake? {
+        guard isStarted else { return nil }
+        return .earliest(rtp?.nextTimeout, congestion?.nextTimeout(queueState))
+    }
 
     func statistics(of kind: MediaKind) -> SendStatistics? {
         guard let rtp, let stream = stream(kind) else { return nil }

@@ -1,3 +1,4 @@
+public import Congestion
 public import Primitives
 
 /// What waits to be sent, without its bytes: those stay once, in the stream's history, and are written with
@@ -35,10 +36,12 @@ public struct PacerQueue: Sendable {
 
     public var isEmpty: Bool { audio.isEmpty && retransmissions.isEmpty && video.isEmpty }
     public var count: Int { audio.count + retransmissions.count + video.count }
-    /// Whether audio waits, which the pacer lets pass without a budget.
-    public var hasAudio: Bool { !audio.isEmpty }
-    /// Whether new video or a retransmission waits.
-    public var hasVideo: Bool { !video.isEmpty || !retransmissions.isEmpty }
+    /// What waits, for the pacer. `canPad`: there is a retransmission source for padding.
+    public func state(canPad: Bool) -> PacerQueues {
+        PacerQueues(
+            hasAudio: !audio.isEmpty, hasRetransmission: !retransmissions.isEmpty, hasVideo: !video.isEmpty,
+            waiting: size, canPad: canPad)
+    }
 
     /// When the oldest waiting packet came in.
     public var oldest: Instant? {
@@ -56,18 +59,25 @@ public struct PacerQueue: Sendable {
         }
     }
 
-    /// The next packet that may leave.
-    public mutating func pop() -> PacerItem? {
-        let item = audio.popFirst() ?? retransmissions.popFirst() ?? video.popFirst()
+    /// The first packet of a kind.
+    public mutating func pop(_ kind: PacerPacketKind) -> PacerItem? {
+        let item: PacerItem?
+        switch kind {
+        case .audio: item = audio.popFirst()
+        case .retransmission: item = retransmissions.popFirst()
+        case .video: item = video.popFirst()
+        case .padding: item = nil
+        }
         if let item { size -= item.size }
         return item
     }
 
-    /// The next audio packet, when only audio may leave.
-    public mutating func popAudio() -> PacerItem? {
-        let item = audio.popFirst()
-        if let item { size -= item.size }
-        return item
+    /// Forgets everything.
+    public mutating func removeAll() {
+        audio.removeAll()
+        retransmissions.removeAll()
+        video.removeAll()
+        size = .zero
     }
 
     /// Forgets waiting video and its retransmissions, when a keyframe makes them useless. Returns how many.

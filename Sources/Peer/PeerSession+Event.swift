@@ -1,4 +1,5 @@
 public import ICE
+public import Primitives
 
 extension PeerSession {
     /// What a peer session reports, in the order it happened.
@@ -18,6 +19,8 @@ extension PeerSession {
         case keyframeRequested
         /// How much of what we sent was lost lately, 0 … 1, as the peer reports it.
         case lossReported(fraction: Double)
+        /// What the video encoder may make from now on.
+        case videoBitrateChanged(Bitrate)
         /// The path went quiet; it may come back by itself.
         case disconnected
         /// The path carries again, after `disconnected` or an ICE restart.

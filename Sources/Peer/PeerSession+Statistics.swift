@@ -1,3 +1,4 @@
+public import Congestion
 public import ICE
 public import Primitives
 public import RTP
@@ -11,6 +12,7 @@ public struct PeerSnapshot: Sendable {
     public var roundTripTime: Duration?
     public var audio: SendStatistics?
     public var video: SendStatistics?
+    public var congestion: CongestionStatistics?
     /// What waits to leave.
     public var queued: DataSize
     public var sessionDrops: Counter<PeerDrop>
@@ -35,7 +37,7 @@ extension PeerSession {
     public var snapshot: PeerSnapshot {
         PeerSnapshot(
             path: ice.selectedPath, security: security, timeline: timeline, roundTripTime: media.roundTripTime,
-            audio: media.statistics(of: .audio), video: media.statistics(of: .video), queued: media.queue.size,
+            audio: media.statistics(of: .audio), video: media.statistics(of: .video), congestion: media.congestion?.statistics, queued: media.queue.size,
             sessionDrops: drops, mediaDrops: media.drops, rtpDrops: media.rtpDrops, srtpErrors: media.receiverErrors,
             iceDrops: ice.drops)
     }

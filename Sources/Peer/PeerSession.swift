@@ -33,11 +33,13 @@ public struct PeerSession: ~Copyable {
         /// What can be sent (answerer) or is to be received (offerer).
         public var capabilities: LocalCapabilities
         public var ice: ICEConfiguration
+        public var bitrates: PeerBitrates
 
         public init(
             role: PeerRole = .answerer, capabilities: LocalCapabilities = .kiosk,
-            ice: ICEConfiguration = ICEConfiguration()
+            ice: ICEConfiguration = ICEConfiguration(), bitrates: PeerBitrates = PeerBitrates()
         ) {
+            self.bitrates = bitrates
             self.role = role
             self.capabilities = capabilities
             self.ice = ice
@@ -73,6 +75,7 @@ public struct PeerSession: ~Copyable {
     /// Whether candidates of ours go out as events: the description that they complete has been given.
     var tricklesCandidates: Bool
     var isDisconnected: Bool
+    var lastPath: SelectedPath?
     var events: RingBuffer<Event>
     var random: RandomSource
     public internal(set) var timeline: PeerTimeline
@@ -92,7 +95,7 @@ public struct PeerSession: ~Copyable {
             role: configuration.role == .answerer ? .controlled : .controlling, configuration: configuration.ice,
             authenticator: .openSSL, random: random.split())
         dtls = nil
-        media = MediaPath(clock: clock)
+        media = MediaPath(clock: clock, bitrates: configuration.bitrates)
         switch configuration.role {
         case .answerer:
             negotiation = .answering(Negotiator(capabilities: configuration.capabilities, random: random.split()))
@@ -104,6 +107,7 @@ public struct PeerSession: ~Copyable {
         taggedSection = ("0", 0)
         tricklesCandidates = false
         isDisconnected = false
+        lastPath = nil
         events = RingBuffer(capacity: 32)
         timeline = PeerTimeline(createdAt: now)
         drops = Counter()
@@ -266,8 +270,10 @@ public struct PeerSession: ~Copyable {
             events.append(.endOfLocalCandidates(mid: taggedSection.mid, sectionIndex: taggedSection.index))
         case .stateChanged(let state): handle(state, now: now)
         case .selectedPathChanged(let path):
-            guard path != nil, phase != .closed else { return }
+            guard let path, phase != .closed else { return }
             if timeline.pathFoundAt == nil { timeline.pathFoundAt = now }
+            if let last = lastPath, last.base != path.base || last.remote != path.remote { media.pathChanged(now: now) }
+            lastPath = path
             startHandshake(now: now)
         case .resolveName(let name, let candidate):
             events.append(.resolveName(name, candidate))
@@ -335,6 +341,7 @@ public struct PeerSession: ~Copyable {
             timeline.firstVideoPacketAt = now
             events.append(.firstVideoPacketSent)
         case .lossReported(let fraction): events.append(.lossReported(fraction: fraction))
+        case .videoBitrateChanged(let rate): events.append(.videoBitrateChanged(rate))
         }
     }
 

@@ -139,9 +139,19 @@ public struct Transmit: Hashable, Sendable {
     /// The local address whose socket must be used (the ICE base).
     public var source: SocketAddress
     public var destination: SocketAddress
+    /// UDP, but for a TURN server behind a stream: there the bytes are a frame of the stream between the two.
+    public var transport: TransportProtocol
 
-    @inlinable public init(source: SocketAddress, destination: SocketAddress) {
+    @inlinable public init(
+        source: SocketAddress, destination: SocketAddress, transport: TransportProtocol = .udp
+    ) {
         self.source = source
         self.destination = destination
+        self.transport = transport
     }
+}
+
+/// What carries bytes between two transport addresses.
+public enum TransportProtocol: String, Sendable, CaseIterable {
+    case udp, tcp, tls
 }

@@ -43,7 +43,8 @@ public struct Offerer: Sendable {
     ) throws(NegotiationError) -> NegotiatedSession {
         guard answer.media.count == kinds.count else { throw .sectionsRemoved }
         guard let tagged = answer.media.first(where: { $0.port != 0 }) else { throw .nothingToServe }
-        guard let credentials = tagged.iceCredentials ?? answer.attributes.iceCredentials, credentials.isWellFormed else {
+        guard let credentials = tagged.iceCredentials ?? answer.attributes.iceCredentials, credentials.isWellFormed
+        else {
             throw .iceCredentialsMissing
         }
         let fingerprints = tagged.fingerprints.isEmpty ? answer.attributes.fingerprints : tagged.fingerprints

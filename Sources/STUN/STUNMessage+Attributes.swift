@@ -42,6 +42,11 @@ extension STUNMessage {
     /// Where the value of the first such attribute lies in the datagram.
     public func valueRange(of type: AttributeType) -> Range<Int>? { range(of: type) }
 
+    /// A copy of the value of the first such attribute; empty when there is none.
+    public func copyBytes(of type: AttributeType) -> [UInt8] {
+        range(of: type).map { bytes.extracting($0).copied() } ?? []
+    }
+
     /// A 32-bit value; nil when it is missing or not four bytes long.
     public func uint32(of type: AttributeType) -> UInt32? {
         guard let range = range(of: type), range.count == 4 else { return nil }

@@ -58,6 +58,11 @@ public struct STUNMessageWriter: Sendable {
         pad(value.count, into: &writer)
     }
 
+    /// Only type and length of an attribute whose value already lies behind it, padded.
+    public func writeHeader(_ type: AttributeType, length: Int, into writer: inout ByteWriter) {
+        begin(type, length: length, into: &writer)
+    }
+
     public func write(_ type: AttributeType, utf8 text: String, into writer: inout ByteWriter) {
         let length = text.utf8.count
         begin(type, length: length, into: &writer)

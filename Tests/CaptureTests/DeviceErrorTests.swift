@@ -41,4 +41,23 @@ import Testing
     @Test func theSearchForCamerasNeverFails() {
         for facts in CameraFacts.enumerate() { #expect(facts.node.hasPrefix("/dev/video")) }
     }
+
+    /// Some drivers stamp with the time of day, some with nothing, and after a suspension with the past.
+    @Test func onlyBelievableTimesAreTaken() {
+        let now = Instant(nanoseconds: 100_000_000_000)
+        func time(_ stamp: Instant, isMonotonic: Bool = true) -> Instant {
+            V4L2Camera.captureTime(stamp, isMonotonic: isMonotonic, now: now)
+        }
+        #expect(time(now - .milliseconds(30)) == now - .milliseconds(30))
+        #expect(time(now - .milliseconds(30), isMonotonic: false) == now)
+        #expect(time(now + .milliseconds(1)) == now)
+        #expect(time(.zero) == now)
+    }
+
+    @Test func theWatcherIsQuietWhileNothingHappens() throws {
+        var watcher = try DeviceWatcher()
+        #expect(watcher.descriptor >= 0)
+        let event = watcher.next()
+        #expect(event == nil)
+    }
 }

@@ -71,8 +71,9 @@ struct Simulation {
     /// A packet that counts as lost is sent again once it is known.
     var retransmits = true
     var feedbackInterval: Duration = .milliseconds(50)
+    /// How much the receiver's clock gains, in millionths.
+    var drift: Int64 = 0
     var queue: [Packet] = []
-    var queueHead = 0
     var samples: [Sample] = []
     var sent: [Int64: (size: Int, kind: PacerPacketKind)] = [:]
     var lost = 0
@@ -105,15 +106,15 @@ struct Simulation {
         while now.sinceStart < seconds { step() }
     }
 
-    /// Half a millisecond.
+    /// One millisecond.
     mutating func step() {
-        now += .microseconds(500)
+        now += .milliseconds(1)
         encode()
         controller.handleTimeout(now: now)
         send()
         receive()
         if now >= nextSample {
-            let pacerDelay = queueHead < queue.count ? now - queue[queueHead].queued : .zero
+            let pacerDelay = queue.first.map { now - $0.queued } ?? .zero
             samples.append(
                 Sample(
                     time: now.sinceStart, received: Double(receivedBytes) * 8 / 100,
@@ -122,6 +123,14 @@ struct Simulation {
             receivedBytes = 0
             nextSample = now + .milliseconds(100)
         }
+    }
+
+    /// Lets time pass without sending.
+    mutating func skip() {
+        now += .milliseconds(1)
+        controller.handleTimeout(now: now)
+        nextFrame = now
+        nextAudio = now
     }
 
     private mutating func encode() {
@@ -146,11 +155,13 @@ struct Simulation {
         }
     }
 
-    private var waiting: DataSize { DataSize(bytes: queue[queueHead...].reduce(0) { $0 + $1.size }) }
+    private var waiting: DataSize { DataSize(bytes: queue.reduce(0) { $0 + $1.size }) }
 
-    private func first(_ kind: PacerPacketKind) -> Int? { queue[queueHead...].firstIndex { $0.kind == kind } }
+    private func first(_ kind: PacerPacketKind) -> Int? { queue.firstIndex { $0.kind == kind } }
 
     private mutating func send() {
+        // Nobody looks a second into the past: what waited so long gives way to a new keyframe.
+        queue.removeAll { now - $0.queued > .seconds(1) }
         while true {
             let queues = PacerQueues(
                 hasAudio: first(.audio) != nil, hasRetransmission: first(.retransmission) != nil,
@@ -196,7 +207,8 @@ struct Simulation {
                         sequence: SequenceNumber(UInt16(truncatingIfNeeded: number)),
                         // Quarters of a millisecond, on another clock.
                         arrival: received[number].map {
-                            Instant(nanoseconds: ($0.nanoseconds / 250_000) * 250_000 + 7_777_000_000_000)
+                            let drifted = $0.nanoseconds + $0.nanoseconds / 1_000_000 * drift
+                            return Instant(nanoseconds: (drifted / 250_000) * 250_000 + 7_777_000_000_000)
                         })
                 }
                 nextToReport = highestReceived + 1
@@ -254,6 +266,11 @@ struct Simulation {
 
     func worstQueueDelay(_ range: Range<Double>) -> Duration {
         samples.filter { range.contains($0.time) }.map(\.queueDelay).max() ?? .zero
+    }
+
+    func summary(_ range: Range<Double>) -> String {
+        "\(Int(meanReceived(range))) kbit/s, queue \(Int(meanQueueDelay(range))) ms on average, "
+            + "\(Int(worstQueueDelay(range).milliseconds)) ms at worst"
     }
 
     /// The course as text, for a look at it.

@@ -39,7 +39,7 @@ import Testing
         #expect(pair.monitor.states.suffix(1) == [.completed])
     }
 
-    @Test(arguments: UInt64(1)...20)
+    @Test(arguments: UInt64(1)...10)
     func lossReorderingDuplicationAndJitter(seed: UInt64) throws {
         let link = LinkConditions(
             latency: .milliseconds(30), jitter: .milliseconds(20), loss: 0.1, duplication: 0.1, reordering: 0.1)

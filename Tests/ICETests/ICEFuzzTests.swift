@@ -88,6 +88,6 @@ func fuzzICEAgent(_ operations: [UInt8]) {
         ]
         var random = RandomSource.seeded(3)
         let noise = (0..<8).map { _ in (0..<200).map { _ in UInt8.random(in: 0...255, using: &random) } }
-        Fuzzing.run(corpus: [session] + noise, mutations: 300, maximumLength: 400, fuzzICEAgent)
+        Fuzzing.run(corpus: [session] + noise, mutations: 120, maximumLength: 400, fuzzICEAgent)
     }
 }

@@ -146,8 +146,8 @@ async def test_roles_keep_to_their_events(server):
 BAD = [
     ("start-monitoring", {}, "kioskId"),
     ("start-monitoring", {"kioskId": 7}, "kioskId"),
-    ("start-monitoring", None, "kioskId"),
-    ("start-monitoring", "KIOSK_01", ""),
+    ("start-monitoring", None, "payload"),
+    ("start-monitoring", "KIOSK_01", "payload"),
     ("stop-monitoring", {}, "kioskId"),
     ("offer", {"offer": SDP}, "targetId"),
     ("offer", {"targetId": "KIOSK_01"}, "offer"),

@@ -79,6 +79,28 @@ private func value(_ frame: borrowing EncodedFrame) -> UInt32 {
         #expect(drain(ring) == [2])
     }
 
+    @Test func withoutPermissionNothingGoesIn() {
+        let ring = FrameRing(kind: .video, frameCapacity: 64, needsPermission: true)
+        var producer = Producer(ring)
+        ring.open()
+        #expect(ring.generation == nil)
+        #expect(producer.push(1, key: true, generation: 1) == .closed)
+        ring.permit()
+        #expect(ring.generation == 1)
+        #expect(producer.push(2, key: true) == .accepted)
+        ring.forbid()
+        #expect(ring.generation == nil)
+        #expect(drain(ring) == [])
+        ring.permit()
+        // The decoder lost its place.
+        #expect(producer.push(3) == .keyframeNeeded)
+        #expect(producer.push(4, key: true) == .accepted)
+        ring.close()
+        ring.forbid()
+        ring.permit()
+        #expect(ring.generation == nil, "permission alone opens nothing")
+    }
+
     @Test func aFullVideoRingDropsUpToTheNextKeyframe() {
         let ring = FrameRing(kind: .video, frameCapacity: 64)
         var producer = Producer(ring)

@@ -7,7 +7,7 @@ import Testing
 @testable import KioskAgent
 
 /// Waits until `condition` holds. A generous limit: it is there so that a broken pipeline ends the test.
-private func eventually(_ condition: () -> Bool) -> Bool {
+func eventually(_ condition: () -> Bool) -> Bool {
     let limit = MonotonicClock.now() + .seconds(20)
     while MonotonicClock.now() < limit {
         if condition() { return true }

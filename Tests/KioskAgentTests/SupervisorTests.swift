@@ -168,6 +168,19 @@ import Testing
         #expect(supervisor.audio == .none)
     }
 
+    @Test func withoutItsSignNoMediaLeaves() {
+        var supervisor = live()
+        #expect(
+            supervisor.indicatorFailed("lamp broken") == [
+                .send(
+                    .sessionError(
+                        targetId: "MONITOR_01", sessionId: "S1",
+                        SessionErrorPayload(.cameraFailed, message: "the live indicator cannot be lit: lamp broken"))),
+                .peer(.end(sessionId: "S1")), .indicator(false), report(.mediaStopped), .closeMedia, .status,
+            ])
+        #expect(supervisor.indicatorFailed("again") == [])
+    }
+
     @Test func theAgentsEndEndsTheSession() {
         var supervisor = live()
         #expect(supervisor.stop().first == .peer(.end(sessionId: "S1")))

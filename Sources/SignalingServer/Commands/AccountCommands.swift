@@ -34,7 +34,9 @@ enum AccountCommands {
     static func list(_ invocation: Invocation) throws(CommandFailure) {
         var store = try SignalingCommands.open(invocation)
         var accounts: [Account] = []
-        try checked { () throws(RecordError) in accounts = try recording { () throws(DatabaseError) in try store.accounts() } }
+        try checked { () throws(RecordError) in
+            accounts = try recording { () throws(DatabaseError) in try store.accounts() }
+        }
         if invocation["--format"] == "json" {
             let list = JSONValue.array(accounts.map(\.json))
             return Console.print(String(decoding: list.jsonText, as: UTF8.self) + "\n")

@@ -28,7 +28,8 @@ public enum SignalingCommands {
                 "serve", summary: "run the server",
                 flags: [
                     configFlag,
-                    Flag("--listen", "ADDRESS", help: "address and port (default \(ServerConfiguration.defaultListen))"),
+                    Flag(
+                        "--listen", "ADDRESS", help: "address and port (default \(ServerConfiguration.defaultListen))"),
                     databaseFlag,
                 ],
                 discussion: "Flags win over the file. SIGTERM ends it within five seconds and loses nothing;\n"
@@ -37,8 +38,11 @@ public enum SignalingCommands {
                 "account add", summary: "add an account", arguments: [Argument("ID", help: "its name")],
                 flags: [
                     Flag("--role", choices: Role.allCases.map(\.rawValue), required: true, help: "what it may do"),
-                    Flag("--organization", "ORG", required: true, help: "whose it is; organizations see nothing of each other"),
-                    Flag("--display-name", "NAME", help: "what people read (default: the ID)"), passwordFlag, configFlag,
+                    Flag(
+                        "--organization", "ORG", required: true,
+                        help: "whose it is; organizations see nothing of each other"),
+                    Flag("--display-name", "NAME", help: "what people read (default: the ID)"), passwordFlag,
+                    configFlag,
                     databaseFlag,
                 ], discussion: passwordDiscussion),
             Command(
@@ -132,6 +136,9 @@ public enum SignalingCommands {
             Log("server").notice("listening on \(places)")
             let notifier = ServiceNotifier()
             notifier.ready(status: "listening on \(places)")
+            if let timeout = notifier.watchdogTimeout {
+                server.setHeartbeat(every: timeout / 3) { notifier.watchdog() }
+            }
             server.run()
             notifier.stopping(status: "stopped")
             watcher.stop()

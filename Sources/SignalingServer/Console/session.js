@@ -17,6 +17,8 @@ import { readFigures } from './stats.js';
 const DISCONNECTED_PATIENCE = 1_500;
 /** How long an offer may stay unanswered before another one replaces it. */
 const ANSWER_PATIENCE = 6_000;
+/** How long the server may take to acknowledge an offer. */
+const FORWARD_PATIENCE = 3_000;
 /** The pauses between restarts of a path that stays away: doubling from the first to the last. */
 const RESTART_PAUSE = { first: 1_000, last: 8_000 };
 
@@ -50,7 +52,7 @@ export class WatchSession {
   #statsTimer = 0;
 
   /**
-   * - signaling: `request(name, payload)` and `emit(name, payload)` of the socket.
+   * - signaling: the socket: `request(name, payload)`, `emit(name, payload)`, `connected`, `doubt()`.
    * - iceServers: of an earlier session, when they still hold; null when not known yet.
    * - changed: called after each change of anything a viewer may show.
    */
@@ -188,8 +190,11 @@ export class WatchSession {
       const offer = await this.pc.createOffer({ iceRestart });
       this.#offeredAt = performance.now();
       this.timings.offered ??= this.#offeredAt;
-      this.#signaling.request('offer', { targetId: this.kioskId, offer: { type: 'offer', sdp: offer.sdp } }).catch((error) => {
+      const payload = { targetId: this.kioskId, offer: { type: 'offer', sdp: offer.sdp } };
+      this.#signaling.request('offer', payload, { timeout: FORWARD_PATIENCE }).catch((error) => {
         if (this.ended) return;
+        // Path and server both silent: the network changed here, and the socket will not notice for most of a minute.
+        if (error.code === 'no-answer' && iceRestart) this.#signaling.doubt();
         console.warn(`${this.kioskId}: offer not forwarded: ${error.message}`);
         this.#offerRefused = true;
         if (!this.sessionId) return;

@@ -105,6 +105,14 @@ export class SocketIOClient {
     this.#enter('idle');
   }
 
+  /** The connection may be dead without knowing it (the network changed under it): starts another at once. */
+  doubt() {
+    if (!this.connected) return;
+    this.#drop('the connection is in doubt');
+    this.#attempt = 0;
+    this.#connect(null);
+  }
+
   /** Sends an event that nobody waits for. False: not connected, nothing was sent. */
   emit(name, ...args) {
     if (!this.connected) return false;

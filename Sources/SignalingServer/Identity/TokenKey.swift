@@ -84,7 +84,9 @@ struct SignedToken: ~Copyable {
 
     init?(_ text: Redacted<String>) {
         let count = text.unredacted.utf8.count
-        guard count <= SignedToken.lengthLimit, let jws = cjose_jws_import(text.unredacted, count, nil) else {
+        guard count <= SignedToken.lengthLimit, SignedToken.isCompact(text.unredacted),
+            let jws = cjose_jws_import(text.unredacted, count, nil)
+        else {
             return nil
         }
         handle = jws
@@ -94,6 +96,15 @@ struct SignedToken: ~Copyable {
     }
 
     deinit { cjose_jws_release(handle) }
+
+    /// Three parts in exact base64url with a signature of ES256's length: the library itself is more lenient, and one
+    /// token must have one text.
+    private static func isCompact(_ text: String) -> Bool {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 3 else { return false }
+        let decoded = parts.map { Base64.decode($0, alphabet: .url) }
+        return decoded.allSatisfy { $0?.isEmpty == false } && decoded[2]?.count == 64
+    }
 
     private static func member(_ name: UnsafePointer<CChar>, of header: OpaquePointer?) -> String? {
         guard let header, let text = cjose_header_get(header, name, nil) else { return nil }

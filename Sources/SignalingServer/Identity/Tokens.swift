@@ -41,7 +41,9 @@ public struct Tokens {
     }
 
     /// - Returns: nil when there is no key to sign with.
-    public func issue(to account: Account, family: String, now: WallClock) -> (token: Redacted<String>, claims: TokenClaims)? {
+    public func issue(to account: Account, family: String, now: WallClock) -> (
+        token: Redacted<String>, claims: TokenClaims
+    )? {
         let claims = TokenClaims(
             subject: account.id, role: account.role, organization: account.organization, issuedAt: now,
             expiresAt: now + Tokens.accessLifetime, tokenId: Tokens.newIdentifier(), family: family)

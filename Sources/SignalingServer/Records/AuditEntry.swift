@@ -43,7 +43,8 @@ public struct AuditEntry: Hashable, Sendable {
         self.organization = organization
         self.actor = actor
         self.subject = subject
-        self.details = String(decoding: JSONValue.object(JSONObject(details.map { ($0.key, $0.value) })).jsonText, as: UTF8.self)
+        self.details = String(
+            decoding: JSONValue.object(JSONObject(details.map { ($0.key, $0.value) })).jsonText, as: UTF8.self)
     }
 }
 

@@ -8,7 +8,8 @@ extension Store {
 
     /// By organization and id.
     public mutating func accounts() throws(DatabaseError) -> [Account] {
-        try database.query("\(Store.accountColumns) FROM account ORDER BY organization, id") { row throws(DatabaseError) in
+        try database.query("\(Store.accountColumns) FROM account ORDER BY organization, id") {
+            row throws(DatabaseError) in
             try Account(row)
         }
     }
@@ -20,7 +21,8 @@ extension Store {
     }
 
     /// An account and what its password is checked against.
-    public mutating func credentials(_ id: String) throws(DatabaseError) -> (account: Account, password: PasswordHash)? {
+    public mutating func credentials(_ id: String) throws(DatabaseError) -> (account: Account, password: PasswordHash)?
+    {
         try database.first("\(Store.accountColumns), password_hash FROM account WHERE id = ?", id) {
             row throws(DatabaseError) -> (account: Account, password: PasswordHash) in
             (try Account(row), PasswordHash(encoded: try row.text(8)))

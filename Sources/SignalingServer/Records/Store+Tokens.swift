@@ -133,9 +133,11 @@ extension Store {
         try recordTransaction { store throws(DatabaseError) in
             try store.database.execute("DELETE FROM refresh_token WHERE expires_at < ?", now.milliseconds)
             try store.database.execute(
-                "DELETE FROM token_family WHERE NOT EXISTS (SELECT 1 FROM refresh_token WHERE family = token_family.id)")
+                "DELETE FROM token_family WHERE NOT EXISTS (SELECT 1 FROM refresh_token WHERE family = token_family.id)"
+            )
             try store.database.execute(
-                "DELETE FROM token_family WHERE revoked_at < ?", (now - Tokens.accessLifetime - .seconds(60)).milliseconds)
+                "DELETE FROM token_family WHERE revoked_at < ?",
+                (now - Tokens.accessLifetime - .seconds(60)).milliseconds)
         }
     }
 

@@ -63,7 +63,6 @@ enum ConsoleFiles {
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
                 + "media-src 'self' blob: mediastream:; connect-src 'self' ws: wss:; base-uri 'none'; "
                 + "form-action 'self'; frame-ancestors 'none'"),
-        HTTPHeader("Cross-Origin-Opener-Policy", "same-origin"),
         HTTPHeader("Cross-Origin-Resource-Policy", "same-origin"),
         HTTPHeader("Permissions-Policy", "camera=(), microphone=(), geolocation=(), autoplay=(self)"),
         HTTPHeader("Referrer-Policy", "no-referrer"),

@@ -9,6 +9,8 @@ enum ServerMessage: Sendable {
     case crewStored(CrewRecord, isNew: Bool, PendingReply)
     case crewFailed(PendingReply)
     case respond(RequestID, HTTPResponse)
+    /// The records were changed here; the directory is up to date before the answer is out.
+    case changed(Directory.Snapshot, RequestID, HTTPResponse)
     case loginFinished(LoginAttempt, LoginOutcome)
     case refreshFinished(RequestID, Store.RefreshOutcome, next: Redacted<String>)
     case familyRevoked(String)

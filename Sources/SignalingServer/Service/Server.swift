@@ -28,6 +28,8 @@ public final class Server {
     var origins: [RequestID: String]
     var addressBook: AddressBook
     var recordsAreWell: Bool
+    private var heartbeat: (interval: Duration, beat: () -> Void)?
+    private var nextBeat: Instant
     /// Set once the server is to end; from then on nobody is let in.
     private(set) var drainDeadline: Instant?
 
@@ -67,6 +69,8 @@ public final class Server {
         addressBook = AddressBook(limit: configuration.limits.connectionsPerAddress)
         recordsAreWell = true
         drainDeadline = nil
+        heartbeat = nil
+        nextBeat = .zero
 
         var opened = store
         let now = Moment(instant: MonotonicClock.now(), wall: SystemWallClock.now())
@@ -88,24 +92,26 @@ public final class Server {
 
     func moment() -> Moment { Moment(instant: MonotonicClock.now(), wall: SystemWallClock.now()) }
 
+    /// Called at the given pace for as long as the server makes progress: the sockets are served, and the records do not
+    /// hang. For a service manager's watchdog.
+    public func setHeartbeat(every interval: Duration, _ beat: @escaping () -> Void) { heartbeat = (interval, beat) }
+
+    private func beat(_ now: Instant) {
+        guard let heartbeat, now >= nextBeat else { return }
+        nextBeat = now + heartbeat.interval
+        if records.isAlive(now: now) { heartbeat.beat() }
+    }
+
     /// Serves until `stop` has been asked for and everything has been told and written down.
-    ///
-    /// Each turn of the loop is the progress that the service manager's watchdog asks for, at a third of its patience.
     public func run() {
-        let notifier = ServiceNotifier()
-        let beat = notifier.watchdogTimeout.map { $0 / 3 }
-        var nextBeat = beat.map { _ in MonotonicClock.now() }
         while true {
             var now = moment()
-            if let beat, let due = nextBeat, due <= now.instant {
-                notifier.watchdog()
-                nextBeat = now.instant + beat
-            }
             socketIO.handleTimeout(now: now.instant)
             hub.handleTimeout(now: now)
             drain(now: now)
+            beat(now.instant)
             if let drainDeadline, drainDeadline <= now.instant || transport.connectionCount == 0 { break }
-            transport.service(for: pause(now.instant, nextBeat))
+            transport.service(for: pause(now.instant))
             let woke = MonotonicClock.now()
             while let event = transport.nextEvent() {
                 now = moment()
@@ -117,8 +123,8 @@ public final class Server {
         finish()
     }
 
-    private func pause(_ now: Instant, _ nextBeat: Instant?) -> Duration? {
-        [socketIO.nextTimeout, hub.nextTimeout, drainDeadline, nextBeat].compactMap { $0 }.min()
+    private func pause(_ now: Instant) -> Duration? {
+        [socketIO.nextTimeout, hub.nextTimeout, drainDeadline, heartbeat.map { _ in nextBeat }].compactMap { $0 }.min()
             .map { max(.zero, $0 - now) }
     }
 
@@ -154,6 +160,10 @@ public final class Server {
         case .crewStored(let record, let isNew, let reply): hub.crewStored(record, isNew: isNew, reply)
         case .crewFailed(let reply): hub.crewFailed(reply)
         case .respond(let id, let response): respond(to: id, response)
+        case .changed(let snapshot, let id, let response):
+            tokens.use(snapshot.keys)
+            hub.directoryChanged(snapshot, now: now)
+            respond(to: id, response)
         case .loginFinished(let attempt, let outcome): finish(attempt, outcome, now: now)
         case .refreshFinished(let id, let outcome, let next): finishRefresh(id, outcome, next, now: now)
         case .familyRevoked(let family): hub.familyRevoked(family, now: now)
@@ -173,7 +183,10 @@ public final class Server {
                 log.error("certificates not read again, the old ones stay: \(error.description)")
             }
         case .interrupt, .terminate:
-            guard drainDeadline == nil else { return drainDeadline = now.instant }
+            guard drainDeadline == nil else {
+                drainDeadline = now.instant
+                return
+            }
             log.notice("stopping", [LogField("CONNECTIONS", transport.connectionCount)])
             drainDeadline = now.instant + configuration.shutdown.timeout
             transport.stopListening()

@@ -15,6 +15,19 @@ final class StoreWorker: Sendable {
     private let queue: JobQueue<Timed>
     private let thread: WorkerThread
     let latency: LatencyHistogram
+    /// When the thread was last between two jobs, in nanoseconds.
+    private let lastBeat: Beat
+
+    private final class Beat: Sendable {
+        let at = Atomic<Int64>(MonotonicClock.now().nanoseconds)
+    }
+
+    /// A job that takes longer than this hangs.
+    private static let longestJob: Duration = .seconds(60)
+
+    func isAlive(now: Instant) -> Bool {
+        now.nanoseconds - lastBeat.at.load(ordering: .relaxed) < StoreWorker.longestJob.nanoseconds
+    }
 
     private struct Timed: Sendable {
         let job: Job
@@ -29,13 +42,15 @@ final class StoreWorker: Sendable {
     init(_ store: consuming Store, retention: ServerConfiguration.Retention, inbox: Inbox) throws(SystemError) {
         let queue = try JobQueue<Timed>()
         let latency = LatencyHistogram()
+        let beat = Beat()
         self.queue = queue
         self.latency = latency
+        lastBeat = beat
         // Handed over once, to the one thread that will use it.
         let handed = Mutex<Handover>(Handover(store: store))
         thread = try WorkerThread(name: "records") { stop in
             guard var store = handed.withLock({ $0.take() }) else { return }
-            StoreWorker.run(&store, queue, latency, retention, inbox, stop)
+            StoreWorker.run(&store, queue, latency, retention, inbox, beat, stop)
         }
     }
 
@@ -60,7 +75,8 @@ final class StoreWorker: Sendable {
 
     private static func run(
         _ store: inout Store, _ queue: JobQueue<Timed>, _ latency: LatencyHistogram,
-        _ retention: ServerConfiguration.Retention, _ inbox: Inbox, _ stop: StopFlag
+        _ retention: ServerConfiguration.Retention, _ inbox: Inbox, _ beat: Beat,
+        _ stop: StopFlag
     ) {
         let log = Log("records")
         var version: Int64?
@@ -74,11 +90,14 @@ final class StoreWorker: Sendable {
                     log.repeated(.error, "records-failed", error.description)
                     if let failure = timed.failure { inbox.post(failure) }
                 }
-                latency.record(MonotonicClock.now() - timed.submitted)
+                let done = MonotonicClock.now()
+                latency.record(done - timed.submitted)
+                beat.at.store(done.nanoseconds, ordering: .relaxed)
             }
             // Submitted jobs are finished first: nothing that was promised is lost.
             if stop.isRequested { return }
             let now = MonotonicClock.now()
+            beat.at.store(now.nanoseconds, ordering: .relaxed)
             do throws(DatabaseError) {
                 if now >= nextLook {
                     nextLook = now + pollInterval

@@ -160,7 +160,8 @@ public struct Hub: Sendable {
                 perform(sessions.accountRevoked(account), now: now)
             }
         }
-        for account in snapshot.accounts where account.role == .kiosk && before[account.id].map(isShownAs(account)) != true {
+        for account in snapshot.accounts
+        where account.role == .kiosk && before[account.id].map(isShownAs(account)) != true {
             announce(account.id) { $0.online ? .kioskStatus($0) : .kioskOffline($0) }
         }
     }

@@ -189,7 +189,9 @@ class Console:
             return []
         return [
             entry["message"] for entry in self.driver.get_log("browser")
-            if entry["level"] == "SEVERE" and "Failed to load resource" not in entry["message"]
+            if entry["level"] == "SEVERE"
+            # Said of every plain http address but localhost.
+            and not any(usual in entry["message"] for usual in ("Failed to load resource", "Cross-Origin-Opener-Policy header"))
         ]
 
 

@@ -138,7 +138,7 @@ class Site:
 
     def firewall(self, rules: str) -> None:
         """Replaces the rules for what leaves and enters the site, in nftables' words."""
-        self.router.nft(f"table inet wall {{}}\ndelete table inet wall\ntable inet wall {{ chain forward {{ type filter hook forward priority 10; {rules} }} }}")
+        self.router.nft(f"table inet wall\ndelete table inet wall\ntable inet wall {{\nchain forward {{ type filter hook forward priority 10; {rules}\n}}\n}}")
 
     def _rules(self) -> str:
         masquerade = "masquerade fully-random" if self.kind == "symmetric" else "masquerade"
@@ -171,6 +171,7 @@ class Internet:
         self.servers.ip("addr", "add", "198.51.100.2/24", "dev", "bridge0")
         self.servers.ip("-6", "addr", "add", f"{INTERNET_6}/64", "dev", "bridge0", "nodad")
         self.servers.ip("route", "add", "default", "dev", "bridge0")
+        run(*self.servers.prefix, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
         self.kiosk_side = Namespace("kiosk")
         self.room = Site(self.servers, None, "room", 1, room)
         self.kiosk = Site(self.servers, self.kiosk_side, "kiosk", 2, kiosk)

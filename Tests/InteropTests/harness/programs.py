@@ -110,10 +110,10 @@ class Program:
 class Server(Program):
     """`kiosk-signaling serve` on an address and port of its own, with a database in `folder`."""
 
-    def __init__(self, folder: pathlib.Path, host: str, settings: str = "", prefix: list[str] = ()) -> None:
+    def __init__(self, folder: pathlib.Path, host: str, settings: str = "", port: int | None = None, prefix: list[str] = ()) -> None:
         super().__init__("kiosk-signaling", folder, prefix)
         self.host = host
-        self.port = free_port(host)
+        self.port = port or free_port(host)
         self.address = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
         self.database = folder / "signaling.db"
         self.config = folder / "signaling.yaml"

@@ -1,0 +1,241 @@
+public import Primitives
+import STUN
+
+/// A TURN client at work for the agent.
+struct Relay: Sendable {
+    var client: TURNClient
+    let server: TURNServer
+    let localPreference: UInt16
+    /// When gathering is complete without it.
+    let endsAt: Instant
+    var wasAllocated: Bool
+}
+
+/// Relayed candidates (RFC 8445 section 5.1.1.2): each TURN client's relayed address is a base like a socket's, only
+/// that what leaves from it is framed and goes to the server.
+extension ICEAgent {
+    private static var maximumRelays: Int { 8 }
+
+    /// A TURN server over UDP, resolved. Every base of its family allocates there, those that come later too.
+    public mutating func addTURNServer(_ server: TURNServer, now: Instant) {
+        precondition(server.transport == .udp, "ice agent: a stream to a TURN server is added once it is connected")
+        guard state != .closed, !turnServers.contains(server), turnServers.count < 8 else { return }
+        turnServers.append(server)
+        for endpoint in bases where endpoint.type == .host { allocate(at: server, from: endpoint, now: now) }
+    }
+
+    /// A TCP or TLS stream to a TURN server that the driver has connected, by its local address. What the agent then
+    /// transmits with that transport are frames of the stream; what `TURNStreamReader` cuts out of it goes to `handle`.
+    public mutating func addTURNStream(_ server: TURNServer, local: SocketAddress, now: Instant) {
+        precondition(server.transport != .udp, "ice agent: UDP is no stream")
+        guard state != .closed else { return }
+        // After every socket of ours: a relay behind a stream is the last resort.
+        let preference = UInt16(clamping: 1000 - relays.count)
+        startRelay(server, base: local, localPreference: preference, now: now)
+    }
+
+    /// The stream has ended.
+    public mutating func removeTURNStream(local: SocketAddress, now: Instant) {
+        for relay in relays where relay.client.base == local && relay.server.transport != .udp {
+            drop(relayOf: relay.client, now: now)
+        }
+        updateState(now: now)
+    }
+
+    /// Signaling has renewed the credentials of the server at this address.
+    public mutating func replaceTURNCredentials(
+        _ credentials: TURNCredentials, ofServer address: SocketAddress, now: Instant
+    ) {
+        for index in turnServers.indices where turnServers[index].address == address {
+            turnServers[index].credentials = credentials
+        }
+        for index in relays.indices where relays[index].server.address == address {
+            relays[index].client.replaceCredentials(credentials)
+        }
+    }
+
+    mutating func allocate(at server: TURNServer, from endpoint: LocalEndpoint, now: Instant) {
+        guard endpoint.base.address.isIPv4 == server.address.address.isIPv4, !endpoint.base.address.isLinkLocal,
+            endpoint.base.address.isLoopback == server.address.address.isLoopback
+        else { return }
+        startRelay(server, base: endpoint.base, localPreference: endpoint.localPreference, now: now)
+    }
+
+    private mutating func startRelay(
+        _ server: TURNServer, base: SocketAddress, localPreference: UInt16, now: Instant
+    ) {
+        guard relays.count < ICEAgent.maximumRelays,
+            !relays.contains(where: { $0.client.base == base && $0.server.address == server.address })
+        else { return }
+        var client = TURNClient(
+            server: server, base: base, minimumRTO: configuration.minimumRTO, authenticator: authenticator,
+            random: random.split())
+        client.start(now: now)
+        isGatheringComplete = false
+        relays.append(
+            Relay(
+                client: client, server: server, localPreference: localPreference,
+                endsAt: now + configuration.gatheringTimeout, wasAllocated: false))
+    }
+
+    /// Whether gathering still waits for an allocation.
+    func isAllocating(now: Instant?) -> Bool {
+        relays.contains { relay in relay.client.isAllocating && (now.map { $0 < relay.endsAt } ?? true) }
+    }
+
+    // MARK: Datagrams
+
+    /// What a TURN server has sent; nil when the datagram is no relay's business.
+    mutating func handleRelay(
+        _ bytes: Span<UInt8>, from remote: SocketAddress, local: SocketAddress, now: Instant
+    ) -> ICEInput? {
+        guard !relays.isEmpty, bytes.count >= 4, !ICEAgent.isBinding(bytes),
+            let index = relays.firstIndex(where: { $0.client.base == local && $0.client.server == remote })
+        else { return nil }
+        let input = relays[index].client.handle(bytes, now: now)
+        let relayed = relays[index].client.relayed
+        handleRelayEvents(now: now)
+        switch input {
+        case .consumed: return .consumed
+        case .data(let range, let peer):
+            guard let address = relayed.first(where: { $0.address.isIPv4 == peer.address.isIPv4 }) else {
+                drops.add(.relayUnknownPeer)
+                return .consumed
+            }
+            let payload = bytes.extracting(range)
+            guard STUNMessage.isSTUN(payload) else { return .application(range, from: peer, local: address) }
+            handleMessage(payload, from: peer, local: address, now: now)
+            return .consumed
+        }
+    }
+
+    /// The same address may also be a STUN server, or a peer.
+    private static func isBinding(_ bytes: Span<UInt8>) -> Bool {
+        guard bytes[0] < 64, let type = MessageType(rawValue: UInt16(bytes[0]) << 8 | UInt16(bytes[1])) else {
+            return false
+        }
+        return type.method == .binding
+    }
+
+    mutating func pollRelays(into packet: inout PacketBuffer, now: Instant) -> Transmit? {
+        for index in relays.indices {
+            if let transmit = relays[index].client.pollTransmit(into: &packet, now: now) { return transmit }
+        }
+        return nil
+    }
+
+    /// Where a datagram from `source` to `destination` really goes, with its header; nil when the relay is gone or has
+    /// no permission for the peer.
+    mutating func route(_ transmit: Transmit, _ packet: inout PacketBuffer) -> Transmit? {
+        guard !relays.isEmpty,
+            let index = relays.firstIndex(where: { $0.client.relayed.contains(transmit.source) })
+        else { return transmit }
+        guard relays[index].client.frame(&packet, to: transmit.destination) else { return nil }
+        let client = relays[index].client
+        return Transmit(source: client.base, destination: client.server, transport: client.transport)
+    }
+
+    // MARK: Events
+
+    mutating func handleRelayEvents(now: Instant) {
+        for client in relays.map(\.client) {
+            while let index = relays.firstIndex(where: { $0.client.isSame(as: client) }),
+                let event = relays[index].client.pollEvent()
+            {
+                handle(event, ofRelayAt: index, now: now)
+            }
+        }
+        completeGatheringIfDone()
+    }
+
+    private mutating func handle(_ event: TURNEvent, ofRelayAt index: Int, now: Instant) {
+        let client = relays[index].client
+        switch event {
+        case .allocated(let relayed, let mapped):
+            relays[index].wasAllocated = true
+            if client.transport == .udp, let mapped, mapped != client.base {
+                announceReflexive(
+                    mapped, base: client.base, server: client.server.address,
+                    localPreference: relays[index].localPreference)
+            }
+            for address in relayed {
+                let endpoint = LocalEndpoint(
+                    base: address, type: .relayed, localPreference: relays[index].localPreference,
+                    foundation: Foundation.of(type: .relayed, base: address.address, server: client.server.address))
+                bases.append(endpoint)
+                announce(endpoint)
+                for remote in current.remotes { pairUp(endpoint, remote, now: now) }
+            }
+        case .permissionGranted(let address):
+            for pair in current.checkList.pairs
+            where client.relayed.contains(pair.local.base) && pair.remote.address.address == address {
+                current.checkList.update(pair.id) { $0.awaitsPermission = false }
+            }
+        case .permissionDenied(let address):
+            for pair in current.checkList.pairs
+            where client.relayed.contains(pair.local.base) && pair.remote.address.address == address {
+                failPair(pair.id, now: now)
+            }
+        case .channelBound: break
+        case .failed:
+            let relay = relays[index]
+            drop(relayOf: client, now: now)
+            // An allocation that was lost may be had again, with credentials that are newer perhaps.
+            if relay.wasAllocated, client.transport == .udp,
+                let server = turnServers.first(where: { $0.address == relay.server.address })
+            {
+                startRelay(server, base: client.base, localPreference: relay.localPreference, now: now)
+            }
+        }
+        updateState(now: now)
+    }
+
+    private mutating func drop(relayOf client: TURNClient, now: Instant) {
+        relays.removeAll { $0.client.isSame(as: client) }
+        for address in client.relayed { removeLocalAddress(address, now: now) }
+        completeGatheringIfDone()
+    }
+
+    mutating func handleRelayTimeouts(now: Instant) {
+        guard !relays.isEmpty else { return }
+        for index in relays.indices { relays[index].client.handleTimeout(now: now) }
+        handleRelayEvents(now: now)
+        if !isGatheringComplete, !isAllocating(now: now) { completeGatheringIfDone(now: now) }
+    }
+
+    var relayWake: Wake? {
+        var wake: Wake?
+        for relay in relays {
+            wake = .earliest(wake, relay.client.nextTimeout)
+            if !isGatheringComplete, relay.client.isAllocating {
+                wake = .earliest(wake, Wake(at: relay.endsAt, reason: .iceGathering))
+            }
+        }
+        return wake
+    }
+
+    /// Lets the remote address in at the relay whose address this is; true when a check has to wait for it.
+    mutating func needsPermission(_ local: LocalEndpoint, _ remote: SocketAddress, now: Instant) -> Bool {
+        guard local.type == .relayed,
+            let index = relays.firstIndex(where: { $0.client.relayed.contains(local.base) })
+        else { return false }
+        guard !relays[index].client.isPermitted(remote.address) else { return false }
+        relays[index].client.permit(remote.address, now: now)
+        return true
+    }
+
+    /// The path in use deserves the small header.
+    mutating func bindChannelIfRelayed(_ pair: CandidatePair, now: Instant) {
+        guard pair.local.type == .relayed,
+            let index = relays.firstIndex(where: { $0.client.relayed.contains(pair.local.base) })
+        else { return }
+        relays[index].client.bindChannel(to: pair.remote.address, now: now)
+    }
+}
+
+extension TURNClient {
+    /// Whether both are the client of one agent: no two have the same base and first server.
+    func isSame(as other: TURNClient) -> Bool {
+        base == other.base && redirections.first == other.redirections.first && transport == other.transport
+    }
+}

@@ -1,0 +1,70 @@
+public import Primitives
+public import STUN
+
+/// A TURN server as `iceServers` names it, its host resolved.
+public struct TURNServer: Hashable, Sendable {
+    public var address: SocketAddress
+    /// How the client reaches it; the relay itself always speaks UDP to the peer.
+    public var transport: TransportProtocol
+    public var credentials: TURNCredentials
+
+    public init(address: SocketAddress, transport: TransportProtocol = .udp, credentials: TURNCredentials) {
+        self.address = address
+        self.transport = transport
+        self.credentials = credentials
+    }
+}
+
+/// Long-term credentials of a TURN server (RFC 8489 section 9.2). They do not show in logs.
+public struct TURNCredentials: Hashable, Sendable {
+    public var username: String
+    public var password: String
+
+    public init(username: String, password: String) {
+        self.username = username
+        self.password = password
+    }
+}
+
+extension TURNCredentials: CustomStringConvertible, CustomReflectable {
+    public var description: String { "(redacted)" }
+    public var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+/// Why there is no allocation.
+public enum TURNFailure: Error, Hashable, Sendable {
+    /// No answer within the retransmissions.
+    case timeout
+    /// The server does not take our name and password, or asks again and again.
+    case unauthenticated
+    /// The server sent us on in a circle, or too often.
+    case redirectedTooOften
+    /// Any other error response.
+    case refused(ErrorCode)
+    /// A response lacked what it must have.
+    case malformedResponse
+}
+
+/// What a TURN client has to say.
+public enum TURNEvent: Hashable, Sendable {
+    /// Relayed transport addresses, one per family, and what the server sees us as.
+    case allocated(relayed: [SocketAddress], mapped: SocketAddress?)
+    case permissionGranted(IPAddress)
+    case permissionDenied(IPAddress)
+    /// Data to and from this peer needs four bytes of header from now on.
+    case channelBound(peer: SocketAddress)
+    /// The allocation never came or is gone; the client is of no use any more.
+    case failed(TURNFailure)
+}
+
+/// What a datagram from the TURN server was.
+public enum TURNInput: Hashable, Sendable {
+    case consumed
+    /// The peer's bytes lie in this range.
+    case data(Range<Int>, peer: SocketAddress)
+}
+
+/// Why something from a TURN server was dropped.
+public enum TURNDrop: Int, Sendable, CaseIterable {
+    case malformed, transactionUnknown, integrityInvalid, channelUnknown, indicationIncomplete, noPermission
+}

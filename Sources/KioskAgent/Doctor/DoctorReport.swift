@@ -1,0 +1,90 @@
+import Configuration
+import Glibc
+import Primitives
+import Reactor
+import SocketIO
+
+/// The doctor's findings, for people as they come and for machines at the end.
+struct DoctorReport {
+    let isTerminal: Bool
+    let isVerbose: Bool
+
+    init(isVerbose: Bool) {
+        isTerminal = isatty(STDOUT_FILENO) == 1
+        self.isVerbose = isVerbose
+    }
+
+    private var hasColours: Bool { isTerminal && getenv("NO_COLOR") == nil }
+    private static let idWidth = (CheckID.allCases.map(\.rawValue.count).max() ?? 0) + 2
+
+    func began(_ id: CheckID) {
+        // Overwritten by the result.
+        if isTerminal { Output.print("…        \(id.rawValue)\r", terminator: "") }
+    }
+
+    func ended(_ entry: Doctor.Entry) { Output.print(text(entry), terminator: "") }
+
+    func text(_ entry: Doctor.Entry) -> String {
+        let finding = entry.finding
+        let indent = String(repeating: " ", count: 9 + DoctorReport.idWidth)
+        let id = entry.id.rawValue
+        var text =
+            "\(word(finding.status))\(id)\(String(repeating: " ", count: DoctorReport.idWidth - id.count))\(finding.seen)\n"
+        let isFine = finding.status == .ok || finding.status == .skipped
+        if let why = finding.why, isVerbose || !isFine { text += "\(indent)why: \(why)\n" }
+        if let remedy = finding.remedy, isVerbose || !isFine { text += "\(indent)do:  \(remedy)\n" }
+        if isVerbose {
+            for member in finding.facts.members {
+                text += "\(indent)\(member.name) = \(String(decoding: member.value.jsonText, as: UTF8.self))\n"
+            }
+            text += "\(indent)took \(Int(entry.duration.milliseconds)) ms\n"
+        }
+        return text
+    }
+
+    private func word(_ status: Finding.Status) -> String {
+        let word = status == .failed ? "FAILED" : status.rawValue
+        let padded = word + String(repeating: " ", count: 9 - word.count)
+        guard hasColours else { return padded }
+        let colour =
+            switch status {
+            case .ok: 32
+            case .warning: 33
+            case .failed: 31
+            case .skipped, .unknown: 2
+            }
+        return "\u{1B}[\(colour)m\(padded)\u{1B}[0m"
+    }
+
+    static func summary(_ entries: [Doctor.Entry]) -> String {
+        let counts = Finding.Status.allCases.map { status in entries.count { $0.finding.status == status } }
+        guard entries.exitStatus != .success else { return "no problem found\n" }
+        return zip(Finding.Status.allCases, counts).filter { $0.1 > 0 }.map { "\($0.1) \($0.0.rawValue)" }
+            .joined(separator: ", ") + "\n"
+    }
+
+    static func json(_ entries: [Doctor.Entry], kioskId: String?, at time: WallClock) -> JSONValue {
+        var report = JSONObject()
+        report["version"] = .string(AgentVersion.text)
+        report["kioskId"] = kioskId.map(JSONValue.string) ?? .null
+        report["at"] = .string(time.text)
+        var summary = JSONObject()
+        for status in Finding.Status.allCases {
+            summary[status.rawValue] = .integer(entries.count { $0.finding.status == status })
+        }
+        report["summary"] = .object(summary)
+        report["checks"] = .array(
+            entries.map { entry in
+                var check = JSONObject()
+                check["id"] = .string(entry.id.rawValue)
+                check["status"] = .string(entry.finding.status.rawValue)
+                check["seen"] = .string(entry.finding.seen)
+                check["why"] = entry.finding.why.map(JSONValue.string)
+                check["remedy"] = entry.finding.remedy.map(JSONValue.string)
+                if !entry.finding.facts.isEmpty { check["facts"] = .object(entry.finding.facts) }
+                check["milliseconds"] = .integer(Int(entry.duration.milliseconds))
+                return .object(check)
+            })
+        return .object(report)
+    }
+}

@@ -1,0 +1,58 @@
+import SocketIO
+
+/// What one check of the doctor found out.
+struct Finding: Equatable, Sendable {
+    enum Status: String, CaseIterable, Sendable {
+        case ok
+        /// It works, and somebody should look at it.
+        case warning
+        case failed
+        /// Not asked for here, or impossible because an earlier check failed.
+        case skipped
+        /// No answer, which is not the same as no.
+        case unknown
+    }
+
+    var status: Status
+    /// What was seen.
+    var seen: String
+    /// Why it matters; nil when all is well.
+    var why: String?
+    /// What to do; nil when there is nothing to do.
+    var remedy: String?
+    /// Numbers and names for machines.
+    var facts: JSONObject
+
+    init(_ status: Status, _ seen: String, why: String? = nil, remedy: String? = nil, facts: JSONObject = JSONObject())
+    {
+        self.status = status
+        self.seen = seen
+        self.why = why
+        self.remedy = remedy
+        self.facts = facts
+    }
+
+    static func ok(_ seen: String, facts: JSONObject = JSONObject()) -> Finding { Finding(.ok, seen, facts: facts) }
+    static func skipped(_ seen: String) -> Finding { Finding(.skipped, seen) }
+}
+
+/// The doctor's checks in their order. The names are stable: machines and instructions refer to them.
+enum CheckID: String, CaseIterable, Sendable {
+    case configuration
+    case stateDirectory = "state-directory"
+    case service
+    case outbox
+    case disk
+    case memory
+    case temperature
+    case networkInterfaces = "network-interfaces"
+    case nameResolution = "name-resolution"
+    case server
+    case login
+    case socketIO = "socket-io"
+    case clock
+    case cameraDevices = "camera-devices"
+    case cameraPicture = "camera-picture"
+    case microphone
+    case encoder
+}

@@ -1,0 +1,78 @@
+import Glibc
+import Primitives
+import Reactor
+import Synchronization
+
+/// Asks the system's resolver, which knows no deadline, without waiting for ever.
+enum NameLookup {
+    enum Answer: Equatable, Sendable {
+        case found([String])
+        case failed(String)
+        case noAnswer
+    }
+
+    static func addresses(of host: String, deadline: Instant) -> Answer {
+        guard let question = try? Question(host) else { return .failed("out of resources") }
+        let context = Unmanaged.passRetained(question)
+        var thread = pthread_t()
+        // Detached: the resolver may take longer than anybody waits.
+        let code = pthread_create(
+            &thread, nil,
+            { argument in
+                Unmanaged<Question>.fromOpaque(argument!).takeRetainedValue().ask()
+                return nil
+            }, context.toOpaque())
+        guard code == 0 else {
+            context.release()
+            return .failed("out of resources")
+        }
+        pthread_detach(thread)
+        while true {
+            if let answer = question.answer { return answer }
+            let now = MonotonicClock.now()
+            guard now < deadline else { return .noAnswer }
+            Pause.wait(for: question.wake, atMost: deadline - now)
+        }
+    }
+
+    private final class Question: Sendable {
+        private let host: String
+        let wake: WakeFD
+        private let result = Mutex<Answer?>(nil)
+
+        init(_ host: String) throws(SystemError) {
+            self.host = host
+            wake = try WakeFD()
+        }
+
+        var answer: Answer? { result.withLock { $0 } }
+
+        func ask() {
+            let answer = resolve()
+            result.withLock { $0 = answer }
+            wake.signal()
+        }
+
+        private func resolve() -> Answer {
+            var hints = addrinfo()
+            hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+            var list: UnsafeMutablePointer<addrinfo>?
+            let code = getaddrinfo(host, nil, &hints, &list)
+            guard code == 0 else { return .failed(String(cString: gai_strerror(code)).lowercased()) }
+            defer { freeaddrinfo(list) }
+            var found: [String] = []
+            var cursor = list
+            while let entry = cursor {
+                cursor = entry.pointee.ai_next
+                var name = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+                guard
+                    getnameinfo(
+                        entry.pointee.ai_addr, entry.pointee.ai_addrlen, &name, socklen_t(name.count), nil, 0,
+                        NI_NUMERICHOST) == 0
+                else { continue }
+                found.append(String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))
+            }
+            return .found(found)
+        }
+    }
+}

@@ -1,0 +1,60 @@
+import Glibc
+import Reactor
+
+/// What tells people in front of the camera that it is live: a lamp (LED class device), and a file that the kiosk's
+/// screen application can watch. On exactly while media leaves the kiosk.
+struct Indicator: Sendable {
+    private let led: String?
+    private let file: String?
+
+    init(_ configuration: AgentConfiguration.IndicatorSection) {
+        led = configuration.led.map { $0.hasPrefix("/") ? $0 : "/sys/class/leds/\($0)" }
+        file = configuration.file
+    }
+
+    /// Switches everything that is configured.
+    /// - Returns: what could not be switched, in words; empty when all is as it should be.
+    func set(_ isOn: Bool) -> [String] {
+        var problems: [String] = []
+        if let led, let problem = switchLED(led, isOn) { problems.append(problem) }
+        if let file, let problem = Indicator.replace(file, with: isOn ? "live\n" : "idle\n") {
+            problems.append(problem)
+        }
+        return problems
+    }
+
+    private func switchLED(_ path: String, _ isOn: Bool) -> String? {
+        // A lamp that the kernel blinks by itself would not tell anything.
+        if let problem = Indicator.write("none", to: "\(path)/trigger", mayBeMissing: true) { return problem }
+        let full = SystemFile.integer("\(path)/max_brightness") ?? 1
+        if let problem = Indicator.write(isOn ? "\(full)" : "0", to: "\(path)/brightness") { return problem }
+        // Some drivers accept and ignore.
+        let now = SystemFile.integer("\(path)/brightness") ?? -1
+        return (now > 0) == isOn ? nil : "\(path): does not change"
+    }
+
+    private static func write(_ text: String, to path: String, mayBeMissing: Bool = false) -> String? {
+        let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            return mayBeMissing && errno == ENOENT ? nil : "\(path): \(SystemError.text(errno))"
+        }
+        defer { close(descriptor) }
+        let count = Array(text.utf8).withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+        return count == text.utf8.count ? nil : "\(path): \(SystemError.text(errno))"
+    }
+
+    /// Whoever reads it sees the old or the new contents, never half of them.
+    private static func replace(_ path: String, with text: String) -> String? {
+        let temporary = "\(path).new"
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { return "\(temporary): \(SystemError.text(errno))" }
+        // The umask is the service's, the reader is another user.
+        fchmod(descriptor, 0o644)
+        let count = Array(text.utf8).withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+        close(descriptor)
+        guard count == text.utf8.count, rename(temporary, path) == 0 else {
+            return "\(path): \(SystemError.text(errno))"
+        }
+        return nil
+    }
+}

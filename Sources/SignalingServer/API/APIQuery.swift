@@ -1,0 +1,61 @@
+internal import HTTPTransport
+internal import Primitives
+internal import Signaling
+internal import SocketIO
+
+/// The query of a list, checked.
+struct APIQuery {
+    private let items: [QueryItem]
+
+    init(_ request: HTTPRequest) { items = request.query }
+
+    /// Nil when it is absent.
+    func text(_ name: String) throws(APIFailure) -> String? {
+        let values = items.filter { $0.name == name }
+        guard values.count <= 1 else { throw APIFailure(.badRequest, "\(name): given twice") }
+        guard let value = values.first?.value else { return nil }
+        guard (1...128).contains(value.utf8.count) else {
+            throw APIFailure(.badRequest, "\(name): must be 1 to 128 bytes")
+        }
+        return value
+    }
+
+    func time(_ name: String) throws(APIFailure) -> WallClock? {
+        guard let text = try text(name) else { return nil }
+        guard let time = WallClock(text: text) else {
+            throw APIFailure(.badRequest, "\(name): must be a time like 2026-01-31T04:05:06Z")
+        }
+        return time
+    }
+
+    func word(_ name: String, of words: [String]) throws(APIFailure) -> String? {
+        guard let text = try text(name) else { return nil }
+        guard words.contains(text) else {
+            throw APIFailure(.badRequest, "\(name): must be one of \(words.joined(separator: ", "))")
+        }
+        return text
+    }
+
+    func limit(most: Int = 1000) throws(APIFailure) -> Int {
+        guard let text = try text("limit") else { return 100 }
+        guard let limit = Int(text), (1...most).contains(limit), String(limit) == text else {
+            throw APIFailure(.badRequest, "limit: must be a whole number from 1 to \(most)")
+        }
+        return limit
+    }
+
+    /// Where the page begins: what the page before called `next`.
+    func cursor() throws(APIFailure) -> Int64? {
+        guard let text = try text("cursor") else { return nil }
+        guard let cursor = Int64(text), cursor > 0, String(cursor) == text else {
+            throw APIFailure(.badRequest, "cursor: must be the next of the page before")
+        }
+        return cursor
+    }
+}
+
+/// `{"items":[…],"next":cursor or null}`.
+func page<Row>(_ rows: [Row], limit: Int, cursor: (Row) -> Int64, json: (Row) -> JSONValue) -> JSONValue {
+    let next = rows.count == limit ? rows.last.map { JSONValue.string(String(cursor($0))) } : nil
+    return ["items": .array(rows.map(json)), "next": next ?? .null]
+}

@@ -1,5 +1,0 @@
-<<<<<<< HEAD
-// CaptureTests
-=======
-import Capture
->>>>>>> h/console

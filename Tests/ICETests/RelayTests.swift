@@ -1,0 +1,150 @@
+import ICE
+import Primitives
+import STUN
+import TestSupport
+import Testing
+
+/// Agents behind NATs that do not let each other through, and a TURN server between them.
+@Suite struct RelayTests {
+    let address = SocketAddress("198.18.0.1:3478")!
+    let credentials = TURNCredentials(username: "kiosk", password: "secret")
+
+    /// A pair behind symmetric NATs; only the kiosk has a TURN server.
+    func pair(
+        seed: UInt64 = 1, link: LinkConditions = LinkConditions(), relays: [IPAddress]? = nil,
+        _ prepare: (TURNServerNode) -> Void = { _ in }
+    ) -> (ICEPair, TURNServerNode) {
+        let pair = ICEPair(
+            monitor: .init("10.1.0.2", nat: .symmetric), kiosk: .init("10.2.0.2", nat: .symmetric), link: link,
+            seed: seed)
+        let server = TURNServerNode(address, relays: relays)
+        prepare(server)
+        let host = pair.simulation.network.addHost("turn", addresses: [address.address] + (relays ?? []))
+        pair.simulation.attach(server, to: host, name: "turn")
+        pair.kiosk.agent.addTURNServer(TURNServer(address: address, credentials: credentials), now: pair.now)
+        // Permissions are by address, so the kiosk has to hear the monitor's public one.
+        pair.monitor.agent.addSTUNServer(address, now: pair.now)
+        return (pair, server)
+    }
+
+    @Test func symmetricNATsMeetAtTheRelay() throws {
+        let (pair, server) = pair()
+        let time = try #require(try pair.connect())
+        #expect(time < .milliseconds(800), "\(time)")
+        let path = try #require(pair.kiosk.agent.selectedPath)
+        #expect(path.localType == .relayed)
+        #expect(path.relay?.address == address.address)
+        #expect(path.base == SocketAddress("10.2.0.2:6000"))
+        #expect(try pair.dataFlows())
+        #expect(pair.kiosk.received.last?.bytes == [0x80, 1, 2, 3])
+        #expect(pair.kiosk.received.last?.destination == path.relay)
+        // Media goes in a channel: four bytes of header.
+        let indications = server.indications
+        #expect(try pair.dataFlows())
+        #expect(server.indications == indications)
+        #expect(server.channelFrames > 0)
+    }
+
+    @Test(arguments: UInt64(1)...4)
+    func withLoss(seed: UInt64) throws {
+        let (pair, _) = pair(seed: seed, link: LinkConditions(loss: 0.1, reordering: 0.1))
+        #expect(try pair.connect(within: .seconds(20)) != nil)
+        try pair.simulation.run(for: .seconds(40))
+        #expect(pair.kiosk.agent.selectedPath?.relay != nil)
+    }
+
+    @Test func halfAnHourOnTheRelay() throws {
+        let (pair, server) = pair { $0.nonceLifetime = .seconds(500) }
+        _ = try pair.connect()
+        try pair.simulation.run(for: .seconds(1800))
+        #expect(pair.kiosk.agent.state == .completed)
+        #expect(try pair.dataFlows())
+        #expect(server.allocations.count == 1)
+        // Refreshed every nine minutes, some of them twice for the nonce's sake.
+        #expect((3...8).contains(server.counts[.refresh] ?? 0), "\(server.counts)")
+        #expect((7...17).contains(server.counts[.createPermission] ?? 0), "\(server.counts)")
+        #expect((3...9).contains(server.counts[.channelBind] ?? 0), "\(server.counts)")
+    }
+
+    @Test func closingGivesTheAllocationBack() throws {
+        let (pair, server) = pair()
+        _ = try pair.connect()
+        #expect(server.allocations.count == 1)
+        pair.kiosk.agent.close(now: pair.now)
+        try pair.simulation.run(for: .seconds(1))
+        #expect(server.allocations.isEmpty)
+    }
+
+    @Test func bothFamiliesOfOneAllocation() throws {
+        let six = IPAddress("2001:db8:ffff::1")!
+        let (pair, server) = pair(relays: [address.address, six])
+        _ = try pair.connect()
+        #expect(server.allocations.first?.relayed.count == 2)
+        let relayed = pair.kiosk.agent.localCandidates.filter { $0.type == .relayed }
+        #expect(relayed.compactMap { $0.address.socketAddress?.address } == [address.address, six])
+        #expect(relayed[0].relatedAddress?.port != 0)
+    }
+
+    @Test func aDeadServerDelaysNothing() throws {
+        let pair = ICEPair(kiosk: .init("198.51.100.20"))
+        pair.kiosk.agent.addTURNServer(TURNServer(address: address, credentials: credentials), now: pair.now)
+        let time = try #require(try pair.connect())
+        #expect(time < .milliseconds(300))
+        try pair.simulation.run(for: .seconds(6))
+        #expect(pair.kiosk.agent.isGatheringComplete)
+        try pair.simulation.run(for: .seconds(60))
+        #expect(pair.kiosk.agent.state == .completed)
+    }
+
+    /// Frames of a stream are whole, so the simulated network may carry them as datagrams.
+    @Test func aRelayBehindAStream() throws {
+        let pair = ICEPair(monitor: .init("10.1.0.2", nat: .symmetric), kiosk: .init("10.2.0.2", nat: .symmetric))
+        let server = TURNServerNode(address)
+        let host = pair.simulation.network.addHost("turn", addresses: [address.address])
+        pair.simulation.attach(server, to: host, name: "turn")
+        pair.monitor.agent.addSTUNServer(address, now: pair.now)
+        let stream = SocketAddress("10.2.0.2:7777")!
+        pair.kiosk.agent.addTURNStream(
+            TURNServer(address: address, transport: .tls, credentials: credentials), local: stream, now: pair.now)
+        #expect(try pair.connect() != nil)
+        #expect(pair.kiosk.agent.selectedPath?.base == stream)
+        #expect(try pair.dataFlows())
+        var packet = PacketBuffer(capacity: 100)
+        packet.append([1, 2, 3].span)
+        #expect(pair.kiosk.agent.frame(&packet, now: pair.now)?.transport == .tls)
+        pair.kiosk.agent.removeTURNStream(local: stream, now: pair.now)
+        #expect(pair.kiosk.agent.selectedPath == nil)
+        try pair.simulation.run(for: .seconds(1))
+    }
+
+    @Test func aRestartGoesOnAtTheRelay() throws {
+        let (pair, server) = pair()
+        _ = try pair.connect()
+        pair.restart()
+        var gaps = 0
+        for _ in 0..<100 {
+            if !pair.kiosk.sendData([0x80, 9], now: pair.now) { gaps += 1 }
+            try pair.simulation.run(for: .milliseconds(10))
+        }
+        #expect(gaps == 0)
+        #expect(pair.bothNominated)
+        #expect(server.counts[.allocate] == 2)
+        #expect(try pair.dataFlows())
+    }
+
+    @Test func aServerThatForgetsIsAskedForANewAllocation() throws {
+        let (pair, server) = pair { $0.grantedLifetime = 60 }
+        _ = try pair.connect()
+        let before = pair.kiosk.agent.selectedPath?.relay
+        // An interruption longer than the lifetime.
+        server.isDead = true
+        try pair.simulation.run(for: .seconds(100))
+        server.isDead = false
+        pair.restart()
+        let time = try pair.simulation.run(within: .seconds(30)) {
+            pair.bothNominated && pair.kiosk.agent.selectedPath?.relay != before
+        }
+        #expect(time != nil)
+        #expect(try pair.dataFlows())
+    }
+}

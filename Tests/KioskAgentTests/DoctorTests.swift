@@ -1,0 +1,141 @@
+import Glibc
+import Primitives
+import SocketIO
+import Testing
+
+@testable import KioskAgent
+
+@Suite struct IndicatorTests {
+    private func folder() throws -> String {
+        var template = Array("/tmp/kiosk-agent-led.XXXXXX".utf8CString)
+        try #require(mkdtemp(&template) != nil)
+        return String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
+    private func write(_ text: String, to path: String) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        _ = Array(text.utf8).withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+        close(descriptor)
+    }
+
+    @Test func lightsTheLampAndWritesTheFile() throws {
+        let folder = try folder()
+        defer { for name in ["brightness", "max_brightness", "trigger", "sign", ""] { remove("\(folder)/\(name)") } }
+        write("0", to: "\(folder)/brightness")
+        write("255\n", to: "\(folder)/max_brightness")
+        write("heartbeat", to: "\(folder)/trigger")
+        var section = AgentConfiguration.IndicatorSection()
+        section.led = folder
+        section.file = "\(folder)/sign"
+        let indicator = Indicator(section)
+        #expect(indicator.set(true) == [])
+        #expect(SystemFile.integer("\(folder)/brightness") == 255)
+        #expect(SystemFile.text("\(folder)/sign") == "live\n")
+        // A plain file keeps what was longer; a lamp's does not.
+        write("", to: "\(folder)/brightness")
+        #expect(indicator.set(false) == [])
+        #expect(SystemFile.integer("\(folder)/brightness") == 0)
+        #expect(SystemFile.text("\(folder)/sign") == "idle\n")
+    }
+
+    @Test func aMissingLampIsNamed() {
+        var section = AgentConfiguration.IndicatorSection()
+        section.led = "no-such-lamp"
+        #expect(
+            Indicator(section).set(true) == ["/sys/class/leds/no-such-lamp/brightness: no such file or directory"])
+    }
+}
+
+@Suite struct MeasureTests {
+    private func picture(_ value: (Int, Int) -> UInt8, at index: Int = 0) -> VideoFrame {
+        var frame = VideoFrame(
+            width: 64, height: 48, captureTime: Instant(nanoseconds: 1_000_000_000 + Int64(index) * 33_333_333))
+        let stride = frame.stride
+        frame.withUnsafeMutablePlanes { y, _, _ in
+            for row in 0..<48 { for column in 0..<64 { y[row * stride + column] = value(row, column) } }
+        }
+        return frame
+    }
+
+    private func finding(_ rate: Double = 30, _ value: (Int, Int, Int) -> UInt8) -> Finding {
+        var exposure = Exposure()
+        for index in 0..<30 { exposure.add(picture({ value($0, $1, index) }, at: index)) }
+        return exposure.finding("test", wantedRate: rate, facts: JSONObject())
+    }
+
+    @Test func pictures() {
+        #expect(finding { row, column, index in UInt8((row * 5 + column + index) & 255) }.status == .ok)
+        #expect(finding { _, _, _ in 16 }.seen.hasSuffix("black"))
+        #expect(finding { _, _, index in UInt8(100 + index) }.seen.hasSuffix("one even colour"))
+        #expect(finding { row, column, _ in UInt8((row * 5 + column) & 255) }.seen.hasSuffix("always the same picture"))
+        #expect(finding(60) { row, column, index in UInt8((row * 5 + column + index) & 255) }.status == .warning)
+    }
+
+    @Test func sound() {
+        func finding(_ sample: (Int) -> Int16) -> Finding {
+            var level = SoundLevel()
+            let samples = (0..<9600).map(sample)
+            level.add(samples.span)
+            return level.finding("test", facts: level.facts)
+        }
+        #expect(finding { Int16(8000 * ($0 % 2 == 0 ? 1 : -1)) }.status == .ok)
+        #expect(finding { _ in 0 }.seen.hasSuffix("complete silence"))
+        #expect(finding { Int16($0 % 2) }.seen.hasSuffix("nearly silent"))
+        #expect(finding { $0 % 2 == 0 ? .max : .min }.seen.hasSuffix("clipping"))
+    }
+
+    @Test func datesOfServers() {
+        #expect(WallClock(httpDate: "Sun, 06 Nov 1994 08:49:37 GMT") == WallClock(secondsSince1970: 784_111_777))
+        #expect(WallClock(httpDate: "Sunday, 06-Nov-94 08:49:37 GMT") == nil)
+    }
+}
+
+@Suite struct DoctorTests {
+    private func report(_ arguments: [String], _ agent: AgentProcess) throws -> (Int32, JSONValue) {
+        let result = try AgentProcess.run(
+            ["doctor", "--format", "json", "--config", "\(agent.directory)/agent.yaml"] + arguments, in: agent)
+        return (result.status, try JSONValue(parsing: Array(result.output.utf8)))
+    }
+
+    private func status(_ report: JSONValue, _ id: String) -> String? {
+        report["checks"]?.array?.first { $0["id"]?.string == id }?["status"]?.string
+    }
+
+    @Test func namesEveryCheckByItsId() throws {
+        let agent = try AgentProcess()
+        chmod(agent.directory, 0o700)
+        let (exit, report) = try report([], agent)
+        #expect(report["checks"]?.array?.compactMap { $0["id"]?.string } == CheckID.allCases.map(\.rawValue))
+        #expect(exit == 1)
+        #expect(status(report, "configuration") == "ok")
+        #expect(status(report, "service") == "failed")
+        #expect(status(report, "server") == "failed")
+        #expect(status(report, "login") == "skipped")
+        #expect(status(report, "camera-picture") == "ok")
+        #expect(status(report, "microphone") == "ok")
+        let failed = report["checks"]?.array?.filter { $0["status"]?.string == "failed" } ?? []
+        #expect(failed.allSatisfy { $0["why"] != nil && $0["remedy"] != nil }, "cause and remedy for each")
+    }
+
+    @Test func findsWhatIsWrong() throws {
+        let agent = try AgentProcess()
+        chmod(agent.directory, 0o700)
+        try agent.write("agent.yaml", "server: nowhere\n")
+        #expect(try status(report(["--only", "configuration"], agent).1, "configuration") == "failed")
+        try agent.write(
+            "agent.yaml",
+            """
+            server: http://no-such-host.invalid
+            kiosk: { id: K, passwordFile: \(agent.directory)/password }
+            camera: { device: /dev/video-missing }
+            microphone: { device: hw:77 }
+            controlSocket: \(agent.socket)
+            """)
+        let (exit, faults) = try report(["--only", "name-resolution,camera-picture,microphone"], agent)
+        #expect(exit == 1)
+        #expect(status(faults, "name-resolution") == "failed")
+        #expect(status(faults, "camera-picture") == "failed")
+        #expect(status(faults, "microphone") == "failed")
+        #expect(try AgentProcess.run(["doctor", "--only", "nonsense"], in: agent).status == 2)
+    }
+}

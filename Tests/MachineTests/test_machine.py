@@ -1,0 +1,84 @@
+"""A monitor sees and hears a kiosk whose camera and microphone are the kernel's own drivers."""
+
+import time
+
+from harness.browser import Console, differ, say
+from harness.programs import PASSWORD, eventually
+
+#: The loudest frequency of what the page plays, in hertz, and its level in decibels.
+LOUDEST = """
+const [done] = arguments;
+const video = document.querySelector('video');
+const context = new AudioContext();
+context.resume().then(() => {
+  const analyser = context.createAnalyser();
+  analyser.fftSize = 8192;
+  context.createMediaStreamSource(video.srcObject).connect(analyser);
+  let best = {hertz: 0, level: -1000}, rounds = 0;
+  const timer = setInterval(() => {
+    const levels = new Float32Array(analyser.frequencyBinCount);
+    analyser.getFloatFrequencyData(levels);
+    levels.forEach((level, bin) => {
+      if (level > best.level) best = {hertz: bin * context.sampleRate / analyser.fftSize, level};
+    });
+    if (++rounds === 20) { clearInterval(timer); context.close(); done(best); }
+  }, 100);
+});
+"""
+
+
+def test_a_monitor_sees_the_camera_and_hears_the_microphone(console: Console, kiosk):
+    console.sign_in("MONITOR_01", PASSWORD)
+    console.online("KIOSK_01", 60)
+    assert kiosk.holds("/dev/video[0-9]*") == [] and kiosk.holds("/dev/snd/pcm.*c") == [], "open while nobody watches"
+    console.watch("KIOSK_01")
+
+    # The picture: vivid's, in its own size, moving.
+    console.decoded("KIOSK_01", 100, 40)
+    console.wait(lambda: console.text("KIOSK_01", "resolution") == "320 × 180", 10, "size")
+    first = console.picture("KIOSK_01")
+    time.sleep(0.5)
+    second = console.picture("KIOSK_01")
+    assert first.mean() > 16 and first.std() > 8, f"black or flat: mean {first.mean():.1f}, deviation {first.std():.1f}"
+    assert differ(first, second) > 0.2, "the picture does not move"
+    assert len(kiosk.holds("/dev/video[0-9]*")) == 1
+
+    # The sound: the tone that is played into the loopback.
+    console.wait(lambda: console.inbound("KIOSK_01")["audio"].get("totalAudioEnergy", 0) > 0, 10, "no sound")
+    if console.driver.name == "chrome":
+        # Firefox does not run an AudioContext on a machine without a sound card.
+        loudest = console.driver.execute_async_script(LOUDEST)
+        assert 425 < loudest["hertz"] < 455, loudest
+        say(f"the loudest frequency is {loudest['hertz']:.0f} Hz")
+
+    # The kiosk's own program.
+    kiosk.crew("sign-on --id 4711")
+    console.wait(lambda: any(one["crewId"] == "4711" for one in console.crew()), 10, "no crew event")
+
+    # Stop closes both devices.
+    console.stop("KIOSK_01")
+    eventually(lambda: not kiosk.holds("/dev/video[0-9]*") and not kiosk.holds("/dev/snd/pcm.*c"), 10, "still open")
+
+
+def test_an_unplugged_camera_leaves_the_sound_and_comes_back(console: Console, kiosk, machine):
+    console.sign_in("MONITOR_01", PASSWORD)
+    console.online("KIOSK_01", 60)
+    console.watch("KIOSK_01")
+    console.decoded("KIOSK_01", 30, 40)
+    nodes = kiosk.holds("/dev/video[0-9]*")
+    assert len(nodes) == 1, nodes
+    machine.run("for one in vivid.0 vivid.1; do echo $one >/sys/bus/platform/drivers/vivid/unbind; done", check=False)
+    time.sleep(3)
+    frames, sound = console.frames("KIOSK_01"), console.inbound("KIOSK_01")["audio"]["packetsReceived"]
+    time.sleep(2)
+    assert console.frames("KIOSK_01") <= frames + 1, "frames of a camera that is gone"
+    assert console.inbound("KIOSK_01")["audio"]["packetsReceived"] > sound + 50, "the sound went with the camera"
+    assert kiosk.alive()
+
+    frames = console.frames("KIOSK_01")
+    machine.run("for one in vivid.0 vivid.1; do echo $one >/sys/bus/platform/drivers/vivid/bind; done", check=False)
+    machine.run("udevadm settle -t 20")
+    began = time.monotonic()
+    console.wait(lambda: console.frames("KIOSK_01") > frames + 5, 15, "the camera does not come back")
+    say(f"{time.monotonic() - began:.1f} s from the camera's return to its picture")
+    console.stop("KIOSK_01")

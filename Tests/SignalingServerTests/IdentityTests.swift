@@ -1,0 +1,250 @@
+import Primitives
+import Signaling
+import Testing
+
+@testable import SignalingServer
+
+@Suite struct PasswordHashTests {
+    @Test func aPasswordMatchesItsHashAndNothingElse() {
+        let hash = PasswordHash(of: Redacted("correct horse"))
+        #expect(hash.encoded.hasPrefix("$argon2id$v=19$m=19456,t=2,p=1$"))
+        #expect(hash.matches(Redacted("correct horse")))
+        #expect(!hash.matches(Redacted("correct horsf")))
+        #expect(!hash.matches(Redacted("")))
+        #expect(PasswordHash(of: Redacted("correct horse")) != hash, "every hash has its own salt")
+        #expect(!PasswordHash.decoy.matches(Redacted("correct horse")))
+    }
+
+    @Test func whatIsNoHashMatchesNothing() {
+        for text in ["", "$argon2id$", "plain", "$argon2id$v=19$m=19456,t=2,p=1$AAAA$AAAA"] {
+            #expect(!PasswordHash(encoded: text).matches(Redacted("x")))
+        }
+    }
+
+    /// A hash of the reference implementation's command line: echo -n password | argon2 somesalt -id -t 2 -k 256 -p 1
+    @Test func theReferencesHashesAreUnderstood() {
+        let known = PasswordHash(
+            encoded: "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4")
+        #expect(known.matches(Redacted("password")))
+        #expect(!known.matches(Redacted("passwore")))
+    }
+}
+
+@Suite struct TokenTests {
+    private let account = Account(
+        id: "K1", role: .kiosk, organization: "west", displayName: "Kiosk", createdAt: start.wall,
+        tokensValidFrom: start.wall)
+
+    private func tokens(_ count: Int = 1) -> (Tokens, [Tokens.StoredKey]) {
+        let keys = (0..<count).map { index in
+            let key = TokenKey.generate()
+            return Tokens.StoredKey(id: key.id, jwk: key.jwk, isRetired: index < count - 1)
+        }
+        var tokens = Tokens()
+        tokens.use(keys)
+        return (tokens, keys)
+    }
+
+    @Test func aTokenSaysWhatItWasIssuedFor() throws {
+        let (tokens, _) = tokens()
+        let (token, claims) = try #require(tokens.issue(to: account, family: "f", now: start.wall))
+        let read = try tokens.verify(token, now: after(.seconds(899)).wall)
+        #expect(read == claims)
+        #expect(read.subject == "K1" && read.role == .kiosk && read.organization == "west" && read.family == "f")
+        #expect(token.unredacted.split(separator: ".").count == 3)
+    }
+
+    @Test func anExpiredTokenIsCalledExpired() throws {
+        let (tokens, _) = tokens()
+        let (token, _) = try #require(tokens.issue(to: account, family: "f", now: start.wall))
+        #expect(throws: SignalingError(.tokenExpired, "the token has expired")) {
+            try tokens.verify(token, now: after(.seconds(900)).wall)
+        }
+    }
+
+    @Test func anotherKeysTokenIsInvalid() throws {
+        let (tokens, _) = tokens()
+        let (others, _) = self.tokens()
+        let (token, _) = try #require(others.issue(to: account, family: "f", now: start.wall))
+        #expect(refusal(token.unredacted, tokens) == .tokenInvalid)
+    }
+
+    @Test func aRetiredKeyVerifiesAndTheNewestSigns() throws {
+        var (tokens, keys) = tokens()
+        let (old, _) = try #require(tokens.issue(to: account, family: "f", now: start.wall))
+        let (_, more) = self.tokens()
+        keys[0].isRetired = true
+        tokens.use(keys + more)
+        let (new, _) = try #require(tokens.issue(to: account, family: "f", now: start.wall))
+        #expect(old.unredacted.prefix { $0 != "." } != new.unredacted.prefix { $0 != "." })
+        _ = try tokens.verify(old, now: start.wall)
+        _ = try tokens.verify(new, now: start.wall)
+        tokens.use(more)
+        #expect(refusal(old.unredacted, tokens) == .tokenInvalid)
+    }
+
+    @Test func forgedAndBrokenTokensAreInvalid() throws {
+        let (tokens, keys) = tokens()
+        let (token, claims) = try #require(tokens.issue(to: account, family: "f", now: start.wall))
+        let parts = token.unredacted.split(separator: ".").map(String.init)
+        let none = encode(#"{"alg":"none","typ":"JWT"}"#)
+        let noneWithKey = encode(#"{"alg":"none","kid":"\#(keys[0].id)"}"#)
+        let symmetric = encode(#"{"alg":"HS256","kid":"\#(keys[0].id)"}"#)
+        var raised = claims
+        raised.role = .admin
+        let forged = encode(String(decoding: raised.json, as: UTF8.self))
+        for text in [
+            "", ".", "..", "...", "a.b.c", "\(none).\(parts[1]).", "\(noneWithKey).\(parts[1]).",
+            "\(noneWithKey).\(parts[1]).\(parts[2])", "\(symmetric).\(parts[1]).\(parts[2])",
+            "\(parts[0]).\(forged).\(parts[2])", "\(parts[0]).\(parts[1]).", "\(parts[0]).\(parts[1]).AAAA",
+            "\(parts[0]).\(parts[1])", String(repeating: "a", count: 10_000), "\(parts[0]).\(parts[1]).\(parts[2]).x",
+            token.unredacted + "A", "\u{0}", "é.é.é",
+        ] {
+            #expect(refusal(text, tokens) == .tokenInvalid, "\(text.prefix(60))")
+        }
+    }
+
+    private func encode(_ text: String) -> String {
+        var result = ""
+        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+        var bits = 0
+        var value = 0
+        for byte in text.utf8 {
+            value = value << 8 | Int(byte)
+            bits += 8
+            while bits >= 6 {
+                bits -= 6
+                result.append(alphabet[value >> bits & 63])
+            }
+        }
+        if bits > 0 { result.append(alphabet[value << (6 - bits) & 63]) }
+        return result
+    }
+
+    private func refusal(_ token: String, _ tokens: Tokens) -> SignalingErrorCode? {
+        do throws(SignalingError) {
+            _ = try tokens.verify(Redacted(token), now: start.wall)
+            return nil
+        } catch { return error.code }
+    }
+}
+
+@Suite struct DirectoryTests {
+    @Test func onlyWhatTheRecordsStillSayIsAdmitted() throws {
+        let account = Account(
+            id: "K1", role: .kiosk, organization: "west", displayName: "", createdAt: start.wall,
+            tokensValidFrom: start.wall)
+        let claims = TokenClaims(
+            subject: "K1", role: .kiosk, organization: "west", issuedAt: start.wall,
+            expiresAt: after(.seconds(900)).wall, tokenId: "t", family: "f")
+        func verdict(_ accounts: [Account], revoked: Set<String> = []) -> SignalingErrorCode? {
+            var directory = Directory()
+            directory.update(Directory.Snapshot(accounts: accounts, keys: [], revokedFamilies: revoked))
+            do throws(SignalingError) {
+                _ = try directory.admit(claims)
+                return nil
+            } catch { return error.code }
+        }
+        func changed(_ change: (inout Account) -> Void) -> [Account] {
+            var copy = account
+            change(&copy)
+            return [copy]
+        }
+        #expect(verdict([account]) == nil)
+        #expect(verdict([]) == .tokenInvalid)
+        #expect(verdict([account], revoked: ["f"]) == .tokenInvalid)
+        #expect(verdict(changed { $0.role = .monitor }) == .tokenInvalid)
+        #expect(verdict(changed { $0.organization = "east" }) == .tokenInvalid)
+        #expect(verdict(changed { $0.tokensValidFrom = after(.seconds(1)).wall }) == .tokenInvalid)
+        #expect(verdict(changed { $0.isDisabled = true }) == .accountDisabled)
+    }
+}
+
+@Suite struct LoginThrottleTests {
+    private let here = IPAddress("192.0.2.1")!
+    private let there = IPAddress("198.51.100.7")!
+
+    @Test func failuresCostEverMoreAndAMinuteAtMost() {
+        var throttle = LoginThrottle()
+        var now = Instant.zero
+        var waits: [Int64] = []
+        for _ in 0..<14 {
+            if let wait = throttle.attemptBegan(account: "K1", address: here, now: now) {
+                waits.append(wait.components.seconds)
+                now += wait
+                #expect(throttle.attemptBegan(account: "K1", address: here, now: now) == nil)
+            }
+        }
+        #expect(waits == [1, 2, 4, 8, 16, 32, 60, 60, 60])
+    }
+
+    @Test func manyAtOnceGainNothing() {
+        var throttle = LoginThrottle()
+        let begun = (0..<100).count { _ in throttle.attemptBegan(account: "K1", address: here, now: .zero) == nil }
+        #expect(begun == 5)
+    }
+
+    @Test func successForgetsTheFailures() {
+        var throttle = LoginThrottle()
+        for _ in 0..<4 { #expect(throttle.attemptBegan(account: "K1", address: here, now: .zero) == nil) }
+        throttle.attemptSucceeded(account: "K1", address: here)
+        for _ in 0..<4 { #expect(throttle.attemptBegan(account: "K1", address: here, now: .zero) == nil) }
+    }
+
+    @Test func aStrangersGuessesDoNotLockTheKioskOut() {
+        var throttle = LoginThrottle()
+        #expect(throttle.attemptBegan(account: "K1", address: here, now: .zero) == nil)
+        throttle.attemptSucceeded(account: "K1", address: here)
+        for _ in 0..<50 { _ = throttle.attemptBegan(account: "K1", address: there, now: .zero) }
+        #expect(throttle.attemptBegan(account: "K1", address: there, now: .zero) != nil)
+        #expect(throttle.attemptBegan(account: "K1", address: here, now: .zero) == nil)
+    }
+
+    @Test func oneAddressTryingManyNamesWaitsToo() {
+        var throttle = LoginThrottle()
+        let begun = (0..<200).count { throttle.attemptBegan(account: "K\($0)", address: here, now: .zero) == nil }
+        #expect(begun == 25)
+        #expect(throttle.attemptBegan(account: "other", address: there, now: .zero) == nil)
+    }
+
+    @Test func addressesOfOneSubscriberAreOne() {
+        var throttle = LoginThrottle()
+        let begun = (0..<200).count { index in
+            let address = IPAddress("2001:db8::\(String(index + 1, radix: 16))")!
+            return throttle.attemptBegan(account: "K\(index)", address: address, now: .zero) == nil
+        }
+        #expect(begun == 25)
+    }
+
+    @Test func aDepotBehindOneAddressComesUpAtOnce() {
+        var throttle = LoginThrottle()
+        for index in 0..<500 {
+            #expect(throttle.attemptBegan(account: "K\(index)", address: here, now: .zero) == nil)
+            throttle.attemptSucceeded(account: "K\(index)", address: here)
+        }
+    }
+
+    @Test func whatWasNeverJudgedCountsForNothing() {
+        var throttle = LoginThrottle()
+        for _ in 0..<100 {
+            #expect(throttle.attemptBegan(account: "K1", address: here, now: .zero) == nil)
+            throttle.attemptWithdrawn(account: "K1", address: here)
+        }
+    }
+}
+
+@Suite struct ICESettingsTests {
+    /// The password of a TURN REST user as coturn computes it:
+    /// echo -n 1767268800:K1 | openssl dgst -sha1 -hmac secret -binary | base64
+    @Test func turnCredentialsAreTheRestApis() {
+        let settings = ICESettings(
+            stun: ["stun:s:3478"], turn: ["turn:t:3478?transport=udp"], sharedSecret: Redacted("secret"),
+            credentialLifetime: .seconds(43_200))
+        let servers = settings.servers(for: "K1", now: start.wall)
+        #expect(servers.count == 2)
+        #expect(servers[0] == ICEServer(urls: ["stun:s:3478"]))
+        #expect(servers[1].username == "1767268800:K1")
+        #expect(servers[1].credential == "qdTyPXziUyor+NZOraGOyQshHMA=")
+        #expect(ICESettings().servers(for: "K1", now: start.wall).isEmpty)
+    }
+}

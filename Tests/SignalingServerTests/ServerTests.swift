@@ -1,0 +1,359 @@
+import Database
+import Foundation
+import HTTPTransport
+import Primitives
+import Reactor
+import Signaling
+import SocketIO
+import Testing
+
+@testable import SignalingServer
+
+/// The real server over real sockets.
+@Suite(.serialized) struct ServerTests {
+    private let file = TemporaryFile()
+
+    private func fresh(_ id: String, _ role: Role = .kiosk, _ organization: String = "west") -> Account {
+        let now = SystemWallClock.now()
+        return Account(
+            id: id, role: role, organization: organization, displayName: "The \(id)", createdAt: now,
+            tokensValidFrom: now)
+    }
+
+    private func start(_ configure: (inout ServerConfiguration) -> Void = { _ in }) throws -> RunningServer {
+        try addAccounts(
+            file, [fresh("K1"), fresh("M1", .monitor), fresh("A1", .admin), fresh("M9", .monitor, "east")])
+        return try RunningServer(file, configure)
+    }
+
+    @Test func aMonitorWatchesAKioskAndACrewSignsOn() throws {
+        let server = try start {
+            $0.ice.stun = ["stun:s:3478"]
+            $0.ice.turn = ["turn:t:3478"]
+            $0.ice.sharedSecret = Redacted("secret")
+        }
+        defer { server.stop() }
+        let client = try TestClient(server.address)
+        let kiosk = try client.join("K1")
+        let registered = try #require(kiosk.hear("kiosk-registered"))
+        #expect(registered["kioskId"] == "K1" && registered["heartbeatInterval"] == 30_000)
+        #expect(registered["iceServers"]?[1]?["username"]?.string?.hasSuffix(":K1") == true)
+        let monitor = try client.join("M1")
+        #expect(monitor.hear("kiosk-list")?["kiosks"]?[0]?["online"] == true)
+        let session = try #require(monitor.call("start-monitoring", ["kioskId": "K1"])?["sessionId"]?.string)
+        #expect(kiosk.hear("monitoring-started")?["sessionId"]?.string == session)
+        #expect(monitor.hear("monitoring-started")?["kioskId"] == "K1")
+        #expect(monitor.call("offer", ["targetId": "K1", "offer": ["type": "offer", "sdp": "v=0"]])?["ok"] == true)
+        #expect(kiosk.hear("offer")?["offer"]?["sdp"] == "v=0")
+        #expect(kiosk.call("answer", ["targetId": "M1", "answer": ["type": "answer", "sdp": "v=1"]])?["ok"] == true)
+        #expect(monitor.hear("answer")?["fromId"] == "K1")
+        let crew: JSONValue = ["eventId": "e1", "crewId": "4711", "name": "Ada", "occurredAt": "2026-01-01T00:00:00Z"]
+        #expect(kiosk.call("crew-sign-on", crew)?["ok"] == true)
+        #expect(kiosk.call("crew-sign-on", crew)?["ok"] == true)
+        #expect(
+            kiosk.call("crew-sign-off", ["eventId": "e2", "crewId": "4711", "occurredAt": "2026-01-01T00:00:01Z"])?[
+                "ok"] == true)
+        #expect(monitor.hear("crew-sign-on")?["kioskId"] == "K1")
+        #expect(monitor.hear("crew-sign-off")?["eventId"] == "e2")
+        #expect(!monitor.heard.contains { $0.name == "crew-sign-on" }, "an event is told once")
+        #expect(monitor.call("stop-monitoring", ["kioskId": "K1"])?["ok"] == true)
+        #expect(kiosk.hear("monitoring-stopped")?["reason"] == "stopped-by-monitor")
+    }
+
+    @Test func whoHasNoGoodTokenIsToldWhy() throws {
+        let server = try start()
+        defer { server.stop() }
+        let client = try TestClient(server.address)
+        #expect(client.connect(nil).refusal?.data?["code"] == "token-missing")
+        #expect(client.connect("x").refusal?.data?["code"] == "token-invalid")
+        let token = try client.logIn("K1").token.unredacted
+        #expect(client.connect(token).sid != nil)
+        #expect(try client.request(.post, "/api/auth/logout", token: token).status == 204)
+        #expect(client.connect(token).refusal?.data?["code"] == "token-invalid")
+        #expect(try client.request(.get, "/api/me", token: token).errorCode == "token-invalid")
+    }
+
+    @Test func aDisabledAccountIsGoneWithinASecond() throws {
+        let server = try start()
+        defer { server.stop() }
+        let client = try TestClient(server.address)
+        let kiosk = try client.join("K1")
+        let monitor = try client.join("M1")
+        _ = monitor.call("start-monitoring", ["kioskId": "K1"])
+        // As the command line does: another process's connection.
+        var records = try Store(.file(file.path), now: SystemWallClock.now())
+        try records.setDisabled("K1", true, actor: "cli", now: SystemWallClock.now())
+        let begun = MonotonicClock.now()
+        #expect(kiosk.waitForEnd())
+        #expect(MonotonicClock.now() - begun < .seconds(5))
+        #expect(monitor.hear("monitoring-stopped")?["reason"] == "ended-by-admin")
+        let login = try client.request(.post, "/api/auth/login", ["username": "K1", "password": "password of K1"])
+        #expect(login.status == 401 && login.errorCode == "account-disabled")
+    }
+
+    @Test func aRestartIsNoMoreThanAReconnect() throws {
+        var server = try start()
+        var client = try TestClient(server.address)
+        var kiosk = try client.join("K1")
+        var monitor = try client.join("M1")
+        let session = try #require(monitor.call("start-monitoring", ["kioskId": "K1"])?["sessionId"]?.string)
+        _ = monitor.call("offer", ["targetId": "K1", "offer": ["type": "offer", "sdp": "v=0"]])
+        _ = kiosk.call("answer", ["targetId": "M1", "answer": ["type": "answer", "sdp": "v=1"]])
+        server.stop()
+        #expect(kiosk.waitForEnd() && monitor.waitForEnd(), "clients are told")
+        #expect(!kiosk.heard.contains { $0.name == "monitoring-stopped" })
+
+        server = try RunningServer(file)
+        client = try TestClient(server.address)
+        kiosk = try client.join("K1", sessions: [session])
+        monitor = try client.join("M1", sessions: [session])
+        #expect(monitor.hear("kiosk-list")?["kiosks"]?[0]?["monitoredBy"] == "M1")
+        #expect(kiosk.call("restart-request", ["targetId": "M1", "sessionId": .string(session)])?["ok"] == true)
+        #expect(monitor.hear("restart-request")?["sessionId"]?.string == session)
+        server.stop()
+        var records = try Store(.file(file.path), now: SystemWallClock.now())
+        #expect(try records.openSessions().map(\.id) == [session])
+        guard case .whole = try records.verifyAudit() else {
+            Issue.record("the audit is broken")
+            return
+        }
+        #expect(try records.account("K1")?.lastSeenAt != nil)
+    }
+
+    @Test func aStopThatEndsSessionsTellsBothSides() throws {
+        let server = try start { $0.shutdown.endSessions = true }
+        let client = try TestClient(server.address)
+        let kiosk = try client.join("K1")
+        let monitor = try client.join("M1")
+        _ = monitor.call("start-monitoring", ["kioskId": "K1"])
+        server.stop()
+        #expect(kiosk.hear("monitoring-stopped")?["reason"] == "server-shutdown")
+        #expect(monitor.hear("monitoring-stopped")?["reason"] == "server-shutdown")
+    }
+
+    @Test func refreshTokensRotate() throws {
+        let server = try start()
+        defer { server.stop() }
+        let client = try TestClient(server.address)
+        let first = try client.logIn("K1")
+        func refresh(_ token: Redacted<String>) throws -> HTTPResponse {
+            try client.request(.post, "/api/auth/refresh", RefreshRequest(refreshToken: token).json)
+        }
+        let second = try LoginAnswer(json: try refresh(first.refreshToken).json)
+        #expect(second.user == first.user && second.refreshToken != first.refreshToken)
+        let socket = client.connect(second.token.unredacted)
+        #expect(socket.sid != nil)
+        #expect(try refresh(first.refreshToken).errorCode == "token-invalid")
+        #expect(socket.waitForEnd(), "a stolen family's sockets go")
+        #expect(try refresh(second.refreshToken).errorCode == "token-invalid")
+        #expect(try refresh(Redacted("nonsense")).status == 401)
+    }
+
+    @Test func guessingIsSlowedDown() throws {
+        let server = try start()
+        defer { server.stop() }
+        let client = try TestClient(server.address)
+        var answers: [HTTPResponse] = []
+        for name in ["K1", "nobody"] {
+            for _ in 0..<6 {
+                answers.append(
+                    try client.request(.post, "/api/auth/login", ["username": .string(name), "password": "wrong"]))
+            }
+        }
+        #expect(answers.map(\.status) == [401, 401, 401, 401, 401, 429, 401, 401, 401, 401, 401, 429])
+        #expect(answers[0].body == answers[6].body, "a wrong password and an unknown name look the same")
+        #expect(answers[5].headers["retry-after"] == "1")
+        #expect(answers[5].errorCode == "throttled")
+    }
+
+    @Test func theConsoleIsServedWhole() throws {
+        let server = try start()
+        defer { server.stop() }
+        let client = try TestClient(server.address)
+        let folder = URL(filePath: #filePath).deletingLastPathComponent()
+            .appending(path: "../../Sources/SignalingServer/Console").standardized
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path())
+        #expect(Set(names) == Set(ConsoleFiles.names))
+        for name in names {
+            let response = try client.request(.get, "/\(name)")
+            #expect(response.status == 200)
+            #expect(response.body == (try Array(Data(contentsOf: folder.appending(path: name)))))
+            #expect(response.headers["content-security-policy"]?.contains("default-src 'none'") == true)
+            #expect(response.headers["x-content-type-options"] == "nosniff")
+            let tag = try #require(response.headers["etag"])
+            let again = try client.request(.get, "/\(name)", headers: [HTTPHeader("If-None-Match", tag)])
+            #expect(again.status == 304 && again.body.isEmpty)
+        }
+        #expect(try client.request(.get, "/").headers["content-type"] == "text/html; charset=utf-8")
+        for path in ["/../etc/passwd", "/index.html/", "/%2e%2e/x", "/nothing", "//", "/api", "/apix"] {
+            #expect(try client.request(.get, path).status == 404, "\(path)")
+        }
+        #expect(try client.request(.post, "/", ["a": 1]).status == 405)
+    }
+
+    @Test func healthAndMetrics() throws {
+        let server = try start()
+        defer { server.stop() }
+        let client = try TestClient(server.address)
+        _ = try client.join("K1")
+        #expect(try client.request(.get, "/healthz").status == 200)
+        #expect(try client.request(.get, "/readyz").status == 200)
+        let text = String(decoding: try client.request(.get, "/metrics").body, as: UTF8.self)
+        for line in [
+            #"kiosk_signaling_sockets{role="kiosk"} 1"#, "kiosk_signaling_kiosks_online 1",
+            #"kiosk_signaling_events_total{event="register-kiosk"} 1"#,
+            #"kiosk_signaling_logins_total{result="succeeded"} 1"#, "kiosk_signaling_store_seconds_count ",
+            #"kiosk_signaling_loop_seconds_bucket{le="+Inf"} "#,
+        ] {
+            #expect(text.contains(line), "\(line)")
+        }
+        for line in text.split(separator: "\n") where !line.hasPrefix("#") {
+            #expect(line.wholeMatch(of: /[a-z_]+(\{[a-z]+="[^"]*"\})? [0-9.e+-]+/) != nil, "\(line)")
+        }
+        let closed = try RunningServer(TemporaryFile()) { $0.metrics.allow = [] }
+        defer { closed.stop() }
+        #expect(try TestClient(closed.address).request(.get, "/metrics").status == 404)
+    }
+
+    @Test func crossOriginRequestsNeedAnAllowedOrigin() throws {
+        let server = try start { $0.cors.origins = ["https://good.example"] }
+        defer { server.stop() }
+        let client = try TestClient(server.address)
+        func allowed(_ origin: String, _ path: String) throws -> String? {
+            try client.request(.options, path, headers: [HTTPHeader("Origin", origin)])
+                .headers["access-control-allow-origin"]
+        }
+        for path in ["/api/auth/login", "/socket.io/"] {
+            #expect(try allowed("https://good.example", path) == "https://good.example")
+            #expect(try allowed("https://evil.example", path) == nil)
+        }
+        #expect(try allowed("https://good.example", "/") == nil)
+    }
+
+    // MARK: The API
+
+    @Test func theApiShowsAnOrganizationItsOwn() throws {
+        let server = try start()
+        defer { server.stop() }
+        let client = try TestClient(server.address)
+        let kiosk = try client.join("K1")
+        let monitor = try client.join("M1")
+        let session = try #require(monitor.call("start-monitoring", ["kioskId": "K1"])?["sessionId"]?.string)
+        for index in 0..<3 {
+            _ = kiosk.call(
+                "crew-sign-on",
+                [
+                    "eventId": .string("e\(index)"), "crewId": "=1", "name": "A, \"B\"",
+                    "occurredAt": "2026-01-01T00:00:00Z",
+                ])
+        }
+        let admin = try client.logIn("A1").token.unredacted
+        let stranger = try client.logIn("M9").token.unredacted
+        func get(_ path: String, _ token: String) throws -> JSONValue {
+            try client.request(.get, path, token: token).json
+        }
+
+        #expect(try get("/api/me", admin)["role"] == "admin")
+        #expect(try get("/api/kiosks", admin)["items"]?[0]?["monitoredBy"] == "M1")
+        #expect(try get("/api/kiosks", stranger)["items"]?.array?.isEmpty == true)
+        #expect(try get("/api/sessions?state=open", admin)["items"]?[0]?["sessionId"]?.string == session)
+        #expect(try get("/api/sessions", stranger)["items"]?.array?.isEmpty == true)
+        #expect(try client.request(.get, "/api/sessions/\(session)", token: stranger).status == 404)
+        #expect(try client.request(.delete, "/api/sessions/\(session)", token: stranger).status == 403)
+
+        let page = try get("/api/crew-events?limit=2&kioskId=K1", stranger)
+        #expect(page["items"]?.array?.isEmpty == true)
+        let first = try get("/api/crew-events?limit=2", admin)
+        #expect(first["items"]?.array?.compactMap { $0["eventId"]?.string } == ["e2", "e1"])
+        let next = try #require(first["next"]?.string)
+        let second = try get("/api/crew-events?limit=2&cursor=\(next)", admin)
+        #expect(second["items"]?.array?.compactMap { $0["eventId"]?.string } == ["e0"])
+        #expect(second["next"] == .null)
+        let csv = try client.request(.get, "/api/crew-events?format=csv", token: admin)
+        let lines = String(decoding: csv.body, as: UTF8.self).split(separator: "\r\n")
+        #expect(lines.count == 4)
+        #expect(lines[1].hasPrefix(#"crew-sign-on,e2,K1,'=1,"A, ""B""",,,2026-01-01T00:00:00Z,"#))
+
+        #expect(try client.request(.delete, "/api/sessions/\(session)", token: admin).status == 204)
+        #expect(kiosk.hear("monitoring-stopped")?["reason"] == "ended-by-admin")
+        let audit = try get("/api/audit?limit=1", admin)["items"]?[0]
+        #expect(audit?["kind"] == "monitoring-stopped" && audit?["actor"] == "A1")
+        #expect(audit?["details"]?["reason"] == "ended-by-admin")
+        #expect(try client.request(.get, "/api/audit", token: stranger).status == 403)
+    }
+
+    @Test func administratorsKeepTheAccountsOfTheirOrganization() throws {
+        let server = try start()
+        defer { server.stop() }
+        let client = try TestClient(server.address)
+        let admin = try client.logIn("A1").token.unredacted
+        func send(_ method: HTTPMethod, _ path: String, _ json: JSONValue? = nil) throws -> HTTPResponse {
+            try client.request(method, path, json, token: admin)
+        }
+        let new: JSONValue = ["id": "K2", "role": "kiosk", "password": "password of K2"]
+        let added = try send(.post, "/api/accounts", new)
+        #expect(added.status == 201 && added.headers["location"] == "/api/accounts/K2")
+        #expect(try added.json["organization"] == "west")
+        #expect(try send(.post, "/api/accounts", new).errorCode == "conflict")
+        let kiosk = try client.join("K2")
+        #expect(try send(.patch, "/api/accounts/K2", ["displayName": "Platform 2"]).json["displayName"] == "Platform 2")
+        #expect(try send(.patch, "/api/accounts/K2", ["disabled": true]).json["disabled"] == true)
+        #expect(kiosk.waitForEnd())
+        #expect(
+            try send(.patch, "/api/accounts/K2", ["disabled": false, "password": "another password"]).status == 200)
+        #expect(
+            try client.request(.post, "/api/auth/login", ["username": "K2", "password": "another password"]).status
+                == 200)
+        #expect(try send(.delete, "/api/accounts/K2").status == 204)
+        #expect(try send(.get, "/api/accounts/K2").status == 404)
+        #expect(try send(.get, "/api/accounts/M9").status == 404)
+        #expect(try send(.patch, "/api/accounts/M9", ["disabled": true]).status == 404)
+        #expect(try send(.delete, "/api/accounts/A1").status == 409)
+        #expect(
+            try send(.get, "/api/accounts").json["items"]?.array?.compactMap { $0["id"]?.string } == ["A1", "K1", "M1"])
+        for bad: JSONValue in [
+            [], 7, [:], ["id": "x"], ["id": "K 3", "role": "kiosk", "password": "password of K3"],
+            ["id": "K3", "role": "king", "password": "password of K3"],
+            ["id": "K3", "role": "kiosk", "password": "short"],
+            ["id": "K3", "role": "kiosk", "password": "password of K3", "organization": "east"],
+        ] {
+            #expect(try send(.post, "/api/accounts", bad).errorCode == "bad-request", "\(bad)")
+        }
+    }
+
+    @Test func theDocumentDescribesWhatIsThere() throws {
+        let server = try start()
+        defer { server.stop() }
+        let client = try TestClient(server.address)
+        let document = try client.request(.get, "/api/openapi.json").json
+        #expect(document["openapi"]?.string?.hasPrefix("3.1") == true)
+        let paths = try #require(document["paths"]?.object)
+        #expect(paths.count == 12)
+        for path in paths.members {
+            for operation in path.value.object?.members ?? [] {
+                let method = try #require(HTTPMethod(rawValue: operation.name.uppercased()))
+                let url = path.name.replacing(/\{.*?\}/, with: "x")
+                let response = try client.request(method, url, method == .get || method == .delete ? nil : .null)
+                let isPublic = operation.value["security"]?.array?.isEmpty == true
+                #expect(isPublic ? [200, 400].contains(response.status) : response.status == 401, "\(method) \(url)")
+                #expect(operation.value["responses"]?["\(response.status)"] != nil, "\(method) \(url)")
+            }
+            let wrong = try client.request(.put, path.name.replacing(/\{.*?\}/, with: "x"), .null)
+            #expect(wrong.status == 405 && wrong.headers["allow"] != nil, "\(path.name)")
+        }
+    }
+
+    @Test func badQueriesAreRefusedByName() throws {
+        let server = try start()
+        defer { server.stop() }
+        let client = try TestClient(server.address)
+        let admin = try client.logIn("A1").token.unredacted
+        for query in [
+            "limit=0", "limit=x", "limit=1001", "limit=+5", "limit=", "cursor=x", "cursor=-1", "from=yesterday",
+            "format=xml", "kioskId=", "limit=1&limit=2",
+        ] {
+            let response = try client.request(.get, "/api/crew-events?\(query)", token: admin)
+            #expect(response.status == 400 && response.errorCode == "bad-request", "\(query)")
+        }
+    }
+}

@@ -1,0 +1,59 @@
+import Primitives
+import Signaling
+import SocketIO
+
+@testable import SignalingServer
+
+let start = Moment(instant: .zero, wall: WallClock(secondsSince1970: 1_767_225_600))
+let startText = "2026-01-01T00:00:00.000Z"
+
+func after(_ duration: Duration) -> Moment {
+    Moment(instant: start.instant + duration, wall: start.wall + duration)
+}
+
+func socket(_ number: UInt64) -> SocketID { SocketID(rawValue: number) }
+
+/// The people of the transcripts: two monitors and a kiosk of one railway, a monitor of another.
+let m1 = Party(id: "M1", organization: "west", socket: socket(1))
+let m2 = Party(id: "M2", organization: "west", socket: socket(2))
+let stranger = Party(id: "M9", organization: "east", socket: socket(9))
+let kioskSocket = socket(5)
+let kiosk = MonitoringSessions.Kiosk(id: "K1", organization: "west", socket: kioskSocket)
+let offline = MonitoringSessions.Kiosk(id: "K1", organization: "west", socket: nil)
+
+let offer = RelayedMessage.offer(DescriptionPayload(type: .offer, sdp: "offer"))
+let answer = RelayedMessage.answer(DescriptionPayload(type: .answer, sdp: "answer"))
+let candidate = RelayedMessage.iceCandidate(CandidatePayload(candidate: "candidate:1", sdpMid: "0"))
+
+/// One line of a transcript: what a decision does, short enough to compare.
+func line(_ action: MonitoringSessions.Action) -> String {
+    switch action {
+    case .send(.monitoringStopped(_, let session, let reason), let socket):
+        "\(socket.rawValue) ← stopped \(session) \(reason.rawValue)"
+    case .send(let event, let socket): "\(socket.rawValue) ← \(event.name)"
+    case .tellMonitorStarted(let session, _, let socket): "\(socket.rawValue) ← started \(session)"
+    case .tellKioskStarted(let session, let monitor, let socket):
+        "\(socket.rawValue) ← started \(session) by \(monitor)"
+    case .began(let session): "began \(session.id)"
+    case .negotiated(let session): "negotiated \(session)"
+    case .ended(let session, let reason): "ended \(session.id) \(reason.rawValue)"
+    }
+}
+
+func lines(_ actions: [MonitoringSessions.Action]) -> [String] { actions.map(line) }
+
+/// The code of a refusal, or what was done instead.
+func code(_ body: () throws(Refusal) -> [MonitoringSessions.Action]) -> String {
+    do throws(Refusal) { return lines(try body()).joined(separator: ", ") } catch { return error.error.code.rawValue }
+}
+
+extension MonitoringSessions {
+    /// With a session S1 of M1 and K1 that has passed offer and answer.
+    static func negotiated(_ rules: Rules = Rules()) throws -> MonitoringSessions {
+        var machine = MonitoringSessions(rules)
+        _ = try machine.startRequested(by: m1, kiosk: kiosk, newId: "S1", now: start)
+        _ = try machine.relayed(offer, fromMonitor: m1, targetId: "K1", sessionId: nil)
+        _ = try machine.relayed(answer, fromKiosk: "K1", targetId: "M1", sessionId: nil)
+        return machine
+    }
+}
