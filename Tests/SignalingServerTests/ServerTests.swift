@@ -350,6 +350,7 @@ import Testing
         let admin = try client.logIn("A1").token.unredacted
         for query in [
             "limit=0", "limit=x", "limit=1001", "limit=+5", "limit=", "cursor=x", "cursor=-1", "from=yesterday",
+            "to=9999-12-31T23:59:59Z",
             "format=xml", "kioskId=", "limit=1&limit=2",
         ] {
             let response = try client.request(.get, "/api/crew-events?\(query)", token: admin)
