@@ -20,13 +20,13 @@ ONLY_443 = "tcp dport 443 accept; tcp sport 443 accept; drop;"
 
 
 @contextlib.contextmanager
-def situation(driver, folder, room: str = "cone", kiosk: str = "cone", *, turn: bool = True):
+def situation(driver, folder, room: str = "cone", kiosk: str = "cone", *, turn: bool = True, settings: str = ""):
     """Everything running on a small internet, the page signed in, the kiosk online."""
     if not shutil.which("turnserver"):
         peer_missing("coturn")
     with network.internet(room, kiosk) as net:
         coturn = Coturn(folder, net.servers.prefix)
-        server = Server(folder, network.INTERNET, coturn.settings() if turn else "", port=8080, prefix=net.servers.prefix)
+        server = Server(folder, network.INTERNET, (coturn.settings() if turn else "") + settings, port=8080, prefix=net.servers.prefix)
         populate(server)
         agent = Agent(folder, server.address, prefix=net.kiosk_side.prefix, settings=f"tls: {{ caFile: {coturn.ca} }}\n")
         with running(*([coturn] if turn else []), server, agent):
@@ -138,7 +138,8 @@ def test_the_monitors_address_changes_in_the_middle(driver, folder):
 
 
 def test_media_outlives_signaling_for_a_minute(driver, folder):
-    with situation(driver, folder, "none", "none") as (net, console, server, _):
+    # The server sees both sockets lost too: within its grace period both go on where they were.
+    with situation(driver, folder, "none", "none", settings="sessions: { gracePeriod: 180s }\n") as (net, console, server, _):
         watch(console)
         net.servers.nft(f"table inet gone {{\nchain input {{ type filter hook input priority 0; tcp dport {server.port} drop\n}}\n}}")
         console.wait(lambda: console.find("connection").get_attribute("data-tone") == "warn", 60, "loss not shown")
@@ -148,5 +149,8 @@ def test_media_outlives_signaling_for_a_minute(driver, folder):
             time.sleep(2)
         net.servers.nft("delete table inet gone")
         console.connected(40)
+        session = console.session(KIOSK)["sessionId"]
+        time.sleep(5)
         growing(console)
+        assert console.session(KIOSK)["sessionId"] == session
 

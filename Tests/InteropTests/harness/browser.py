@@ -83,6 +83,9 @@ class Console:
         )
 
     def open(self) -> "Console":
+        if self.driver.name == "chrome":
+            # What earlier pages said is not this one's.
+            self.driver.get_log("browser")
         self.driver.get(self.address + "/")
         self.wait(lambda: self.find("sign-in").is_displayed() or self.find("console").is_displayed(), what="no page")
         return self
