@@ -11,8 +11,7 @@ extension WallClock {
             + "\(pad(rest / 60_000 % 60, 2)):\(pad(rest / 1000 % 60, 2)).\(pad(rest % 1000, 3))Z"
     }
 
-    /// Parses RFC 3339 with `Z` or an offset, with or without a fraction; nil for anything else, and for
-    /// times before 1678 or after 2261.
+    /// Parses RFC 3339 with `Z` or an offset, with or without a fraction; nil for anything else.
     public init?(text: String) {
         let bytes = Array(text.utf8)
         func number(_ start: Int, _ count: Int) -> Int64? {
@@ -51,9 +50,9 @@ extension WallClock {
             return nil
         }
         let seconds = WallClock.days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset
-        // 64 bits of nanoseconds reach from 1677 to 2262.
-        guard abs(seconds) < 9_223_372_035 else { return nil }
-        self.init(nanosecondsSince1970: seconds * 1_000_000_000 + nanoseconds)
+        // 64 bits of nanoseconds reach from 1677 to 2262; what lies beyond is as far away as they reach.
+        let reachable = min(max(seconds, -9_223_372_035), 9_223_372_035)
+        self.init(nanosecondsSince1970: reachable * 1_000_000_000 + nanoseconds)
     }
 
     /// The Gregorian date of a day counted from 1970-01-01, by 400-year eras that begin on 1 March.

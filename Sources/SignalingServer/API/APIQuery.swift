@@ -14,8 +14,8 @@ struct APIQuery {
         let values = items.filter { $0.name == name }
         guard values.count <= 1 else { throw APIFailure(.badRequest, "\(name): given twice") }
         guard let value = values.first?.value else { return nil }
-        guard (1...128).contains(value.utf8.count) else {
-            throw APIFailure(.badRequest, "\(name): must be 1 to 128 bytes")
+        guard (1...128).contains(value.unicodeScalars.count) else {
+            throw APIFailure(.badRequest, "\(name): must be 1 to 128 characters")
         }
         return value
     }

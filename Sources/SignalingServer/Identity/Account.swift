@@ -32,7 +32,7 @@ public struct Account: Hashable, Sendable {
 /// What an account's fields must look like. Returns the rule that is broken.
 public enum AccountRule {
     public static let minimumPasswordLength = 10
-    public static let maximumPasswordLength = 1024
+    public static let maximumPasswordLength = 256
 
     /// A name that is safe in logs, URLs, TURN user names and on command lines.
     public static func id(_ text: String) -> String? {
@@ -56,6 +56,7 @@ public enum AccountRule {
         if text.unicodeScalars.count < minimumPasswordLength {
             return "must have at least \(minimumPasswordLength) characters"
         }
-        return text.utf8.count > maximumPasswordLength ? "must have at most \(maximumPasswordLength) bytes" : nil
+        return text.unicodeScalars.count > maximumPasswordLength
+            ? "must have at most \(maximumPasswordLength) characters" : nil
     }
 }
