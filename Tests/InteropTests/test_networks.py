@@ -141,8 +141,9 @@ def test_media_outlives_signaling_for_a_minute(driver, folder):
     # The server sees both sockets lost too: within its grace period both go on where they were.
     with situation(driver, folder, "none", "none", settings="sessions: { gracePeriod: 180s }\n") as (net, console, server, _):
         watch(console)
-        net.servers.nft(f"table inet gone {{\nchain input {{ type filter hook input priority 0; tcp dport {server.port} drop\n}}\n}}")
-        console.wait(lambda: console.find("connection").get_attribute("data-tone") == "warn", 60, "loss not shown")
+        net.servers.nft(f"table inet gone {{\nchain input {{ type filter hook input priority 0; tcp dport {server.port} drop\n}}\n"
+                        f"chain output {{ type filter hook output priority 0; tcp sport {server.port} drop\n}}\n}}")
+        console.wait(lambda: console.find("connection").get_attribute("data-tone") != "good", 75, "loss not shown")
         end = time.monotonic() + 60
         while time.monotonic() < end:
             growing(console)
