@@ -1,4 +1,5 @@
 import CInput
+import Database
 import Primitives
 import Signaling
 import Testing
