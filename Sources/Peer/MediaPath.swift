@@ -173,7 +173,7 @@ struct MediaPath: ~Copyable {
         }
         if frame.kind == .video, frame.isKeyframe {
             // What waits refers to pictures that this one makes unnecessary.
-            drops.add(.supersededByKeyframe, UInt64(queue.removeVideo()))
+            drops.add(.supersededByKeyframe, UInt64(dropWaitingVideo()))
         }
         let layer = frame.temporalLayer.map {
             TemporalLayerInfo(index: $0.id, isSynchronizationPoint: $0.isSync, isNonReference: false)
@@ -183,6 +183,14 @@ struct MediaPath: ~Copyable {
                 frame.bytes, on: stream, isKeyframe: frame.isKeyframe, captureTime: frame.captureTime, layer: layer)
         else { return }
         for sequence in range { enqueue(sequence, kind: frame.kind, on: stream, purpose: .media, now: now) }
+    }
+
+    /// Takes video that has not left out of the queue and gives its sequence numbers back, so that the receiver sees no
+    /// gap it would wait for. Returns how many packets that were.
+    private mutating func dropWaitingVideo() -> Int {
+        let (count, firstUnsent) = queue.removeVideo()
+        if let firstUnsent, let videoStream { rtp?.withdraw(from: firstUnsent, on: videoStream) }
+        return count
     }
 
     private mutating func enqueue(
@@ -385,7 +393,7 @@ struct MediaPath: ~Copyable {
         if isStarted { congestion?.handleTimeout(now: now) }
         settle(now: now)
         if let oldest = queue.oldest, now - oldest > MediaPath.maximumQueueDelay {
-            let removed = queue.removeVideo()
+            let removed = dropWaitingVideo()
             if removed > 0 {
                 drops.add(.waitedTooLong, UInt64(removed))
                 passKeyframeRequest(now: now)

@@ -80,13 +80,15 @@ public struct PacerQueue: Sendable {
         size = .zero
     }
 
-    /// Forgets waiting video and its retransmissions, when a keyframe makes them useless. Returns how many.
-    public mutating func removeVideo() -> Int {
+    /// Forgets waiting video and its retransmissions, when a keyframe makes them useless. Returns how many, and the
+    /// first that has never been sent: from there on the stream's numbers are free again.
+    public mutating func removeVideo() -> (count: Int, firstUnsent: SequenceNumber?) {
+        let firstUnsent = video.first?.sequence
         var removed = 0
         while let item = retransmissions.popFirst() ?? video.popFirst() {
             size -= item.size
             removed += 1
         }
-        return removed
+        return (removed, firstUnsent)
     }
 }

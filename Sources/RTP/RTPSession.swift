@@ -128,6 +128,11 @@ public struct RTPSession: Sendable {
         sendStreams[stream].packetize(frame, isKeyframe: isKeyframe, captureTime: captureTime, layer: layer)
     }
 
+    /// Takes back packets that were never written; see `SendStream.withdraw`.
+    public mutating func withdraw(from sequence: SequenceNumber, on stream: Int) {
+        sendStreams[stream].withdraw(from: sequence)
+    }
+
     /// Writes a stored packet as it goes to SRTP now; see `SendStream.write`.
     public mutating func write(
         _ sequence: SequenceNumber, on stream: Int, as kind: PacketKind, extensions: SendTimeExtensions,

@@ -146,6 +146,15 @@ public struct SendStream: Sendable {
     }
 }
 
+extension SendStream {
+    /// Takes back the packets from `sequence` on, none of which has been written: their numbers are used again.
+    public mutating func withdraw(from sequence: SequenceNumber) {
+        precondition(
+            nextSequence.distance(from: sequence) >= 0, "send stream: only numbers that were given out can be taken back")
+        nextSequence = sequence
+    }
+}
+
 /// A run of consecutive sequence numbers.
 public struct SequenceRange: Hashable, Sendable, Sequence {
     public var first: SequenceNumber
