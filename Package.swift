@@ -137,7 +137,7 @@ let package = Package(
         tests("CodecsTests", ["Codecs", "FuzzBodies", "TestSupport"]),
         tests("CaptureTests", ["Capture", "Reactor", "TestSupport"]),
         tests("ReactorTests", ["Reactor", "TestSupport"]),
-        tests("PeerTests", ["Congestion", "Peer", "TestSupport", "ICE", "SDP", "RTP", "STUN", "Crypto"]),
+        tests("PeerTests", ["Peer", "TestSupport", "ICE", "SDP", "RTP", "STUN", "Crypto"]),
         tests("SocketIOTests", ["SocketIO", "TestSupport"]),
         tests("SignalingTests", ["Signaling", "SocketIO"]),
         tests("HTTPTransportTests", ["HTTPTransport"]),

@@ -257,7 +257,8 @@ struct MediaPath: ~Copyable {
         let extensions = sendTimeExtensions(of: stream)
         var wrote = false
         if let sequence = rtp?.sendStreams[stream].paddingCandidate {
-            wrote = rtp?.write(sequence, on: stream, as: .padding, extensions: extensions, into: &packet, now: now) == true
+            wrote =
+                rtp?.write(sequence, on: stream, as: .padding, extensions: extensions, into: &packet, now: now) == true
         }
         if !wrote {
             packet.removeAll()

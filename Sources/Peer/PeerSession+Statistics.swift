@@ -48,7 +48,8 @@ extension PeerSession {
     public var snapshot: PeerSnapshot {
         PeerSnapshot(
             path: ice.selectedPath, security: security, timeline: timeline, roundTripTime: media.roundTripTime,
-            audio: media.statistics(of: .audio), video: media.statistics(of: .video), congestion: media.congestion?.statistics, queued: media.queue.size,
+            audio: media.statistics(of: .audio), video: media.statistics(of: .video),
+            congestion: media.congestion?.statistics, queued: media.queue.size,
             sessionDrops: drops, mediaDrops: media.drops, rtpDrops: media.rtpDrops, srtpErrors: media.receiverErrors,
             iceDrops: ice.drops)
     }

@@ -32,7 +32,8 @@ public struct VideoFrame: ~Copyable, @unchecked Sendable {
 
     /// Pointers to the three planes, valid while `body` runs.
     public mutating func withUnsafeMutablePlanes<R, E: Error>(
-        _ body: (_ y: UnsafeMutablePointer<UInt8>, _ u: UnsafeMutablePointer<UInt8>, _ v: UnsafeMutablePointer<UInt8>) throws(E) -> R
+        _ body: (_ y: UnsafeMutablePointer<UInt8>, _ u: UnsafeMutablePointer<UInt8>, _ v: UnsafeMutablePointer<UInt8>)
+            throws(E) -> R
     ) throws(E) -> R {
         let u = memory + stride * height
         return try body(memory, u, u + chromaStride * chromaHeight)
@@ -108,7 +109,9 @@ public struct EncodedFrame: ~Copyable, @unchecked Sendable {
     }
 
     /// Makes the contents `size` bytes long; they are undefined until written. Grows the memory when it must.
-    public mutating func withUnsafeMutableMemory<R>(resizedTo size: Int, _ body: (UnsafeMutablePointer<UInt8>) -> R) -> R {
+    public mutating func withUnsafeMutableMemory<R>(resizedTo size: Int, _ body: (UnsafeMutablePointer<UInt8>) -> R)
+        -> R
+    {
         if size > capacity {
             memory.deallocate()
             capacity = max(size, capacity * 2)

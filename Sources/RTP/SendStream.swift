@@ -150,7 +150,8 @@ extension SendStream {
     /// Takes back the packets from `sequence` on, none of which has been written: their numbers are used again.
     public mutating func withdraw(from sequence: SequenceNumber) {
         precondition(
-            nextSequence.distance(from: sequence) >= 0, "send stream: only numbers that were given out can be taken back")
+            nextSequence.distance(from: sequence) >= 0,
+            "send stream: only numbers that were given out can be taken back")
         nextSequence = sequence
     }
 }

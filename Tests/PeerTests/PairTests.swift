@@ -28,12 +28,15 @@ import Testing
     }
 
     static let plans = [
-        Plan(testDescription: "latency of 150 ms each way", conditions: LinkConditions(latency: .milliseconds(150)), atLeast: 135),
+        Plan(
+            testDescription: "latency of 150 ms each way", conditions: LinkConditions(latency: .milliseconds(150)),
+            atLeast: 135),
         Plan(
             testDescription: "jitter of 30 ms", conditions: LinkConditions(jitter: .milliseconds(30)), atLeast: 143),
         Plan(testDescription: "loss of 5 percent", conditions: LinkConditions(loss: 0.05), atLeast: 130),
         Plan(
-            testDescription: "reordering of one in ten by 20 ms", conditions: LinkConditions(reordering: 0.1), atLeast: 143),
+            testDescription: "reordering of one in ten by 20 ms", conditions: LinkConditions(reordering: 0.1),
+            atLeast: 143),
         Plan(testDescription: "one in ten twice", conditions: LinkConditions(duplication: 0.1), atLeast: 143),
         Plan(
             testDescription: "bursts of eight lost packets",

@@ -87,7 +87,8 @@ enum SyntheticFrame {
     private static let headerSize = 14
 
     static func write(
-        _ number: UInt32, kind: MediaKind, isKeyframe: Bool, size: Int, captureTime: Instant, into frame: inout EncodedFrame
+        _ number: UInt32, kind: MediaKind, isKeyframe: Bool, size: Int, captureTime: Instant,
+        into frame: inout EncodedFrame
     ) {
         let size = max(size, headerSize)
         frame.isKeyframe = isKeyframe
