@@ -76,6 +76,7 @@ public struct PeerSession: ~Copyable {
     var tricklesCandidates: Bool
     var isDisconnected: Bool
     var lastPath: SelectedPath?
+    var isPathReleased: Bool
     var events: RingBuffer<Event>
     var random: RandomSource
     public internal(set) var timeline: PeerTimeline
@@ -114,6 +115,7 @@ public struct PeerSession: ~Copyable {
         tricklesCandidates = false
         isDisconnected = false
         lastPath = nil
+        isPathReleased = false
         events = RingBuffer(capacity: 32)
         timeline = PeerTimeline(createdAt: now)
         drops = Counter()
@@ -138,6 +140,23 @@ public struct PeerSession: ~Copyable {
     /// All local addresses of now were added.
     public mutating func finishLocalAddresses(now: Instant) {
         ice.finishLocalAddresses(now: now)
+        settle(now: now)
+    }
+
+    /// A STUN server that tells our addresses as the world sees them; each becomes a candidate when it answers.
+    public mutating func addSTUNServer(_ server: SocketAddress, now: Instant) {
+        guard phase != .closed else { return }
+        ice.addSTUNServer(server, now: now)
+        settle(now: now)
+    }
+
+    /// A TURN server reached over UDP: its relayed addresses become candidates when it grants them.
+    public mutating func addTURNServer(
+        _ server: SocketAddress, username: String, password: Redacted<String>, now: Instant
+    ) {
+        guard phase != .closed else { return }
+        let credentials = TURNCredentials(username: username, password: password.unredacted)
+        ice.addTURNServer(TURNServer(address: server, credentials: credentials), now: now)
         settle(now: now)
     }
 
@@ -207,11 +226,19 @@ public struct PeerSession: ~Copyable {
     public mutating func pollTransmit(into packet: inout PacketBuffer, now: Instant) -> Transmit? {
         if let transmit = ice.pollTransmit(into: &packet, now: now) { return transmit }
         // Without a path everything else waits: DTLS retransmits, and media waits in its queue for a while.
-        guard ice.selectedPath != nil else { return nil }
+        guard ice.selectedPath != nil else { return releasePath(into: &packet, now: now) }
         if dtls?.pollTransmit(into: &packet) == true { return ice.frame(&packet, now: now) }
-        guard media.pollTransmit(into: &packet, now: now) else { return nil }
+        guard media.pollTransmit(into: &packet, now: now) else { return releasePath(into: &packet, now: now) }
         while let event = media.pollEvent() { handle(event, now: now) }
         return ice.frame(&packet, now: now)
+    }
+
+    /// After the farewell of an ended session: gives relays back to their servers.
+    private mutating func releasePath(into packet: inout PacketBuffer, now: Instant) -> Transmit? {
+        guard phase == .closed, !isPathReleased else { return nil }
+        isPathReleased = true
+        ice.close(now: now)
+        return ice.pollTransmit(into: &packet, now: now)
     }
 
     // MARK: Media

@@ -236,6 +236,7 @@ struct NetworkThread: ~Copyable {
         while let command = commands.next() {
             switch command {
             case .sessionStarted(let id, _, _): open(id)
+            case .iceServer(let id, let server): if isCurrent(id) { add(server) }
             case .offer(let id, let sdp): if isCurrent(id) { accept(offer: sdp) }
             case .candidate(let id, let candidate):
                 if isCurrent(id) {
@@ -289,6 +290,17 @@ struct NetworkThread: ~Copyable {
         session = LiveSession(id: id)
         for address in usableAddresses() { bind(address, now: now) }
         mutate { peer, now in peer.finishLocalAddresses(now: now) }
+    }
+
+    private mutating func add(_ server: ResolvedICEServer) {
+        mutate { peer, now in
+            if let credentials = server.credentials {
+                peer.addTURNServer(
+                    server.address, username: credentials.username, password: credentials.password, now: now)
+            } else {
+                peer.addSTUNServer(server.address, now: now)
+            }
+        }
     }
 
     private func usableAddresses() -> [IPAddress] {

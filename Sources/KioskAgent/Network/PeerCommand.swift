@@ -11,6 +11,8 @@ public enum PeerCommand: Sendable {
     case offer(sessionId: String, sdp: String)
     /// One of the monitor's candidates; an empty one is end-of-candidates.
     case candidate(sessionId: String, CandidatePayload)
+    /// The address of a STUN or TURN server of the session is known.
+    case iceServer(sessionId: String, ResolvedICEServer)
     /// The session is over: everything of it is closed and forgotten at once.
     case sessionEnded(sessionId: String)
     /// The kernel reported a change of addresses or routes.

@@ -31,6 +31,7 @@ public final class PeerDriver: Sendable {
     private let commands: Mailbox<PeerCommand>
     private let events: Mailbox<PeerEvent>
     private let pool: PacketPool
+    private let resolver: ICEServerResolver
     private let thread: Mutex<WorkerThread?>
 
     /// Both rings must wake the same reader, which becomes this thread.
@@ -46,13 +47,18 @@ public final class PeerDriver: Sendable {
         self.audio = audio
         self.control = control
         self.events = events
-        commands = try Mailbox(wake: wake)
+        let commands = try Mailbox<PeerCommand>(wake: wake)
+        self.commands = commands
+        resolver = try ICEServerResolver { sessionId, server in
+            commands.post(.iceServer(sessionId: sessionId, server))
+        }
         pool = PacketPool(slotCount: PeerDriver.packetSlots)
         progress = ThreadProgress()
         thread = Mutex(nil)
     }
 
     public func start() throws(SystemError) {
+        try resolver.start()
         let started = try WorkerThread(name: "network") { [self] _ in
             do throws(SystemError) {
                 var network = try NetworkThread(
@@ -67,10 +73,16 @@ public final class PeerDriver: Sendable {
         thread.withLock { $0 = started }
     }
 
-    public func post(_ command: PeerCommand) { commands.post(command) }
+    public func post(_ command: PeerCommand) {
+        commands.post(command)
+        if case .sessionStarted(let id, _, let servers) = command {
+            resolver.ask(ICEServerResolver.Question(sessionId: id, servers: servers))
+        }
+    }
 
     /// Ends the session and the thread, and waits for it.
     public func stop() {
+        resolver.stop()
         guard let thread = thread.withLock({ $0.take() }) else { return }
         commands.post(.shutdown)
         thread.stopAndJoin()
