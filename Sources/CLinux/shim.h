@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
+#include <malloc.h>
 #include <unistd.h>
 
 /* struct mmsghdr, socket.h */

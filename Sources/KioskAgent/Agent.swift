@@ -101,6 +101,7 @@ public final class Agent {
 
     /// Runs until a signal ends it. To be called once, on the main thread.
     public func run() -> ExitStatus {
+        MemoryPolicy.returnLargeBlocks()
         do throws(SystemError) {
             // Before any thread: signals come to this one only.
             var signals = try SignalSource()
