@@ -38,8 +38,8 @@ public struct OpusEncoder: ~Copyable, @unchecked Sendable {
         }
 
         func check() throws(CodecError) {
-            func require(_ condition: Bool, _ rule: String) throws(CodecError) {
-                guard condition else { throw CodecError(operation: "opus encoder settings", reason: rule) }
+            func require(_ condition: Bool, _ rule: @autoclosure () -> String) throws(CodecError) {
+                guard condition else { throw CodecError(operation: "opus encoder settings", reason: rule()) }
             }
             try require((6_000...510_000).contains(bitrate.bitsPerSecond), "bitrate not 6 … 510 kbit/s (\(bitrate))")
             try require((0...10).contains(complexity), "complexity not 0 … 10 (\(complexity))")

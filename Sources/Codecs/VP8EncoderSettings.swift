@@ -40,8 +40,8 @@ public struct VP8EncoderSettings: Sendable, Equatable {
     }
 
     func check() throws(CodecError) {
-        func require(_ condition: Bool, _ rule: String) throws(CodecError) {
-            guard condition else { throw CodecError(operation: "vp8 encoder settings", reason: rule) }
+        func require(_ condition: Bool, _ rule: @autoclosure () -> String) throws(CodecError) {
+            guard condition else { throw CodecError(operation: "vp8 encoder settings", reason: rule()) }
         }
         try require(
             (16...16383).contains(width) && (16...16383).contains(height), "size not 16 … 16383 (\(width)x\(height))")

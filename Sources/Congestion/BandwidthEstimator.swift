@@ -37,6 +37,8 @@ public struct BandwidthEstimator: Sendable {
     /// Losses of packets sent before do not count: an outage took them.
     var countLossesFrom: Instant
     var overuses: UInt64
+    /// How often feedback came again after silence.
+    private(set) var resumptions: UInt64
     var updateAt: Instant
 
     /// What all media and its overhead may take now.
@@ -72,6 +74,7 @@ public struct BandwidthEstimator: Sendable {
         lastOveruse = nil
         countLossesFrom = now
         overuses = 0
+        resumptions = 0
         updateAt = now + BandwidthEstimator.updateInterval
         target = configuration.start
         if configuration.usesTransportFeedback {
@@ -138,6 +141,7 @@ public struct BandwidthEstimator: Sendable {
     /// a fair start for a path that may have changed; probes look for the rest.
     private mutating func resume(after rate: Bitrate, now: Instant) {
         rateBeforeSilence = nil
+        resumptions += 1
         countLossesFrom = now
         interArrival = InterArrival()
         trendline = TrendlineEstimator()
@@ -162,12 +166,14 @@ public struct BandwidthEstimator: Sendable {
             usage, acknowledged: acknowledged.rate, recent: acknowledged.recent, queueDelay: queue.delay,
             roundTripTime: roundTripTime ?? .milliseconds(100), mayIncrease: used, now: now)
         if usage == .overusing {
-            probes.abort(isRefuted: rateControl.hasRefutedProbe, isDeepFall: rateControl.rate < before * 0.6)
+            probes.abort(
+                isRefuted: rateControl.hasRefutedProbe, isUseless: rateControl.hasLostGain,
+                isDeepFall: rateControl.rate < before * 0.6)
         }
     }
 
     private mutating func handle(_ result: ProbeEstimator.Result, now: Instant) {
-        let isNews = rateControl.probed(result.rate, now: now)
+        let isNews = rateControl.probed(result.rate, isSaturated: result.isSaturated, now: now)
         probes.handle(result, isNews: isNews, now: now)
     }
 
@@ -275,8 +281,8 @@ struct QueueDelay: Sendable {
     var standing: Duration {
         var least = Int64.max
         for index in 0..<recent.count { least = min(least, recent[index].delay) }
-        guard least != .max, let base = [base, previousBase].compactMap({ $0 }).min() else { return .zero }
-        return .nanoseconds(max(0, least &- base))
+        guard least != .max, let base = base ?? previousBase else { return .zero }
+        return .nanoseconds(max(0, least &- min(base, previousBase ?? base)))
     }
 
     mutating func add(sent: Instant, arrival: Instant) {

@@ -40,6 +40,8 @@ public struct CongestionController: Sendable {
     /// What all media and its overhead may take now.
     public var target: Bitrate { estimator.target }
     public var statistics: CongestionStatistics { estimator.statistics }
+    /// How often feedback came again after silence: what was sent meanwhile is lost.
+    public var resumptions: UInt64 { estimator.resumptions }
 
     // MARK: Sending
 

@@ -16,9 +16,9 @@ struct LossEstimator: Sendable {
     static let newtonStep = 0.75
     /// Loss up to this is believed inherent at any rate; beyond, only as far as `balance` over the rate allows.
     static let offset = 0.05
-    static let balance = Bitrate.kilobits(90)
+    static let balance = Bitrate.kilobits(115)
     /// Which loss makes a higher rate worth wishing for.
-    static let preferenceThreshold = 0.15
+    static let preferenceThreshold = 0.3
     static let preferenceSmoothing = 0.002
     static let linearBias = 0.0002
     static let logarithmicBias = 0.02

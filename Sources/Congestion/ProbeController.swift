@@ -71,12 +71,14 @@ struct ProbeController: Sendable {
         create(target * ProbeController.nextFactor, now: now)
     }
 
-    /// The path is overused: no larger probes. One that was refuted is not repeated soon; after a deep fall of the
-    /// rate, which is the path's own, the way up is looked for as at first.
-    mutating func abort(isRefuted: Bool, isDeepFall: Bool) {
+    /// The path is overused: no larger probes. One that was refuted is not repeated soon, and one whose gain was lost not
+    /// at once; after a deep fall of the rate, which is the path's own, the way up is looked for as at first.
+    mutating func abort(isRefuted: Bool, isUseless: Bool, isDeepFall: Bool) {
         isExponential = false
         if isRefuted {
             interval = min(interval * 2, ProbeController.refutedInterval)
+        } else if isUseless {
+            interval = max(interval, ProbeController.longestInterval)
         } else if isDeepFall {
             interval = ProbeController.interval
         }

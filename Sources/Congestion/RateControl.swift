@@ -16,6 +16,8 @@ struct RateControl: Sendable {
     static let nearShare = 0.15
     /// An overuse this soon after a probe's raise is the raise's fault.
     static let confirmation: Duration = .milliseconds(1500)
+    /// What a probe's raise must have gained to survive an overuse.
+    static let clearGain = 1.3
     /// The share of the path's measured rate that is sent once it is empty.
     static let settle = 0.9
 
@@ -46,6 +48,8 @@ struct RateControl: Sendable {
     private var raise: Raise?
     /// Whether the last decrease took back what a probe had promised: another flow shares the path.
     private(set) var hasRefutedProbe: Bool
+    /// Whether the last decrease took back what a probe had gained, refuted or too small to trust.
+    private(set) var hasLostGain: Bool
     let minimum: Bitrate
     let maximum: Bitrate
 
@@ -59,6 +63,7 @@ struct RateControl: Sendable {
         lastDecrease = nil
         raise = nil
         hasRefutedProbe = false
+        hasLostGain = false
         self.minimum = minimum
         self.maximum = maximum
     }
@@ -115,11 +120,14 @@ struct RateControl: Sendable {
     ) {
         var measured = min(carried ?? rate, rate)
         hasRefutedProbe = false
+        hasLostGain = false
         if let raise, now - raise.at < RateControl.confirmation + roundTripTime {
-            if measured < raise.to * 0.85 {
+            hasRefutedProbe = measured < raise.to * 0.85
+            if hasRefutedProbe || measured < raise.from * RateControl.clearGain {
                 // The path does not keep up what the probe saw for a moment. Holding what was pushed out of another
-                // flow meanwhile would be robbery.
-                hasRefutedProbe = true
+                // flow meanwhile would be robbery; and a gain so small is more likely that than a path that got wider:
+                // the largest of several flows would take a little more with each probe.
+                hasLostGain = true
                 measured = min(rate, raise.from)
             }
         }
@@ -155,10 +163,11 @@ struct RateControl: Sendable {
     private mutating func increase(acknowledged: Bitrate?, roundTripTime: Duration, elapsed: Double) {
         var next = rate
         if let capacity, nearCapacity(capacity) {
-            // A packet per response time, which is the round trip and the time a change takes to show; at low rates that
-            // would be more than growth by shares.
+            // Half a packet per response time, which is the round trip and the time a change takes to show; at low rates
+            // that would be more than growth by shares. The browsers' senders grow as fast, and give way by half as much
+            // again: who grew faster beside one of them would have the larger share before long.
             let share = Double(rate.bitsPerSecond) * (RateControl.increasePerSecond - 1)
-            let additive = min(8 * 1200 / (roundTripTime.seconds + 0.1), max(4000, share))
+            let additive = min(8 * 1200 / (2 * (roundTripTime.seconds + 0.1)), max(4000, share))
             next = rate + Bitrate(bitsPerSecond: Int64(additive * elapsed))
         } else {
             next =
@@ -192,9 +201,11 @@ struct RateControl: Sendable {
         capacity = updated
     }
 
-    /// A probe measured what the path carries. Whether that was news.
-    mutating func probed(_ measured: Bitrate, now: Instant) -> Bool {
-        guard !isDraining, clamp(measured) > rate * 1.05 else { return false }
+    /// A probe measured what the path carries. Whether that was news. Where the path was the limit and that is hardly more
+    /// than what is sent, going there would only fill its queue.
+    mutating func probed(_ measured: Bitrate, isSaturated: Bool, now: Instant) -> Bool {
+        let least = isSaturated ? RateControl.clearGain : 1.05
+        guard !isDraining, clamp(measured) > rate * least else { return false }
         // Raises in a row are one: what was there before the first of them is what is known to be carried.
         let from = raise.map { now - $0.at < RateControl.confirmation ? $0.from : rate } ?? rate
         raise = Raise(from: from, to: clamp(measured), at: now)

@@ -71,8 +71,8 @@ extension ICEAgent {
         return .ip(client.mapped ?? client.base)
     }
 
-    mutating func completeGatheringIfDone(now: Instant? = nil) {
-        guard localAddressesFinished, !isGatheringComplete, gathering.isEmpty, !isAllocating(now: now) else { return }
+    mutating func completeGatheringIfDone() {
+        guard localAddressesFinished, !isGatheringComplete, gathering.isEmpty, !isAllocating else { return }
         isGatheringComplete = true
         events.append(.gatheringComplete)
     }

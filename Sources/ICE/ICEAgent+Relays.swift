@@ -8,6 +8,8 @@ struct Relay: Sendable {
     let localPreference: UInt16
     /// When gathering is complete without it.
     let endsAt: Instant
+    /// That moment has passed: gathering does not wait for it any more.
+    var isLate: Bool
     var wasAllocated: Bool
 }
 
@@ -16,11 +18,18 @@ struct Relay: Sendable {
 extension ICEAgent {
     private static var maximumRelays: Int { 8 }
 
-    /// A TURN server over UDP, resolved. Every base of its family allocates there, those that come later too.
+    /// A TURN server over UDP, resolved. Every base of its family allocates there, those that come later too. One that is
+    /// known already only gets the credentials.
     public mutating func addTURNServer(_ server: TURNServer, now: Instant) {
         precondition(server.transport == .udp, "ice agent: a stream to a TURN server is added once it is connected")
-        guard state != .closed, !turnServers.contains(server), turnServers.count < 8 else { return }
-        turnServers.append(server)
+        guard state != .closed else { return }
+        if let index = turnServers.firstIndex(where: { $0.address == server.address }) {
+            guard turnServers[index].credentials != server.credentials else { return }
+            replaceTURNCredentials(server.credentials, ofServer: server.address, now: now)
+        } else {
+            guard turnServers.count < 8 else { return }
+            turnServers.append(server)
+        }
         for endpoint in bases where endpoint.type == .host { allocate(at: server, from: endpoint, now: now) }
     }
 
@@ -29,8 +38,8 @@ extension ICEAgent {
     public mutating func addTURNStream(_ server: TURNServer, local: SocketAddress, now: Instant) {
         precondition(server.transport != .udp, "ice agent: UDP is no stream")
         guard state != .closed else { return }
-        // After every socket of ours: a relay behind a stream is the last resort.
-        let preference = UInt16(clamping: 1000 - relays.count)
+        // After every socket of ours: a relay behind a stream is the last resort, and TLS only costs more.
+        let preference = UInt16(clamping: (server.transport == .tcp ? 1000 : 500) - relays.count)
         startRelay(server, base: local, localPreference: preference, now: now)
     }
 
@@ -75,13 +84,11 @@ extension ICEAgent {
         relays.append(
             Relay(
                 client: client, server: server, localPreference: localPreference,
-                endsAt: now + configuration.gatheringTimeout, wasAllocated: false))
+                endsAt: now + configuration.gatheringTimeout, isLate: false, wasAllocated: false))
     }
 
     /// Whether gathering still waits for an allocation.
-    func isAllocating(now: Instant?) -> Bool {
-        relays.contains { relay in relay.client.isAllocating && (now.map { $0 < relay.endsAt } ?? true) }
-    }
+    var isAllocating: Bool { relays.contains { $0.client.isAllocating && !$0.isLate } }
 
     // MARK: Datagrams
 
@@ -177,9 +184,13 @@ extension ICEAgent {
                 failPair(pair.id, now: now)
             }
         case .channelBound: break
-        case .failed:
+        case .failed(let failure):
             let relay = relays[index]
             drop(relayOf: client, now: now)
+            if client.transport != .udp {
+                let alternate: SocketAddress? = if case .redirected(let next) = failure { next } else { nil }
+                events.append(.turnStreamFailed(local: client.base, alternate: alternate))
+            }
             // An allocation that was lost may be had again, with credentials that are newer perhaps.
             if relay.wasAllocated, client.transport == .udp,
                 let server = turnServers.first(where: { $0.address == relay.server.address })
@@ -200,14 +211,15 @@ extension ICEAgent {
         guard !relays.isEmpty else { return }
         for index in relays.indices { relays[index].client.handleTimeout(now: now) }
         handleRelayEvents(now: now)
-        if !isGatheringComplete, !isAllocating(now: now) { completeGatheringIfDone(now: now) }
+        for index in relays.indices where relays[index].endsAt <= now { relays[index].isLate = true }
+        completeGatheringIfDone()
     }
 
     var relayWake: Wake? {
         var wake: Wake?
         for relay in relays {
             wake = .earliest(wake, relay.client.nextTimeout)
-            if !isGatheringComplete, relay.client.isAllocating {
+            if !isGatheringComplete, relay.client.isAllocating, !relay.isLate {
                 wake = .earliest(wake, Wake(at: relay.endsAt, reason: .iceGathering))
             }
         }

@@ -44,7 +44,12 @@ extension ICEAgent {
     /// Regular nomination (RFC 8445 section 8.1.1): the best valid pair, as soon as no better one can still come up,
     /// or when the time for better ones is over.
     mutating func nominateIfTime(now: Instant) {
-        guard role == .controlling, let time = current.nominateAt, let best = pairToNominate(now: now) else { return }
+        guard role == .controlling, let time = current.nominateAt else { return }
+        guard let best = pairToNominate(now: now) else {
+            // What was valid is too old to be trusted: the next success sets a new time.
+            if now >= time { current.nominateAt = nil }
+            return
+        }
         let betterMayCome = current.checkList.pairs.contains {
             $0.priority > best.priority && $0.state != .failed && !$0.isValid
         }

@@ -214,12 +214,15 @@ extension ICEAgent {
         wake = .earliest(wake, relayWake)
         for transaction in transactions { consider(transaction.nextAt, .iceRetransmission) }
         if role == .controlling, let at = current.nominateAt, current.checkList.hasValid { consider(at, .iceCheck) }
-        for consent in [current.consent, previous?.consent] {
-            guard let consent else { continue }
+        // Asked after every packet: an array of the two would be an allocation each time.
+        func consider(_ consent: Consent?) {
+            guard let consent else { return }
             consider(consent.nextCheckAt, .iceConsent)
             consider(consent.expiresAt, .iceConsent)
             if state != .disconnected { consider(consent.quietAt(configuration: configuration), .iceDisconnected) }
         }
+        consider(current.consent)
+        consider(previous?.consent)
         if current.selected != nil {
             consider(current.consent?.questionAt(configuration: configuration), .iceKeepalive)
         }

@@ -6,9 +6,10 @@ public import Primitives
 /// On one's own network the name is the way to a direct path; elsewhere nobody answers, which costs nothing: the
 /// peer's checks show its address anyway.
 ///
-/// The driver owns the sockets: one per interface and family, bound to port 5353 with address reuse and a member of
-/// the group 224.0.0.251 or ff02::fb, because responders may answer to the group; it hands in every datagram. A name
-/// is asked for at once, then after 1, 3 and 7 s ("the interval between the first two queries MUST be at least one
+/// The driver owns the sockets and hands in every datagram: per interface and family one on a port of its own that asks,
+/// and to which a responder may answer alone (RFC 6762 sections 5.4 and 6.7), and per family one bound to port 5353 with
+/// address reuse and a member of the group 224.0.0.251 or ff02::fb, because others answer everyone. A name is asked for
+/// at once, then after 1, 3 and 7 s ("the interval between the first two queries MUST be at least one
 /// second, the intervals between successive queries MUST increase by at least a factor of two"), then given up.
 public struct MDNSResolver: Sendable {
     private struct Question: Sendable {
@@ -20,14 +21,23 @@ public struct MDNSResolver: Sendable {
         var found: [IPAddress]
     }
 
+    /// An address that somebody announced before anybody asked.
+    private struct Announcement: Sendable {
+        var labels: [[UInt8]]
+        var address: IPAddress
+    }
+
     private static let maximumQuestions = 32
+    private static let maximumAnnouncements = 64
     private static let transmissions = 4
 
-    /// Sockets that ask.
+    /// The local addresses of the sockets that ask.
     private var bases: [SocketAddress]
     private var questions: [Question]
+    /// Newest last.
+    private var heard: [Announcement]
     /// Queries that are due now: from which base, for which names.
-    private var queue: RingBuffer<(base: SocketAddress, names: [[[UInt8]]], isFirst: Bool)>
+    private var due: RingBuffer<(base: SocketAddress, names: [[[UInt8]]], isFirst: Bool)>
     private var events: RingBuffer<MDNSEvent>
     public private(set) var drops: Counter<MDNSDrop>
 
@@ -35,13 +45,21 @@ public struct MDNSResolver: Sendable {
     public init(bases: [SocketAddress]) {
         self.bases = bases
         questions = []
-        queue = RingBuffer(capacity: 4)
+        heard = []
+        due = RingBuffer(capacity: 4)
         events = RingBuffer(capacity: 4)
         drops = Counter()
     }
 
-    /// Interfaces have come or gone.
-    public mutating func setBases(_ bases: [SocketAddress]) { self.bases = bases }
+    /// Sockets have come or gone; from a new one every open question is asked at once.
+    public mutating func setBases(_ bases: [SocketAddress]) {
+        let new = bases.filter { !self.bases.contains($0) }
+        self.bases = bases
+        queue(questions.map(\.labels), from: new, isFirst: true)
+    }
+
+    /// Whether a question is open.
+    public var isAsking: Bool { !questions.isEmpty }
 
     /// Asks for a name ending in `.local`; anything else is not asked for.
     public mutating func resolve(_ name: String, now: Instant) {
@@ -50,8 +68,14 @@ public struct MDNSResolver: Sendable {
         }
         guard !questions.contains(where: { $0.labels == labels }) else { return }
         guard questions.count < Self.maximumQuestions else { return drops.add(.tooManyQuestions) }
-        questions.append(Question(name: name, labels: labels, asked: 0, nextAt: now, found: []))
-        ask(now: now)
+        let known = heard.filter { $0.labels == labels }.map(\.address)
+        for address in known { events.append(.resolved(name, address)) }
+        questions.append(Question(name: name, labels: labels, asked: 0, nextAt: now, found: known))
+        if known.isEmpty {
+            ask(now: now)
+        } else {
+            handleTimeout(now: now)
+        }
     }
 
     /// Nobody waits for the answer any more.
@@ -63,23 +87,20 @@ public struct MDNSResolver: Sendable {
     private mutating func ask(now: Instant) {
         for isFirst in [true, false] {
             let due = questions.filter { $0.nextAt <= now && ($0.asked == 0) == isFirst }.map(\.labels)
-            guard !due.isEmpty else { continue }
-            for base in bases {
-                // A name takes at most 2 · 259 bytes: two fit any packet, and the usual 42 bytes of a browser's more.
-                var names: [[[UInt8]]] = []
-                for labels in due {
-                    names.append(labels)
-                    if names.count == 2 {
-                        queue.append((base, names, isFirst))
-                        names.removeAll()
-                    }
-                }
-                if !names.isEmpty { queue.append((base, names, isFirst)) }
-            }
+            queue(due, from: bases, isFirst: isFirst)
         }
         for index in questions.indices where questions[index].nextAt <= now {
             questions[index].nextAt = now + .seconds(1 << questions[index].asked)
             questions[index].asked += 1
+        }
+    }
+
+    private mutating func queue(_ due: [[[UInt8]]], from bases: [SocketAddress], isFirst: Bool) {
+        for base in bases {
+            // A name takes at most 2 · 259 bytes: two fit any packet.
+            for start in stride(from: 0, to: due.count, by: 2) {
+                self.due.append((base, Array(due[start..<min(start + 2, due.count)]), isFirst))
+            }
         }
     }
 
@@ -91,14 +112,21 @@ public struct MDNSResolver: Sendable {
         guard remote.port == MDNSMessage.port else { return drops.add(.wrongPort) }
         guard bytes.count >= 12, bytes[2] & 0x80 != 0 else { return drops.add(.notAResponse) }
         guard let records = MDNSMessage.parseResponse(bytes) else { return drops.add(.malformed) }
-        for record in records {
+        for record in records where !record.address.isMulticast && !record.address.isUnspecified {
+            note(Announcement(labels: record.name, address: record.address))
             guard let index = questions.firstIndex(where: { $0.labels == record.name }) else { continue }
-            guard !record.address.isMulticast, !record.address.isUnspecified,
-                !questions[index].found.contains(record.address), questions[index].found.count < 8
-            else { continue }
+            guard !questions[index].found.contains(record.address), questions[index].found.count < 8 else { continue }
             questions[index].found.append(record.address)
             events.append(.resolved(questions[index].name, record.address))
         }
+    }
+
+    /// Whoever takes a name tells everyone (RFC 6762 section 8.3), a browser just before its offer, and must then not
+    /// repeat it for a second (section 6): hearing that saves the second.
+    private mutating func note(_ announcement: Announcement) {
+        heard.removeAll { $0.labels == announcement.labels && $0.address == announcement.address }
+        if heard.count == Self.maximumAnnouncements { heard.removeFirst() }
+        heard.append(announcement)
     }
 
     public mutating func handleTimeout(now: Instant) {
@@ -116,7 +144,7 @@ public struct MDNSResolver: Sendable {
 
     /// Writes the next query into `packet`, replacing what is in it.
     public mutating func pollTransmit(into packet: inout PacketBuffer, now: Instant) -> Transmit? {
-        guard let (base, names, isFirst) = queue.popFirst() else { return nil }
+        guard let (base, names, isFirst) = due.popFirst() else { return nil }
         packet.removeAll()
         packet.write { MDNSMessage.writeQuery(names, prefersUnicast: isFirst, into: &$0) }
         return Transmit(

@@ -139,9 +139,10 @@ extension TURNClient {
             _ = takeChallenge(message)
             submit(request.kind, refusals: request.refusals + 1, now: now)
         case .tryAlternate where request.kind == .allocate:
-            guard let next = message.address(of: .alternateServer), next.address.isIPv4 == server.address.isIPv4,
-                transport == .udp, redirections.count < 4, !redirections.contains(next)
-            else { return fail(transport == .udp ? .redirectedTooOften : .refused(code)) }
+            guard let next = message.address(of: .alternateServer) else { return fail(.refused(code)) }
+            guard transport == .udp else { return fail(.redirected(to: next)) }
+            guard next.address.isIPv4 == server.address.isIPv4, redirections.count < 4, !redirections.contains(next)
+            else { return fail(.redirectedTooOften) }
             redirections.append(next)
             server = next
             submit(.allocate, now: now)

@@ -39,6 +39,8 @@ public enum TURNFailure: Error, Hashable, Sendable {
     case unauthenticated
     /// The server sent us on in a circle, or too often.
     case redirectedTooOften
+    /// The server wants another one to be asked (300), which over a stream only the driver can do.
+    case redirected(to: SocketAddress)
     /// Any other error response.
     case refused(ErrorCode)
     /// A response lacked what it must have.

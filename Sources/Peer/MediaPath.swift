@@ -22,8 +22,9 @@ struct MediaPath: ~Copyable {
         /// The first packet of a video keyframe left.
         case firstVideoPacketSent
         case lossReported(fraction: Double)
-        /// What the video encoder may make from now on.
+        /// What an encoder may make from now on.
         case videoBitrateChanged(Bitrate)
+        case audioBitrateChanged(Bitrate)
     }
 
     private(set) var rtp: RTPSession?
@@ -37,9 +38,11 @@ struct MediaPath: ~Copyable {
     private var receivedKinds: [MediaKind]
     private(set) var congestion: CongestionController?
     private let bitrates: PeerBitrates
-    /// What the encoder was told last.
-    private var announcedBitrate: Bitrate
+    private var videoBudget: VideoBudget
+    private var audioBudget: AudioBudget
     private var sentFirstVideo: Bool
+    /// How many silences of the peer are dealt with.
+    private var resumptions: UInt64
     /// The peer's last keyframe request that was passed on, so that a burst of PLIs costs one keyframe.
     private var keyframePassedAt: Instant?
     private(set) var roundTripTime: Duration?
@@ -48,8 +51,8 @@ struct MediaPath: ~Copyable {
 
     /// IPv4 and UDP headers; IPv6's 20 bytes more are within what the estimate leaves free.
     private static let datagramOverhead = 28
-    /// What Opus packets take with all headers, 50 a second.
-    private static let audioOverhead = Bitrate.kilobits(30)
+    /// The share of the target that retransmissions may take.
+    private static let retransmissionShare = 0.6
 
     /// Two requests closer together than this are one: the first keyframe is still on its way.
     static let keyframeSpacing = Duration.milliseconds(200)
@@ -67,8 +70,10 @@ struct MediaPath: ~Copyable {
         receivedKinds = []
         congestion = nil
         self.bitrates = bitrates
-        announcedBitrate = .zero
+        videoBudget = VideoBudget(least: bitrates.leastVideo)
+        audioBudget = AudioBudget(bitrates.audio)
         sentFirstVideo = false
+        resumptions = 0
         keyframePassedAt = nil
         roundTripTime = nil
         drops = Counter()
@@ -183,6 +188,7 @@ struct MediaPath: ~Copyable {
                 frame.bytes, on: stream, isKeyframe: frame.isKeyframe, captureTime: frame.captureTime, layer: layer)
         else { return }
         for sequence in range { enqueue(sequence, kind: frame.kind, on: stream, purpose: .media, now: now) }
+        if frame.kind == .video { announceBitrate() }
     }
 
     /// Takes video that has not left out of the queue and gives its sequence numbers back, so that the receiver sees no
@@ -350,6 +356,7 @@ struct MediaPath: ~Copyable {
                 if stream == videoStream ?? audioStream { congestion?.handle(lossFraction: fraction, now: now) }
             case .transportFeedback:
                 if let arrivals = rtp?.packetArrivals { congestion?.handle(arrivals, now: now) }
+                beginAnewAfterSilence(now: now)
             case .receiverEstimate(let rate): congestion?.handle(receiverEstimate: rate, now: now)
             case .goodbye: break
             }
@@ -357,22 +364,41 @@ struct MediaPath: ~Copyable {
         announceBitrate()
     }
 
-    /// What is left for video of what the path carries: without the sound, the headers, and what loss makes us repeat.
+    /// Tells the encoders what they may make.
     private mutating func announceBitrate() {
-        guard let congestion, let videoStream else { return }
-        let audio = audioStream == nil ? .zero : bitrates.audio + MediaPath.audioOverhead
-        let repeated = min(0.4, congestion.statistics.loss * 1.1)
-        let rate = max(bitrates.leastVideo, (congestion.target - audio) * (0.95 * (1 - repeated)))
-        rtp?.setRetransmissionRate(congestion.target, on: videoStream)
-        // Small steps are not worth a new configuration of the encoder.
-        let change = abs(rate.bitsPerSecond - announcedBitrate.bitsPerSecond)
-        guard change * 50 > announcedBitrate.bitsPerSecond else { return }
-        announcedBitrate = rate
-        events.append(.videoBitrateChanged(rate))
+        guard let congestion else { return }
+        if audioStream != nil, let rate = audioBudget.update(target: congestion.target) {
+            events.append(.audioBitrateChanged(rate))
+        }
+        guard let videoStream else { return }
+        rtp?.setRetransmissionRate(congestion.target * MediaPath.retransmissionShare, on: videoStream)
+        let rate = videoBudget.update(
+            target: congestion.target, loss: congestion.statistics.loss, waiting: queue.size / congestion.target,
+            audio: audioStream == nil ? nil : audioBudget.rate)
+        if let rate { events.append(.videoBitrateChanged(rate)) }
     }
 
     /// Another pair of candidates carries the media now.
-    mutating func pathChanged(now: Instant) { congestion?.pathChanged(now: now) }
+    mutating func pathChanged(now: Instant) {
+        congestion?.pathChanged(now: now)
+        beginPictureAnew(now: now)
+    }
+
+    /// The peer is heard again after a silence.
+    private mutating func beginAnewAfterSilence(now: Instant) {
+        guard let congestion, congestion.resumptions != resumptions else { return }
+        resumptions = congestion.resumptions
+        beginPictureAnew(now: now)
+    }
+
+    /// What was sent and what waits is of no use to a peer that missed part of it: a keyframe is, and nothing is to stand
+    /// in front of it.
+    private mutating func beginPictureAnew(now: Instant) {
+        guard videoStream != nil, sentFirstVideo else { return }
+        drops.add(.supersededByKeyframe, UInt64(dropWaitingVideo()))
+        keyframePassedAt = nil
+        passKeyframeRequest(now: now)
+    }
 
     private mutating func passKeyframeRequest(now: Instant) {
         if let last = keyframePassedAt, now - last < MediaPath.keyframeSpacing { return }
@@ -409,10 +435,13 @@ struct MediaPath: ~Copyable {
         return .earliest(rtp?.nextTimeout, congestion?.nextTimeout(queueState))
     }
 
-    func statistics(of kind: MediaKind) -> SendStatistics? {
+    func sendStream(of kind: MediaKind) -> SendStream? {
         guard let rtp, let stream = stream(kind) else { return nil }
-        return rtp.sendStreams[stream].statistics
+        return rtp.sendStreams[stream]
     }
+
+    /// What the video encoder was told to make.
+    var videoTarget: Bitrate { videoBudget.announced }
 
     /// What the streams and their RTCP dropped.
     var rtpDrops: Counter<RTPDropReason> {

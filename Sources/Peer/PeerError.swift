@@ -21,7 +21,7 @@ extension PeerError: CustomStringConvertible {
     }
 }
 
-/// Why a datagram was dropped before any protocol machine saw it.
+/// Why a datagram was dropped before any protocol machine saw it, or something of ours on its way out.
 public enum PeerDrop: Int, CaseIterable, Sendable {
     /// Belongs to none of the protocols (RFC 7983).
     case unknownProtocol
@@ -31,4 +31,10 @@ public enum PeerDrop: Int, CaseIterable, Sendable {
     case afterEnd
     /// A candidate that cannot be read.
     case malformedCandidate
+    /// More names than anybody has.
+    case tooManyNames
+    /// A frame of ours while there was no path.
+    case withoutPath
+    /// A packet of ours that the relay does not take.
+    case relayRefused
 }

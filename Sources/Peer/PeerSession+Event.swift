@@ -1,4 +1,3 @@
-public import ICE
 public import Primitives
 
 extension PeerSession {
@@ -6,9 +5,15 @@ extension PeerSession {
     public enum Event: Sendable {
         /// A candidate of ours for the other side: `candidate:…`, without `a=`.
         case localCandidate(String, mid: String, sectionIndex: Int)
-        /// The peer's candidate has a name for an address: resolve it by multicast DNS (RFC 6762) and hand the result to
-        /// `addResolvedCandidate`. No answer is no harm.
-        case resolveName(String, Candidate)
+        /// The peer's candidates have names for addresses, which are found by multicast DNS (RFC 6762): open sockets that
+        /// ask and hand their addresses to `setNameSockets`. Without any, nothing is asked, which is no harm. They are
+        /// wanted from the beginning, without this event.
+        case nameSocketsNeeded
+        /// No name is asked for any more and the session is connected: the sockets can be closed.
+        case nameSocketsIdle
+        /// The TURN server behind the stream from this local address gives no relay, or no longer: close the stream, and
+        /// open one to `alternate`, if the server wants that.
+        case relayStreamFailed(local: SocketAddress, alternate: SocketAddress?)
         /// No more candidates of ours will come, until an ICE restart.
         case endOfLocalCandidates(mid: String, sectionIndex: Int)
         /// ICE, DTLS and SRTP are ready: frames may be sent.
@@ -21,6 +26,8 @@ extension PeerSession {
         case lossReported(fraction: Double)
         /// What the video encoder may make from now on.
         case videoBitrateChanged(Bitrate)
+        /// What the audio encoder may make: less than it was configured for on a narrow path.
+        case audioBitrateChanged(Bitrate)
         /// The path went quiet; it may come back by itself.
         case disconnected
         /// The path carries again, after `disconnected` or an ICE restart.

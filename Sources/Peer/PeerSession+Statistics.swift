@@ -48,7 +48,7 @@ extension PeerSession {
     public var snapshot: PeerSnapshot {
         PeerSnapshot(
             path: ice.selectedPath, security: security, timeline: timeline, roundTripTime: media.roundTripTime,
-            audio: media.statistics(of: .audio), video: media.statistics(of: .video),
+            audio: media.sendStream(of: .audio)?.statistics, video: media.sendStream(of: .video)?.statistics,
             congestion: media.congestion?.statistics, queued: media.queue.size,
             sessionDrops: drops, mediaDrops: media.drops, rtpDrops: media.rtpDrops, srtpErrors: media.receiverErrors,
             iceDrops: ice.drops)

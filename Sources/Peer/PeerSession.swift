@@ -76,7 +76,10 @@ public struct PeerSession: ~Copyable {
     var tricklesCandidates: Bool
     var isDisconnected: Bool
     var lastPath: SelectedPath?
+    /// There was a path, and there is none now.
+    var isPathLost: Bool
     var isPathReleased: Bool
+    var names: NameResolution
     var events: RingBuffer<Event>
     var random: RandomSource
     public internal(set) var timeline: PeerTimeline
@@ -115,75 +118,14 @@ public struct PeerSession: ~Copyable {
         tricklesCandidates = false
         isDisconnected = false
         lastPath = nil
+        isPathLost = false
         isPathReleased = false
+        names = NameResolution()
         events = RingBuffer(capacity: 32)
         timeline = PeerTimeline(createdAt: now)
         drops = Counter()
         security = nil
         self.random = random
-    }
-
-    // MARK: Addresses and candidates
-
-    /// A bound UDP socket's address: it becomes a host candidate. The order of adding is the order of preference.
-    public mutating func addLocalAddress(_ base: SocketAddress, now: Instant) {
-        ice.addLocalAddress(base, now: now)
-        settle(now: now)
-    }
-
-    /// The address is gone with its interface.
-    public mutating func removeLocalAddress(_ base: SocketAddress, now: Instant) {
-        ice.removeLocalAddress(base, now: now)
-        settle(now: now)
-    }
-
-    /// All local addresses of now were added.
-    public mutating func finishLocalAddresses(now: Instant) {
-        ice.finishLocalAddresses(now: now)
-        settle(now: now)
-    }
-
-    /// A STUN server that tells our addresses as the world sees them; each becomes a candidate when it answers.
-    public mutating func addSTUNServer(_ server: SocketAddress, now: Instant) {
-        guard phase != .closed else { return }
-        ice.addSTUNServer(server, now: now)
-        settle(now: now)
-    }
-
-    /// A TURN server reached over UDP: its relayed addresses become candidates when it grants them.
-    public mutating func addTURNServer(
-        _ server: SocketAddress, username: String, password: Redacted<String>, now: Instant
-    ) {
-        guard phase != .closed else { return }
-        let credentials = TURNCredentials(username: username, password: password.unredacted)
-        ice.addTURNServer(TURNServer(address: server, credentials: credentials), now: now)
-        settle(now: now)
-    }
-
-    /// A candidate of the peer: `candidate:…`, with or without `a=`. What cannot be read is dropped and counted.
-    public mutating func addRemoteCandidate(_ text: String, now: Instant) {
-        guard phase != .closed else { return drops.add(.afterEnd) }
-        if text.isEmpty { return endRemoteCandidates(now: now) }
-        do throws(CandidateParseError) {
-            ice.addRemoteCandidate(try Candidate(text), now: now)
-        } catch {
-            drops.add(.malformedCandidate)
-        }
-        settle(now: now)
-    }
-
-    /// The answer to `resolveName`.
-    public mutating func addResolvedCandidate(_ candidate: Candidate, address: IPAddress, now: Instant) {
-        guard phase != .closed else { return drops.add(.afterEnd) }
-        ice.addResolvedCandidate(candidate, address: address, now: now)
-        settle(now: now)
-    }
-
-    /// The peer has no more candidates.
-    public mutating func endRemoteCandidates(now: Instant) {
-        guard phase != .closed else { return drops.add(.afterEnd) }
-        ice.endRemoteCandidates(now: now)
-        settle(now: now)
     }
 
     // MARK: Bytes
@@ -225,12 +167,22 @@ public struct PeerSession: ~Copyable {
     /// Fills the empty buffer `packet` with the next datagram and says which way it goes; nil when there is none.
     public mutating func pollTransmit(into packet: inout PacketBuffer, now: Instant) -> Transmit? {
         if let transmit = ice.pollTransmit(into: &packet, now: now) { return transmit }
-        // Without a path everything else waits: DTLS retransmits, and media waits in its queue for a while.
-        guard ice.selectedPath != nil else { return releasePath(into: &packet, now: now) }
-        if dtls?.pollTransmit(into: &packet) == true { return ice.frame(&packet, now: now) }
-        guard media.pollTransmit(into: &packet, now: now) else { return releasePath(into: &packet, now: now) }
+        if let transmit = names.resolver.pollTransmit(into: &packet, now: now) { return transmit }
+        // Without a path everything else waits: DTLS retransmits, and media is not taken in.
+        while ice.selectedPath != nil, nextApplicationPacket(into: &packet, now: now) {
+            if let transmit = ice.frame(&packet, now: now) { return transmit }
+            // A relay that does not let the peer in loses it, as a network would.
+            drops.add(.relayRefused)
+            packet.removeAll()
+        }
+        return releasePath(into: &packet, now: now)
+    }
+
+    private mutating func nextApplicationPacket(into packet: inout PacketBuffer, now: Instant) -> Bool {
+        if dtls?.pollTransmit(into: &packet) == true { return true }
+        guard media.pollTransmit(into: &packet, now: now) else { return false }
         while let event = media.pollEvent() { handle(event, now: now) }
-        return ice.frame(&packet, now: now)
+        return true
     }
 
     /// After the farewell of an ended session: gives relays back to their servers.
@@ -243,8 +195,12 @@ public struct PeerSession: ~Copyable {
 
     // MARK: Media
 
-    /// Queues an encoded frame. Before `connected`, and for media that nobody asked for, it is dropped and counted.
-    public mutating func send(_ frame: borrowing EncodedFrame, now: Instant) { media.send(frame, now: now) }
+    /// Queues an encoded frame. Before `connected`, without a path, and for media that nobody asked for, it is dropped and
+    /// counted.
+    public mutating func send(_ frame: borrowing EncodedFrame, now: Instant) {
+        guard phase != .connected || ice.selectedPath != nil else { return drops.add(.withoutPath) }
+        media.send(frame, now: now)
+    }
 
     /// Whether the peer asked for media of this kind in a codec of ours.
     public func sends(_ kind: MediaKind) -> Bool { media.sends(kind) }
@@ -259,6 +215,7 @@ public struct PeerSession: ~Copyable {
     public mutating func handleTimeout(now: Instant) {
         if phase != .closed {
             ice.handleTimeout(now: now)
+            names.resolver.handleTimeout(now: now)
             dtls?.handleTimeout(now: now)
             media.handleTimeout(now: now)
         }
@@ -267,7 +224,9 @@ public struct PeerSession: ~Copyable {
 
     public var nextTimeout: Wake? {
         guard phase != .closed else { return nil }
-        var wake = Wake.earliest(ice.nextTimeout, media.nextTimeout)
+        // Without a path nothing of the media can leave, and what it sends decides when it wants to be woken.
+        var wake = Wake.earliest(ice.nextTimeout, ice.selectedPath == nil ? nil : media.nextTimeout)
+        wake = .earliest(wake, names.resolver.nextTimeout)
         switch dtls {
         case .some(let dtls): wake = .earliest(wake, dtls.nextTimeout)
         case .none: break
@@ -288,6 +247,8 @@ public struct PeerSession: ~Copyable {
     /// Carries what one machine has to say to the others, until all are silent.
     mutating func settle(now: Instant) {
         while let event = ice.pollEvent() { handle(event, now: now) }
+        settleNames(now: now)
+        while let event = ice.pollEvent() { handle(event, now: now) }
         while let event = dtls?.pollEvent() { handle(event, now: now) }
         while let event = media.pollEvent() { handle(event, now: now) }
     }
@@ -299,17 +260,28 @@ public struct PeerSession: ~Copyable {
             let text = "candidate:" + candidate.attribute.droppingPrefix("candidate:")
             events.append(.localCandidate(text, mid: taggedSection.mid, sectionIndex: taggedSection.index))
         case .gatheringComplete:
+            if timeline.gatheredAt == nil { timeline.gatheredAt = now }
             guard tricklesCandidates else { return }
             events.append(.endOfLocalCandidates(mid: taggedSection.mid, sectionIndex: taggedSection.index))
         case .stateChanged(let state): handle(state, now: now)
         case .selectedPathChanged(let path):
-            guard let path, phase != .closed else { return }
+            guard phase != .closed else { return }
+            guard let path else {
+                isPathLost = true
+                return
+            }
             if timeline.pathFoundAt == nil { timeline.pathFoundAt = now }
-            if let last = lastPath, last.base != path.base || last.remote != path.remote { media.pathChanged(now: now) }
+            if let last = lastPath, isPathLost || last.base != path.base || last.remote != path.remote {
+                media.pathChanged(now: now)
+            }
+            // Pictures were dropped meanwhile: the next one must not refer to them.
+            if isPathLost, phase == .connected { events.append(.keyframeRequested) }
+            isPathLost = false
             lastPath = path
             startHandshake(now: now)
-        case .resolveName(let name, let candidate):
-            events.append(.resolveName(name, candidate))
+        case .resolveName(let name, let candidate): resolve(name, for: candidate, now: now)
+        case .turnStreamFailed(let local, let alternate):
+            events.append(.relayStreamFailed(local: local, alternate: alternate))
         case .consentExpired: end(.consentExpired, now: now)
         case .roleChanged: break
         }
@@ -375,6 +347,7 @@ public struct PeerSession: ~Copyable {
             events.append(.firstVideoPacketSent)
         case .lossReported(let fraction): events.append(.lossReported(fraction: fraction))
         case .videoBitrateChanged(let rate): events.append(.videoBitrateChanged(rate))
+        case .audioBitrateChanged(let rate): events.append(.audioBitrateChanged(rate))
         }
     }
 
@@ -392,23 +365,6 @@ public struct PeerSecurity: Hashable, Sendable {
     /// OpenSSL's name of the DTLS cipher suite.
     public var cipher: String
     public var profile: SRTPProfile
-}
-
-/// When a session reached its milestones, for the breakdown of the time to the first picture.
-public struct PeerTimeline: Hashable, Sendable {
-    public var createdAt: Instant
-    public var describedAt: Instant?
-    public var pathFoundAt: Instant?
-    public var handshakeDoneAt: Instant?
-    public var firstVideoPacketAt: Instant?
-
-    init(createdAt: Instant) {
-        self.createdAt = createdAt
-        describedAt = nil
-        pathFoundAt = nil
-        handshakeDoneAt = nil
-        firstVideoPacketAt = nil
-    }
 }
 
 extension String {

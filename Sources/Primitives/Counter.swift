@@ -1,7 +1,8 @@
 /// One count per named reason, for packets dropped and things seen. Counting allocates nothing.
 ///
 /// `Name` is an `Int` enum whose raw values are 0, 1, 2 … in the order of `allCases`.
-public struct Counter<Name: CaseIterable & RawRepresentable & Sendable>: Sendable where Name.RawValue == Int {
+public struct Counter<Name: CaseIterable & RawRepresentable & Sendable>: Sendable, Equatable
+where Name.RawValue == Int {
     @usableFromInline var counts: [UInt64]
 
     @inlinable public init() { counts = Array(repeating: 0, count: Name.allCases.count) }
@@ -13,7 +14,11 @@ public struct Counter<Name: CaseIterable & RawRepresentable & Sendable>: Sendabl
     /// The sum over all names.
     @inlinable public var total: UInt64 { counts.reduce(0, &+) }
     /// What was counted at least once, in the order of the names.
-    public var nonZero: [(name: Name, count: UInt64)] {
-        Name.allCases.compactMap { counts[$0.rawValue] == 0 ? nil : ($0, counts[$0.rawValue]) }
+    @inlinable public var nonZero: [(name: Name, count: UInt64)] {
+        var found: [(name: Name, count: UInt64)] = []
+        for index in counts.indices where counts[index] > 0 {
+            if let name = Name(rawValue: index) { found.append((name, counts[index])) }
+        }
+        return found
     }
 }

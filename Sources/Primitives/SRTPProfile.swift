@@ -8,6 +8,15 @@ public enum SRTPProfile: UInt16, Sendable, CaseIterable {
     /// AES-256-GCM.
     case aeadAES256GCM = 0x0008
 
+    /// As the IANA registry of DTLS-SRTP protection profiles has it (RFC 5764 section 4.1.2, RFC 7714 section 14.2).
+    public var registeredName: String {
+        switch self {
+        case .aes128CounterModeSHA1Tag80: "SRTP_AES128_CM_HMAC_SHA1_80"
+        case .aeadAES128GCM: "SRTP_AEAD_AES_128_GCM"
+        case .aeadAES256GCM: "SRTP_AEAD_AES_256_GCM"
+        }
+    }
+
     /// Bytes of the master key.
     @inlinable public var keyLength: Int {
         switch self {

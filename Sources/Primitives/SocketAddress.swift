@@ -24,6 +24,14 @@ public enum IPAddress: Hashable, Sendable {
         }
     }
 
+    /// What one subscriber has: of IPv6 at least a /64, whose rest it can change at will (RFC 6177).
+    public var prefix64: IPAddress {
+        switch self {
+        case .v4: self
+        case .v6(let high, _): .v6(high: high, low: 0)
+        }
+    }
+
     public var isLoopback: Bool {
         switch self {
         case .v4(let value): value >> 24 == 127

@@ -48,6 +48,8 @@ public enum RTPDropReason: Int, CaseIterable, Sendable {
     case retransmissionTooSoon
     /// A NACK for a packet that was resent as often as allowed.
     case retransmissionLimit
+    /// A NACK for a packet from before a keyframe that has been sent since.
+    case retransmissionSuperseded
     /// A NACK beyond the rate set aside for retransmissions.
     case retransmissionBudget
     /// A packet to send that the history has lost: it waited too long.

@@ -59,8 +59,29 @@ extension ReceiveStream {
         return nil
     }
 
-    /// Whether the wait for a hole has been long enough; goes on behind it then.
+    /// The start of a whole keyframe behind a hole: who has it need not wait for what came before.
+    private func wholeKeyframe(behind hole: Int64) -> Int64? {
+        guard configuration.kind == .video else { return nil }
+        var sequence = hole
+        while sequence <= highest {
+            if let entry = entry(sequence), entry.startsFrame, entry.isKeyframe,
+                lastOfFrame(from: sequence, timestamp: entry.timestamp) != nil
+            {
+                return sequence
+            }
+            sequence += 1
+        }
+        return nil
+    }
+
+    /// Whether the wait for a hole has been long enough, or is not needed; goes on behind it then.
     private mutating func giveUp(at hole: Int64, now: Instant) -> Bool {
+        if let keyframe = wholeKeyframe(behind: hole) {
+            statistics.framesDropped += 1
+            nack.forget(before: keyframe)
+            advance(to: keyframe)
+            return true
+        }
         let since = waitingSince ?? now
         waitingSince = since
         guard now - since >= configuration.patience else { return false }

@@ -13,6 +13,11 @@ extension SendStream {
             dropped.add(.retransmissionExpired)
             return false
         }
+        // Who has the keyframe needs nothing from before it, and it comes sooner without that in front of it.
+        if let keyframeStart, keyframeStart.distance(from: sequence) > 0, history[keyframeStart]?.firstSent != nil {
+            dropped.add(.retransmissionSuperseded)
+            return false
+        }
         // Not sent yet, or queued: it is on its way. A grant does not count for ever, as a queue may be emptied.
         let isQueued = entry.retransmissionGranted.map { now - $0 < SendStream.grantLifetime } ?? false
         guard let lastSent = entry.lastSent, !isQueued else {

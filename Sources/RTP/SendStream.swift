@@ -71,6 +71,8 @@ public struct SendStream: Sendable {
     /// Whether the peer has reported on this stream, so that it knows whose packets these are and what was said once.
     var isAcknowledged: Bool
     var lastCaptureTimeSent: Instant?
+    /// The first packet of the latest keyframe.
+    var keyframeStart: SequenceNumber?
     var retransmissionBudget: Double
     var retransmissionBudgetAt: Instant
     var lastFullIntraRequest: UInt8?
@@ -104,6 +106,7 @@ public struct SendStream: Sendable {
         retransmissionSequence = SequenceNumber(UInt16.random(in: 1...0x7FFF, using: &random))
         isAcknowledged = false
         lastCaptureTimeSent = nil
+        keyframeStart = nil
         retransmissionBudget = 0
         retransmissionBudgetAt = origin
         lastFullIntraRequest = nil
@@ -141,7 +144,10 @@ public struct SendStream: Sendable {
         }
         range.count = plan.count
         statistics.frames += 1
-        if isKeyframe { statistics.keyframes += 1 }
+        if isKeyframe {
+            statistics.keyframes += 1
+            keyframeStart = range.first
+        }
         return range
     }
 }

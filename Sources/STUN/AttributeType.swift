@@ -48,6 +48,11 @@ extension AttributeType {
     public static let iceControlled = AttributeType(rawValue: 0x8029)
     public static let iceControlling = AttributeType(rawValue: 0x802A)
 
+    // RFC 5780 section 9.
+    public static let changeRequest = AttributeType(rawValue: 0x0003)
+    public static let responseOrigin = AttributeType(rawValue: 0x802B)
+    public static let otherAddress = AttributeType(rawValue: 0x802C)
+
     /// Whether this codec knows what the attribute means; one that it does not know and that is
     /// comprehension-required makes a request end in error 420 (RFC 8489 section 6.3.1).
     public var isKnown: Bool {

@@ -1,84 +1,7 @@
-import ICE
+import FuzzBodies
 import Primitives
-import STUN
 import TestSupport
 import Testing
-
-/// The fuzz body: bytes are operations on two agents that also exchange what they send. Whatever the order, nothing
-/// traps, and after handling, the next deadline lies in the future.
-func fuzzICEAgent(_ operations: [UInt8]) {
-    var now = Instant(nanoseconds: 1_000_000_000)
-    var agents = [
-        ICEAgent(role: .controlled, authenticator: .openSSL, random: .seeded(1)),
-        ICEAgent(role: .controlling, authenticator: .openSSL, random: .seeded(2)),
-    ]
-    let bases = [
-        [SocketAddress("192.0.2.1:1000")!, SocketAddress("[2001:db8::1]:1000")!, SocketAddress("192.0.2.3:1000")!],
-        [SocketAddress("192.0.2.2:2000")!, SocketAddress("[2001:db8::2]:2000")!, SocketAddress("192.0.2.4:2000")!],
-    ]
-    var wire: [(to: Int, Datagram)] = []
-    var candidates: [[Candidate]] = [[], []]
-    var random = RandomSource.seeded(UInt64(operations.count))
-
-    func turn(_ index: Int) {
-        var packet = PacketBuffer(capacity: 1500)
-        var count = 0
-        for _ in 0..<100 {
-            while let transmit = agents[index].pollTransmit(into: &packet, now: now) {
-                count += 1
-                precondition(count < 1000, "ice agent: it never stops sending")
-                let bytes = packet.bytes.copied()
-                if wire.count < 200 {
-                    wire.append(
-                        (1 - index, Datagram(source: transmit.source, destination: transmit.destination, bytes: bytes)))
-                }
-            }
-            while let event = agents[index].pollEvent() {
-                if case .localCandidate(let candidate) = event { candidates[index].append(candidate) }
-            }
-            guard let wake = agents[index].nextTimeout, wake.at <= now else { return }
-            agents[index].handleTimeout(now: now)
-        }
-        preconditionFailure("ice agent: it never goes idle")
-    }
-
-    for (position, operation) in operations.enumerated() {
-        let index = Int(operation & 1)
-        let argument = Int(operation >> 5)
-        let base = bases[index][argument % 3]
-        switch operation >> 1 & 15 {
-        case 0: agents[index].addLocalAddress(base, now: now)
-        case 1: agents[index].removeLocalAddress(base, now: now)
-        case 2: agents[index].finishLocalAddresses(now: now)
-        case 3: agents[index].setRemoteCredentials(agents[1 - index].localCredentials, isLite: argument == 7, now: now)
-        case 4: if let candidate = candidates[1 - index].last { agents[index].addRemoteCandidate(candidate, now: now) }
-        case 5: for candidate in candidates[1 - index] { agents[index].addRemoteCandidate(candidate, now: now) }
-        case 6: agents[index].endRemoteCandidates(now: now)
-        case 7: agents[index].restart(now: now)
-        case 8, 9, 10, 11:
-            // Deliver some, doubled or damaged.
-            for _ in 0...argument where !wire.isEmpty {
-                let entry = wire.removeFirst()
-                var bytes = entry.1.bytes
-                if operation >> 1 & 15 == 11, !bytes.isEmpty {
-                    bytes[Int.random(in: 0..<bytes.count, using: &random)] ^= 1 << UInt8(argument)
-                }
-                if operation >> 1 & 15 == 10 { wire.append(entry) }
-                _ = agents[entry.to].handle(
-                    bytes.span, from: entry.1.source, local: entry.1.destination, now: now)
-                turn(entry.to)
-            }
-        case 12: now += .milliseconds(argument * 20)
-        case 13: now += .seconds(argument * argument)
-        case 14: agents[index].noteReceived(from: bases[1 - index][0], local: base, now: now)
-        default:
-            if argument == 7, position > 50 { agents[index].close(now: now) }
-            wire.removeAll()
-        }
-        turn(0)
-        turn(1)
-    }
-}
 
 @Suite struct ICEFuzzTests {
     @Test func sequencesOfOperations() {
@@ -88,6 +11,35 @@ func fuzzICEAgent(_ operations: [UInt8]) {
         ]
         var random = RandomSource.seeded(3)
         let noise = (0..<8).map { _ in (0..<200).map { _ in UInt8.random(in: 0...255, using: &random) } }
-        Fuzzing.run(corpus: [session] + noise, mutations: 120, maximumLength: 400, fuzzICEAgent)
+        Fuzzing.run(corpus: [session] + noise, mutations: 120, maximumLength: 400) { FuzzBody.ice.run($0) }
+    }
+
+    @Test func hostileServersAndResponders() {
+        var random = RandomSource.seeded(9)
+        // A success to the allocation, then permissions, channels, data, time.
+        let allocated: [UInt8] =
+            [0, 44] + [1, 3, 0, 24] + [UInt8](repeating: 0, count: 16) + [
+                0, 22, 0, 8, 0, 1, 0x51, 0x12, 0xE1, 0xBA, 0xA5, 0x43,
+            ]
+            + [0, 13, 0, 4, 0, 0, 2, 88] + [UInt8](repeating: 0, count: 4)
+        let life: [UInt8] = [
+            6, 0, 7, 0, 8, 4, 1, 2, 3, 4, 10, 250, 1, 4, 0x40, 0, 0, 0, 11, 3, 1, 2, 3, 10, 255, 9, 200,
+        ]
+        let noise = (0..<8).map { _ in (0..<200).map { _ in UInt8.random(in: 0...255, using: &random) } }
+        Fuzzing.run(corpus: [allocated + life] + noise, mutations: 3000, maximumLength: 400) { FuzzBody.turn.run($0) }
+        let name = Array("x1".utf8)
+        let question: [UInt8] = [4, UInt8(name.count)] + name
+        let record: [UInt8] =
+            [0, 0, 0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0, 2] + name + [5] + Array("local".utf8)
+            + [0, 0, 1, 0x80, 1, 0, 0, 0, 120, 0, 4, 192, 0, 2, 7]
+        let dialogue = question + [0, UInt8(record.count)] + record + [0xFD, 0, 6, 0, 14, 0, 7, 2] + name
+        Fuzzing.run(corpus: [dialogue] + noise, mutations: 5000, maximumLength: 400) { FuzzBody.mdns.run($0) }
+    }
+
+    /// Found by libFuzzer: a restart whose new generation never heard of the peer, and time goes by.
+    @Test func aGenerationThatWaitsForItsPeerIsIdle() {
+        FuzzBody.ice.run([
+            0x41, 0xC1, 0x40, 0xBF, 0x01, 0x07, 0x74, 0x00, 0x89, 0xFA, 0xEB, 0x6E, 0xB1, 0x74, 0x23, 0xB3, 0xFA, 0x55,
+        ])
     }
 }

@@ -103,7 +103,8 @@ final class ICEPair {
                 simulation.schedule(after: signalingDelay) { [unowned self] in
                     receiver.agent.endRemoteCandidates(now: now)
                 }
-            case .stateChanged, .selectedPathChanged, .resolveName, .consentExpired, .roleChanged: break
+            case .stateChanged, .selectedPathChanged, .resolveName, .consentExpired, .roleChanged, .turnStreamFailed:
+                break
             }
         }
     }

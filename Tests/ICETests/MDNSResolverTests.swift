@@ -116,6 +116,48 @@ import Testing
         #expect(resolver.drops[.malformed] == 4)
     }
 
+    /// A browser announces its names just before its offer, and must not repeat itself for a second.
+    @Test func anAnnouncementBeforeTheQuestion() {
+        var clock = ManualClock()
+        var resolver = MDNSResolver(bases: [base])
+        resolver.handle(Self.response(name, "192.0.2.9").span, from: responder, now: clock.now)
+        #expect(resolver.pollEvent() == nil)
+        #expect(!resolver.isAsking && resolver.nextTimeout == nil)
+        resolver.resolve(name.uppercased(), now: clock.now)
+        #expect(resolver.pollEvent() == .resolved(name.uppercased(), IPAddress("192.0.2.9")!))
+        #expect(poll(&resolver, now: clock.now) == nil)
+        // The other family's address may still come.
+        resolver.handle(Self.response(name, "2001:db8::9", "192.0.2.9").span, from: responder, now: clock.now)
+        #expect(resolver.pollEvent() == .resolved(name.uppercased(), IPAddress("2001:db8::9")!))
+        #expect(resolver.pollEvent() == nil)
+        clock.advance(by: .seconds(1))
+        resolver.handleTimeout(now: clock.now)
+        #expect(!resolver.isAsking && resolver.pollEvent() == nil)
+    }
+
+    @Test func announcementsAreBounded() {
+        let now = ManualClock().now
+        var resolver = MDNSResolver(bases: [base])
+        for number in 0..<1000 {
+            resolver.handle(Self.response("n\(number).local", "192.0.2.9").span, from: responder, now: now)
+        }
+        resolver.resolve("n0.local", now: now)
+        resolver.resolve("n999.local", now: now)
+        #expect(resolver.pollEvent() == .resolved("n999.local", IPAddress("192.0.2.9")!))
+        #expect(resolver.pollEvent() == nil)
+    }
+
+    @Test func aSocketThatComesLaterAsksAtOnce() throws {
+        let now = ManualClock().now
+        var resolver = MDNSResolver(bases: [])
+        resolver.resolve(name, now: now)
+        #expect(poll(&resolver, now: now) == nil)
+        resolver.setBases([base])
+        #expect(try #require(poll(&resolver, now: now)).0.source == base)
+        resolver.setBases([base])
+        #expect(poll(&resolver, now: now) == nil)
+    }
+
     @Test func whatIsNotAsked() {
         let now = ManualClock().now
         var resolver = MDNSResolver(bases: [base])

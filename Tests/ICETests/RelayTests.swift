@@ -97,6 +97,28 @@ import Testing
     }
 
     /// Frames of a stream are whole, so the simulated network may carry them as datagrams.
+    /// Servers may become known slowly: a silent one whose time is over meanwhile is no deadline any more.
+    @Test func aSilentServerWhileOthersAreStillLookedFor() {
+        var now = Instant(nanoseconds: 1_000_000_000)
+        var agent = ICEAgent(role: .controlled, authenticator: .openSSL, random: .seeded(1))
+        agent.addLocalAddress(SocketAddress("192.0.2.1:1000")!, now: now)
+        agent.addTURNServer(
+            TURNServer(
+                address: SocketAddress("192.0.2.9:3478")!, credentials: TURNCredentials(username: "u", password: "p")),
+            now: now)
+        var packet = PacketBuffer(capacity: 1500)
+        for _ in 0..<100 {
+            while agent.pollTransmit(into: &packet, now: now) != nil {}
+            guard let wake = agent.nextTimeout else { break }
+            #expect(wake.at > now)
+            now = wake.at
+            agent.handleTimeout(now: now)
+        }
+        #expect(!agent.isGatheringComplete)
+        agent.finishLocalAddresses(now: now)
+        #expect(agent.isGatheringComplete)
+    }
+
     @Test func aRelayBehindAStream() throws {
         let pair = ICEPair(monitor: .init("10.1.0.2", nat: .symmetric), kiosk: .init("10.2.0.2", nat: .symmetric))
         let server = TURNServerNode(address)

@@ -150,6 +150,21 @@ struct RTPSessionTests {
         #expect(pair.monitor.receiveStreams[0].statistics.pictureLossIndications >= 1)
     }
 
+    @Test("A whole keyframe behind a gap is shown at once")
+    func keyframeBehindGap() {
+        var pair = RTPPair(usesNack: false)
+        pair.send(vp8Frame(3000, isKeyframe: true), isKeyframe: true)
+        for _ in 0..<33 { pair.step() }
+        pair.send(vp8Frame(3000, isKeyframe: false), isKeyframe: false)
+        for _ in 0..<33 { pair.step { _ in true } }
+        pair.send(vp8Frame(3000, isKeyframe: false, seed: 1), isKeyframe: false)
+        for _ in 0..<33 { pair.step() }
+        #expect(pair.frames.count == 1, "a picture that refers to a lost one waits")
+        pair.send(vp8Frame(3000, isKeyframe: true, seed: 2), isKeyframe: true)
+        for _ in 0..<50 { pair.step() }
+        #expect(pair.frames.count == 2, "half a second of patience would not be over")
+    }
+
     @Test("The first report follows the first packet at once; the next ones half to one and a half seconds apart")
     func reportTimes() throws {
         var pair = RTPPair()

@@ -157,6 +157,24 @@ struct SendStreamTests {
         #expect(stream.size(of: sequence, as: .media) == nil)
     }
 
+    @Test("What came before a keyframe is not sent again once the keyframe went out")
+    func superseded() {
+        var stream = SendStream.video()
+        let older = stream.packetize(vp8Frame(50, isKeyframe: true).span, isKeyframe: true, captureTime: .zero).first
+        _ = stream.written(older)
+        let keyframe = stream.packetize(vp8Frame(50, isKeyframe: true).span, isKeyframe: true, captureTime: .ms(33))
+            .first
+        let whileItWaits = stream.requestRetransmission(of: older, now: .ms(40))
+        #expect(whileItWaits)
+        _ = stream.written(older, as: .retransmission, now: .ms(41))
+        _ = stream.written(keyframe, now: .ms(50))
+        let afterwards = stream.requestRetransmission(of: older, now: .ms(200))
+        #expect(!afterwards)
+        #expect(stream.dropped[.retransmissionSuperseded] == 1)
+        let itself = stream.requestRetransmission(of: keyframe, now: .ms(200))
+        #expect(itself)
+    }
+
     @Test("Retransmissions keep to the rate set aside for them")
     func budget() {
         var stream = SendStream.video()

@@ -1,5 +1,5 @@
-import Peer
-import Primitives
+public import Peer
+public import Primitives
 
 /// A kiosk and a monitor: two `PeerSession`s over a simulated network, with signaling that takes its time.
 ///
@@ -22,6 +22,12 @@ public final class Pair {
     /// Bytes of a video frame between keyframes, and of a keyframe.
     public var frameSize = 2500
     public var keyframeSize = 12_000
+    /// Whether frames follow what the kiosk's session allows its encoder, times `overshoot`; keyframes are then as large as
+    /// four and a half frames.
+    public var encoderFollows = false
+    public var overshoot = 1.0
+    /// When each frame was captured, by its number.
+    public private(set) var captured: [Instant] = []
     public private(set) var framesSent: UInt32 = 0
     public private(set) var audioSent: UInt32 = 0
     private var isMediaRunning = false
@@ -30,7 +36,8 @@ public final class Pair {
 
     public init(
         seed: UInt64 = 1, kioskAddresses: [String] = ["10.1.0.2"], monitorAddresses: [String] = ["10.2.0.2"],
-        kioskNAT: NATKind? = nil, monitorNAT: NATKind? = nil, signalingDelay: Duration = .milliseconds(20)
+        kioskNAT: NATKind? = nil, monitorNAT: NATKind? = nil, signalingDelay: Duration = .milliseconds(20),
+        bitrates: PeerBitrates = PeerBitrates()
     ) throws {
         let simulation = Simulation(seed: seed)
         self.simulation = simulation
@@ -43,7 +50,8 @@ public final class Pair {
         kioskHost = simulation.network.addHost("kiosk", addresses: kioskSockets.map(\.address), nat: kioskNAT)
         monitorHost = simulation.network.addHost("monitor", addresses: monitorSockets.map(\.address), nat: monitorNAT)
         kiosk = try SimulatedPeer(
-            role: .answerer, addresses: kioskSockets, random: .seeded(seed &* 2 &+ 1), now: simulation.now)
+            role: .answerer, addresses: kioskSockets, bitrates: bitrates, random: .seeded(seed &* 2 &+ 1),
+            now: simulation.now)
         monitor = try SimulatedPeer(
             role: .offerer, addresses: monitorSockets, random: .seeded(seed &* 2 &+ 2), now: simulation.now)
         simulation.attach(kiosk, to: kioskHost, name: "kiosk")
@@ -125,9 +133,13 @@ public final class Pair {
             wantsKeyframe = true
         }
         var frame = EncodedFrame(kind: .video, capacity: keyframeSize)
+        var size = wantsKeyframe ? keyframeSize : frameSize
+        if encoderFollows, let rate = kiosk.videoBitrate {
+            size = Int(Double(rate.bitsPerSecond) / 8 / 30 * overshoot * (wantsKeyframe ? 4.5 : 1))
+        }
         SyntheticFrame.write(
-            framesSent, kind: .video, isKeyframe: wantsKeyframe, size: wantsKeyframe ? keyframeSize : frameSize,
-            captureTime: simulation.now, into: &frame)
+            framesSent, kind: .video, isKeyframe: wantsKeyframe, size: size, captureTime: simulation.now, into: &frame)
+        captured.append(simulation.now)
         wantsKeyframe = false
         framesSent += 1
         kiosk.session.send(frame, now: simulation.now)

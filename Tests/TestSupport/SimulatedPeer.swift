@@ -10,6 +10,7 @@ public final class SimulatedPeer: SimulatedNode {
         public var number: UInt32
         public var isKeyframe: Bool
         public var at: Instant
+        public var size: Int
         /// Whether every byte is the one that was sent.
         public var isIntact: Bool
     }
@@ -21,21 +22,27 @@ public final class SimulatedPeer: SimulatedNode {
     /// What is to be carried to the other side by signaling; the owner takes it.
     var candidates: [String]
     public private(set) var keyframeRequests: Int
+    /// What the video encoder was told last.
+    public private(set) var videoBitrate: Bitrate?
     private var buffer: [UInt8]
 
-    public init(role: PeerRole, addresses: [SocketAddress], random: RandomSource, now: Instant) throws {
+    public init(
+        role: PeerRole, addresses: [SocketAddress], bitrates: PeerBitrates = PeerBitrates(), random: RandomSource,
+        now: Instant
+    ) throws {
         let capabilities =
             role == .answerer
             ? LocalCapabilities.kiosk
             : LocalCapabilities(audio: .opus(direction: .recvonly), video: .vp8(direction: .recvonly))
         session = try PeerSession(
-            PeerSession.Configuration(role: role, capabilities: capabilities),
+            PeerSession.Configuration(role: role, capabilities: capabilities, bitrates: bitrates),
             wallClock: WallClock(secondsSince1970: 1_790_000_000), random: random, now: now)
         events = []
         video = []
         audio = []
         candidates = []
         keyframeRequests = 0
+        videoBitrate = nil
         buffer = []
         for address in addresses { session.addLocalAddress(address, now: now) }
         session.finishLocalAddresses(now: now)
@@ -70,6 +77,7 @@ public final class SimulatedPeer: SimulatedNode {
             case .localCandidate(let text, _, _): candidates.append(text)
             case .endOfLocalCandidates: candidates.append("")
             case .keyframeRequested: keyframeRequests += 1
+            case .videoBitrateChanged(let rate): videoBitrate = rate
             default: break
             }
         }
@@ -108,11 +116,13 @@ enum SyntheticFrame {
 
     static func read(_ bytes: [UInt8], isKeyframe: Bool, at now: Instant) -> SimulatedPeer.Frame {
         guard bytes.count >= headerSize else {
-            return SimulatedPeer.Frame(number: .max, isKeyframe: isKeyframe, at: now, isIntact: false)
+            return SimulatedPeer.Frame(
+                number: .max, isKeyframe: isKeyframe, at: now, size: bytes.count, isIntact: false)
         }
         let number = bytes[10..<headerSize].reduce(0) { $0 << 8 | UInt32($1) }
         let isIntact = bytes.indices.dropFirst(headerSize).allSatisfy { bytes[$0] == pattern(number, $0) }
-        return SimulatedPeer.Frame(number: number, isKeyframe: isKeyframe, at: now, isIntact: isIntact)
+        return SimulatedPeer.Frame(
+            number: number, isKeyframe: isKeyframe, at: now, size: bytes.count, isIntact: isIntact)
     }
 
     private static func pattern(_ number: UInt32, _ index: Int) -> UInt8 {

@@ -1,0 +1,210 @@
+import ICE
+public import Primitives
+import STUN
+
+/// Tries a TURN server with real credentials: two allocations, a permission each, and a datagram that goes from one
+/// relay to the other and back. Then both are given back.
+///
+///     leg 0 ─▶ relay 0 ═▶ relay 1 ─▶ leg 1
+///     leg 0 ◀─ relay 0 ◀═ relay 1 ◀─ leg 1
+///
+/// Nothing else has to let anything through: this works behind every NAT, over UDP, TCP and TLS alike. A server that
+/// keeps its clients from reaching its own addresses refuses the permission; then the allocation alone was seen to work.
+public struct RelayProbe: Sendable {
+    public enum Failure: Error, Hashable, Sendable {
+        /// Nobody answers.
+        case silent
+        /// The name and password are not taken.
+        case unauthenticated
+        /// The server refuses, with this code (RFC 8656 section 19).
+        case refused(Int)
+        /// The server's answers make no sense.
+        case malformed
+    }
+
+    public enum Echo: Hashable, Sendable {
+        /// There and back in this time.
+        case returned(Duration)
+        /// The server does not let clients reach its own relays.
+        case notPermitted
+        case lost
+    }
+
+    public struct Result: Hashable, Sendable {
+        public var relayed: SocketAddress?
+        public var mapped: SocketAddress?
+        /// Until both allocations were granted.
+        public var allocated: Duration?
+        public var echo: Echo?
+        public var failure: Failure?
+
+        public init() {}
+    }
+
+    private struct Leg: Sendable {
+        var client: TURNClient
+        var relayed: SocketAddress?
+        var isPermitted: Bool
+    }
+
+    private var legs: [Leg]
+    private let startedAt: Instant
+    private var sends: Int
+    private var sentAt: Instant?
+    private var nextSendAt: Instant?
+    private let payload: [UInt8]
+    private var outgoing: RingBuffer<Int>
+    private var isClosing: Bool
+    public private(set) var result: Result
+
+    private static let maximumSends = 12
+    private static let sendInterval = Duration.milliseconds(200)
+
+    /// - Parameters:
+    ///   - bases: the addresses of the driver's two sockets or streams.
+    ///   - transport: how the server is reached.
+    public init(
+        server: SocketAddress, transport: TransportProtocol, username: String, password: Redacted<String>,
+        bases: [SocketAddress], random: RandomSource, now: Instant
+    ) {
+        precondition(bases.count == 2, "relay probe: needs two sockets")
+        var random = random
+        let turn = TURNServer(
+            address: server, transport: transport,
+            credentials: TURNCredentials(username: username, password: password.unredacted))
+        legs = bases.map { base in
+            Leg(
+                client: TURNClient(
+                    server: turn, base: base, minimumRTO: .milliseconds(200), authenticator: .openSSL,
+                    random: random.split()),
+                relayed: nil, isPermitted: false)
+        }
+        payload = Array("echo".utf8) + (0..<16).map { _ in UInt8.random(in: 0...255, using: &random) }
+        startedAt = now
+        sends = 0
+        sentAt = nil
+        nextSendAt = nil
+        outgoing = RingBuffer(capacity: 4)
+        isClosing = false
+        result = Result()
+        for index in legs.indices { legs[index].client.start(now: now) }
+    }
+
+    /// Whether all is known. What `pollTransmit` still has is the farewell.
+    public var isFinished: Bool { isClosing }
+
+    /// A datagram, or one frame of the stream, from the server.
+    public mutating func handle(_ bytes: Span<UInt8>, leg: Int, now: Instant) {
+        switch legs[leg].client.handle(bytes, now: now) {
+        case .consumed: break
+        case .data(let range, let peer):
+            let isOurs =
+                range.count == payload.count
+                && range.indices.allSatisfy {
+                    bytes[$0] == payload[$0 - range.lowerBound]
+                }
+            if isOurs, legs.contains(where: { $0.relayed == peer }) { arrived(at: leg, now: now) }
+        }
+        settle(now: now)
+    }
+
+    public mutating func handleTimeout(now: Instant) {
+        for index in legs.indices { legs[index].client.handleTimeout(now: now) }
+        if let due = nextSendAt, due <= now {
+            if sends < RelayProbe.maximumSends {
+                send(now: now)
+            } else {
+                finish(.lost, now: now)
+            }
+        }
+        settle(now: now)
+    }
+
+    /// Fills `packet` with what goes to the server next, and says over which leg; nil when there is nothing.
+    public mutating func pollTransmit(
+        into packet: inout PacketBuffer, now: Instant
+    ) -> (leg: Int, destination: SocketAddress)? {
+        for index in legs.indices {
+            if let transmit = legs[index].client.pollTransmit(into: &packet, now: now) {
+                return (index, transmit.destination)
+            }
+        }
+        while let from = outgoing.popFirst() {
+            guard !isClosing, let target = legs[1 - from].relayed else { continue }
+            packet.removeAll()
+            packet.append(payload.span)
+            guard legs[from].client.frame(&packet, to: target) else { continue }
+            return (from, legs[from].client.server)
+        }
+        return nil
+    }
+
+    public var nextTimeout: Instant? {
+        guard !isClosing else { return nil }
+        let wakes = legs.compactMap { $0.client.nextTimeout?.at } + [nextSendAt].compactMap(\.self)
+        return wakes.min()
+    }
+
+    private mutating func settle(now: Instant) {
+        for index in legs.indices {
+            while let event = legs[index].client.pollEvent() { handle(event, leg: index, now: now) }
+        }
+    }
+
+    private mutating func handle(_ event: TURNEvent, leg: Int, now: Instant) {
+        switch event {
+        case .allocated(let relayed, let mapped):
+            legs[leg].relayed = relayed.first { $0.address.isIPv4 } ?? relayed.first
+            if leg == 0 { (result.relayed, result.mapped) = (legs[0].relayed, mapped) }
+            guard let first = legs[0].relayed, let second = legs[1].relayed else { return }
+            result.allocated = now - startedAt
+            legs[0].client.permit(second.address, now: now)
+            legs[1].client.permit(first.address, now: now)
+        case .permissionGranted:
+            legs[leg].isPermitted = true
+            if legs.allSatisfy(\.isPermitted), sentAt == nil { send(now: now) }
+        case .permissionDenied: finish(.notPermitted, now: now)
+        case .channelBound: break
+        case .failed(let failure):
+            switch failure {
+            case .timeout: fail(.silent, now: now)
+            case .unauthenticated: fail(.unauthenticated, now: now)
+            case .refused(let code): fail(.refused(code.rawValue), now: now)
+            case .redirectedTooOften, .redirected, .malformedResponse: fail(.malformed, now: now)
+            }
+        }
+    }
+
+    private mutating func send(now: Instant) {
+        sends += 1
+        sentAt = now
+        nextSendAt = now + RelayProbe.sendInterval
+        outgoing.append(0)
+    }
+
+    private mutating func arrived(at leg: Int, now: Instant) {
+        if leg == 1 {
+            outgoing.append(1)
+        } else if let sentAt {
+            finish(.returned(now - sentAt), now: now)
+        }
+    }
+
+    private mutating func finish(_ echo: Echo, now: Instant) {
+        guard !isClosing else { return }
+        result.echo = echo
+        close(now: now)
+    }
+
+    private mutating func fail(_ failure: Failure, now: Instant) {
+        guard !isClosing else { return }
+        result.failure = failure
+        close(now: now)
+    }
+
+    private mutating func close(now: Instant) {
+        isClosing = true
+        nextSendAt = nil
+        for index in legs.indices { legs[index].client.close(now: now) }
+    }
+}

@@ -1,0 +1,74 @@
+public import Primitives
+
+/// A session's numbers under the names of the W3C's "Identifiers for WebRTC's Statistics API": what `getStats()` of a
+/// browser answers, said by the kiosk. Times are in seconds and rates in bits per second, as that document has them.
+public struct StatsReport: Hashable, Sendable {
+    /// `RTCStatsType`, those that a sender of media has.
+    public enum Kind: String, CaseIterable, Sendable {
+        case codec
+        case outboundRTP = "outbound-rtp"
+        case remoteInboundRTP = "remote-inbound-rtp"
+        case transport
+        case candidatePair = "candidate-pair"
+        case localCandidate = "local-candidate"
+        case remoteCandidate = "remote-candidate"
+    }
+
+    public enum Value: Hashable, Sendable {
+        case count(UInt64)
+        case number(Double)
+        case text(String)
+        case flag(Bool)
+    }
+
+    /// One dictionary of the report; a member that is not known is left out, as the recommendation asks.
+    public struct Entry: Hashable, Sendable {
+        /// Stays the same for the life of the session.
+        public var id: String
+        public var kind: Kind
+        public private(set) var members: [(name: String, value: Value)]
+
+        init(_ id: String, _ kind: Kind) {
+            self.id = id
+            self.kind = kind
+            members = []
+        }
+
+        public subscript(name: String) -> Value? { members.first { $0.name == name }?.value }
+
+        mutating func set(_ name: String, _ value: String?) { append(name, value.map(Value.text)) }
+        mutating func set(_ name: String, _ value: UInt64?) { append(name, value.map(Value.count)) }
+        mutating func set(_ name: String, _ value: Double?) { append(name, value.map(Value.number)) }
+        mutating func set(_ name: String, _ value: Bool) { append(name, .flag(value)) }
+        mutating func set(_ name: String, _ value: Duration?) { append(name, (value?.seconds).map(Value.number)) }
+        mutating func set(_ name: String, _ value: Bitrate?) {
+            append(name, value.map { .number(Double($0.bitsPerSecond)) })
+        }
+
+        private mutating func append(_ name: String, _ value: Value?) {
+            if let value { members.append((name, value)) }
+        }
+
+        public static func == (one: Entry, other: Entry) -> Bool {
+            one.id == other.id && one.kind == other.kind
+                && one.members.elementsEqual(other.members) { $0.name == $1.name && $0.value == $1.value }
+        }
+
+        public func hash(into hasher: inout Hasher) {
+            hasher.combine(id)
+            for member in members {
+                hasher.combine(member.name)
+                hasher.combine(member.value)
+            }
+        }
+    }
+
+    public var entries: [Entry]
+
+    public init(entries: [Entry] = []) { self.entries = entries }
+
+    /// The first entry of a kind, for media of `media` where the kind has one per medium.
+    public func entry(_ kind: Kind, of media: MediaKind? = nil) -> Entry? {
+        entries.first { $0.kind == kind && (media == nil || $0["kind"] == .text(media!.rawValue)) }
+    }
+}
