@@ -61,7 +61,7 @@ struct ALSAMicrophone: ~Copyable {
         switch -status {
         case ENOENT, ENXIO: .missing(device: name)
         case ENODEV, EBADFD: isOpening ? .missing(device: name) : .lost(device: name)
-        case EBUSY: .busy(device: name)
+        case EBUSY: .busy(device: name, holder: DeviceHolders.of(sound: name).text)
         case EACCES, EPERM: .permissionDenied(device: name)
         default: .system(device: name, SystemError(operation, -status))
         }

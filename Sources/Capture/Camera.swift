@@ -22,7 +22,8 @@ public struct Camera: ~Copyable {
         switch request.source {
         case .automatic: self.init(try Camera.openFirst(request))
         case .device(let path): self.init(try V4L2Camera(opening: path, request))
-        case .testPattern: self.init(TestPatternCamera(request))
+        case .testPattern: self.init(TestPatternCamera(request, fault: nil))
+        case .fault(let fault): self.init(TestPatternCamera(request, fault: fault))
         case .file(let path): self.init(try Y4MCamera(opening: path))
         }
     }
@@ -88,7 +89,8 @@ public struct Camera: ~Copyable {
                 result = camera.nextFrame(into: &frame, timeout: timeout, interruptedBy: wake, counting: &events)
                 self = .device(camera)
             case .testPattern(var camera):
-                result = camera.nextFrame(into: &frame, interruptedBy: wake, counting: &events)
+                result = camera.nextFrame(
+                    into: &frame, timeout: timeout, interruptedBy: wake, counting: &events)
                 self = .testPattern(camera)
             case .file(var camera):
                 result = camera.nextFrame(into: &frame, interruptedBy: wake, counting: &events)

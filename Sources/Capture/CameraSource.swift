@@ -8,16 +8,21 @@ public enum CameraSource: Hashable, Sendable {
     case device(String)
     /// A moving picture made here.
     case testPattern
+    /// A moving picture with something wrong with it.
+    case fault(ProvokedFault<CameraFault>)
     /// A Y4M file, played in a loop at its own size and rate.
     case file(String)
 
-    /// `auto`, `/dev/…`, `test-pattern` or `file:clip.y4m`; nil for anything else.
+    /// `auto`, `/dev/…`, `test-pattern`, `test:black` and the like, or `file:clip.y4m`; nil for anything else.
     public init?(_ text: String) {
         switch text {
         case "auto": self = .automatic
         case "test-pattern": self = .testPattern
         case let path where path.hasPrefix("/dev/"): self = .device(path)
         case let file where file.hasPrefix("file:") && file.utf8.count > 5: self = .file(String(file.dropFirst(5)))
+        case let fault where fault.hasPrefix("test:"):
+            guard let fault = ProvokedFault<CameraFault>(fault.dropFirst(5)) else { return nil }
+            self = .fault(fault)
         default: return nil
         }
     }

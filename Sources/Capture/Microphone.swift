@@ -7,17 +7,22 @@ public enum MicrophoneSource: Hashable, Sendable {
     case device(String)
     /// 440 Hz, whose loudness swells and fades every two seconds.
     case testTone
+    /// Sound with something wrong with it.
+    case fault(ProvokedFault<MicrophoneFault>)
     /// A WAV file, played in a loop.
     case file(String)
     /// No sound at all.
     case none
 
-    /// An ALSA name, `test-tone`, `file:clip.wav` or `none`; nil when empty.
+    /// `test-tone`, `test:silence` and the like, `file:clip.wav`, `none`, or else an ALSA name; nil when empty.
     public init?(_ text: String) {
         switch text {
         case "", "file:": return nil
         case "test-tone": self = .testTone
         case "none": self = .none
+        case let fault where fault.hasPrefix("test:"):
+            guard let fault = ProvokedFault<MicrophoneFault>(fault.dropFirst(5)) else { return nil }
+            self = .fault(fault)
         case let file where file.hasPrefix("file:"): self = .file(String(file.dropFirst(5)))
         default: self = .device(text)
         }
@@ -50,7 +55,8 @@ public struct Microphone: ~Copyable {
     public static func open(_ source: MicrophoneSource) throws(CaptureError) -> Microphone? {
         switch source {
         case .device(let name): Microphone(name, .device(try ALSAMicrophone(opening: name)))
-        case .testTone: Microphone("test tone", .testTone(TestToneMicrophone()))
+        case .testTone: Microphone("test tone", .testTone(TestToneMicrophone(fault: nil)))
+        case .fault(let fault): Microphone("\(fault)", .testTone(TestToneMicrophone(fault: fault)))
         case .file(let path): Microphone(path, .file(try WAVMicrophone(opening: path)))
         case .none: nil
         }
@@ -89,7 +95,8 @@ public struct Microphone: ~Copyable {
                 result = microphone.read(into: &frame, timeout: timeout, interruptedBy: wake, counting: &events)
                 self = .device(microphone)
             case .testTone(var microphone):
-                result = microphone.read(into: &frame, interruptedBy: wake, counting: &events)
+                result = microphone.read(
+                    into: &frame, timeout: timeout, interruptedBy: wake, counting: &events)
                 self = .testTone(microphone)
             case .file(var microphone):
                 result = microphone.read(into: &frame, interruptedBy: wake, counting: &events)

@@ -4,27 +4,53 @@ import Reactor
 
 /// 440 Hz that swells and fades every two seconds: recognisable by ear and by measurement.
 struct TestToneMicrophone: ~Copyable {
+    private let fault: ProvokedFault<MicrophoneFault>?
     private var pace: Pace
     private var sample: Int
+    private var openedAt: Instant?
 
-    init() {
+    init(fault: ProvokedFault<MicrophoneFault>?) {
+        self.fault = fault
         pace = Pace(every: AudioFrame.duration)
         sample = 0
+        openedAt = nil
     }
 
     mutating func read(
-        into frame: inout AudioFrame, interruptedBy wake: WakeFD?,
+        into frame: inout AudioFrame, timeout: Duration, interruptedBy wake: WakeFD?,
         counting events: inout Counter<MicrophoneEvent>
     ) -> Result<CaptureOutcome, CaptureError> {
         let (due, missed) = pace.advance(now: MonotonicClock.now())
         events.add(.missed, UInt64(missed))
         if Poll.sleep(until: due, interruptedBy: wake) == .interrupted { return .success(.interrupted) }
-        TestToneMicrophone.fill(&frame, from: sample)
         // A device hands a frame out when its last sample has been taken.
         frame.captureTime = due - AudioFrame.duration
+        let opened = openedAt ?? due
+        openedAt = opened
+        TestToneMicrophone.fill(&frame, from: sample)
         // 440 Hz and the swell both repeat after two seconds, so the position never grows large.
         sample = (sample + AudioFrame.sampleCount * (1 + missed % 100)) % (2 * AudioFrame.sampleRate)
+        guard let fault, fault.isOn(after: due - opened) else { return .success(.captured) }
+        switch fault.kind {
+        case .silence: for index in frame.storage.indices { frame.storage[index] = 0 }
+        case .clipping:
+            for index in frame.storage.indices { frame.storage[index] = frame.storage[index] > 0 ? .max : .min }
+        case .overruns: if sample / AudioFrame.sampleCount % 50 == 0 { events.add(.overrun) }
+        case .stall: TestPatternCamera.stall()
+        case .lost: return .failure(.lost(device: "\(fault)"))
+        case .beep: beep(&frame)
+        }
         return .success(.captured)
+    }
+
+    /// Each sample by its own time, so that the beep begins where the flash does and not where the frame does.
+    private func beep(_ frame: inout AudioFrame) {
+        for index in frame.storage.indices {
+            let offset = Int64(index) * 1_000_000_000 / Int64(AudioFrame.sampleRate)
+            let time = frame.captureTime + .nanoseconds(offset)
+            let phase = 2 * .pi * 1000 * Double(time.nanoseconds % FlashAndBeep.period) / 1e9
+            frame.storage[index] = FlashAndBeep.isOn(at: time) ? Int16(16_000 * sin(phase)) : 0
+        }
     }
 
     /// The tone from the given sample of its two-second period on.

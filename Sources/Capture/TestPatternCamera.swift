@@ -10,31 +10,71 @@ import Reactor
 struct TestPatternCamera: ~Copyable {
     let format: CameraFormat
     let identity: CameraDescription
+    private let fault: ProvokedFault<CameraFault>?
     private var pace: Pace
     private var painter: TestPatternPainter
     private var number: Int
+    private var openedAt: Instant?
+    /// The number of the picture that a frozen camera repeats.
+    private var frozenAt: Int?
 
-    init(_ request: CameraRequest) {
+    init(_ request: CameraRequest, fault: ProvokedFault<CameraFault>?) {
         format = CameraFormat(
             width: request.width, height: request.height, frameRate: request.frameRate, pixelFormat: .i420)
-        identity = CameraDescription(path: nil, name: "test pattern", driver: "none", bus: "none")
+        identity = CameraDescription(
+            path: nil, name: fault.map { "\($0)" } ?? "test pattern", driver: "none", bus: "none")
+        self.fault = fault
         pace = Pace(every: request.frameRate.interval)
         painter = TestPatternPainter(width: request.width, height: request.height)
         number = 0
+        openedAt = nil
+        frozenAt = nil
     }
 
     mutating func nextFrame(
-        into frame: inout VideoFrame, interruptedBy wake: WakeFD?,
+        into frame: inout VideoFrame, timeout: Duration, interruptedBy wake: WakeFD?,
         counting events: inout Counter<CameraEvent>
     ) -> Result<CaptureOutcome, CaptureError> {
-        let (due, missed) = pace.advance(now: MonotonicClock.now())
-        events.add(.passedOver, UInt64(missed))
-        number += missed
-        if Poll.sleep(until: due, interruptedBy: wake) == .interrupted { return .success(.interrupted) }
-        painter.paint(number, clock: TimeOfDay.now(), into: &frame)
-        frame.captureTime = due
-        number += 1
-        return .success(.captured)
+        let deadline = MonotonicClock.now() + timeout
+        while true {
+            let (due, missed) = pace.advance(now: MonotonicClock.now())
+            events.add(.passedOver, UInt64(missed))
+            number += missed
+            if Poll.sleep(until: due, interruptedBy: wake) == .interrupted { return .success(.interrupted) }
+            let opened = openedAt ?? due
+            openedAt = opened
+            number += 1
+            frame.captureTime = due
+            guard let fault, fault.isOn(after: due - opened) else {
+                frozenAt = nil
+                painter.paint(number - 1, clock: TimeOfDay.now(), into: &frame)
+                return .success(.captured)
+            }
+            switch fault.kind {
+            case .frozen:
+                let still = frozenAt ?? number
+                frozenAt = still
+                painter.paint(still, clock: TimeOfDay(hours: 12, minutes: 34, seconds: 56), into: &frame)
+            case .black: frame.fill(luma: 16, noise: 6, number: number)
+            case .covered: frame.fill(luma: 92, noise: 8, number: number)
+            case .garbage:
+                events.add(.undecodable)
+                if due >= deadline { return .failure(.garbage(device: identity.name, after: timeout)) }
+                continue
+            case .stall: TestPatternCamera.stall()
+            case .lost: return .failure(.lost(device: identity.name))
+            case .flash:
+                painter.paint(number - 1, clock: TimeOfDay.now(), into: &frame)
+                if FlashAndBeep.isOn(at: due) { frame.fill(luma: 235) }
+            }
+            return .success(.captured)
+        }
+    }
+
+    /// What a system call that never returns looks like to the rest of the program: neither the gate nor the end of the
+    /// agent reaches this thread.
+    static func stall() -> Never {
+        while true { sleep(3600) }
     }
 }
 

@@ -127,10 +127,15 @@ struct V4L2Camera: ~Copyable {
     ) -> Result<CaptureOutcome, CaptureError> {
         let path = stream.device.path
         let deadline = MonotonicClock.now() + timeout
+        var isGarbage = false
         while true {
+            // A device that delivers garbage at full speed keeps poll(2) from ever timing out.
+            if isGarbage, MonotonicClock.now() >= deadline { return .failure(.garbage(device: path, after: timeout)) }
             switch Poll.wait(for: stream.device.descriptor, until: deadline, interruptedBy: wake) {
             case .interrupted: return .success(.interrupted)
-            case .timedOut: return .failure(.frozen(device: path, after: timeout))
+            case .timedOut:
+                return .failure(
+                    isGarbage ? .garbage(device: path, after: timeout) : .frozen(device: path, after: timeout))
             case .ready: break
             }
             switch takeNewest(counting: &events) {
@@ -148,6 +153,7 @@ struct V4L2Camera: ~Copyable {
                 if case .failure(let error) = stream.give(back: buffer.index) { return .failure(error) }
                 guard isConverted else {
                     events.add(.undecodable)
+                    isGarbage = true
                     continue
                 }
                 return .success(.captured)

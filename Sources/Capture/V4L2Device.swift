@@ -57,7 +57,7 @@ struct V4L2Device: ~Copyable {
         switch code {
         case ENOENT, ENXIO: .missing(device: path)
         case ENODEV: operation == "open" ? .missing(device: path) : .lost(device: path)
-        case EBUSY: .busy(device: path)
+        case EBUSY: .busy(device: path, holder: DeviceHolders.of(nodes: [path]).text)
         case EACCES, EPERM: .permissionDenied(device: path)
         default: .system(device: path, SystemError(operation, code))
         }

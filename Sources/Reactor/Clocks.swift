@@ -18,6 +18,33 @@ public enum SystemWallClock {
     public static func now() -> WallClock { WallClock(nanosecondsSince1970: Clock.read(CLOCK_REALTIME)) }
 }
 
+/// A point in the life of the running system, whatever its time of day is set to: CLOCK_BOOTTIME and which boot it
+/// counts from. Two of the same boot are so far apart as they say; two of different boots cannot be compared.
+public struct BootTime: Hashable, Sendable {
+    public var boot: String
+    /// Since that boot.
+    public var nanoseconds: Int64
+
+    public init(boot: String, nanoseconds: Int64) {
+        self.boot = boot
+        self.nanoseconds = nanoseconds
+    }
+
+    public static func now() -> BootTime {
+        BootTime(boot: currentBoot, nanoseconds: Clock.read(CLOCK_BOOTTIME))
+    }
+
+    /// The kernel's name for this boot.
+    private static let currentBoot: String = {
+        let descriptor = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return "" }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 64)
+        let count = max(0, read(descriptor, &bytes, bytes.count))
+        return String(decoding: bytes[..<count].prefix { $0 > 0x20 }, as: UTF8.self)
+    }()
+}
+
 private enum Clock {
     static func read(_ clock: clockid_t) -> Int64 {
         var time = timespec()

@@ -19,6 +19,20 @@ public struct InterfaceAddress: Hashable, Sendable {
     public var isPointToPoint: Bool
 
     public var isLinkLocal: Bool { address.isLinkLocal }
+
+    public init(
+        name: String, index: UInt32, address: IPAddress, prefixLength: Int, isUp: Bool, isRunning: Bool,
+        isLoopback: Bool, isPointToPoint: Bool
+    ) {
+        self.name = name
+        self.index = index
+        self.address = address
+        self.prefixLength = prefixLength
+        self.isUp = isUp
+        self.isRunning = isRunning
+        self.isLoopback = isLoopback
+        self.isPointToPoint = isPointToPoint
+    }
 }
 
 public enum NetworkInterfaces {

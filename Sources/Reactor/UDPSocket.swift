@@ -32,8 +32,14 @@ public struct UDPSocket: ~Copyable, @unchecked Sendable {
         public var receiveBuffer: Int?
         /// Differentiated services code point of everything sent (RFC 2474), 0 … 63; nil leaves 0.
         public var dscp: UInt8?
+        /// Other sockets may be bound to the same port (SO_REUSEADDR), as everyone who takes part in multicast DNS is.
+        public var reusesAddress: Bool
 
-        public init(sendBuffer: Int? = 256 * 1024, receiveBuffer: Int? = 256 * 1024, dscp: UInt8? = nil) {
+        public init(
+            sendBuffer: Int? = 256 * 1024, receiveBuffer: Int? = 256 * 1024, dscp: UInt8? = nil,
+            reusesAddress: Bool = false
+        ) {
+            self.reusesAddress = reusesAddress
             self.sendBuffer = sendBuffer
             self.receiveBuffer = receiveBuffer
             self.dscp = dscp
@@ -77,6 +83,9 @@ public struct UDPSocket: ~Copyable, @unchecked Sendable {
         let descriptor = socket.rawValue
         if !address.address.isIPv4 {
             _ = try Syscall.setOption(descriptor, IPPROTO_IPV6.asInt32, IPV6_V6ONLY, 1).get("IPV6_V6ONLY")
+        }
+        if options.reusesAddress {
+            _ = try Syscall.setOption(descriptor, SOL_SOCKET, SO_REUSEADDR, 1).get("SO_REUSEADDR")
         }
         if let size = options.sendBuffer {
             _ = try Syscall.setOption(descriptor, SOL_SOCKET, SO_SNDBUF, Int32(clamping: size)).get("SO_SNDBUF")

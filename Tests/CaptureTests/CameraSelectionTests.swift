@@ -110,7 +110,14 @@ import Testing
         #expect(CameraSource("test-pattern") == .testPattern)
         #expect(CameraSource("/dev/v4l/by-id/x") == .device("/dev/v4l/by-id/x"))
         #expect(CameraSource("file:clip.y4m") == .file("clip.y4m"))
-        for wrong in ["", "file:", "video0", "testpattern"] { #expect(CameraSource(wrong) == nil) }
+        let black = CameraSource("test:black")
+        let passing = CameraSource("test:frozen:8")
+        #expect(black.map { "\($0)" }?.contains("test:black") == true)
+        #expect(passing.map { "\($0)" }?.contains("test:frozen:8") == true)
+        for wrong in [
+            "", "file:", "video0", "testpattern", "test:", "test:silence", "test:black:", "test:black:0",
+            "test:black:x",
+        ] { #expect(CameraSource(wrong) == nil) }
     }
 
     @Test func microphones() {
@@ -119,6 +126,7 @@ import Testing
         #expect(MicrophoneSource("test-tone") == .testTone)
         #expect(MicrophoneSource("none") == MicrophoneSource.none)
         #expect(MicrophoneSource("file:clip.wav") == .file("clip.wav"))
-        for wrong in ["", "file:"] { #expect(MicrophoneSource(wrong) == nil) }
+        #expect(MicrophoneSource("test:silence") != nil)
+        for wrong in ["", "file:", "test:black", "test:silence:-1"] { #expect(MicrophoneSource(wrong) == nil) }
     }
 }

@@ -211,3 +211,85 @@ import Testing
         #expect(clock.time(measured: start + .milliseconds(3_030)) == start + .milliseconds(3_030))
     }
 }
+
+@Suite struct ProvokedFaultTests {
+    private func camera(_ text: String) throws -> Camera {
+        try Camera(
+            opening: CameraRequest(
+                source: try #require(CameraSource(text)), width: 64, height: 48, frameRate: FrameRate(frames: 60)))
+    }
+
+    private func pictures(_ text: String, _ count: Int) throws -> [[UInt8]] {
+        var camera = try camera(text)
+        var frame = camera.makeFrame()
+        var all: [[UInt8]] = []
+        for _ in 0..<count {
+            let outcome = try camera.nextFrame(into: &frame, timeout: .seconds(2), interruptedBy: nil)
+            #expect(outcome == .captured)
+            let (height, width, stride) = (frame.height, frame.width, frame.stride)
+            all.append(
+                frame.withUnsafePlanes { y, _, _ in
+                    (0..<height).flatMap { row in (0..<width).map { y[row * stride + $0] } }
+                })
+        }
+        return all
+    }
+
+    @Test func picturesAreWhatTheirNameSays() throws {
+        let still = try pictures("test:frozen", 3)
+        #expect(still[0] == still[1] && still[1] == still[2])
+        let moving = try pictures("test-pattern", 3)
+        #expect(moving[0] != moving[1] && moving[1] != moving[2])
+        let black = try pictures("test:black", 2)
+        #expect(black[0] != black[1], "a sensor in the dark is noisy")
+        #expect(black[0].allSatisfy { $0 < 24 })
+        let covered = try pictures("test:covered", 2)
+        #expect(covered[0].allSatisfy { (92..<100).contains($0) })
+    }
+
+    @Test func theOthersFailAsTheRealOnesDo() throws {
+        var lost = try camera("test:lost")
+        var frame = lost.makeFrame()
+        var error: CaptureError?
+        do throws(CaptureError) {
+            _ = try lost.nextFrame(into: &frame, timeout: .seconds(2), interruptedBy: nil)
+        } catch let failure { error = failure }
+        #expect(error == .lost(device: "test:lost"))
+        var garbage = try camera("test:garbage")
+        do throws(CaptureError) {
+            _ = try garbage.nextFrame(into: &frame, timeout: .milliseconds(100), interruptedBy: nil)
+        } catch let failure { error = failure }
+        #expect(error == .garbage(device: "test:garbage", after: .milliseconds(100)))
+        #expect(garbage.events[.undecodable] > 0)
+    }
+
+    @Test func aFaultThatPassesIsWellFirst() throws {
+        let fault = try #require(ProvokedFault<CameraFault>("black:8"))
+        #expect([0, 7, 8, 15, 16].map { fault.isOn(after: .seconds($0)) } == [false, false, true, true, false])
+        #expect(try #require(ProvokedFault<CameraFault>("black")).isOn(after: .zero))
+    }
+
+    @Test func theFlashAndTheBeepBeginTogether() throws {
+        let source = try #require(MicrophoneSource("test:beep"))
+        guard var microphone = try Microphone.open(source) else { return }
+        var sound = AudioFrame()
+        var begins: [Int64] = []
+        var wasLoud = true
+        for _ in 0..<70 {
+            _ = try microphone.read(into: &sound, timeout: .seconds(2), interruptedBy: nil)
+            for index in 0..<AudioFrame.sampleCount {
+                let isLoud = abs(Int(sound.samples[index])) > 500
+                // The first samples after half a period of nothing.
+                if isLoud, !wasLoud {
+                    begins.append(
+                        (sound.captureTime.nanoseconds + Int64(index) * 1_000_000_000 / 48_000) % 1_000_000_000)
+                    wasLoud = true
+                }
+            }
+            let peak = (0..<AudioFrame.sampleCount).map { abs(Int(sound.samples[$0])) }.max()!
+            if peak == 0 { wasLoud = false }
+        }
+        #expect(!begins.isEmpty)
+        for begin in begins { #expect(begin < 2_000_000, "\(begin) ns after the second") }
+    }
+}
