@@ -16,3 +16,9 @@ static inline int csqlite_bind_blob(sqlite3_stmt *statement, int index, const vo
 static inline int csqlite_set_defensive(sqlite3 *connection) {
     return sqlite3_db_config(connection, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)0);
 }
+
+// Keeps -wal and -shm when the last connection closes.
+static inline int csqlite_persist_wal(sqlite3 *db) {
+    int on = 1;
+    return sqlite3_file_control(db, (char *)0, SQLITE_FCNTL_PERSIST_WAL, &on);
+}

@@ -4,9 +4,14 @@
 #include <libwebsockets.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/ssl.h>
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <time.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <fcntl.h>
 #include <errno.h>
 #include <string.h>
 #include <stdlib.h>
@@ -23,13 +28,15 @@ static const uint64_t cws_option_disable_os_ca = LWS_SERVER_OPTION_DISABLE_OS_CA
 static const uint64_t cws_option_fail_unbound = LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND;
 static const uint64_t cws_option_v6only = LWS_SERVER_OPTION_IPV6_V6ONLY_MODIFY | LWS_SERVER_OPTION_IPV6_V6ONLY_VALUE;
 static const uint64_t cws_option_skip_canonical_name = LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME;
+static const uint64_t cws_option_fallback = LWS_SERVER_OPTION_FALLBACK_TO_APPLY_LISTEN_ACCEPT_CONFIG;
+static const int cws_port_no_listen = CONTEXT_PORT_NO_LISTEN_SERVER;
 static const long cws_tls_1_2_and_later = SSL_OP_NO_SSLv3 | SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_RENEGOTIATION;
 
-// The other end of a connected socket. Returns 4 or 6 and fills address and port, 0 when there is none.
-static inline int cws_peer(int fd, uint8_t address[16], uint16_t *port) {
+// The other end of a connected socket, or this end of any. Returns 4 or 6 and fills address and port, 0 when there is none.
+static inline int cws_address(int fd, int is_peer, uint8_t address[16], uint16_t *port) {
     struct sockaddr_storage storage;
     socklen_t length = sizeof storage;
-    if (getpeername(fd, (struct sockaddr *)&storage, &length) != 0) return 0;
+    if ((is_peer ? getpeername : getsockname)(fd, (struct sockaddr *)&storage, &length) != 0) return 0;
     if (storage.ss_family == AF_INET) {
         const struct sockaddr_in *in = (const struct sockaddr_in *)&storage;
         memcpy(address, &in->sin_addr, 4);
@@ -75,6 +82,26 @@ static const int cws_x509_no_issuer = X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT;
 static const int cws_x509_no_issuer_locally = X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
 static const int cws_x509_no_leaf = X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE;
 
+// One certificate of the chain under verification, the server's own at depth 0. 0 when there is none so deep.
+static inline int cws_chain_entry(void *store, int depth, char *subject, char *issuer, int room, int64_t *from, int64_t *to) {
+    STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain((X509_STORE_CTX *)store);
+    X509 *entry = chain && depth < sk_X509_num(chain) ? sk_X509_value(chain, depth) : NULL;
+    if (!entry) return 0;
+    X509_NAME *names[2] = { X509_get_subject_name(entry), X509_get_issuer_name(entry) };
+    char *texts[2] = { subject, issuer };
+    for (int i = 0; i < 2; i++) {
+        texts[i][0] = 0;
+        if (X509_NAME_get_text_by_NID(names[i], NID_commonName, texts[i], room) <= 0
+            && X509_NAME_get_text_by_NID(names[i], NID_organizationName, texts[i], room) <= 0) texts[i][0] = 0;
+    }
+    struct tm parts;
+    if (ASN1_TIME_to_tm(X509_get0_notBefore(entry), &parts) != 1) return 0;
+    *from = (int64_t)timegm(&parts);
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(entry), &parts) != 1) return 0;
+    *to = (int64_t)timegm(&parts);
+    return 1;
+}
+
 static inline void cws_clear_errno(void) { errno = 0; }
 static inline int cws_errno(void) { return errno; }
 static inline int cws_is_readable(const char *file) { return access(file, R_OK) == 0; }
@@ -99,6 +126,42 @@ static inline struct lws *cws_adopt_file(struct lws_vhost *vhost, int fd, const 
     descriptor.filefd = fd;
     return lws_adopt_descriptor_vhost(vhost, LWS_ADOPT_RAW_FILE_DESC, descriptor, protocol, NULL);
 }
+
+// A connection of a listening socket that somebody else opened; negative when there is none.
+static inline int cws_accept(int fd) {
+    int accepted = accept(fd, NULL, NULL), one = 1;
+    if (accepted < 0) return accepted;
+    (void)fcntl(accepted, F_SETFL, O_NONBLOCK);
+    (void)fcntl(accepted, F_SETFD, FD_CLOEXEC);
+    (void)setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    return accepted;
+}
+static inline int cws_is_listening(int fd) {
+    int is_listening = 0;
+    socklen_t length = sizeof is_listening;
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &length) == 0 && is_listening;
+}
+// Waits never block, and no program started from here keeps it.
+static inline int cws_prepare_listener(int fd) {
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+}
+// What the kernel keeps for a client that does not read is memory too: without this it grows to megabytes each.
+static inline void cws_limit_send_buffer(int fd) {
+    int size = 128 * 1024;
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+}
+// Whether a certificate chain and a key can be read and belong together.
+static inline int cws_certificate_fits(const char *chain, const char *key) {
+    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    if (!context) return 0;
+    int fits = SSL_CTX_use_certificate_chain_file(context, chain) == 1
+        && SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) == 1 && SSL_CTX_check_private_key(context) == 1;
+    SSL_CTX_free(context);
+    ERR_clear_error();
+    return fits;
+}
+static inline void cws_close(int fd) { (void)close(fd); }
 
 // A loop over epoll for contexts with thousands of connections: libwebsockets' own asks about each at every turn.
 struct cws_loop {

@@ -222,6 +222,16 @@ public struct Database: ~Copyable, @unchecked Sendable {
         try first("PRAGMA data_version") { row throws(DatabaseError) in try row.integer(0) } ?? 0
     }
 
+    /// Leaves the write-ahead log and its index where they are when the database is closed, at the size they have:
+    /// they need no new room on a disk that is full by then.
+    public mutating func keepLogWhenClosed() throws(DatabaseError) {
+        let code = csqlite_persist_wal(handle)
+        // One in memory has no log.
+        guard code == SQLITE_OK || code == SQLITE_NOTFOUND else {
+            throw DatabaseError("keep log", code: code, connection: handle)
+        }
+    }
+
     /// Moves what the write-ahead log holds into the database file, as far as readers let it.
     public mutating func checkpoint() throws(DatabaseError) {
         let code = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)

@@ -16,6 +16,7 @@ func clientCallback(
         if let user, let opaque = lws_get_opaque_user_data(wsi) {
             let connection = Unmanaged<ClientConnection>.fromOpaque(opaque).takeUnretainedValue()
             connection.noteVerification(cws_verify_error(user))
+            client.lastCertificates = ServerCertificate.chain(under: user)
         }
         return 0
     }

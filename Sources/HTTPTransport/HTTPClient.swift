@@ -12,6 +12,8 @@ public final class HTTPClient {
     private var requests: [RequestID: ClientConnection]
     private var webSockets: [ConnectionID: ClientConnection]
     private var lastIdentifier: UInt64
+    /// The chain of the server that was verified last, also when it was refused; its own certificate first.
+    public internal(set) var lastCertificates: [ServerCertificate]
 
     public init(_ configuration: HTTPClientConfiguration) throws(HTTPTransportError) {
         self.configuration = configuration
@@ -22,6 +24,7 @@ public final class HTTPClient {
         requests = [:]
         webSockets = [:]
         lastIdentifier = 0
+        lastCertificates = []
         if let file = configuration.caFile, cws_is_readable(file) == 0 {
             throw .cannotLoadTrust(file: file, reason: systemError())
         }
@@ -182,7 +185,10 @@ public final class HTTPClient {
             connection.wsi = wsi
         } else {
             connection.releaseSelf()
-            fail(connection, .cannotConnect(reason: "refused"))
+            // A resolver that gives no answer ends it here without a word; addresses that refuse are reported later.
+            fail(
+                connection,
+                IPAddress(url.host) == nil ? .nameNotFound(host: url.host) : .cannotConnect(reason: "refused"))
         }
     }
 

@@ -88,6 +88,8 @@ public enum HTTPTransportError: Error, Hashable, Sendable, CustomStringConvertib
     case cannotListen(SocketAddress, reason: String)
     case cannotLoadCertificate(file: String, reason: String)
     case cannotLoadTrust(file: String, reason: String)
+    /// A service manager's descriptor that is no listening TCP socket.
+    case notListening(descriptor: Int32)
     case outOfResources
 
     public var description: String {
@@ -95,6 +97,7 @@ public enum HTTPTransportError: Error, Hashable, Sendable, CustomStringConvertib
         case .cannotListen(let address, let reason): "http: cannot listen on \(address) (\(reason))"
         case .cannotLoadCertificate(let file, let reason): "tls: cannot load certificate or key \(file) (\(reason))"
         case .cannotLoadTrust(let file, let reason): "tls: cannot load trusted certificates \(file) (\(reason))"
+        case .notListening(let descriptor): "http: descriptor \(descriptor) is no listening TCP socket"
         case .outOfResources: "http: cannot create a context (out of memory or file descriptors)"
         }
     }

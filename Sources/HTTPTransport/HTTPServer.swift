@@ -1,37 +1,9 @@
 internal import CWebSockets
 public import Primitives
 
-public struct HTTPServerConfiguration: Sendable {
-    /// PEM files. The certificate file carries the whole chain.
-    public struct TLS: Hashable, Sendable {
-        public var certificateFile: String
-        public var privateKeyFile: String
-        public init(certificateFile: String, privateKeyFile: String) {
-            self.certificateFile = certificateFile
-            self.privateKeyFile = privateKeyFile
-        }
-    }
-
-    /// Port 0 takes a free one; see `HTTPServer.addresses`.
-    public var listen: [SocketAddress]
-    public var tls: TLS?
-    /// Paths on which an upgrade to WebSocket is let in, compared without a trailing slash. Elsewhere it is a 404.
-    public var webSocketPaths: [String] = []
-    /// Bytes of a request body; more is answered 413.
-    public var maximumBodySize: Int = 1_000_000
-    /// Bytes of a WebSocket message; more closes it with 1009.
-    public var maximumMessageSize: Int = 1_000_000
-    /// Bytes waiting to be sent to one client; more closes it: it does not read.
-    public var maximumPendingBytes: Int = 4_000_000
-    public var maximumConnections: Int = 20_000
-    /// For a request's head or the next piece of its body to arrive.
-    public var requestTimeout: Duration = .seconds(20)
-    public var keepAliveTimeout: Duration = .seconds(60)
-
-    public init(listen: [SocketAddress]) { self.listen = listen }
-}
-
 public enum HTTPServerEvent: Sendable {
+    /// A request's head is here, its body is not; `request` follows with the whole, or `requestAborted`.
+    case requestAnnounced(HTTPRequest)
     /// Answer it with `respond(to:_:)`, now or later.
     case request(HTTPRequest)
     /// The client went away before the answer; an answer is ignored from now on.
@@ -60,10 +32,16 @@ public final class HTTPServer {
     private var events: RingBuffer<HTTPServerEvent>
     private var webSockets: [ConnectionID: ServerConnection]
     private var requests: [RequestID: ServerConnection]
+    /// Connections that are no WebSockets.
+    private var plain: [OpaquePointer: ServerConnection]
     /// Requests delivered since the last `service`, which nobody watches yet.
     private var unwatched: [RequestID]
+    /// Connections that were refused, and when they are closed whatever they still send.
+    private var refused: RingBuffer<(deadline: Int64, connection: ServerConnection)>
     private var hangups: Int32
     private var isDraining: Bool
+    private var listeners: [Int32: OpaquePointer]
+    private var connectionsByAddress: [IPAddress: Int]
     private var lastIdentifier: UInt64
     /// Connections open, of both kinds.
     public private(set) var connectionCount: Int
@@ -78,9 +56,13 @@ public final class HTTPServer {
         events = RingBuffer()
         webSockets = [:]
         requests = [:]
+        plain = [:]
         unwatched = []
+        refused = RingBuffer()
         hangups = -1
         isDraining = false
+        listeners = [:]
+        connectionsByAddress = [:]
         lastIdentifier = 0
         connectionCount = 0
         if let tls = configuration.tls {
@@ -97,7 +79,11 @@ public final class HTTPServer {
         }
         guard let handle = context?.handle else { throw .outOfResources }
         waker.target.setContext(handle)
-        for address in configuration.listen { try listen(on: address, handle) }
+        if configuration.listeningSockets.isEmpty {
+            for address in configuration.listen { try listen(on: address, handle) }
+        } else {
+            for descriptor in configuration.listeningSockets { try adopt(listener: descriptor, handle) }
+        }
         guard let vhost = vhosts.first else { return }
         hangups = cws_hangups_create()
         guard hangups >= 0, cws_adopt_file(vhost, hangups, "http") != nil else { throw .outOfResources }
@@ -108,14 +94,30 @@ public final class HTTPServer {
         context?.destroy()
     }
 
-    private func listen(on address: SocketAddress, _ handle: OpaquePointer) throws(HTTPTransportError) {
+    /// What all listeners have in common.
+    private func vhostInfo(port: Int32) -> lws_context_creation_info {
         var info = lws_context_creation_info()
-        info.port = Int32(address.port)
+        info.port = port
         info.protocols = context!.protocolTable
         info.keepalive_timeout = Int32(clamping: configuration.keepAliveTimeout.components.seconds)
         info.options = cws_option_validate_utf8 | cws_option_fail_unbound
         info.alpn = context!.keep("http/1.1")
         info.vhost_name = context!.keep("listen \(vhosts.count)")
+        // What is no request, or has a method that the library does not know, comes as bytes and is answered here.
+        info.options |= cws_option_fallback
+        info.listen_accept_role = context!.keep("raw-skt")
+        info.listen_accept_protocol = context!.keep("http")
+        if let tls = configuration.tls {
+            info.options |= cws_option_tls_global_init
+            info.ssl_cert_filepath = context!.keep(tls.certificateFile)
+            info.ssl_private_key_filepath = context!.keep(tls.privateKeyFile)
+            info.ssl_options_set = cws_tls_1_2_and_later
+        }
+        return info
+    }
+
+    private func listen(on address: SocketAddress, _ handle: OpaquePointer) throws(HTTPTransportError) {
+        var info = vhostInfo(port: Int32(address.port))
         if address.address.isIPv4 { info.options |= cws_option_disable_ipv6 }
         if !address.address.isUnspecified { info.iface = context!.keep(address.address.description) }
         // Beside an IPv4 listener on the same port, the IPv6 one must leave IPv4 alone.
@@ -123,12 +125,6 @@ public final class HTTPServer {
             configuration.listen.contains(where: { $0.address.isIPv4 && $0.port == address.port })
         {
             info.options |= cws_option_v6only
-        }
-        if let tls = configuration.tls {
-            info.options |= cws_option_tls_global_init
-            info.ssl_cert_filepath = context!.keep(tls.certificateFile)
-            info.ssl_private_key_filepath = context!.keep(tls.privateKeyFile)
-            info.ssl_options_set = cws_tls_1_2_and_later
         }
         cws_clear_errno()
         guard let vhost = lws_create_vhost(handle, &info) else {
@@ -144,14 +140,43 @@ public final class HTTPServer {
         addresses.append(SocketAddress(address: address.address, port: UInt16(clamping: port)))
     }
 
+    /// Takes over a listening socket: the library cannot, but it takes the connections.
+    private func adopt(listener descriptor: Int32, _ handle: OpaquePointer) throws(HTTPTransportError) {
+        guard cws_is_listening(descriptor) != 0, let address = socketAddress(descriptor, isPeer: false),
+            cws_prepare_listener(descriptor) != 0
+        else { throw .notListening(descriptor: descriptor) }
+        if vhosts.isEmpty {
+            var info = vhostInfo(port: cws_port_no_listen)
+            guard let vhost = lws_create_vhost(handle, &info) else {
+                guard let tls = configuration.tls else { throw .outOfResources }
+                throw .cannotLoadCertificate(file: tls.certificateFile, reason: "certificate and key do not fit")
+            }
+            vhosts.append(vhost)
+        }
+        guard let wsi = cws_adopt_file(vhosts[0], descriptor, "http") else { throw .outOfResources }
+        listeners[descriptor] = wsi
+        addresses.append(address)
+    }
+
     // MARK: Service
 
-    /// Moves bytes; returns when there are events, when woken, or after `limit` (nil: no limit).
+    /// Moves bytes; returns when there are events, when woken, or after `limit` (nil: no limit), sometimes earlier.
     public func service(for limit: Duration?) {
         guard events.isEmpty else { return }
         for request in unwatched { watch(request) }
         unwatched.removeAll(keepingCapacity: true)
-        context!.service(for: limit) { !events.isEmpty }
+        var limit = limit
+        if let first = refused.first {
+            let left = Duration.nanoseconds((first.deadline &- cws_microseconds()) &* 1000)
+            limit = min(limit ?? left, left)
+        }
+        let alreadyRefused = refused.count
+        // A refusal changes how long there is time.
+        context!.service(for: limit) { !events.isEmpty || refused.count > alreadyRefused }
+        while let first = refused.first, first.deadline <= cws_microseconds() {
+            _ = refused.popFirst()
+            if plain[first.connection.wsi] === first.connection { context!.end(first.connection.wsi, after: 0) }
+        }
     }
 
     /// A request that is not answered at once: its client may go away in the meantime.
@@ -163,8 +188,27 @@ public final class HTTPServer {
             cws_hangups_add(hangups, lws_get_socket_fd(connection.wsi), request.rawValue) == 0
     }
 
+    /// One of our own descriptors has something to say.
+    func fileReady(_ descriptor: Int32) {
+        if listeners[descriptor] == nil { hangupsReady() } else { acceptAll(descriptor) }
+    }
+
+    private func acceptAll(_ listener: Int32) {
+        // So many at a time that those who are connected have their turn.
+        for _ in 0..<64 {
+            let descriptor = cws_accept(listener)
+            guard descriptor >= 0 else { return }
+            guard mayAccept(descriptor) else {
+                cws_close(descriptor)
+                continue
+            }
+            // It closes what it does not take.
+            _ = lws_adopt_socket_vhost(vhosts[0], descriptor)
+        }
+    }
+
     /// Some of the watched clients have gone.
-    func hangupsReady() {
+    private func hangupsReady() {
         var request: UInt64 = 0
         while cws_hangups_next(hangups, &request) != 0 {
             guard let connection = requests[RequestID(rawValue: request)] else { continue }
@@ -184,6 +228,7 @@ public final class HTTPServer {
             lws_rx_flow_control(connection.wsi, 1)
             cws_hangups_remove(hangups, lws_get_socket_fd(connection.wsi))
         }
+        if isDraining { connection.closesAfterResponse = true }
         connection.response = response.encoded(
             withoutBody: connection.isHead, closing: connection.closesAfterResponse)
         lws_callback_on_writable(connection.wsi)
@@ -221,13 +266,25 @@ public final class HTTPServer {
         for file in [tls.certificateFile, tls.privateKeyFile] where cws_is_readable(file) == 0 {
             throw .cannotLoadCertificate(file: file, reason: systemError())
         }
-        guard lws_tls_cert_updated(handle, tls.certificateFile, tls.privateKeyFile, nil, 0, nil, 0) == 0 else {
+        // The library would say that all is well.
+        guard cws_certificate_fits(tls.certificateFile, tls.privateKeyFile) != 0,
+            lws_tls_cert_updated(handle, tls.certificateFile, tls.privateKeyFile, nil, 0, nil, 0) == 0
+        else {
             throw .cannotLoadCertificate(file: tls.certificateFile, reason: "certificate and key do not fit")
         }
     }
 
-    /// Refuses new connections from now on; open ones go on.
-    public func stopListening() { isDraining = true }
+    /// Refuses new connections from now on; open ones go on. On a service manager's socket they wait there instead, for
+    /// whoever serves it next.
+    ///
+    /// Connections on which no request waits for its answer are closed, the others with their answer.
+    public func stopListening() {
+        isDraining = true
+        for connection in plain.values where connection.request == nil && connection.response == nil {
+            context!.end(connection.wsi, after: 0)
+        }
+        for wsi in listeners.values { lws_rx_flow_control(wsi, 0) }
+    }
 
     // MARK: What libwebsockets hears
 
@@ -236,17 +293,33 @@ public final class HTTPServer {
         return lastIdentifier
     }
 
+    /// Answers what nobody above is to see. What still comes is swallowed for a second, as an answer is lost to a client that
+    /// finds its connection reset. By our own clock: the library sets other timeouts for a body that it still expects.
+    func refuse(_ connection: ServerConnection, _ status: Int) {
+        connection.refuse(status)
+        refused.append((cws_microseconds() &+ 1_000_000, connection))
+    }
+
     func wasWoken() {
         if waker.target.takePending() { events.append(.woken) }
     }
 
-    func mayAccept() -> Bool { !isDraining && connectionCount < configuration.maximumConnections }
+    func mayAccept(_ descriptor: Int32) -> Bool {
+        guard !isDraining, connectionCount < configuration.maximumConnections else { return false }
+        guard let peer = socketAddress(descriptor, isPeer: true)?.address, !configuration.proxies.contains(peer) else {
+            return true
+        }
+        return connectionsByAddress[peer.prefix64, default: 0] < configuration.maximumConnectionsPerAddress
+    }
 
     func accepted(_ wsi: OpaquePointer) {
         // The library's own descriptors are announced here too; they have no other end.
         guard let peer = peerAddress(of: wsi) else { return }
+        cws_limit_send_buffer(lws_get_socket_fd(wsi))
         connectionCount += 1
+        connectionsByAddress[peer.address.prefix64, default: 0] += 1
         let connection = ServerConnection(wsi: wsi, peer: peer)
+        plain[wsi] = connection
         lws_set_opaque_user_data(wsi, Unmanaged.passRetained(connection).toOpaque())
     }
 
@@ -255,10 +328,16 @@ public final class HTTPServer {
         lws_set_opaque_user_data(wsi, nil)
         let connection = Unmanaged<ServerConnection>.fromOpaque(opaque).takeRetainedValue()
         connectionCount -= 1
+        plain[wsi] = nil
+        let address = connection.peer.address.prefix64
+        let others = connectionsByAddress[address, default: 1] - 1
+        connectionsByAddress[address] = others > 0 ? others : nil
         abort(connection)
         if let id = connection.webSocket, webSockets.removeValue(forKey: id) != nil {
             events.append(.webSocketClosed(id, connection.closeCode))
         }
+        // Whoever waits for the last to go would not hear of it otherwise.
+        if isDraining, connectionCount == 0 { events.append(.woken) }
     }
 
     /// A request's head is complete. Returns a status when it is refused.
@@ -277,9 +356,11 @@ public final class HTTPServer {
             guard length.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let count = Int(length) else { return 400 }
             guard count <= configuration.maximumBodySize else { return 413 }
             if count > 0 {
+                events.append(.requestAnnounced(request))
                 request.body.reserveCapacity(count)
                 connection.request = request
                 connection.missingBody = count
+                connection.bodyDeadline = cws_microseconds() &+ configuration.requestTimeout.nanoseconds / 1000
                 return nil
             }
         case (nil, _): break
@@ -288,9 +369,11 @@ public final class HTTPServer {
         return nil
     }
 
-    /// False when there is more than was announced.
+    /// False when there is more than was announced, or it takes too long.
     func bodyReceived(_ connection: ServerConnection, _ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard connection.missingBody >= bytes.count else { return false }
+        // An empty body is announced too, as none.
+        guard !bytes.isEmpty else { return true }
+        guard connection.missingBody >= bytes.count, cws_microseconds() < connection.bodyDeadline else { return false }
         connection.missingBody -= bytes.count
         connection.request?.body.append(contentsOf: bytes)
         return true
@@ -312,7 +395,8 @@ public final class HTTPServer {
     }
 
     func abort(_ connection: ServerConnection) {
-        guard let request = connection.request, requests.removeValue(forKey: request.id) != nil else { return }
+        guard let request = connection.request else { return }
+        requests[request.id] = nil
         connection.request = nil
         events.append(.requestAborted(request.id))
     }
@@ -325,6 +409,7 @@ public final class HTTPServer {
     func webSocketEstablished(_ connection: ServerConnection) {
         let id = ConnectionID(rawValue: newIdentifier())
         connection.webSocket = id
+        plain[connection.wsi] = nil
         webSockets[id] = connection
         let handshake =
             connection.handshake.take()

@@ -15,7 +15,8 @@ func serverCallback(
         server.wasWoken()
         return 0
     case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
-        return server.mayAccept() ? 0 : 1
+        // The new socket comes where others have a pointer.
+        return server.mayAccept(Int32(truncatingIfNeeded: Int(bitPattern: input))) ? 0 : 1
     case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
         server.accepted(wsi)
         return 0
@@ -23,7 +24,7 @@ func serverCallback(
         server.destroyed(wsi)
         return 0
     case LWS_CALLBACK_RAW_RX_FILE:
-        server.hangupsReady()
+        server.fileReady(lws_get_socket_fd(wsi))
         return 0
     default: break
     }
@@ -32,10 +33,14 @@ func serverCallback(
     switch reason {
     case LWS_CALLBACK_HTTP:
         if let refusal = server.headReceived(connection) {
-            connection.closesAfterResponse = true
-            connection.response = HTTPResponse(status: refusal).encoded(withoutBody: false, closing: true)
-            lws_callback_on_writable(wsi)
+            server.refuse(connection, refusal)
         }
+    case LWS_CALLBACK_RAW_RX:
+        if !connection.closesAfterResponse { server.refuse(connection, HTTPRefusal.status(ofUnreadable: bytes)) }
+    case LWS_CALLBACK_RAW_WRITEABLE:
+        guard let response = connection.response.take() else { return 0 }
+        _ = lwsWrite(response, LWS_WRITE_HTTP, to: wsi)
+        return -1
     case LWS_CALLBACK_HTTP_BODY:
         // What follows a refused head is swallowed, or the refusal would be lost with it.
         return connection.closesAfterResponse || server.bodyReceived(connection, bytes) ? 0 : -1
@@ -45,10 +50,9 @@ func serverCallback(
     case LWS_CALLBACK_HTTP_WRITEABLE:
         guard let response = connection.response.take() else { return 0 }
         guard lwsWrite(response, LWS_WRITE_HTTP, to: wsi) else { return -1 }
-        if connection.closesAfterResponse {
-            lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, 2)
-            return 0
-        }
+        // Bytes that the library holds and nobody takes would keep it turning: it stays only to take a body.
+        if connection.swallows { return 0 }
+        if connection.closesAfterResponse { return -1 }
         return lws_http_transaction_completed(wsi) != 0 ? -1 : 0
     case LWS_CALLBACK_CLOSED_HTTP:
         server.abort(connection)
@@ -56,8 +60,12 @@ func serverCallback(
         // The protocol's name comes as a C string, without a length.
         let name = input.map { String(cString: $0.assumingMemoryBound(to: CChar.self)) }
         guard name?.lowercased() == "websocket", server.letsIn(webSocket: wsi.requestPath) else {
-            let refusal = HTTPResponse(status: 404).encoded(withoutBody: false, closing: true)
-            _ = lwsWrite(refusal, LWS_WRITE_HTTP, to: wsi)
+            _ = lwsWrite(HTTPRefusal.response(404).encoded(withoutBody: false, closing: true), LWS_WRITE_HTTP, to: wsi)
+            return -1
+        }
+        // RFC 6455 section 4.4: the answer to another version names the one that is spoken.
+        guard headerValue(wsi, WSI_TOKEN_VERSION) == "13" else {
+            _ = lwsWrite(HTTPRefusal.response(426).encoded(withoutBody: false, closing: true), LWS_WRITE_HTTP, to: wsi)
             return -1
         }
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:

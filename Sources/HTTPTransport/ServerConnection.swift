@@ -8,8 +8,12 @@ final class ServerConnection {
     /// The request that waits for its body or for its answer.
     var request: HTTPRequest?
     var missingBody: Int
+    /// On libwebsockets' clock, in microseconds: whoever sends a byte now and then does not get to keep the connection.
+    var bodyDeadline: Int64
     var isHead: Bool
     var closesAfterResponse: Bool
+    /// Whether the body of a refused request is taken meanwhile: whoever sends it does not read before it is through.
+    var swallows: Bool
     var response: [UInt8]?
     /// Whether the set of hang-ups holds this connection's socket.
     var isWatched: Bool
@@ -24,11 +28,21 @@ final class ServerConnection {
         self.wsi = wsi
         self.peer = peer
         missingBody = 0
+        bodyDeadline = 0
         isHead = false
         closesAfterResponse = false
+        swallows = false
         isWatched = false
         inbox = []
         outbox = Outbox()
+    }
+
+    /// Answers what nobody above is to see, and closes.
+    func refuse(_ status: Int) {
+        closesAfterResponse = true
+        swallows = status == 413
+        response = HTTPRefusal.response(status).encoded(withoutBody: false, closing: true)
+        lws_callback_on_writable(wsi)
     }
 
     var closeCode: WebSocketCloseCode { outbox.closeCode ?? peerCloseCode ?? .abnormal }
@@ -38,6 +52,8 @@ extension HTTPResponse {
     /// The whole answer as HTTP/1.1 writes it.
     func encoded(withoutBody: Bool, closing: Bool) -> [UInt8] {
         var head = "HTTP/1.1 \(status) \(HTTPResponse.reason(status))\r\n"
+        // A server with a clock sends it (RFC 9110 section 6.6.1); kiosks compare theirs with it.
+        head += "Date: \(HTTPDate.now)\r\n"
         for header in headers where HTTPResponse.isSafe(header) { head += "\(header.name): \(header.value)\r\n" }
         if status >= 200, status != 204, status != 304 { head += "Content-Length: \(body.count)\r\n" }
         if closing { head += "Connection: close\r\n" }
@@ -75,6 +91,7 @@ extension HTTPResponse {
         case 413: "Content Too Large"
         case 415: "Unsupported Media Type"
         case 422: "Unprocessable Content"
+        case 426: "Upgrade Required"
         case 429: "Too Many Requests"
         case 431: "Request Header Fields Too Large"
         case 500: "Internal Server Error"

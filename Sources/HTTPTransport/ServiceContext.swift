@@ -142,16 +142,21 @@ final class ServiceContext {
 
     private func turn(_ loop: UnsafeMutablePointer<cws_loop>, for limit: Duration?, until isDone: () -> Bool) {
         // The loop looks at libwebsockets' timers after it has called libwebsockets, and then only.
-        if isTimerChanged {
+        func noteTimers() {
+            guard isTimerChanged else { return }
             isTimerChanged = false
             lws_cancel_service(handle)
         }
         guard let limit else {
-            repeat { cws_loop_turn(loop, -1) } while !isDone()
+            repeat {
+                noteTimers()
+                cws_loop_turn(loop, -1)
+            } while !isDone()
             return
         }
         let end = cws_microseconds() &+ max(0, limit.nanoseconds / 1000)
         repeat {
+            noteTimers()
             cws_loop_turn(loop, Double(max(0, end &- cws_microseconds())) / 1e6)
         } while !isDone() && cws_microseconds() < end
     }
@@ -221,11 +226,14 @@ func lwsWrite(_ payload: [UInt8], _ kind: lws_write_protocol, to wsi: OpaquePoin
 }
 
 /// The other end of a connection; nil when there is none.
-func peerAddress(of wsi: OpaquePointer) -> SocketAddress? {
+func peerAddress(of wsi: OpaquePointer) -> SocketAddress? { socketAddress(lws_get_socket_fd(wsi), isPeer: true) }
+
+/// The other or this end of a socket; nil when it has none.
+func socketAddress(_ descriptor: Int32, isPeer: Bool) -> SocketAddress? {
     var bytes = [UInt8](repeating: 0, count: 16)
     var port: UInt16 = 0
     func number(_ range: Range<Int>) -> UInt64 { bytes[range].reduce(0) { $0 << 8 | UInt64($1) } }
-    switch cws_peer(lws_get_socket_fd(wsi), &bytes, &port) {
+    switch cws_address(descriptor, isPeer ? 1 : 0, &bytes, &port) {
     case 4: return SocketAddress(address: .v4(UInt32(number(0..<4))), port: port)
     case 6 where number(0..<8) == 0 && number(8..<12) == 0xFFFF:
         return SocketAddress(address: .v4(UInt32(number(12..<16))), port: port)

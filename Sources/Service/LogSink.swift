@@ -10,6 +10,21 @@ public enum LogSink {
             _ component: String, _ level: LogLevel, _ message: String, _ fields: [LogField]
         ) -> Void
 
+    /// How entries are written.
+    public enum Format: Int, Sendable {
+        /// To the journal when the standard error leads there, else as lines of text to the standard error.
+        case automatic
+        case text
+        /// One JSON object a line (RFC 8259), to the standard error.
+        case json
+    }
+
+    public static var format: Format {
+        get { Format(rawValue: chosen.load(ordering: .relaxed)) ?? .automatic }
+        set { chosen.store(newValue.rawValue, ordering: .relaxed) }
+    }
+    private static let chosen = Atomic<Int>(Format.automatic.rawValue)
+
     private static let captured = Mutex<Capture?>(nil)
     private static let identifier = Mutex<String>("kiosk")
     private static let journal: Bool = isJournal(STDERR_FILENO)
@@ -23,10 +38,12 @@ public enum LogSink {
     static func write(_ component: StaticString, _ level: LogLevel, _ message: String, _ fields: [LogField]) {
         if let capture = captured.withLock({ $0 }) {
             capture("\(component)", level, message, fields)
-        } else if journal {
-            writeJournal("\(component)", level, message, fields)
-        } else {
-            writeLine("\(component)", level, message, fields)
+            return
+        }
+        switch format {
+        case .json: writeJSON("\(component)", level, message, fields)
+        case .automatic where journal: writeJournal("\(component)", level, message, fields)
+        case .automatic, .text: writeLine("\(component)", level, message, fields)
         }
     }
 
@@ -63,6 +80,34 @@ public enum LogSink {
         // One write a line, so that lines of several threads do not mix.
         var text = line
         text.withUTF8 { buffer in _ = Glibc.write(STDERR_FILENO, buffer.baseAddress, buffer.count) }
+    }
+
+    private static func writeJSON(_ component: String, _ level: LogLevel, _ message: String, _ fields: [LogField]) {
+        var line = "{\"time\":\"\(timestamp())\",\"level\":\"\(level.name)\""
+        line += ",\"program\":\(json(identifier.withLock { $0 })),\"component\":\(json(component))"
+        line += ",\"message\":\(json(message))"
+        for field in fields { line += ",\(json(String(describing: field.name).lowercased())):\(json(field.value))" }
+        line += "}\n"
+        line.withUTF8 { buffer in _ = Glibc.write(STDERR_FILENO, buffer.baseAddress, buffer.count) }
+    }
+
+    /// A JSON string (RFC 8259 section 7).
+    static func json(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\n": result += "\\n"
+            case "\r": result += "\\r"
+            case "\t": result += "\\t"
+            case _ where scalar.value < 0x20:
+                let hex = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
     }
 
     private static func timestamp() -> String {

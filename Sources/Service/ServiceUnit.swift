@@ -9,6 +9,24 @@ public struct ServiceUnit: Hashable, Sendable {
     public var restarts: Int
     /// How it ended last: `success`, `exit-code`, `watchdog`, `oom-kill` …
     public var result: String
+    /// How long it may be silent before it is started again; nil without a watchdog.
+    public var watchdog: Duration?
+    /// The exit status, or the signal, of the process before this one.
+    public var lastExitStatus: Int?
+    /// When that was, in microseconds since 1970.
+    public var lastExitAt: Int64?
+
+    public init(
+        activeState: String, restarts: Int, result: String, watchdog: Duration? = nil, lastExitStatus: Int? = nil,
+        lastExitAt: Int64? = nil
+    ) {
+        self.activeState = activeState
+        self.restarts = restarts
+        self.result = result
+        self.watchdog = watchdog
+        self.lastExitStatus = lastExitStatus
+        self.lastExitAt = lastExitAt
+    }
 
     /// Nil without a service manager, or when it does not know the unit.
     public static func read(_ name: String) -> ServiceUnit? {
@@ -37,7 +55,21 @@ public struct ServiceUnit: Hashable, Sendable {
             sd_bus_get_property_trivial(
                 bus, destination, path, serviceInterface, "NRestarts", nil, CChar(UInt8(ascii: "u")), &restarts) >= 0
         else { return nil }
-        return ServiceUnit(activeState: state, restarts: Int(restarts), result: result)
+        func number(_ member: String) -> UInt64? {
+            var value: UInt64 = 0
+            let code = sd_bus_get_property_trivial(
+                bus, destination, path, serviceInterface, member, nil, CChar(UInt8(ascii: "t")), &value)
+            return code >= 0 && value > 0 && value < UInt64(Int64.max / 1000) ? value : nil
+        }
+        var exitStatus: Int32 = 0
+        let exited = number("ExecMainExitTimestamp")
+        let hasStatus = sd_bus_get_property_trivial(
+            bus, destination, path, serviceInterface, "ExecMainStatus", nil, CChar(UInt8(ascii: "i")), &exitStatus)
+        return ServiceUnit(
+            activeState: state, restarts: Int(restarts), result: result,
+            watchdog: number("WatchdogUSec").map { .microseconds(Int64($0)) },
+            lastExitStatus: exited != nil && hasStatus >= 0 ? Int(exitStatus) : nil,
+            lastExitAt: exited.map(Int64.init))
     }
 
     private static let destination = "org.freedesktop.systemd1"

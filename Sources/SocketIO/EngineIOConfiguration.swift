@@ -10,6 +10,10 @@ public struct SocketIOServerConfiguration: Sendable {
     public var upgradeTimeout: Duration = .milliseconds(10_000)
     /// From the Engine.IO handshake to the first CONNECT.
     public var connectTimeout: Duration = .milliseconds(45_000)
+    /// Sessions alive at once, over both transports; a handshake more is refused.
+    public var maximumSessions: Int = .max
+    /// Of one address (of one /64 in IPv6).
+    public var maximumSessionsPerAddress: Int = .max
     /// Attachments of one packet.
     public var maximumAttachments: Int = 10
     /// Nesting of one payload.

@@ -17,6 +17,7 @@ extension EngineIOResponse {
     static let unknownSession = failure(1, "Session ID unknown")
     static let badMethod = failure(2, "Bad handshake method")
     static let badRequest = failure(3, "Bad request")
+    static let tooManySessions = failure(4, "Too many connections", status: 403)
     static let unsupportedVersion = failure(5, "Unsupported protocol version")
     static let tooLarge = EngineIOResponse(status: 413, contentType: plainText, body: [])
 
@@ -38,6 +39,7 @@ extension EngineIOServer {
             guard details.method == .get else { return refuse(.badMethod, .badMethod) }
             guard transport == "polling" else { return refuse(.badRequest, .badRequest) }
             guard details.handshake["EIO"] == "4" else { return refuse(.unsupportedVersion, .unsupportedVersion) }
+            guard admits(details.handshake) else { return refuse(.tooManySessions, .tooManySessions) }
             let slot = open(.polling(nil), details.handshake, now: now)
             actions.append(.respond(request, .packets([openPacket(slot)])))
             return
@@ -63,7 +65,25 @@ extension EngineIOServer {
         }
     }
 
+    /// The head of a request is here and its body on its way; `requestReceived` or `requestAborted` follows.
+    public mutating func requestAnnounced(_ request: RequestID, _ details: EngineIORequest) {
+        guard details.method == .post, let slot = details.handshake["sid"].flatMap({ slotBySid[$0] }),
+            case .polling = sessions[slot]!.transport
+        else { return }
+        guard sessions[slot]!.incomingPost == nil else {
+            // Both find no session when they are whole, and are answered so.
+            drop(.overlappingRequest)
+            return fail(slot, .overlappingRequests)
+        }
+        sessions[slot]!.incomingPost = request
+        slotByRequest[request] = slot
+    }
+
     private mutating func post(_ slot: Int, _ request: RequestID, _ details: EngineIORequest, now: Instant) {
+        if sessions[slot]!.incomingPost == request {
+            sessions[slot]!.incomingPost = nil
+            slotByRequest[request] = nil
+        }
         guard details.body.count <= configuration.maximumPayload else {
             drop(.bodyTooLarge)
             actions.append(.respond(request, .tooLarge))
@@ -85,7 +105,11 @@ extension EngineIOServer {
     public mutating func requestAborted(_ request: RequestID, now: Instant) {
         guard let slot = slotByRequest.removeValue(forKey: request) else { return }
         drop(.abortedPoll)
-        sessions[slot]!.transport = .polling(nil)
+        if sessions[slot]!.incomingPost == request {
+            sessions[slot]!.incomingPost = nil
+        } else {
+            sessions[slot]!.transport = .polling(nil)
+        }
         fail(slot, .transportClosed)
     }
 

@@ -14,6 +14,11 @@ extension EngineIOServer {
                 actions.append(.close(connection))
                 return
             }
+            guard admits(handshake) else {
+                drop(.tooManySessions)
+                actions.append(.close(connection))
+                return
+            }
             let slot = open(.webSocket(connection), handshake, now: now)
             slotByConnection[connection] = slot
             actions.append(.send(connection, openPacket(slot)))

@@ -51,6 +51,7 @@ public struct EngineIOServer: Sendable {
     var slotBySid: [String: Int]
     var slotByConnection: [ConnectionID: Int]
     var slotByRequest: [RequestID: Int]
+    var sessionsByAddress: [IPAddress: Int]
     var actions: RingBuffer<Action>
     var events: RingBuffer<Event>
     var deadlines: Deadlines
@@ -78,6 +79,7 @@ public struct EngineIOServer: Sendable {
         slotBySid = [:]
         slotByConnection = [:]
         slotByRequest = [:]
+        sessionsByAddress = [:]
         actions = RingBuffer()
         events = RingBuffer()
         deadlines = Deadlines()
@@ -179,6 +181,13 @@ public struct EngineIOServer: Sendable {
         return id.slot
     }
 
+    /// Whether a client at that address may begin a session.
+    func admits(_ handshake: EngineIOHandshake) -> Bool {
+        guard sessionCount < configuration.maximumSessions else { return false }
+        guard let address = handshake.peer?.address.prefix64 else { return true }
+        return sessionsByAddress[address, default: 0] < configuration.maximumSessionsPerAddress
+    }
+
     /// Makes a session; its open packet is not sent yet.
     mutating func open(_ transport: EngineIOSession.Transport, _ handshake: EngineIOHandshake, now: Instant) -> Int {
         let slot: Int
@@ -192,7 +201,9 @@ public struct EngineIOServer: Sendable {
         }
         let sid = newIdentifier()
         let id = SessionID(slot: slot, generation: generations[slot])
-        sessions[slot] = EngineIOSession(id: id, sid: sid, transport: transport)
+        let address = handshake.peer?.address.prefix64
+        if let address { sessionsByAddress[address, default: 0] += 1 }
+        sessions[slot] = EngineIOSession(id: id, sid: sid, transport: transport, address: address)
         slotBySid[sid] = slot
         events.append(.opened(id, handshake))
         awaitPing(slot, now: now)
@@ -235,6 +246,11 @@ public struct EngineIOServer: Sendable {
         sessions[slot] = nil
         freeSlots.append(slot)
         slotBySid[session.sid] = nil
+        if let post = session.incomingPost { slotByRequest[post] = nil }
+        if let address = session.address {
+            let others = sessionsByAddress[address, default: 1] - 1
+            sessionsByAddress[address] = others > 0 ? others : nil
+        }
         if let probe = session.probe {
             slotByConnection[probe.connection] = nil
             actions.append(.close(probe.connection))
@@ -292,20 +308,26 @@ struct EngineIOSession: Sendable {
 
     let id: EngineIOServer.SessionID
     let sid: String
+    /// Where its client is counted.
+    let address: IPAddress?
     var transport: Transport
     var probe: Probe?
     var probeEpoch: UInt32
+    /// A POST whose body is on its way.
+    var incomingPost: RequestID?
     var heartbeatEpoch: UInt32
     /// Packets for the next poll, in their WebSocket form.
     var backlog: [WebSocketMessage]
     var backlogSize: Int
 
-    init(id: EngineIOServer.SessionID, sid: String, transport: Transport) {
+    init(id: EngineIOServer.SessionID, sid: String, transport: Transport, address: IPAddress?) {
         self.id = id
         self.sid = sid
+        self.address = address
         self.transport = transport
         probe = nil
         probeEpoch = 0
+        incomingPost = nil
         heartbeatEpoch = 0
         backlog = []
         backlogSize = 0

@@ -4,9 +4,11 @@ extension SocketIOServer {
     // MARK: What the application decided
 
     /// Lets a connecting socket in. One that `recovers` another gets that one's session id and missed events.
-    public mutating func accept(_ socket: SocketID, now: Instant) {
+    /// - Parameter recovering: false where the application finds that the other was somebody else's.
+    public mutating func accept(_ socket: SocketID, recovering: Bool = true, now: Instant) {
         guard let (slot, index) = find(socket), !clients[slot]!.sockets[index].isAccepted else { return }
         clients[slot]!.sockets[index].isAccepted = true
+        if !recovering { clients[slot]!.sockets[index].recovers = nil }
         let missed = startLog(slot, index)
         let accepted = clients[slot]!.sockets[index]
         var payload = JSONObject([("sid", .string(accepted.sid))])

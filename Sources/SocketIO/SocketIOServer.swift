@@ -89,6 +89,12 @@ public struct SocketIOServer: Sendable {
         drainEngine(now: now)
     }
 
+    /// The head of a request is here and its body on its way; `requestReceived` or `requestAborted` follows.
+    public mutating func requestAnnounced(_ request: RequestID, _ details: EngineIORequest, now: Instant) {
+        engine.requestAnnounced(request, details)
+        drainEngine(now: now)
+    }
+
     /// A plain HTTP request on the server's path; exactly one `respond` follows, perhaps much later.
     public mutating func requestReceived(_ request: RequestID, _ details: EngineIORequest, now: Instant) {
         engine.requestReceived(request, details, now: now)
@@ -199,7 +205,7 @@ public struct SocketIOServer: Sendable {
 
 extension DisconnectReason {
     /// Whether the client may not even know, and wants to go on where it was.
-    var isLoss: Bool {
+    public var isLoss: Bool {
         switch self {
         case .transportClosed, .pingTimeout: true
         case .left, .ended, .protocolError, .overlappingRequests, .tooSlow, .serverShutdown: false
@@ -253,7 +259,7 @@ public enum SocketIODrop: Int, CaseIterable, Sendable {
     case bodyTooLarge, overlappingRequest, abortedPoll
     case badPacket, badPayload, badAttachment, unexpectedPacket, reservedEvent
     case unknownNamespace, connectTimeout, pingTimeout, upgradeTimeout, tooSlow, unknownAcknowledgement
-    case secondWebSocket
+    case secondWebSocket, tooManySessions
 }
 
 extension EngineIOHandshake {

@@ -43,6 +43,13 @@ final class Echo {
 
     private func handle(_ event: HTTPServerEvent, now: Instant) {
         switch event {
+        case .requestAnnounced(let request):
+            let details = engineRequest(request)
+            if request.path.hasPrefix("/engine.io") {
+                engine.requestAnnounced(request.id, details)
+            } else {
+                socketIO.requestAnnounced(request.id, details, now: now)
+            }
         case .request(let request): handle(request, now: now)
         case .requestAborted(let id):
             engine.requestAborted(id, now: now)
@@ -80,12 +87,7 @@ final class Echo {
             return server.respond(to: request.id, HTTPResponse(status: 404))
         }
         origins[request.id] = request.headers["origin"] ?? "*"
-        let details = EngineIORequest(
-            method: request.method == .get
-                ? .get : request.method == .post ? .post : request.method == .options ? .options : .other,
-            handshake: EngineIOHandshake(
-                query: request.query, origin: request.headers["origin"], peer: request.peer),
-            contentType: request.headers["content-type"], body: request.body)
+        let details = engineRequest(request)
         if details.method == .options {
             return respond(request.id, HTTPResponse(status: 204))
         }
@@ -94,6 +96,15 @@ final class Echo {
         } else {
             socketIO.requestReceived(request.id, details, now: now)
         }
+    }
+
+    private func engineRequest(_ request: HTTPRequest) -> EngineIORequest {
+        EngineIORequest(
+            method: request.method == .get
+                ? .get : request.method == .post ? .post : request.method == .options ? .options : .other,
+            handshake: EngineIOHandshake(
+                query: request.query, origin: request.headers["origin"], peer: request.peer),
+            contentType: request.headers["content-type"], body: request.body)
     }
 
     private func respond(_ id: RequestID, _ response: HTTPResponse) {

@@ -31,7 +31,10 @@ final class Loopback {
         for _ in 0..<turns {
             if let value = body() { return value }
             server.service(for: .zero)
-            while let event = server.nextEvent() { serverEvents.append(event) }
+            while let event = server.nextEvent() {
+                if case .requestAnnounced = event { continue }
+                serverEvents.append(event)
+            }
             client.service(for: .milliseconds(1))
             while let event = client.nextEvent() { clientEvents.append(event) }
         }

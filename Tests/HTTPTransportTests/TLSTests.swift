@@ -45,6 +45,22 @@ import Testing
         guard case .message(server, large)? = loop.nextServerEvent() else { throw Failure("no message") }
     }
 
+    @Test func theChainIsShownAlsoWhenItIsRefused() throws {
+        let authority = try Authority()
+        defer { authority.remove() }
+        let good = try loop(authority, to: 30)
+        _ = good.client.start(HTTPClientRequest(.get, url: good.url("/", scheme: "https")))
+        let request = try #require(good.nextRequest())
+        good.server.respond(to: request.id, HTTPResponse(status: 200))
+        _ = good.nextResponse()
+        #expect(good.client.lastCertificates.map(\.subject) == ["server", "Test-CA"])
+        #expect(good.client.lastCertificates.map(\.issuer) == ["Test-CA", "Test-CA"])
+        let expired = try loop(authority, from: -10, to: -2)
+        #expect(failure(expired) == .tls(.expired))
+        let own = try #require(expired.client.lastCertificates.first)
+        #expect(own.validTo - own.validFrom == .seconds(8 * 86_400))
+    }
+
     @Test func unknownAuthority() throws {
         let authority = try Authority()
         let other = try Authority()

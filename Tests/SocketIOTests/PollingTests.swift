@@ -28,6 +28,55 @@ import Testing
         #expect(harness.server.drops.total == UInt64(cases.count))
     }
 
+    @Test func overlappingPostsCloseTheSession() {
+        var harness = ServerHarness()
+        let sid = harness.polling()
+        let poll = harness.request(.get, query(sid))
+        let first = harness.announce(query(sid))
+        #expect(harness.actions().isEmpty)
+        _ = harness.announce(query(sid))
+        #expect(harness.actions() == ["respond \(poll.rawValue) 200 1"])
+        harness.complete(first, query(sid), "40")
+        #expect(harness.actions() == ["respond \(first.rawValue) 400 {\"code\":1,\"message\":\"Session ID unknown\"}"])
+        #expect(harness.server.sessionCount == 0)
+    }
+
+    @Test func postsInARowAreFineAndAnAbortedOneEndsTheSession() {
+        var harness = ServerHarness()
+        let sid = harness.polling()
+        for body in ["40", "41"] {
+            let post = harness.announce(query(sid))
+            harness.complete(post, query(sid), body)
+            #expect(harness.actions().contains("respond \(post.rawValue) 200 ok"))
+        }
+        let broken = harness.announce(query(sid))
+        harness.server.requestAborted(broken, now: harness.now)
+        #expect(harness.server.sessionCount == 0)
+        #expect(harness.actions().isEmpty)
+    }
+
+    @Test func sessionsAreLimitedAltogetherAndByAddress() {
+        var harness = ServerHarness {
+            $0.maximumSessions = 4
+            $0.maximumSessionsPerAddress = 2
+        }
+        func open(_ address: String) -> String {
+            let id = harness.request(.get, "EIO=4&transport=polling", from: SocketAddress("\(address):5")!)
+            return harness.actions() == ["respond \(id.rawValue) 403 {\"code\":4,\"message\":\"Too many connections\"}"]
+                ? "refused" : "opened"
+        }
+        #expect(
+            ["192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"].map(open) == ["opened", "opened", "refused", "opened"])
+        #expect(["[2001:db8::1]", "[2001:db8::2]"].map(open) == ["opened", "refused"], "four are all")
+        let id = harness.openWebSocket()
+        #expect(harness.actions() == ["close \(id.rawValue)"])
+        // Places become free again.
+        harness.advance(.seconds(60))
+        _ = harness.actions()
+        #expect(harness.server.sessionCount == 0)
+        #expect(["192.0.2.1", "192.0.2.1", "192.0.2.1"].map(open) == ["opened", "opened", "refused"])
+    }
+
     @Test func webSocketsWithBadParametersAreClosed() {
         var harness = ServerHarness()
         for query in [

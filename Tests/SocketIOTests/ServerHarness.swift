@@ -68,17 +68,31 @@ struct ServerHarness {
         server.webSocketReceived(id, message, now: now)
     }
 
-    mutating func request(_ method: EngineIORequest.Method, _ query: String, _ body: String = "", type: String? = nil)
-        -> RequestID
-    {
+    mutating func request(
+        _ method: EngineIORequest.Method, _ query: String, _ body: String = "", type: String? = nil,
+        from peer: SocketAddress? = nil
+    ) -> RequestID {
         lastIdentifier += 1
         let id = RequestID(rawValue: lastIdentifier)
+        var handshake = ServerHarness.query(query)
+        handshake.peer = peer
         server.requestReceived(
-            id,
-            EngineIORequest(
-                method: method, handshake: ServerHarness.query(query), contentType: type, body: bytes(body)),
-            now: now)
+            id, EngineIORequest(method: method, handshake: handshake, contentType: type, body: bytes(body)), now: now)
         return id
+    }
+
+    /// A POST whose body is on its way.
+    mutating func announce(_ query: String) -> RequestID {
+        lastIdentifier += 1
+        let id = RequestID(rawValue: lastIdentifier)
+        server.requestAnnounced(id, EngineIORequest(method: .post, handshake: ServerHarness.query(query)), now: now)
+        return id
+    }
+
+    /// The body is here.
+    mutating func complete(_ id: RequestID, _ query: String, _ body: String) {
+        server.requestReceived(
+            id, EngineIORequest(method: .post, handshake: ServerHarness.query(query), body: bytes(body)), now: now)
     }
 
     /// A WebSocket client whose socket in `/` has been accepted.

@@ -1,0 +1,37 @@
+public import Primitives
+
+public struct HTTPServerConfiguration: Sendable {
+    /// PEM files. The certificate file carries the whole chain.
+    public struct TLS: Hashable, Sendable {
+        public var certificateFile: String
+        public var privateKeyFile: String
+        public init(certificateFile: String, privateKeyFile: String) {
+            self.certificateFile = certificateFile
+            self.privateKeyFile = privateKeyFile
+        }
+    }
+
+    /// Port 0 takes a free one; see `HTTPServer.addresses`.
+    public var listen: [SocketAddress]
+    public var tls: TLS?
+    /// Paths on which an upgrade to WebSocket is let in, compared without a trailing slash. Elsewhere it is a 404.
+    public var webSocketPaths: [String] = []
+    /// Bytes of a request body; more is answered 413.
+    public var maximumBodySize: Int = 1_000_000
+    /// Bytes of a WebSocket message; more closes it with 1009.
+    public var maximumMessageSize: Int = 1_000_000
+    /// Bytes waiting to be sent to one client; more closes it: it does not read.
+    public var maximumPendingBytes: Int = 4_000_000
+    public var maximumConnections: Int = 20_000
+    /// Connections of one address (of one /64 in IPv6), whatever they do.
+    public var maximumConnectionsPerAddress: Int = .max
+    /// Addresses that stand for many clients, to which that limit does not apply.
+    public var proxies: [IPAddress] = []
+    /// Listening sockets that a service manager opened. With one or more of them nothing else is listened on.
+    public var listeningSockets: [Int32] = []
+    /// For a request's head to arrive, and then for its body.
+    public var requestTimeout: Duration = .seconds(20)
+    public var keepAliveTimeout: Duration = .seconds(60)
+
+    public init(listen: [SocketAddress]) { self.listen = listen }
+}

@@ -1,0 +1,177 @@
+import HTTPTransport
+import Primitives
+import Testing
+
+/// What no proper client sends is answered by name or closed, and costs nobody else anything.
+@Suite struct BadInputTests {
+    @Test(arguments: [
+        ("TRACE / HTTP/1.1\r\nHost: x\r\n\r\n", "405"), ("BREW /pot HTTP/1.1\r\nHost: x\r\n\r\n", "405"),
+        ("PROPFIND / HTTP/1.1\r\nHost: x\r\n\r\n", "405"), ("hello\r\n\r\n", "400"),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "400"), ("\u{16}\u{3}\u{1}\u{0}x\u{1}\u{0}", "400"),
+        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\nxxx", "413"),
+        ("POST / HTTP/1.1\r\nHost: x\r\n\r\n", "411"),
+        ("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "411"),
+        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n", "400"),
+        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5x\r\n\r\n", "400"),
+        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef", "400"),
+    ])
+    func strangeRequestsAreNamed(request: String, status: String) throws {
+        let loop = try Loopback()
+        let answer = try #require(loop.answer(to: request))
+        #expect(answer.hasPrefix("HTTP/1.1 \(status) "), "\(answer)")
+        #expect(answer.contains("Content-Type: application/json"))
+        #expect(answer.contains("{\"error\":{\"code\":\""))
+        #expect(loop.until { loop.server.connectionCount == 0 ? true : nil } == true)
+        #expect(!loop.hasEvents, "nobody above sees it")
+    }
+
+    @Test(arguments: [
+        "GET / HTTP/1.1\r\nHost: x\r\nCookie: \(String(repeating: "a", count: 9000))\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nX-Long: \(String(repeating: "a", count: 20_000))\r\n\r\n",
+        "GET /\(String(repeating: "a", count: 9000)) HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\n\((0..<3000).map { "X-\($0): a\r\n" }.joined())\r\n",
+    ])
+    func aHeadThatIsTooLargeIsClosed(request: String) throws {
+        let loop = try Loopback()
+        _ = try #require(loop.answer(to: request))
+        #expect(!loop.hasEvents)
+        #expect(loop.server.connectionCount == 0)
+    }
+
+    @Test func anotherWebSocketVersionIsNamed() throws {
+        let loop = try Loopback()
+        let answer = try #require(
+            loop.answer(
+                to: "GET /socket.io/ HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                    + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 7\r\n\r\n"))
+        #expect(answer.hasPrefix("HTTP/1.1 426 "))
+        #expect(answer.contains("Sec-WebSocket-Version: 13\r\n"))
+    }
+
+    private func impatient(_ configuration: inout HTTPServerConfiguration) {
+        configuration.requestTimeout = .seconds(1)
+        configuration.keepAliveTimeout = .seconds(1)
+    }
+
+    @Test func whoNeverSpeaksIsClosed() throws {
+        let loop = try Loopback(server: impatient)
+        let silent = (0..<50).compactMap { _ in RawSocket(loop.server.addresses[0]) }
+        #expect(loop.until { loop.server.connectionCount == 50 ? true : nil } == true)
+        #expect(loop.until { silent.allSatisfy { $0.receive().isOver } ? true : nil } == true)
+        #expect(loop.server.connectionCount == 0)
+    }
+
+    @Test(arguments: ["GET / HTTP/1.1\r\nHost: x\r\n", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"])
+    func whoDripsARequestIsClosed(beginning: String) throws {
+        let loop = try Loopback(server: impatient)
+        let raw = try #require(RawSocket(loop.server.addresses[0]))
+        raw.send(beginning)
+        // A byte now and then must not keep it alive: a header's first, then a body's.
+        var turn = 0
+        let isClosed = loop.until { () -> Bool? in
+            turn += 1
+            if turn % 100 == 0 { raw.send("x") }
+            return raw.receive().isOver ? true : nil
+        }
+        #expect(isClosed == true)
+        while loop.hasEvents {
+            guard case .requestAborted? = loop.nextServerEvent() else { throw Failure("a request came of it") }
+        }
+    }
+
+    @Test func anIdleConnectionIsClosed() throws {
+        let loop = try Loopback(server: impatient)
+        let raw = try #require(RawSocket(loop.server.addresses[0]))
+        raw.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        let request = try #require(loop.nextRequest())
+        loop.server.respond(to: request.id, HTTPResponse(status: 204))
+        #expect(loop.until { raw.receive().isOver ? true : nil } == true)
+    }
+
+    @Test func anAddressHasItsLimitAndAProxyHasNone() throws {
+        let limited = try Loopback { $0.maximumConnectionsPerAddress = 3 }
+        let sockets = (0..<5).compactMap { _ in RawSocket(limited.server.addresses[0]) }
+        #expect(limited.until { sockets.count { $0.receive().isOver } == 2 ? true : nil } == true)
+        #expect(limited.server.connectionCount == 3)
+        let trusting = try Loopback {
+            $0.maximumConnectionsPerAddress = 3
+            $0.proxies = [IPAddress("127.0.0.1")!]
+        }
+        let others = (0..<5).compactMap { _ in RawSocket(trusting.server.addresses[0]) }
+        #expect(trusting.until { trusting.server.connectionCount == 5 ? true : nil } == true)
+        #expect(others.allSatisfy { !$0.receive().isOver })
+    }
+
+    @Test func theEndClosesIdleConnectionsAndAnswersTheOthers() throws {
+        let loop = try Loopback()
+        let idle = try #require(RawSocket(loop.server.addresses[0]))
+        #expect(loop.until { loop.server.connectionCount == 1 ? true : nil } == true)
+        let waiting = try #require(RawSocket(loop.server.addresses[0]))
+        waiting.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        let request = try #require(loop.nextRequest())
+        loop.server.stopListening()
+        #expect(loop.until { idle.receive().isOver ? true : nil } == true)
+        loop.server.respond(to: request.id, HTTPResponse(status: 200, body: Array("late".utf8)))
+        let answer = try #require(
+            loop.until { () -> String? in
+                let text = waiting.receive().text
+                return text.isEmpty ? nil : text
+            })
+        #expect(answer.contains("Connection: close\r\n") && answer.hasSuffix("late"))
+        // A connection that comes now is closed at once.
+        let late = try #require(RawSocket(loop.server.addresses[0]))
+        #expect(loop.until { late.receive().isOver ? true : nil } == true)
+    }
+
+    /// As an application that answers everything.
+    private func serve(_ server: HTTPServer) {
+        server.service(for: .milliseconds(1))
+        while let event = server.nextEvent() {
+            switch event {
+            case .request(let request): server.respond(to: request.id, HTTPResponse(status: 200))
+            case .message(let id, let message): server.send(message, on: id)
+            case .requestAnnounced, .requestAborted, .webSocketOpened, .webSocketClosed, .woken: break
+            }
+        }
+    }
+
+    /// Bytes at random and requests with a few bytes changed: whatever comes, the next client is served.
+    @Test(arguments: 0..<UInt64(3)) func anyBytesLeaveTheServerWell(seed: UInt64) throws {
+        var random = RandomSource.seeded(seed)
+        let loop = try Loopback(server: impatient)
+        let patterns = [
+            "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nOrigin: http://a\r\n\r\n",
+            "POST /api HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nContent-Type: text/plain\r\n\r\n0123456789",
+            "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n\u{1}\u{5}hello",
+        ]
+        for round in 0..<150 {
+            var bytes = Array(patterns[round % patterns.count].unicodeScalars.map { UInt8($0.value) })
+            for _ in 0..<Int(random.next() % 6) {
+                let position = Int(random.next() % UInt64(bytes.count))
+                switch random.next() % 4 {
+                case 0: bytes[position] = UInt8(truncatingIfNeeded: random.next())
+                case 1: bytes.remove(at: position)
+                case 2: bytes.insert(contentsOf: bytes[position...].prefix(40), at: position)
+                default: bytes.removeLast(bytes.count - position - 1)
+                }
+            }
+            do {
+                let raw = try #require(RawSocket(loop.server.addresses[0]))
+                raw.send(bytes)
+                for _ in 0..<4 { serve(loop.server) }
+            }
+            // Its client is gone, so it goes too, at once or when its time is over.
+            let end = ContinuousClock.now + .seconds(20)
+            while loop.server.connectionCount > 0, ContinuousClock.now < end { serve(loop.server) }
+            #expect(loop.server.connectionCount == 0, "\(String(decoding: bytes, as: UTF8.self))")
+        }
+        _ = loop.client.start(HTTPClientRequest(.get, url: loop.url("/")))
+        while case .some(let event) = loop.nextServerEvent() {
+            guard case .request(let request) = event else { continue }
+            loop.server.respond(to: request.id, HTTPResponse(status: 200))
+            break
+        }
+        #expect(loop.nextResponse()?.status == 200)
+    }
+}
