@@ -108,7 +108,8 @@ extension CrewEvent {
         self.init(
             kind: kind, eventId: try fields.identifier("eventId"), crewId: try fields.identifier("crewId"),
             name: try fields.optionalString("name"), role: try fields.optionalString("role"),
-            train: try fields.optionalString("train"), occurredAt: try fields.string("occurredAt", limit: 64))
+            train: try fields.optionalString("train"), occurredAt: try fields.string("occurredAt", limit: 64),
+            clock: try fields.optionalString("clock").flatMap(Clock.init(rawValue:)))
     }
     func write(to builder: inout ObjectBuilder) {
         builder.set("eventId", eventId)
@@ -117,6 +118,7 @@ extension CrewEvent {
         builder.set("role", role)
         builder.set("train", train)
         builder.set("occurredAt", occurredAt)
+        builder.set("clock", clock?.rawValue)
     }
 }
 

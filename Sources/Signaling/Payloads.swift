@@ -84,10 +84,22 @@ public struct CrewEvent: Hashable, Sendable {
     public var train: String?
     /// ISO 8601 with offset, as the kiosk wrote it.
     public var occurredAt: String
+    /// Nil when the kiosk's clock was right, as far as it knows.
+    public var clock: Clock?
+
+    /// What there is to say about `occurredAt`.
+    public enum Clock: String, Hashable, Sendable, CaseIterable {
+        /// The kiosk's clock was wrong then; `occurredAt` is what the server's would have shown.
+        case corrected
+        /// The kiosk's clock was wrong then, and how wrong was never found out.
+        case doubtful
+    }
+
     public init(
         kind: Kind, eventId: String, crewId: String, name: String? = nil, role: String? = nil, train: String? = nil,
-        occurredAt: String
+        occurredAt: String, clock: Clock? = nil
     ) {
+        self.clock = clock
         self.kind = kind
         self.eventId = eventId
         self.crewId = crewId

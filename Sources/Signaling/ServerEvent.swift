@@ -21,4 +21,15 @@ public enum ServerEvent: Hashable, Sendable {
     case monitoringStopped(kioskId: String, sessionId: String, reason: SessionEndReason)
     /// The refusal of an event that asked for no acknowledgement.
     case error(SignalingError, event: String)
+
+    /// The session it is about.
+    public var sessionId: String? {
+        switch self {
+        case .monitoringStartedForMonitor(_, let id, _), .monitoringStartedForKiosk(_, let id, _), .offer(_, let id, _),
+            .answer(_, let id, _), .iceCandidate(_, let id, _), .restartRequest(_, let id), .sessionError(_, let id, _),
+            .monitoringStopped(_, let id, _):
+            id
+        case .kioskRegistered, .kioskList, .kioskOnline, .kioskOffline, .kioskStatus, .heartbeatPong, .crew, .error: nil
+        }
+    }
 }

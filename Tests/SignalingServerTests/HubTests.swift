@@ -27,13 +27,14 @@ final class HubTranscript {
         return Directory.Snapshot(accounts: accounts, keys: [], revokedFamilies: [])
     }
 
-    func connect(_ id: String, _ number: UInt64) -> [String] {
+    func connect(_ id: String, _ number: UInt64, recovers lost: UInt64? = nil) -> [String] {
         let account = hub.directory[id]!
         hub.connecting(
             socket(number),
             TokenClaims(
                 subject: id, role: account.role, organization: account.organization, issuedAt: now.wall,
-                expiresAt: after(.seconds(900)).wall, tokenId: "t", family: "family of \(id)"), address: nil, now: now)
+                expiresAt: after(.seconds(900)).wall, tokenId: "t", family: "family of \(id)"),
+            recovers: lost.map { socket($0) }, address: nil, now: now)
         return drain()
     }
 
@@ -48,8 +49,8 @@ final class HubTranscript {
         return drain()
     }
 
-    func lose(_ number: UInt64) -> [String] {
-        hub.disconnected(socket(number), now: now)
+    func lose(_ number: UInt64, mayReturn: Bool = false) -> [String] {
+        hub.disconnected(socket(number), mayReturn: mayReturn, now: now)
         return drain()
     }
 
@@ -63,7 +64,15 @@ final class HubTranscript {
         hub.sessionEnded(byAdmin: admin, sessionId: sessionId, now: now)
     }
 
-    func drain() -> [String] { hub.takeActions().compactMap(Self.line) }
+    /// The records take every session as fast as it begins, unless a test is about that.
+    var recordsAreFast = true
+
+    func drain() -> [String] {
+        let actions = hub.takeActions()
+        guard !actions.isEmpty else { return [] }
+        for case .store(.sessionBegan(let session)) in actions where recordsAreFast { hub.sessionStored(session.id) }
+        return actions.compactMap(Self.line) + drain()
+    }
 
     /// Everyone where the story begins: K1 on 5, M1 on 1, M2 on 2.
     func everybodyComes() {
@@ -74,7 +83,7 @@ final class HubTranscript {
 
     static func line(_ action: Hub.Action) -> String? {
         switch action {
-        case .accept(let socket): "\(socket.rawValue) accepted"
+        case .accept(let socket, let recovering): "\(socket.rawValue) \(recovering ? "recovered" : "accepted")"
         case .refuse(let socket, let error): "\(socket.rawValue) refused \(error.code.rawValue)"
         case .emit(.error(let error, let event), let socket):
             "\(socket.rawValue) ← error \(error.code.rawValue) \(event)"
@@ -124,7 +133,7 @@ final class HubTranscript {
         t.everybodyComes()
         #expect(
             t.send(1, "start-monitoring", ["kioskId": "K1"])
-                == ["1 ok", "store began", "1,2 ← kiosk-status", "5 ← monitoring-started", "1 ← monitoring-started"])
+                == ["store began", "1,2 ← kiosk-status", "1 ok", "5 ← monitoring-started", "1 ← monitoring-started"])
         #expect(
             t.send(1, "offer", ["targetId": "K1", "offer": ["type": "offer", "sdp": "v=0"]]) == ["1 ok", "5 ← offer"])
         #expect(
@@ -360,6 +369,81 @@ final class HubTranscript {
         #expect(t.hub.kioskList(of: "west")[0].monitoredBy == "M1")
         #expect(t.wait(.seconds(80)).isEmpty)
         #expect(t.send(5, "restart-request", ["targetId": "M1"]) == ["5 ok", "1 ← restart-request"])
+    }
+
+    @Test func aSessionIsRecordedBeforeAnybodyHearsOfIt() throws {
+        t.everybodyComes()
+        t.recordsAreFast = false
+        let began = t.send(1, "start-monitoring", ["kioskId": "K1"])
+        #expect(began.allSatisfy { $0.hasPrefix("store") || $0.contains("kiosk-status") })
+        let id = try #require(t.hub.sessions.session(ofKiosk: "K1")?.id)
+        #expect(t.send(1, "start-monitoring", ["kioskId": "K1"]).isEmpty, "the same session, still unrecorded")
+        #expect(t.send(1, "stop-monitoring", ["kioskId": "K1"]).contains("1 ok"))
+        t.hub.sessionStored(id)
+        #expect(
+            t.drain() == [
+                "1 ok", "5 ← monitoring-started", "1 ← monitoring-started", "1 ok", "1 ← monitoring-started",
+                "5 ← stopped stopped-by-monitor", "1 ← stopped stopped-by-monitor",
+            ])
+    }
+
+    @Test func aSessionThatCannotBeRecordedNeverWas() throws {
+        t.everybodyComes()
+        t.recordsAreFast = false
+        _ = t.send(1, "start-monitoring", ["kioskId": "K1"])
+        t.hub.sessionNotStored(try #require(t.hub.sessions.session(ofKiosk: "K1")?.id), now: t.now)
+        let lines = t.drain()
+        #expect(lines.contains("1 internal-error"))
+        #expect(!lines.contains { $0.contains("monitoring-started") || $0.contains("stopped ") })
+        #expect(t.hub.sessions.count == 0)
+    }
+
+    @Test func whatEndedBeforeARestartIsToldToWhoeverStillNamesIt() {
+        let ended = SessionRecord(
+            sequence: 1, id: "S0", organization: "west", kioskId: "K1", monitorId: "M1", startedAt: start.wall,
+            endedAt: start.wall, endReason: .endedByAdmin)
+        t.hub.restore([], ended: [ended], now: t.now)
+        _ = t.connect("K1", 5) + t.connect("M1", 1)
+        #expect(t.send(5, "register-kiosk", ["sessions": ["S0"]]).contains("5 ← stopped ended-by-admin"))
+        #expect(t.send(1, "register-monitor", ["sessions": ["S0"]]).contains("1 ← stopped ended-by-admin"))
+    }
+
+    @Test func whoRecoversGoesOnWithoutRegistering() throws {
+        let t = HubTranscript(Hub.Settings(recoveryWindow: .seconds(60)))
+        t.everybodyComes()
+        _ = t.send(1, "start-monitoring", ["kioskId": "K1"])
+        #expect(t.lose(1, mayReturn: true).isEmpty)
+        _ = t.send(5, "heartbeat-ping", ["status": ["camera": "missing"]])
+        t.hub.received(
+            SocketIOEvent(name: "restart-request", arguments: [["targetId": "M1"]]), from: socket(5), now: t.now)
+        #expect(t.drain().isEmpty, "what is for the session waits for its monitor")
+        #expect(
+            t.send(5, "heartbeat-ping", ["status": ["camera": "ok"]])
+                == ["5 ok", "5 ← heartbeat-pong", "2,1 ← kiosk-status"], "the lost one will ask for it")
+        #expect(t.connect("M1", 11, recovers: 1) == ["11 recovered", "11 ← restart-request"])
+        #expect(t.send(11, "stop-monitoring", ["kioskId": "K1"]).contains("11 ok"))
+        #expect(t.connect("M1", 12, recovers: 1) == ["12 accepted"], "once")
+        #expect(t.send(12, "stop-monitoring", ["kioskId": "K1"]) == ["12 not-registered"])
+    }
+
+    @Test func aKioskThatRecoversIsOnlineAgain() {
+        let t = HubTranscript(Hub.Settings(recoveryWindow: .seconds(60)))
+        t.everybodyComes()
+        #expect(t.lose(5, mayReturn: true) == ["1,2 ← kiosk-offline"])
+        #expect(t.connect("K1", 6, recovers: 5) == ["6 recovered", "1,2 ← kiosk-online"])
+        #expect(t.send(6, "heartbeat-ping", ["status": [:]]) == ["6 ok", "6 ← heartbeat-pong"])
+    }
+
+    @Test func recoveryHasItsTimeAndItsOwner() {
+        let t = HubTranscript(Hub.Settings(recoveryWindow: .seconds(60)))
+        t.everybodyComes()
+        _ = t.lose(1, mayReturn: true)
+        #expect(t.connect("M2", 12, recovers: 1) == ["12 accepted"], "another's pid is worth nothing")
+        #expect(t.send(12, "start-monitoring", ["kioskId": "K1"]) == ["12 not-registered"])
+        _ = t.lose(2, mayReturn: true)
+        _ = t.wait(.seconds(60))
+        #expect(t.connect("M2", 13, recovers: 2) == ["13 accepted"])
+        #expect(t.send(13, "start-monitoring", ["kioskId": "K1"]) == ["13 not-registered"])
     }
 
     @Test func everyEventWithAnyFieldMissingOrWrongIsRefusedByName() {

@@ -38,6 +38,11 @@ import Testing
         let registered = try #require(kiosk.hear("kiosk-registered"))
         #expect(registered["kioskId"] == "K1" && registered["heartbeatInterval"] == 30_000)
         #expect(registered["iceServers"]?[1]?["username"]?.string?.hasSuffix(":K1") == true)
+        let token = try client.logIn("K1").token.unredacted
+        let listed = try client.request(.get, "/api/ice-servers", token: token).json
+        #expect(try ICEServerList(json: listed).servers.map(\.urls) == [["stun:s:3478"], ["turn:t:3478"]])
+        #expect(listed["iceServers"]?[1]?["username"]?.string?.hasSuffix(":K1") == true)
+        #expect(try client.request(.get, "/api/ice-servers").status == 401)
         let monitor = try client.join("M1")
         #expect(monitor.hear("kiosk-list")?["kiosks"]?[0]?["online"] == true)
         let session = try #require(monitor.call("start-monitoring", ["kioskId": "K1"])?["sessionId"]?.string)
@@ -328,7 +333,7 @@ import Testing
         let document = try client.request(.get, "/api/openapi.json").json
         #expect(document["openapi"]?.string?.hasPrefix("3.1") == true)
         let paths = try #require(document["paths"]?.object)
-        #expect(paths.count == 12)
+        #expect(paths.count == 13)
         for path in paths.members {
             for operation in path.value.object?.members ?? [] {
                 let method = try #require(HTTPMethod(rawValue: operation.name.uppercased()))

@@ -4,12 +4,12 @@ internal import Signaling
 /// Crew events as RFC 4180 has them.
 enum CrewCSV {
     static func text(_ rows: [CrewRecord]) -> String {
-        var text = "event,eventId,kioskId,crewId,name,role,train,occurredAt,receivedAt\r\n"
+        var text = "event,eventId,kioskId,crewId,name,role,train,occurredAt,receivedAt,clock\r\n"
         for row in rows {
             let event = row.event
             let fields: [String?] = [
                 event.kind.rawValue, event.eventId, row.kioskId, event.crewId, event.name, event.role, event.train,
-                event.occurredAt, row.receivedAt.text,
+                event.occurredAt, row.receivedAt.text, event.clock?.rawValue,
             ]
             text += fields.map { field($0 ?? "") }.joined(separator: ",") + "\r\n"
         }

@@ -28,6 +28,11 @@ extension Server {
             try request.allow(.get, .head)
             let (account, _) = try identify(request, now: now)
             respond(to: request.id, .json(200, account.json))
+        case ("ice-servers", 0):
+            try request.allow(.get, .head)
+            let (account, _) = try identify(request, now: now)
+            let servers = hub.settings.ice.servers(for: account.id, now: now.wall)
+            respond(to: request.id, .json(200, ICEServerList(servers).json))
         case ("kiosks", 0):
             try request.allow(.get, .head)
             try listKiosks(request, now: now)

@@ -103,6 +103,7 @@ extension CrewRecord {
             "event": .string(event.kind.rawValue), "eventId": .string(event.eventId), "kioskId": .string(kioskId),
             "crewId": .string(event.crewId), "name": text(event.name), "role": text(event.role),
             "train": text(event.train), "occurredAt": .string(event.occurredAt), "receivedAt": .string(receivedAt.text),
+            "clock": text(event.clock?.rawValue),
         ]
     }
 }

@@ -126,15 +126,16 @@ public enum SignalingCommands {
         }
         LogSink.start(identifier: "kiosk-signaling")
         Log.level = configuration.log.logLevel
+        LogSink.format = configuration.log.sinkFormat
+        let notifier = ServiceNotifier()
         do {
             // Before any thread exists, so that all of them leave the signals alone.
             let signals = try SignalSource()
-            let server = try Server(configuration)
+            let server = try Server(configuration, listeningSockets: notifier.listenDescriptors())
             let watcher = try SignalWatcher(signals, server.control)
             let scheme = configuration.tls == nil ? "http" : "https"
             let places = server.addresses.map { "\(scheme)://\($0)" }.joined(separator: " ")
             Log("server").notice("listening on \(places)")
-            let notifier = ServiceNotifier()
             notifier.ready(status: "listening on \(places)")
             if let timeout = notifier.watchdogTimeout {
                 server.setHeartbeat(every: timeout / 3) { notifier.watchdog() }

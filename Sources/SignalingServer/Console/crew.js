@@ -19,7 +19,7 @@ export class CrewFeed {
   }
 
   /** An event that came twice (same `eventId`) is shown once. */
-  add(name, { eventId, crewId, name: person, role, train, occurredAt, receivedAt, kioskId }, kioskName) {
+  add(name, { eventId, crewId, name: person, role, train, occurredAt, clock, receivedAt, kioskId }, kioskName) {
     if (eventId && this.#seen.has(eventId)) return;
     if (eventId) this.#seen.add(eventId);
     const on = name === 'crew-sign-on';
@@ -39,6 +39,8 @@ export class CrewFeed {
     time.textContent = timeOfDay(at);
     const late = receivedAt ? milliseconds(receivedAt) - at : 0;
     time.title = late > 60_000 ? `Happened ${timeOfDay(at, { seconds: true })}, reached the server ${ago(at, milliseconds(receivedAt)).replace('ago', 'later')}` : timeOfDay(at, { seconds: true });
+    if (clock === 'corrected') time.title += '. The kiosk’s clock was wrong; this time has been corrected.';
+    if (clock === 'doubtful') time.title += '. The kiosk’s clock was not set: this time may be wrong.';
     const after = [...this.#list.children].find((other) => Number(other.dataset.at) <= at);
     this.#list.insertBefore(item, after ?? null);
     while (this.#list.children.length > MOST) this.#list.lastElementChild.remove();

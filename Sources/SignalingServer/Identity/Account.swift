@@ -48,8 +48,8 @@ public enum AccountRule {
 
     public static func displayName(_ text: String) -> String? {
         let isLegal = text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
-        return (1...128).contains(text.utf8.count) && isLegal
-            ? nil : "must be 1 to 128 bytes without control characters"
+        return (1...64).contains(text.unicodeScalars.count) && isLegal
+            ? nil : "must be 1 to 64 characters, none of them a control character"
     }
 
     public static func password(_ text: String) -> String? {

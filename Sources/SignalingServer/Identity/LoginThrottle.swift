@@ -94,13 +94,3 @@ public struct LoginThrottle: Sendable {
         if entries.count > LoginThrottle.entryLimit { entries = [:] }
     }
 }
-
-extension IPAddress {
-    /// An IPv6 subscriber owns at least a /64 and can change the rest at will (RFC 6177).
-    var prefix64: IPAddress {
-        switch self {
-        case .v4: self
-        case .v6(let high, _): .v6(high: high, low: 0)
-        }
-    }
-}

@@ -101,6 +101,8 @@ enum Schema {
               hash BLOB NOT NULL
             ) STRICT;
             INSERT INTO audit_anchor VALUES (1, 0, zeroblob(32));
-            """)
+            """),
+        // What a kiosk says about its own clock at the time of an event: `corrected`, `doubtful`, or nothing.
+        Migration("ALTER TABLE crew_event ADD COLUMN clock TEXT"),
     ]
 }

@@ -29,11 +29,11 @@ extension Store {
         let event = record.event
         return try database.execute(
             """
-            INSERT INTO crew_event (organization, kiosk, event_id, kind, crew_id, name, role, train, occurred_at, received_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kiosk, event_id) DO NOTHING
+            INSERT INTO crew_event (organization, kiosk, event_id, kind, crew_id, name, role, train, occurred_at, received_at, clock)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kiosk, event_id) DO NOTHING
             """,
             record.organization, record.kioskId, event.eventId, event.kind.rawValue, event.crewId, event.name,
-            event.role, event.train, event.occurredAt, record.receivedAt.milliseconds) == 1
+            event.role, event.train, event.occurredAt, record.receivedAt.milliseconds, event.clock?.rawValue) == 1
     }
 
     /// Which crew events to list. Times are those of arrival, the only ones that one clock has set.
@@ -57,7 +57,7 @@ extension Store {
     ) throws(DatabaseError) -> [CrewRecord] {
         try database.query(
             """
-            SELECT sequence, organization, kiosk, kind, event_id, crew_id, name, role, train, occurred_at, received_at
+            SELECT sequence, organization, kiosk, kind, event_id, crew_id, name, role, train, occurred_at, received_at, clock
             FROM crew_event WHERE organization = ?1 AND sequence < ?2 AND (?3 IS NULL OR kiosk = ?3)
               AND (?4 IS NULL OR crew_id = ?4) AND (?5 IS NULL OR received_at >= ?5) AND (?6 IS NULL OR received_at < ?6)
             ORDER BY sequence DESC LIMIT ?7
@@ -73,7 +73,8 @@ extension Store {
                 sequence: try row.integer(0), organization: try row.text(1), kioskId: try row.text(2),
                 event: CrewEvent(
                     kind: kind, eventId: try row.text(4), crewId: try row.text(5), name: try row.optionalText(6),
-                    role: try row.optionalText(7), train: try row.optionalText(8), occurredAt: try row.text(9)),
+                    role: try row.optionalText(7), train: try row.optionalText(8), occurredAt: try row.text(9),
+                    clock: try row.optionalText(11).flatMap(CrewEvent.Clock.init(rawValue:))),
                 receivedAt: WallClock(milliseconds: try row.integer(10)))
         }
     }

@@ -97,6 +97,13 @@ extension Store {
         }
     }
 
+    /// The latest that have ended, the oldest of them first.
+    public mutating func endedSessions(limit: Int) throws(DatabaseError) -> [SessionRecord] {
+        try database.query("\(Store.sessionColumns) WHERE ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT ?", limit) {
+            row throws(DatabaseError) in try SessionRecord(row)
+        }.reversed()
+    }
+
     /// Newest first. `isOpen` nil lists all.
     public mutating func sessions(
         organization: String, kioskId: String?, isOpen: Bool?, before cursor: Int64?, limit: Int

@@ -8,6 +8,8 @@ enum ServerMessage: Sendable {
     case directory(Directory.Snapshot)
     case crewStored(CrewRecord, isNew: Bool, PendingReply)
     case crewFailed(PendingReply)
+    case sessionStored(String)
+    case sessionNotStored(String)
     case respond(RequestID, HTTPResponse)
     /// The records were changed here; the directory is up to date before the answer is out.
     case changed(Directory.Snapshot, RequestID, HTTPResponse)

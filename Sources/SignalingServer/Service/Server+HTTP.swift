@@ -41,7 +41,17 @@ extension Server {
         }
     }
 
+    func announce(_ request: HTTPRequest, now: Moment) {
+        guard request.path == "/socket.io" || request.path == "/socket.io/" else { return }
+        socketIO.requestAnnounced(request.id, engineRequest(request), now: now.instant)
+    }
+
     private func handleEngine(_ request: HTTPRequest, now: Moment) {
+        if request.method == .options { return respond(to: request.id, HTTPResponse(status: 204)) }
+        socketIO.requestReceived(request.id, engineRequest(request), now: now.instant)
+    }
+
+    private func engineRequest(_ request: HTTPRequest) -> EngineIORequest {
         let peer = clientAddress(request.peer, request.headers)
         let method: EngineIORequest.Method =
             switch request.method {
@@ -50,12 +60,9 @@ extension Server {
             case .options: .options
             case .head, .put, .patch, .delete: .other
             }
-        if method == .options { return respond(to: request.id, HTTPResponse(status: 204)) }
-        socketIO.requestReceived(
-            request.id,
-            EngineIORequest(
-                method: method, handshake: engineHandshake(request.query, request.headers, peer),
-                contentType: request.headers["content-type"], body: request.body), now: now.instant)
+        return EngineIORequest(
+            method: method, handshake: engineHandshake(request.query, request.headers, peer),
+            contentType: request.headers["content-type"], body: request.body)
     }
 
     func engineHandshake(_ query: [QueryItem], _ headers: [HTTPHeader], _ peer: SocketAddress) -> EngineIOHandshake {

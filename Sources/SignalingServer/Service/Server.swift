@@ -26,7 +26,6 @@ public final class Server {
     var metrics: ServerMetrics
     /// Requests whose answer needs CORS headers for this origin.
     var origins: [RequestID: String]
-    var addressBook: AddressBook
     var recordsAreWell: Bool
     private var heartbeat: (interval: Duration, beat: () -> Void)?
     private var nextBeat: Instant
@@ -34,7 +33,8 @@ public final class Server {
     private(set) var drainDeadline: Instant?
 
     /// Opens the records and listens. Serving begins with `run()`.
-    public init(_ configuration: ServerConfiguration) throws {
+    /// - Parameter listeningSockets: those that a service manager opened; they take the place of `listen`.
+    public init(_ configuration: ServerConfiguration, listeningSockets: [Int32] = []) throws {
         self.configuration = configuration
         log = Log("server")
         let store = try Store(.file(configuration.database), now: SystemWallClock.now())
@@ -47,6 +47,9 @@ public final class Server {
         http.maximumMessageSize = configuration.limits.payload.bytes
         http.maximumPendingBytes = configuration.limits.pendingBytes.bytes
         http.maximumConnections = configuration.limits.connections
+        http.maximumConnectionsPerAddress = configuration.limits.connectionsPerAddress
+        http.proxies = configuration.proxy.trusted
+        http.listeningSockets = listeningSockets
         transport = try HTTPServer(http)
         inbox = Inbox(waker: transport.waker)
         var engine = SocketIOServerConfiguration()
@@ -54,6 +57,9 @@ public final class Server {
         engine.pingTimeout = configuration.engine.pingTimeout
         engine.maximumPayload = configuration.limits.payload.bytes
         engine.maximumPollingBacklog = configuration.limits.pendingBytes.bytes
+        engine.maximumSessions = configuration.limits.connections
+        engine.maximumSessionsPerAddress = configuration.limits.connectionsPerAddress
+        engine.recoveryWindow = configuration.engine.recoveryWindow
         socketIO = SocketIOServer(engine, random: .system)
         hub = Hub(
             Hub.Settings(
@@ -61,12 +67,12 @@ public final class Server {
                     gracePeriod: configuration.sessions.gracePeriod,
                     negotiationTimeout: configuration.sessions.negotiationTimeout,
                     maximumDuration: configuration.sessions.maximumDuration),
-                messagesPerSecond: configuration.limits.messagesPerSecond, ice: configuration.ice.settings))
+                messagesPerSecond: configuration.limits.messagesPerSecond, ice: configuration.ice.settings,
+                recoveryWindow: configuration.engine.recoveryWindow))
         tokens = Tokens()
         throttle = LoginThrottle()
         metrics = ServerMetrics()
         origins = [:]
-        addressBook = AddressBook(limit: configuration.limits.connectionsPerAddress)
         recordsAreWell = true
         drainDeadline = nil
         heartbeat = nil
@@ -77,7 +83,7 @@ public final class Server {
         let snapshot = try opened.directory(now: now.wall)
         tokens.use(snapshot.keys)
         hub.directoryChanged(snapshot, now: now)
-        hub.restore(try opened.openSessions(), now: now)
+        hub.restore(try opened.openSessions(), ended: try opened.endedSessions(limit: Endings.limit), now: now)
         passwords = try PasswordWorker()
         do {
             records = try StoreWorker(opened, retention: configuration.retention, inbox: inbox)
@@ -133,19 +139,17 @@ public final class Server {
 
     private func handle(_ event: HTTPServerEvent, now: Moment) {
         switch event {
+        case .requestAnnounced(let request): announce(request, now: now)
         case .request(let request): handle(request, now: now)
         case .requestAborted(let id):
             origins[id] = nil
             socketIO.requestAborted(id, now: now.instant)
         case .webSocketOpened(let id, let handshake):
             let peer = clientAddress(handshake.peer, handshake.headers)
-            guard drainDeadline == nil, addressBook.opened(id, from: peer.address) else {
-                return transport.close(id, code: .tryAgainLater)
-            }
+            guard drainDeadline == nil else { return transport.close(id, code: .tryAgainLater) }
             socketIO.webSocketOpened(id, engineHandshake(handshake.query, handshake.headers, peer), now: now.instant)
         case .message(let id, let message): socketIO.webSocketReceived(id, message, now: now.instant)
         case .webSocketClosed(let id, _):
-            addressBook.closed(id)
             socketIO.webSocketClosed(id, now: now.instant)
         case .woken: while let message = inbox.next() { handle(message, now: now) }
         }
@@ -159,6 +163,8 @@ public final class Server {
             hub.directoryChanged(snapshot, now: now)
         case .crewStored(let record, let isNew, let reply): hub.crewStored(record, isNew: isNew, reply)
         case .crewFailed(let reply): hub.crewFailed(reply)
+        case .sessionStored(let id): hub.sessionStored(id)
+        case .sessionNotStored(let id): hub.sessionNotStored(id, now: now)
         case .respond(let id, let response): respond(to: id, response)
         case .changed(let snapshot, let id, let response):
             tokens.use(snapshot.keys)
@@ -234,7 +240,8 @@ public final class Server {
             do throws(SignalingError) {
                 guard drainDeadline == nil else { throw SignalingError(.internalError, "the server is stopping") }
                 let claims = try tokens.verify(try presentedToken(request), now: now.wall)
-                hub.connecting(socket, claims, address: request.handshake.peer?.address, now: now)
+                hub.connecting(
+                    socket, claims, recovers: request.recovers, address: request.handshake.peer?.address, now: now)
             } catch {
                 hub.refused(socket, error)
             }
@@ -242,7 +249,7 @@ public final class Server {
         case .acknowledged: break
         case .disconnected(let socket, let reason):
             metrics.disconnects[reason, default: 0] += 1
-            hub.disconnected(socket, now: now)
+            hub.disconnected(socket, mayReturn: reason.isLoss, now: now)
         }
     }
 
@@ -259,7 +266,7 @@ public final class Server {
 
     private func perform(_ action: Hub.Action, now: Moment) {
         switch action {
-        case .accept(let socket): socketIO.accept(socket, now: now.instant)
+        case .accept(let socket, let recovering): socketIO.accept(socket, recovering: recovering, now: now.instant)
         case .refuse(let socket, let error):
             socketIO.refuse(
                 socket, ConnectError(message: error.message, data: ["code": .string(error.code.rawValue)]),

@@ -104,15 +104,24 @@ extension ServerConfiguration {
     public struct Engine: Sendable, Decodable {
         public var pingInterval: Duration
         public var pingTimeout: Duration
+        /// How long a lost client may come back for what it missed; nil where it begins anew.
+        public var recoveryWindow: Duration?
 
-        enum CodingKeys: CodingKey, CaseIterable { case pingInterval, pingTimeout }
-        public init() { (pingInterval, pingTimeout) = (.milliseconds(25_000), .milliseconds(20_000)) }
+        enum CodingKeys: CodingKey, CaseIterable { case pingInterval, pingTimeout, recoveryWindow }
+        public init() {
+            (pingInterval, pingTimeout, recoveryWindow) = (.milliseconds(25_000), .milliseconds(20_000), nil)
+        }
         public init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
             self.init()
             let range = Duration.milliseconds(100)...Duration.seconds(600)
             pingInterval = try values.value(.pingInterval, in: range, default: pingInterval)
             pingTimeout = try values.value(.pingTimeout, in: range, default: pingTimeout)
+            guard values.contains(.recoveryWindow) else { return }
+            let window: Duration = try values.value(.recoveryWindow) { window in
+                (.seconds(1)...Duration.seconds(600)).contains(window) ? nil : "must be between 1s and 10m"
+            }
+            recoveryWindow = window
         }
     }
 
@@ -192,13 +201,25 @@ extension ServerConfiguration {
 
     public struct LogSection: Sendable, Decodable {
         public enum Level: String, Sendable, CaseIterable, Decodable { case error, warning, notice, info, debug }
+        /// `auto` is the journal where the standard error leads there, else lines of text.
+        public enum Format: String, Sendable, CaseIterable, Decodable { case auto, text, json }
         public var level: Level
+        public var format: Format
 
-        enum CodingKeys: CodingKey, CaseIterable { case level }
-        public init() { level = .info }
+        enum CodingKeys: CodingKey, CaseIterable { case level, format }
+        public init() { (level, format) = (.info, .auto) }
         public init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
             level = try values.value(.level, default: .info)
+            format = try values.value(.format, default: .auto)
+        }
+
+        var sinkFormat: LogSink.Format {
+            switch format {
+            case .auto: .automatic
+            case .text: .text
+            case .json: .json
+            }
         }
 
         public var logLevel: LogLevel {

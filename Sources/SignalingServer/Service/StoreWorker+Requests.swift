@@ -10,9 +10,9 @@ extension StoreWorker {
                 .crewStored(record, isNew: try store.log(record), reply)
             }
         case .sessionBegan(let session):
-            submit { store throws(DatabaseError) in
+            submit(onFailure: .sessionNotStored(session.id)) { store throws(DatabaseError) in
                 try store.sessionBegan(session)
-                return nil
+                return .sessionStored(session.id)
             }
         case .sessionNegotiated(let id, let at):
             submit { store throws(DatabaseError) in

@@ -83,15 +83,12 @@ final class StoreWorker: Sendable {
         var nextLook = MonotonicClock.now()
         var nextHousekeeping = nextLook
         while true {
-            while let timed = queue.next() {
-                do throws(DatabaseError) {
-                    if let answer = try timed.job(&store) { inbox.post(answer) }
-                } catch {
-                    log.repeated(.error, "records-failed", error.description)
-                    if let failure = timed.failure { inbox.post(failure) }
-                }
+            while let first = queue.next() {
+                var batch = [first]
+                while batch.count < batchLimit, let next = queue.next() { batch.append(next) }
+                perform(batch, &store, inbox, log)
                 let done = MonotonicClock.now()
-                latency.record(done - timed.submitted)
+                for timed in batch { latency.record(done - timed.submitted) }
                 beat.at.store(done.nanoseconds, ordering: .relaxed)
             }
             // Submitted jobs are finished first: nothing that was promised is lost.
@@ -118,6 +115,36 @@ final class StoreWorker: Sendable {
             queue.wait(stop, for: max(.milliseconds(1), nextLook - MonotonicClock.now()))
         }
     }
+
+    /// Jobs that came while the disk was busy share the next wait for it: a depot whose kiosks come up at once does not
+    /// queue up behind a write each.
+    private static func perform(_ batch: [Timed], _ store: inout Store, _ inbox: Inbox, _ log: Log) {
+        if batch.count > 1 {
+            let together = try? store.recordTransaction { store throws(DatabaseError) in
+                var answers: [ServerMessage] = []
+                for timed in batch {
+                    if let answer = try timed.job(&store) { answers.append(answer) }
+                }
+                return answers
+            }
+            if let together {
+                // Nothing is answered before all of it is on the disk.
+                for answer in together { inbox.post(answer) }
+                return
+            }
+        }
+        // One of them fails: each for itself, so that the others do not.
+        for timed in batch {
+            do throws(DatabaseError) {
+                if let answer = try timed.job(&store) { inbox.post(answer) }
+            } catch {
+                log.repeated(.error, "records-failed", error.description)
+                if let failure = timed.failure { inbox.post(failure) }
+            }
+        }
+    }
+
+    private static let batchLimit = 64
 
     private static func keepHouse(
         _ store: inout Store, _ retention: ServerConfiguration.Retention, now: WallClock

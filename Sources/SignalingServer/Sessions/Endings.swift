@@ -13,7 +13,7 @@ struct Endings: Sendable {
     private var byId: [String: Ending]
     private var order: RingBuffer<String>
 
-    private static let limit = 1024
+    static let limit = 1024
 
     init() {
         byId = [:]

@@ -115,6 +115,25 @@ extension Hub {
         if let earlier { disconnect(earlier, now: now) }
     }
 
+    /// A client is back as what it was; it hears what it missed and no list.
+    mutating func registerAgain(_ socket: SocketID, now: Moment) {
+        guard let state = sockets[socket] else { return }
+        sockets[socket]?.isRegistered = true
+        switch state.role {
+        case .kiosk:
+            let earlier = presence.kioskRegistered(
+                state.account, organization: state.organization, socket: socket, now: now)
+            perform(
+                sessions.kioskRegistered(state.account, socket: socket, carried: nil, replacing: earlier), now: now)
+            announce(state.account) { .kioskOnline($0) }
+            if let earlier { disconnect(earlier, now: now) }
+        case .monitor:
+            presence.monitorRegistered(organization: state.organization, socket: socket)
+            perform(sessions.monitorRegistered(state.account, socket: socket, carried: nil), now: now)
+        case .admin: break
+        }
+    }
+
     private mutating func registerMonitor(
         _ carried: [String]?, _ monitor: Party, _ reply: PendingReply, now: Moment
     ) {
@@ -157,8 +176,10 @@ extension Hub {
             throw error
         }
         var details = JSONObject()
-        if let session = sessions.session(ofKiosk: kioskId) { details["sessionId"] = .string(session.id) }
-        answer(reply, .ok(details))
+        let session = sessions.session(ofKiosk: kioskId)?.id ?? ""
+        details["sessionId"] = .string(session)
+        for case .began in actions { unrecorded[session] = [] }
+        if let id = reply.acknowledgement { say(.acknowledge(reply.socket, id, .ok(details)), of: session) }
         perform(actions, now: now)
     }
 
@@ -176,25 +197,31 @@ extension Hub {
         perform(actions, now: now)
     }
 
+    /// Does it now, or once the session is recorded.
+    private mutating func say(_ action: Action, of session: String?) {
+        if let session, unrecorded[session]?.append(action) != nil { return }
+        act(action)
+    }
+
     /// Performs what the sessions decided.
     mutating func perform(_ decided: [MonitoringSessions.Action], actor: String? = nil, now: Moment) {
         for action in decided {
             switch action {
-            case .send(let event, let socket): act(.emit(event, to: socket))
+            case .send(let event, let socket): say(.emit(event, to: socket), of: event.sessionId)
             case .tellMonitorStarted(let session, let kiosk, let socket):
                 guard let monitor = sockets[socket]?.account else { continue }
                 let servers = settings.ice.servers(for: monitor, now: now.wall)
-                act(
+                say(
                     .emit(
                         .monitoringStartedForMonitor(kioskId: kiosk, sessionId: session, iceServers: servers),
-                        to: socket))
+                        to: socket), of: session)
             case .tellKioskStarted(let session, let monitor, let socket):
                 guard let kiosk = sockets[socket]?.account else { continue }
                 let servers = settings.ice.servers(for: kiosk, now: now.wall)
-                act(
+                say(
                     .emit(
                         .monitoringStartedForKiosk(monitorId: monitor, sessionId: session, iceServers: servers),
-                        to: socket))
+                        to: socket), of: session)
             case .began(let session):
                 metrics.sessionsStarted += 1
                 act(.store(.sessionBegan(session)))
@@ -225,7 +252,10 @@ extension Hub {
 
     // MARK: Answers
 
-    func listeners(_ organization: String) -> [SocketID] { presence.monitors(of: organization).sorted() }
+    /// Monitors, and those who will ask what they have missed.
+    func listeners(_ organization: String) -> [SocketID] {
+        presence.monitors(of: organization).sorted() + absentees.monitors(of: organization)
+    }
 
     /// Tells a kiosk's organization about its entry.
     mutating func announce(_ kioskId: String, as event: (KioskEntry) -> ServerEvent) {

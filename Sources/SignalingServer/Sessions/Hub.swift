@@ -13,10 +13,14 @@ public struct Hub: Sendable {
         public var rules: MonitoringSessions.Rules
         public var messagesPerSecond: Int
         public var ice: ICESettings
+        /// How long a lost socket's client may come back as what it was; nil where it begins anew.
+        public var recoveryWindow: Duration?
 
         public init(
-            rules: MonitoringSessions.Rules = .init(), messagesPerSecond: Int = 50, ice: ICESettings = ICESettings()
+            rules: MonitoringSessions.Rules = .init(), messagesPerSecond: Int = 50, ice: ICESettings = ICESettings(),
+            recoveryWindow: Duration? = nil
         ) {
+            self.recoveryWindow = recoveryWindow
             self.rules = rules
             self.messagesPerSecond = messagesPerSecond
             self.ice = ice
@@ -24,7 +28,8 @@ public struct Hub: Sendable {
     }
 
     public enum Action: Sendable {
-        case accept(SocketID)
+        /// `recovering` lets it have what the socket that it was has missed.
+        case accept(SocketID, recovering: Bool)
         case refuse(SocketID, SignalingError)
         case emit(ServerEvent, to: SocketID)
         case broadcast(ServerEvent, to: [SocketID])
@@ -53,6 +58,11 @@ public struct Hub: Sendable {
     var sockets: [SocketID: SocketState]
     var socketsByAccount: [String: Set<SocketID>]
     var metrics: HubMetrics
+    /// What would be said of sessions whose beginning is not in the records yet. A session that both sides know of survives
+    /// whatever happens to the server, so it is recorded first.
+    var unrecorded: [String: [Action]]
+    /// Lost sockets whose clients may return.
+    var absentees: Absentees
     private var actions: [Action]
     private var lastSeenDue: Instant?
 
@@ -67,6 +77,8 @@ public struct Hub: Sendable {
         sockets = [:]
         socketsByAccount = [:]
         metrics = HubMetrics()
+        unrecorded = [:]
+        absentees = Absentees(window: settings.recoveryWindow)
         actions = []
         lastSeenDue = nil
     }
@@ -84,8 +96,9 @@ public struct Hub: Sendable {
     // MARK: Sockets
 
     /// A client wants in; its token has been verified.
+    /// - Parameter recovers: the lost socket that it was and wants to go on as.
     public mutating func connecting(
-        _ socket: SocketID, _ claims: TokenClaims, address: IPAddress?, now: Moment
+        _ socket: SocketID, _ claims: TokenClaims, recovers lost: SocketID? = nil, address: IPAddress?, now: Moment
     ) {
         do throws(SignalingError) {
             let account = try directory.admit(claims)
@@ -94,7 +107,10 @@ public struct Hub: Sendable {
                 issuedAt: claims.issuedAt, address: address, isRegistered: false,
                 throttle: Throttle(perSecond: settings.messagesPerSecond, now: now.instant))
             socketsByAccount[account.id, default: []].insert(socket)
-            act(.accept(socket))
+            // Knowing somebody's `pid` is not enough to hear what was meant for that one.
+            let isReturning = lost.map { absentees.returned($0, as: account.id) } ?? false
+            act(.accept(socket, recovering: isReturning))
+            if isReturning { registerAgain(socket, now: now) }
         } catch {
             refused(socket, error)
         }
@@ -107,9 +123,11 @@ public struct Hub: Sendable {
     }
 
     /// A socket is gone.
-    public mutating func disconnected(_ socket: SocketID, now: Moment) {
+    /// - Parameter mayReturn: whether its client may not even know.
+    public mutating func disconnected(_ socket: SocketID, mayReturn: Bool = false, now: Moment) {
         guard let state = forget(socket), state.isRegistered else { return }
         lost(socket, state, now: now)
+        if mayReturn { absentees.lost(socket, state, now: now.instant) }
     }
 
     private mutating func forget(_ socket: SocketID) -> SocketState? {
@@ -184,11 +202,26 @@ public struct Hub: Sendable {
             return
         }
         metrics.crewEventsStored += 1
-        let listeners = presence.monitors(of: record.organization).sorted()
+        let listeners = listeners(record.organization)
         guard !listeners.isEmpty else { return }
         act(
             .broadcast(
                 .crew(record.event, kioskId: record.kioskId, receivedAt: record.receivedAt.text), to: listeners))
+    }
+
+    /// The records hold a session's beginning.
+    public mutating func sessionStored(_ id: String) {
+        for action in unrecorded.removeValue(forKey: id) ?? [] { act(action) }
+    }
+
+    /// The records would not take it, so there is no such session.
+    public mutating func sessionNotStored(_ id: String, now: Moment) {
+        perform(sessions.abandoned(sessionId: id), now: now)
+        for case .acknowledge(let socket, let acknowledgement, _) in unrecorded.removeValue(forKey: id) ?? [] {
+            metrics.refused(.internalError)
+            let refusal = Refusal(.internalError, "the session could not be recorded")
+            act(.acknowledge(socket, acknowledgement, refusal.acknowledgement))
+        }
     }
 
     /// The records failed; the kiosk keeps the event and sends it again.
@@ -198,7 +231,13 @@ public struct Hub: Sendable {
     }
 
     /// What was going on when the server last stopped.
-    public mutating func restore(_ open: [SessionRecord], now: Moment) {
+    /// - Parameter ended: the latest that had ended, the oldest first.
+    public mutating func restore(_ open: [SessionRecord], ended: [SessionRecord] = [], now: Moment) {
+        for session in ended {
+            sessions.remembered(
+                session.id, kioskId: session.kioskId, monitorId: session.monitorId,
+                reason: session.endReason ?? .serverShutdown)
+        }
         for session in open {
             guard directory[session.kioskId]?.isDisabled == false, directory[session.monitorId]?.isDisabled == false,
                 sessions.session(ofKiosk: session.kioskId) == nil
@@ -243,6 +282,7 @@ public struct Hub: Sendable {
             perform(sessions.kioskLost(kiosk, now: now), now: now)
             announce(kiosk) { .kioskOffline($0) }
         }
+        absentees.handleTimeout(now: now.instant)
         if lastSeenDue.map({ $0 <= now.instant }) ?? true {
             lastSeenDue = now.instant + Hub.lastSeenInterval
             saveLastSeen()

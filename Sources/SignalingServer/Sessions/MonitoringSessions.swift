@@ -65,7 +65,9 @@ public struct MonitoringSessions: Sendable {
     }
 
     public let rules: Rules
-    var sessions: [String: MonitoringSession]
+    var sessions: [String: MonitoringSession] { didSet { knownTimeout = .unknown } }
+    /// Most messages change no deadline, and there may be thousands of sessions to ask.
+    private var knownTimeout: KnownTimeout
     /// By the kiosk's account: one monitor per kiosk at a time.
     var sessionByKiosk: [String: String]
     var endings: Endings
@@ -73,8 +75,14 @@ public struct MonitoringSessions: Sendable {
     public init(_ rules: Rules) {
         self.rules = rules
         sessions = [:]
+        knownTimeout = .unknown
         sessionByKiosk = [:]
         endings = Endings()
+    }
+
+    private enum KnownTimeout: Sendable {
+        case unknown
+        case known(Instant?)
     }
 
     public var count: Int { sessions.count }
@@ -134,6 +142,9 @@ public struct MonitoringSessions: Sendable {
         let session = try session(ofMonitor: monitor, kioskId: kioskId, sessionId: sessionId)
         return end(session.id, .stoppedByMonitor)
     }
+
+    /// The records would not take it: it has never been, and nobody has heard of it.
+    public mutating func abandoned(sessionId: String) -> [Action] { end(sessionId, .serverShutdown) }
 
     public mutating func endedByAdmin(sessionId: String) -> [Action] { end(sessionId, .endedByAdmin) }
 
@@ -199,7 +210,8 @@ public struct MonitoringSessions: Sendable {
     /// A kiosk's socket was lost, or it stopped giving signs of life.
     public mutating func kioskLost(_ kioskId: String, now: Moment) -> [Action] {
         guard let session = session(ofKiosk: kioskId), session.kiosk.graceEnds == nil else { return [] }
-        sessions[session.id]?.kiosk = .lost(until: now.instant + rules.gracePeriod)
+        let graceEnds = now.instant + rules.gracePeriod
+        sessions[session.id]?.kiosk = .lost(until: graceEnds)
         return handleTimeout(now: now.instant)
     }
 
@@ -225,9 +237,10 @@ public struct MonitoringSessions: Sendable {
     }
 
     public mutating func monitorLost(_ monitorId: String, socket: SocketID, now: Moment) -> [Action] {
+        let graceEnds = now.instant + rules.gracePeriod
         var isAffected = false
         for session in sessions.values where session.monitorId == monitorId && session.monitor.socket == socket {
-            sessions[session.id]?.monitor = .lost(until: now.instant + rules.gracePeriod)
+            sessions[session.id]?.monitor = .lost(until: graceEnds)
             isAffected = true
         }
         return isAffected ? handleTimeout(now: now.instant) : []
@@ -236,6 +249,9 @@ public struct MonitoringSessions: Sendable {
     // MARK: Time
 
     public mutating func handleTimeout(now: Instant) -> [Action] {
+        let next = nextTimeout
+        knownTimeout = .known(next)
+        guard let next, next <= now else { return [] }
         let due = sessions.values.compactMap { session in
             dueReason(session, now).map { (id: session.id, reason: $0) }
         }
@@ -251,7 +267,8 @@ public struct MonitoringSessions: Sendable {
     }
 
     public var nextTimeout: Instant? {
-        sessions.values.compactMap { session in
+        if case .known(let instant) = knownTimeout { return instant }
+        return sessions.values.compactMap { session in
             [
                 session.kiosk.graceEnds, session.monitor.graceEnds,
                 session.isNegotiated ? nil : session.started + rules.negotiationTimeout,
