@@ -30,6 +30,7 @@ extension Agent {
             desk.post(.answered(eventId: eventId, answer))
         case .clockOffset(let offset):
             noteClock(offset)
+            desk.post(.clockOffset(offset))
             status.clockOffset = offset
             publish(now: now)
         case .impossible(let reason):
@@ -38,10 +39,12 @@ extension Agent {
     }
 
     private func handle(_ event: PeerEvent, now: Instant) {
-        if case .statistics(let statistics) = event {
-            status.peer = statistics
-        } else {
-            perform(supervisor.peerReported(event, now: now), now: now)
+        switch event {
+        case .statistics(let statistics): status.peer = statistics
+        case .summary(let statistics, let reason):
+            log.notice(
+                "session over, \(reason): \(statistics.summary)", [LogField("SESSION_ID", statistics.sessionId)])
+        default: perform(supervisor.peerReported(event, now: now), now: now)
         }
     }
 
@@ -49,13 +52,22 @@ extension Agent {
         switch event {
         case .deliver(let event):
             link.post(.deliver(event))
-        case .outbox(let waiting, let rejected):
-            status.outboxWaiting = waiting
-            status.outboxRejected = rejected
+        case .crew(let state):
+            status.crew = state
             publish(now: now)
         case .failed(let reason):
             fail(AgentError(reason))
         }
+    }
+
+    /// A camera or microphone that could not be opened is tried again at once, whatever it is called now.
+    func handle(_ event: DeviceEvent) {
+        guard event.action != .remove, event.action != .unbind else { return }
+        switch event.subsystem {
+        case .video: videoGate.deviceChanged()
+        case .sound: audioGate.deviceChanged()
+        }
+        log.debug("device \(event.action.rawValue): \(event.node ?? event.subsystem.rawValue)")
     }
 
     func handle(_ signal: SignalSource.Signal) {
@@ -88,6 +100,8 @@ extension Agent {
         if let source = CameraSource(new.camera.device) { video.update(new.camera.request(source)) }
         if let source = MicrophoneSource(new.microphone.device) { audio.update(source) }
         control.videoBitrateLimit = new.video.maxBitrate
+        control.preference = new.video.preference
+        control.allowDiscontinuousTransmission(new.audio.dtx)
         link.post(.passwordFile(new.kiosk.passwordFile))
     }
 
@@ -136,6 +150,8 @@ extension Agent {
     func switchIndicator(_ isLive: Bool) -> [String] {
         let problems = indicator.set(isLive)
         for problem in problems { log.error("the indicator cannot be switched: \(problem)") }
+        indicatorProblem = problems.first
+        desk.post(.indicator(isLive: isLive))
         return problems
     }
 
@@ -154,8 +170,9 @@ extension Agent {
                 firstFrameMilliseconds: session.firstFrameMilliseconds, reason: session.reason)
         }
         if status.session?.phase != .live { status.peer = nil }
-        status.camera = AgentStatus.Device(supervisor.video)
-        status.microphone = AgentStatus.Device(supervisor.audio)
+        status.camera = AgentStatus.Device(supervisor.video, supervisor.videoCondition)
+        status.microphone = AgentStatus.Device(supervisor.audio, supervisor.audioCondition)
+        status.indicator = configuration.indicator.isEmpty ? nil : indicatorProblem ?? ""
         status.video = video.counters
         status.audio = audio.counters
         status.packetsInUse = driver.outstandingPackets
@@ -177,16 +194,33 @@ extension Agent {
             checkNetwork()
         }
         if let due = watchdogDueAt, due <= now { feedWatchdog(now: now) }
+        if memoryCheckAt <= now { checkMemory(now: now) }
+    }
+
+    private func checkMemory(now: Instant) {
+        memoryCheckAt = now + Agent.memoryInterval
+        let before = status.memory.level
+        status.memory = MemoryState.read()
+        let level = status.memory.level
+        guard level != before else { return }
+        let available = (status.memory.availableKiB ?? 0) >> 10
+        if level == .ample {
+            log.notice("memory is ample again, \(available) MiB")
+        } else {
+            log.warning("memory is \(level.rawValue), \(available) MiB available; \(MemoryState.remedy)")
+        }
+        publish(now: now)
     }
 
     /// The kernel also reports refreshed lifetimes; only other addresses matter.
     private func checkNetwork() {
         let current = Agent.currentAddresses()
         guard current != addresses else { return }
+        let isOneGone = !addresses.subtracting(current).isEmpty
         addresses = current
         log.info("network changed: \(current.count) addresses")
         driver.post(.interfacesChanged)
-        link.post(.networkChanged)
+        link.post(.networkChanged(isAddressGone: isOneGone))
     }
 
     /// A clock off by more than this makes certificates and event times doubtful.
@@ -230,6 +264,8 @@ extension PeerCommand {
             self = .sessionStarted(sessionId: sessionId, monitorId: monitorId, iceServers: iceServers)
         case .offer(let sessionId, let sdp): self = .offer(sessionId: sessionId, sdp: sdp)
         case .candidate(let sessionId, let candidate): self = .candidate(sessionId: sessionId, candidate)
+        case .iceServers(let sessionId, let iceServers):
+            self = .iceServersRenewed(sessionId: sessionId, iceServers: iceServers)
         case .end(let sessionId): self = .sessionEnded(sessionId: sessionId)
         }
     }

@@ -28,7 +28,9 @@ public final class Agent {
     let control: EncoderControl
     let videoRing: FrameRing
     let audioRing: FrameRing
-    let indicator: Indicator
+    var indicator: Indicator
+    /// What could not be switched when it was last tried.
+    var indicatorProblem: String?
     let videoGate: MediaGate
     let audioGate: MediaGate
     let video: VideoPipeline
@@ -41,14 +43,17 @@ public final class Agent {
     var networkCheckAt: Instant?
     var statusDueAt: Instant?
     var watchdogDueAt: Instant?
+    var memoryCheckAt: Instant
     var exitStatus: ExitStatus?
 
     private static let signalToken = EventLoop.Token(1)
     private static let wakeToken = EventLoop.Token(2)
     private static let networkToken = EventLoop.Token(3)
-    /// Addresses come one by one; after this long most are there.
-    private static let networkSettling = Duration.milliseconds(500)
+    private static let devicesToken = EventLoop.Token(4)
+    /// Addresses come one by one; after this long most are there, and the others are another change.
+    private static let networkSettling = Duration.milliseconds(100)
     static let statusInterval = Duration.seconds(1)
+    static let memoryInterval = Duration.seconds(30)
 
     /// - Parameter file: where the configuration is read again from on SIGHUP.
     public init(_ configuration: AgentConfiguration, file: String) throws(AgentError) {
@@ -76,6 +81,8 @@ public final class Agent {
             control = EncoderControl(
                 videoBitrate: configuration.video.maxBitrate, frameRate: section.frameRate, width: section.width,
                 height: section.height, audioBitrate: .kilobits(32))
+            control.preference = configuration.video.preference
+            control.allowDiscontinuousTransmission(configuration.audio.dtx)
             let readable = try WakeFD()
             videoRing = FrameRing(
                 kind: .video, frameCapacity: 64 * 1024, readable: readable, opened: videoGate.wake,
@@ -93,10 +100,11 @@ public final class Agent {
         status = AgentStatus(
             kioskId: configuration.kiosk.id, server: configuration.server.description, startedAt: now,
             link: .connecting, session: nil, camera: .init(supervisor.video), microphone: .init(supervisor.audio),
-            video: .init(), audio: .init(), peer: nil, packetsInUse: 0, outboxWaiting: 0, outboxRejected: 0,
+            video: .init(), audio: .init(), peer: nil, packetsInUse: 0, crew: CrewState(), memory: .read(),
             sessionsServed: 0,
             clockOffset: nil)
         addresses = []
+        memoryCheckAt = now
     }
 
     /// Runs until a signal ends it. To be called once, on the main thread.
@@ -110,6 +118,10 @@ public final class Agent {
             try loop.register(signals.descriptor, token: Agent.signalToken, for: .readable)
             try loop.register(wake.descriptor, token: Agent.wakeToken, for: .readable)
             try loop.register(network.descriptor, token: Agent.networkToken, for: .readable)
+            var devices = Agent.watchDevices()
+            if let descriptor = devices?.descriptor {
+                try loop.register(descriptor, token: Agent.devicesToken, for: .readable)
+            }
             addresses = Agent.currentAddresses()
             defer { stopThreads() }
             do throws(AgentError) { try startThreads() } catch { return fail(error) }
@@ -126,7 +138,9 @@ public final class Agent {
                     case Agent.signalToken:
                         while let signal = signals.next() { handle(signal) }
                     case Agent.networkToken:
-                        if network.drain() { networkCheckAt = now + Agent.networkSettling }
+                        if network.drain() { networkCheckAt = networkCheckAt ?? now + Agent.networkSettling }
+                    case Agent.devicesToken:
+                        while let event = devices?.next() { handle(event) }
                     default:
                         wake.clear()
                     }
@@ -154,9 +168,9 @@ public final class Agent {
     private func startThreads() throws(AgentError) {
         try StateDirectory.make(configuration.stateDirectoryPath)
         try StateDirectory.make(StateDirectory.parent(of: configuration.controlSocket))
-        let outbox: CrewOutbox
+        let outbox: CrewStorage
         do throws(DatabaseError) {
-            outbox = try CrewOutbox(.file(configuration.outboxPath), random: .system)
+            outbox = try CrewStorage(configuration.outboxPath, wall: SystemWallClock.now())
         } catch {
             throw AgentError("outbox \(configuration.outboxPath): \(error)")
         }
@@ -185,7 +199,17 @@ public final class Agent {
     }
 
     private var nextTimeout: Instant? {
-        [supervisor.nextTimeout, networkCheckAt, statusDueAt, watchdogDueAt].compactMap(\.self).min()
+        [supervisor.nextTimeout, networkCheckAt, statusDueAt, watchdogDueAt, memoryCheckAt].compactMap(\.self).min()
+    }
+
+    /// Without udev a device that is back is found by trying, a little later.
+    private static func watchDevices() -> DeviceWatcher? {
+        do throws(SystemError) {
+            return try DeviceWatcher()
+        } catch {
+            log.notice("devices that come and go are found by trying only: \(error)")
+            return nil
+        }
     }
 
     static func currentAddresses() -> Set<InterfaceAddress> { Set((try? NetworkInterfaces.addresses()) ?? []) }

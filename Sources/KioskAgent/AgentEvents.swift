@@ -34,33 +34,39 @@ public enum LinkCommand: Sendable {
     case status(KioskStatus)
     /// The session the kiosk carries, for the next registration.
     case carried(sessionId: String?)
-    case networkChanged
+    /// Addresses or routes are others; `isAddressGone` when one that there was is missing.
+    case networkChanged(isAddressGone: Bool)
     /// Where the next login reads the password.
-    case passwordFile(String?)
+    case passwordFile(String)
     /// Say goodbye, close, end the thread.
     case stop
 }
 
 /// What a media thread reports.
 public enum MediaEvent: Sendable, Hashable {
-    /// The device is open and delivers, as this source, in these words: "/dev/video0 MJPEG 640x480 at 30".
+    /// The device delivers, as this source, in these words: "/dev/video0 MJPEG 640x480 at 30".
     case running(MediaKind, source: String)
     /// The device cannot be used now; the thread keeps looking.
     case trouble(MediaKind, MediaTrouble)
-    /// The thread has closed the device and ended.
+    /// Something is wrong with the media that flows; nil when all is well again.
+    case condition(MediaKind, MediaCondition?)
+    /// The thread has closed the device.
     case stopped(MediaKind)
 }
 
 /// Why there is no picture or no sound.
 public struct MediaTrouble: Hashable, Sendable {
     public var code: SessionErrorCode
-    /// The word in heartbeats and in the status: `missing`, `busy`, `failed`, `frozen`.
+    /// The word in heartbeats and in the status: `missing`, `busy`, `failed`, `stalled`.
     public var state: String
     public var message: String
+    /// What a technician can do about it.
+    public var remedy: String?
 
-    public init(_ code: SessionErrorCode, state: String, message: String) {
+    public init(_ code: SessionErrorCode, state: String, message: String, remedy: String? = nil) {
         self.code = code
         self.state = state
         self.message = message
+        self.remedy = remedy
     }
 }

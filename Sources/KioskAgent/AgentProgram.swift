@@ -69,7 +69,8 @@ public enum AgentProgram {
                     configFlag, formatFlag,
                     Flag("--only", "ID,ID", help: "these checks only"),
                     Flag("--verbose", help: "show every fact"),
-                    Flag("--snapshot", "FILE", help: "keep a picture of the camera, as PPM"), socketFlag,
+                    Flag("--snapshot", "FILE", help: "keep a picture of the camera, as PPM"),
+                    Flag("--bundle", "FILE", help: "write a support archive (tar) without secrets"), socketFlag,
                 ],
                 discussion: "Checks: \(CheckID.allCases.map(\.rawValue).joined(separator: ", ")).\n"
                     + "Exit status 0 when all is well, 1 when something failed, 3 when there are warnings."),
@@ -147,18 +148,36 @@ public enum AgentProgram {
         let options = Doctor.Options(
             file: invocation["--config"] ?? AgentConfiguration.defaultFile, socket: invocation["--socket"], only: only,
             snapshot: invocation["--snapshot"])
-        var doctor = Doctor(options, now: MonotonicClock.now())
-        if invocation["--format"] == "json" {
-            let entries = doctor.run(began: { _ in }, ended: { _ in })
-            let report = DoctorReport.json(
-                entries, kioskId: doctor.configuration?.kiosk.id, at: SystemWallClock.now())
-            Output.print(String(decoding: report.jsonText, as: UTF8.self))
-            return entries.exitStatus
+        let doctor = Doctor(options, now: MonotonicClock.now())
+        let isJSON = invocation["--format"] == "json"
+        let text = DoctorReport(isVerbose: invocation.has("--verbose"))
+        let run: DoctorRun
+        do {
+            run = try DoctorRun(doctor)
+        } catch {
+            Output.complain("kiosk-agent: \(error)")
+            return .failed
         }
-        let report = DoctorReport(isVerbose: invocation.has("--verbose"))
-        let entries = doctor.run(began: report.began, ended: report.ended)
-        Output.print("\n" + DoctorReport.summary(entries), terminator: "")
-        return entries.exitStatus
+        let (entries, isComplete) = run.run(
+            progress: { if !isJSON { text.progress($0) } }, ended: { if !isJSON { text.ended($0) } })
+        let report = DoctorReport.json(entries, kioskId: doctor.configuration?.kiosk.id, at: SystemWallClock.now())
+        var status = entries.exitStatus
+        if isJSON {
+            Output.print(String(decoding: report.jsonText, as: UTF8.self))
+        } else {
+            Output.print("\n" + DoctorReport.summary(entries), terminator: "")
+        }
+        if let path = invocation["--bundle"] {
+            if let problem = SupportBundle(doctor: doctor, entries: entries, report: report).write(to: path) {
+                Output.complain("kiosk-agent: \(problem)")
+                status = .failed
+            } else if !isJSON {
+                Output.print("support archive: \(path)")
+            }
+        }
+        // What still hangs in a driver or a resolver must not hold up the end.
+        if !isComplete { _exit(status.rawValue) }
+        return status
     }
 
     private static func crew(_ kind: CrewEvent.Kind, _ invocation: Invocation, _ socket: String) -> ExitStatus {

@@ -5,20 +5,30 @@ import SocketIO
 /// Everything the agent knows about itself, for `kiosk-agent status`, the service manager and the heartbeat.
 struct AgentStatus: Sendable, Equatable {
     struct Device: Sendable, Equatable {
-        /// `idle`, `live`, `missing`, `busy`, `failed`, `none` …
+        /// `idle`, `live`, `missing`, `busy`, `stalled`, `failed`, `none` …, and while media flows what is wrong with it:
+        /// `black`, `frozen`, `slow`, `silent` …
         var state: String
         /// What delivers, or nil.
         var source: String?
         /// What is wrong, or nil.
         var message: String?
+        /// What to do about it, or nil.
+        var remedy: String?
 
-        init(_ device: Supervisor.DeviceState) {
+        init(_ device: Supervisor.DeviceState, _ condition: MediaCondition? = nil) {
             state = device.word
-            (source, message) = (nil, nil)
+            (source, message, remedy) = (nil, nil, nil)
             switch device {
             case .none, .idle, .opening: break
-            case .running(let name): source = name
-            case .trouble(let trouble): message = trouble.message
+            case .running(let name):
+                source = name
+                guard let condition else { return }
+                state = condition.rawValue
+                message = condition.message
+                remedy = condition.remedy
+            case .trouble(let trouble):
+                message = trouble.message
+                remedy = trouble.remedy
             }
         }
     }
@@ -39,13 +49,15 @@ struct AgentStatus: Sendable, Equatable {
     var session: Session?
     var camera: Device
     var microphone: Device
+    /// Nil without an indicator, empty when it is as it should be, else why not.
+    var indicator: String?
     var video: MediaCounters
     var audio: MediaCounters
     var peer: PeerStatistics?
     /// Packet slots of the network thread in use; none when no session is open.
     var packetsInUse: Int
-    var outboxWaiting: Int
-    var outboxRejected: Int
+    var crew: CrewState
+    var memory: MemoryState
     var sessionsServed: Int
     /// The server's clock minus ours, once measured.
     var clockOffset: Duration?
@@ -56,14 +68,22 @@ struct AgentStatus: Sendable, Equatable {
         var encoded: UInt64 = 0
         var keyframes: UInt64 = 0
         var bytes: UInt64 = 0
-        /// Left out by the encoder's rate control or by pacing.
-        var skipped: UInt64 = 0
+        /// Pictures that did not leave, by reason.
+        var pictureDrops = Counter<PictureDrop>()
+        /// Packets left out because there was nothing to hear.
+        var skippedSilence: UInt64 = 0
         /// Not delivered because the network thread was late.
         var dropped: UInt64 = 0
         var width: Int = 0
         var height: Int = 0
         var framesPerSecond: Double = 0
         var targetBitrate: Int = 0
+        /// What holds the picture below what the camera gives.
+        var limitation: QualityLimitation = .none
+        /// Time per picture in shares of the time until the next.
+        var processorLoad: Double = 0
+        /// What may not be left out unnoticed: all of `pictureDrops` and `skippedSilence`.
+        var skipped: UInt64 { pictureDrops.total + skippedSilence }
     }
 
     /// One word for the whole: `starting`, `offline`, `idle`, `negotiating`, `live`.
@@ -106,14 +126,17 @@ struct AgentStatus: Sendable, Equatable {
         var fields = JSONObject()
         fields["camera"] = .string(camera.state)
         fields["microphone"] = .string(microphone.state)
-        fields["outbox"] = .integer(outboxWaiting)
+        fields["network"] = .string(video.limitation == .bandwidth && session?.phase == .live ? "narrow" : "ok")
+        fields["outbox"] = .integer(crew.waiting)
+        fields["memory"] = .string(memory.level.rawValue)
         fields["live"] = .bool(session?.phase == .live)
         return KioskStatus(fields: fields)
     }
 }
 
 extension AgentStatus {
-    func json(now: Instant) -> JSONValue {
+    /// `wallClock` stamps the entries of `stats`.
+    func json(now: Instant, wallClock: WallClock) -> JSONValue {
         var object = JSONObject()
         object["version"] = .string(AgentVersion.text)
         object["kioskId"] = .string(kioskId)
@@ -124,14 +147,42 @@ extension AgentStatus {
         object["link"] = linkJSON
         object["camera"] = deviceJSON(camera)
         object["microphone"] = deviceJSON(microphone)
+        if let indicator {
+            var lamp = JSONObject([("state", indicator.isEmpty ? (session?.phase == .live ? "lit" : "dark") : "failed")]
+            )
+            lamp["message"] = indicator.isEmpty ? nil : .string(indicator)
+            object["indicator"] = .object(lamp)
+        }
         object["session"] = session.map { sessionJSON($0, now: now) } ?? .null
         object["video"] = countersJSON(video)
         object["audio"] = countersJSON(audio)
-        object["outbox"] = ["waiting": .integer(outboxWaiting), "rejected": .integer(outboxRejected)]
+        object["outbox"] = crewJSON
+        object["memory"] = memoryJSON
         object["pool"] = ["inUse": .integer(packetsInUse)]
         object["sessionsServed"] = .integer(sessionsServed)
-        if let peer { object["peer"] = peerJSON(peer) }
+        if let peer {
+            object["peer"] = peer.json
+            object["stats"] = statsJSON(peer.report, wallClock: wallClock)
+        }
         if let clockOffset { object["clockOffsetSeconds"] = .double(clockOffset.seconds) }
+        return .object(object)
+    }
+
+    private var crewJSON: JSONValue {
+        var object = JSONObject([
+            ("waiting", .integer(crew.waiting)), ("rejected", .integer(crew.rejected)),
+            ("storage", .string(crew.storage.rawValue)),
+        ])
+        object["remedy"] = crew.remedy.map(JSONValue.string)
+        object["damaged"] = crew.damaged.map(JSONValue.string)
+        return .object(object)
+    }
+
+    private var memoryJSON: JSONValue {
+        var object = JSONObject([("state", .string(memory.level.rawValue))])
+        object["availableKiB"] = memory.availableKiB.map { .integer($0) }
+        object["pressurePercent"] = memory.pressurePercent.map { .double($0) }
+        object["remedy"] = memory.level == .ample ? nil : .string(MemoryState.remedy)
         return .object(object)
     }
 
@@ -155,6 +206,7 @@ extension AgentStatus {
         var object = JSONObject([("state", .string(device.state))])
         object["source"] = device.source.map(JSONValue.string)
         object["message"] = device.message.map(JSONValue.string)
+        object["remedy"] = device.remedy.map(JSONValue.string)
         return .object(object)
     }
 
@@ -182,24 +234,12 @@ extension AgentStatus {
             object["width"] = .integer(counters.width)
             object["height"] = .integer(counters.height)
             object["framesPerSecond"] = .double((counters.framesPerSecond * 10).rounded() / 10)
+            object["qualityLimitationReason"] = .string(counters.limitation.rawValue)
+            object["encoderLoad"] = .double((counters.processorLoad * 100).rounded() / 100)
+            let drops = PictureDrop.allCases.filter { counters.pictureDrops[$0] > 0 }
+            object["skippedBy"] = .object(
+                JSONObject(drops.map { ("\($0)", JSONValue.integer(counters.pictureDrops[$0])) }))
         }
-        return .object(object)
-    }
-
-    private func peerJSON(_ peer: PeerStatistics) -> JSONValue {
-        var object = JSONObject()
-        object["sentBitrate"] = .integer(peer.sentBitsPerSecond)
-        object["packetsSent"] = .integer(peer.packetsSent)
-        object["packetsRetransmitted"] = .integer(peer.packetsRetransmitted)
-        object["framesSent"] = .integer(peer.framesSent)
-        object["keyframeRequests"] = .integer(peer.keyframeRequests)
-        object["path"] = peer.path.map(JSONValue.string)
-        object["dtlsCipher"] = peer.dtlsCipher.map(JSONValue.string)
-        object["roundTripMs"] = peer.roundTripMilliseconds.map { JSONValue.double($0) }
-        object["estimatedBitrate"] = peer.estimatedBitsPerSecond.map { JSONValue.integer($0) }
-        object["fractionLost"] = peer.fractionLost.map { JSONValue.double($0) }
-        let dropped = peer.dropped.sorted { $0.key < $1.key }.map { ($0.key, JSONValue.integer($0.value)) }
-        object["dropped"] = .object(JSONObject(dropped))
         return .object(object)
     }
 }

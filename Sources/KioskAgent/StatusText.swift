@@ -11,12 +11,16 @@ enum StatusText {
         if let remedy = status["link"]?["remedy"]?.string { lines.append(("to do", remedy)) }
         lines.append(("camera", device(status["camera"])))
         lines.append(("microphone", device(status["microphone"])))
+        if let indicator = status["indicator"] { lines.append(("indicator", device(indicator))) }
         if let session = status["session"], !session.isNull { lines.append(("session", self.session(session))) }
         if status["session"]?["phase"]?.string == "live" {
             lines.append(("video", video(status["video"])))
             if let peer = status["peer"] { lines.append(("network", network(peer))) }
         }
         lines.append(("crew events", outbox(status["outbox"])))
+        if let memory = status["memory"]?["state"]?.string, memory != "ample" {
+            lines.append(("memory", "\(memory); \(text(status["memory"] ?? .null, "remedy"))"))
+        }
         lines.append(("up for", duration(status["uptimeSeconds"]?.integer ?? 0)))
         if let offset = status["clockOffsetSeconds"]?.double, abs(offset) > 2 {
             lines.append(
@@ -29,15 +33,19 @@ enum StatusText {
         let events = answer["events"]?.array ?? []
         if format == "json" { return json(.array(events)) }
         if events.isEmpty { return "no crew events wait\n" }
+        let waiting = Int(answer["waiting"]?.integer ?? 0) + Int(answer["rejected"]?.integer ?? 0)
+        let rest = waiting > events.count ? "and \(waiting - events.count) more\n" : ""
         return events.map { event in
             let kind = event["event"]?.string == "crew-sign-on" ? "on " : "off"
             var line = "\(text(event, "occurredAt"))  \(kind)  \(text(event, "crewId"))"
             for name in ["name", "role", "train"] {
                 if let value = event[name]?.string { line += "  \(name) \(value)" }
             }
+            if event["clock"]?.string == "corrected" { line += "  (time corrected)" }
+            if event["clock"]?.string == "doubtful" { line += "  (time doubtful)" }
             if let reason = event["rejection"]?.string { line += "  refused by the server: \(reason)" }
             return line + "\n"
-        }.joined()
+        }.joined() + rest
     }
 
     private static func json(_ value: JSONValue) -> String { String(decoding: value.jsonText, as: UTF8.self) + "\n" }
@@ -53,6 +61,7 @@ enum StatusText {
         var line = value?["state"]?.string ?? "unknown"
         if let source = value?["source"]?.string { line += ", \(source)" }
         if let message = value?["message"]?.string { line += ", \(message)" }
+        if let remedy = value?["remedy"]?.string { line += ": \(remedy)" }
         return line
     }
 
@@ -69,7 +78,15 @@ enum StatusText {
         guard width > 0 else { return "no picture yet" }
         return "\(width)x\(value?["height"]?.integer ?? 0) at \(value?["framesPerSecond"]?.double ?? 0) frames/s, "
             + "target \((value?["targetBitrate"]?.integer ?? 0) / 1000) kbit/s, "
-            + "\(value?["dropped"]?.integer ?? 0) dropped"
+            + "\(value?["dropped"]?.integer ?? 0) dropped\(limitation(value))"
+    }
+
+    private static func limitation(_ video: JSONValue?) -> String {
+        switch video?["qualityLimitationReason"]?.string {
+        case "bandwidth": ", reduced for the network"
+        case "cpu": ", reduced for the processor"
+        default: ""
+        }
     }
 
     private static func network(_ peer: JSONValue) -> String {
@@ -84,7 +101,15 @@ enum StatusText {
         let waiting = value?["waiting"]?.integer ?? 0
         let rejected = value?["rejected"]?.integer ?? 0
         let text = waiting == 0 ? "none waiting" : "\(waiting) waiting for the server"
-        return rejected == 0 ? text : "\(text), \(rejected) refused by it"
+        var line = rejected == 0 ? text : "\(text), \(rejected) refused by it"
+        switch value?["storage"]?.string {
+        case "reserve": line += "; the disk is full, they go into the room kept for them"
+        case "full": line += "; THE DISK IS FULL, no event can be stored"
+        case "failed": line += "; NO EVENT CAN BE STORED"
+        default: break
+        }
+        if let remedy = value?["remedy"]?.string { line += " (\(remedy))" }
+        return line
     }
 
     private static func duration(_ seconds: Int64) -> String {

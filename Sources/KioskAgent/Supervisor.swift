@@ -33,6 +33,8 @@ struct Supervisor: Sendable {
         case start(sessionId: String, monitorId: String, iceServers: [ICEServer])
         case offer(sessionId: String, sdp: String)
         case candidate(sessionId: String, CandidatePayload)
+        /// The servers again, with credentials that last longer.
+        case iceServers(sessionId: String, [ICEServer])
         case end(sessionId: String)
     }
 
@@ -74,6 +76,9 @@ struct Supervisor: Sendable {
     private(set) var session: Session?
     private(set) var video: DeviceState
     private(set) var audio: DeviceState
+    /// What is wrong with media that flows.
+    private(set) var videoCondition: MediaCondition?
+    private(set) var audioCondition: MediaCondition?
     private(set) var sessionsServed: Int
     private(set) var ignored: Counter<IgnoredEvent>
 
@@ -102,6 +107,8 @@ struct Supervisor: Sendable {
         session = nil
         video = .idle
         audio = hasMicrophone ? .idle : .none
+        videoCondition = nil
+        audioCondition = nil
         sessionsServed = 0
         ignored = Counter()
     }
@@ -129,7 +136,9 @@ struct Supervisor: Sendable {
         case .answer, .restartRequest, .sessionError:
             ignored.add(.unexpectedDescription)
             return []
-        case .kioskRegistered, .heartbeatPong, .error:
+        case .kioskRegistered(_, _, let iceServers):
+            return session.map { renew(iceServers, of: $0.id) } ?? []
+        case .heartbeatPong, .error:
             return []
         case .kioskList, .kioskOnline, .kioskOffline, .kioskStatus, .monitoringStartedForMonitor, .crew:
             ignored.add(.notForKiosks)
@@ -140,7 +149,7 @@ struct Supervisor: Sendable {
     private mutating func grant(sessionId: String, monitorId: String, iceServers: [ICEServer], now: Instant) -> [Action]
     {
         // The same session again: the monitor asked twice, or the server repeats itself after a reconnect.
-        if session?.id == sessionId { return [] }
+        if session?.id == sessionId { return renew(iceServers, of: sessionId) }
         var actions = session == nil ? [] : end(reason: "replaced")
         session = Session(
             id: sessionId, monitorId: monitorId, iceServers: iceServers, phase: .granted, since: now, liveSince: nil,
@@ -148,6 +157,13 @@ struct Supervisor: Sendable {
         sessionsServed += 1
         actions += [startOrder(), .carried(sessionId: sessionId)].compactMap(\.self)
         return actions + openMedia() + [.status]
+    }
+
+    /// Servers come with credentials for a time; what the server says last is what the next path is looked for with.
+    private mutating func renew(_ iceServers: [ICEServer], of sessionId: String) -> [Action] {
+        guard let session, session.iceServers != iceServers, !iceServers.isEmpty else { return [] }
+        self.session?.iceServers = iceServers
+        return session.phase == .failed ? [] : [.peer(.iceServers(sessionId: sessionId, iceServers))]
     }
 
     private mutating func offerArrived(sessionId: String, _ description: DescriptionPayload, now: Instant) -> [Action] {
@@ -201,7 +217,7 @@ struct Supervisor: Sendable {
         case .ended(let sessionId, let reason):
             guard isCurrent(sessionId), session?.phase != .failed else { return [] }
             return fail(reason: reason)
-        case .statistics:
+        case .statistics, .summary:
             return []
         }
     }
@@ -237,6 +253,12 @@ struct Supervisor: Sendable {
             guard isOpen else { return [] }
             setDevice(kind, .trouble(trouble))
             return reportTrouble(trouble) + reportMedia(withoutPicture: true) + [.status]
+        case .condition(let kind, let condition):
+            switch kind {
+            case .video: videoCondition = condition
+            case .audio: audioCondition = condition
+            }
+            return [.status]
         case .stopped(let kind):
             guard !isOpen, device(kind) != .none else { return [] }
             setDevice(kind, .idle)

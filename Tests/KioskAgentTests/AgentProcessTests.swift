@@ -91,7 +91,7 @@ import Testing
         ("camera: { devise: auto }", ":6: camera.devise: unknown key, did you mean device?"),
         (
             "camera: { device: webcam }",
-            ":6: camera.device: must be auto, a path under /dev, test-pattern or file:clip.y4m (webcam)"
+            ":6: camera.device: must be auto, a path under /dev, test-pattern, a test:FAULT or file:clip.y4m (webcam)"
         ),
         ("video: { maxBitrate: fast }", ":6: video.maxBitrate: must be a whole number (fast)"),
         ("tls: { caFile: /nonexistent.pem }", ":6: tls.caFile: cannot be read (/nonexistent.pem)"),
@@ -196,11 +196,11 @@ enum UnixStreamRequest {
         #expect(first.eventId < second.eventId)
         #expect(second.occurredAt == "2023-11-14T21:13:20.000Z")
         #expect(try outbox.oldest() == first)
-        try outbox.remove(eventId: first.eventId)
+        try outbox.remove([first.eventId])
         #expect(try outbox.oldest() == second)
         try outbox.reject(eventId: second.eventId, reason: "too odd")
         #expect(try outbox.oldest() == nil)
-        #expect(try outbox.counts() == (0, 1))
+        #expect((outbox.waiting, outbox.rejected) == (0, 1))
         #expect(try outbox.list() == [CrewOutbox.Entry(event: second, rejection: "too odd")])
     }
 
@@ -208,7 +208,7 @@ enum UnixStreamRequest {
         var delivery = CrewDelivery()
         let now = Instant.zero
         #expect(!delivery.isReady)
-        delivery.registered()
+        delivery.registered(clockIsKnown: true, now: now)
         #expect(delivery.isReady)
         delivery.sent(eventId: "a", now: now)
         #expect(!delivery.isReady)
@@ -235,7 +235,7 @@ enum UnixStreamRequest {
         delivery.sent(eventId: "b", now: now)
         delivery.lost()
         #expect(!delivery.isReady)
-        delivery.registered()
+        delivery.registered(clockIsKnown: true, now: now)
         delivery.sent(eventId: "b", now: now)
         #expect(
             delivery.answered(eventId: "b", .refused(SignalingError(.badRequest, "no")), now: now)

@@ -89,7 +89,7 @@ import Testing
         #expect(try outbox.lastEvent(of: "4711", now: now) == nil)
         let event = try outbox.append(CrewEntry(kind: .signOn, crewId: "4711"), now: now)
         // Delivered and gone from the outbox, and still known.
-        try outbox.remove(eventId: event.eventId)
+        try outbox.remove([event.eventId])
         let last = try #require(try outbox.lastEvent(of: "4711", now: now + .seconds(60)))
         #expect(last == (.signOn, .seconds(60)))
     }

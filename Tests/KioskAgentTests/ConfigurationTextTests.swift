@@ -1,5 +1,6 @@
 import Configuration
 import Glibc
+import Reactor
 import Testing
 
 @testable import KioskAgent
@@ -30,8 +31,14 @@ import Testing
                   device: "hw:1,0"
                 video:
                   maxBitrate: 1500000  # default
+                  preference: balanced  # default
+                audio:
+                  dtx: false  # default
                 controlSocket: /run/kiosk-agent/control.sock  # default
                 stateDirectory: /s
+                network:
+                  allow: []  # default
+                  deny: []  # default
                 requireIndicator: false  # default
                 log:
                   level: info  # default
@@ -39,6 +46,53 @@ import Testing
                 """)
         let (again, _) = try document(yaml)
         #expect(ConfigurationChange(from: configuration, to: again).isEmpty)
+    }
+
+    @Test func listsOfInterfacesCanBeReadAgain() throws {
+        let (configuration, source) = try document(minimal + "network: { allow: [\"eth*\", wlan0], deny: [ eth7 ] }\n")
+        let yaml = ConfigurationText(configuration, in: source).yaml
+        #expect(yaml.contains("network:\n  allow: [\"eth*\", \"wlan0\"]\n  deny: [\"eth7\"]\n"))
+        let (again, _) = try document(yaml)
+        #expect(again.network == configuration.network)
+        #expect(again.network.allow == ["eth*", "wlan0"])
+    }
+
+    @Test(arguments: ["[\"\"]", "[\"e*h\"]", "[\"a/b\"]", "[nameslongerthan15]", "eth0", "[\"a b\"]"])
+    func whatIsNoListOfInterfaces(text: String) {
+        #expect(throws: ConfigurationError.self) { try document(minimal + "network: { deny: \(text) }\n") }
+    }
+
+    /// Nobody has to guess: each key is in the example, in the manual page and in `config show`.
+    @Test func everyKeyIsDocumented() throws {
+        let (configuration, _) = try document(
+            """
+            server: http://a.example
+            kiosk: { id: K1, passwordFile: /etc/p }
+            tls: { caFile: /etc/ca }
+            indicator: { led: live, gpioLine: 17, file: /run/live }
+            badgeReader: { device: /dev/kiosk/badge-reader }
+            """)
+        let shown = configuration.effectiveValues.map { $0.path.joined(separator: ".") }
+        func text(_ path: String) -> String {
+            let root = "\(#filePath)".split(separator: "/").dropLast(3).joined(separator: "/")
+            return SystemFile.text("/\(root)/\(path)") ?? ""
+        }
+        let manual = text("Packaging/man/kiosk-agent.yaml.5")
+        let documented = manual.split(separator: "\n").filter { $0.hasPrefix(".B") }.flatMap {
+            $0.split(separator: " ")
+        }
+        for key in shown { #expect(documented.contains(Substring(key)), "\(key) is not in the manual page") }
+        let example = text("Config/kiosk-agent.yaml")
+        for key in shown {
+            let name = String(key.split(separator: ".").last!)
+            #expect(example.contains("\(name):"), "\(key) is not in the example")
+        }
+        // What the example sets are the defaults, and it can be read.
+        let (commented, _) = try document(example)
+        #expect(commented.video == AgentConfiguration.Video())
+        #expect(commented.audio == AgentConfiguration.Audio())
+        #expect(commented.camera == AgentConfiguration.Camera())
+        #expect(commented.microphone == AgentConfiguration.Microphone())
     }
 
     @Test func aChangeSaysWhenItTakesEffect() throws {

@@ -1,5 +1,6 @@
 import Glibc
 import Primitives
+import Reactor
 import SocketIO
 import Testing
 
@@ -27,13 +28,15 @@ import Testing
         var section = AgentConfiguration.IndicatorSection()
         section.led = folder
         section.file = "\(folder)/sign"
-        let indicator = Indicator(section)
-        #expect(indicator.set(true) == [])
+        var indicator = Indicator(section)
+        var problems = indicator.set(true)
+        #expect(problems == [])
         #expect(SystemFile.integer("\(folder)/brightness") == 255)
         #expect(SystemFile.text("\(folder)/sign") == "live\n")
         // A plain file keeps what was longer; a lamp's does not.
         write("", to: "\(folder)/brightness")
-        #expect(indicator.set(false) == [])
+        problems = indicator.set(false)
+        #expect(problems == [])
         #expect(SystemFile.integer("\(folder)/brightness") == 0)
         #expect(SystemFile.text("\(folder)/sign") == "idle\n")
     }
@@ -41,8 +44,25 @@ import Testing
     @Test func aMissingLampIsNamed() {
         var section = AgentConfiguration.IndicatorSection()
         section.led = "no-such-lamp"
-        #expect(
-            Indicator(section).set(true) == ["/sys/class/leds/no-such-lamp/brightness: no such file or directory"])
+        var indicator = Indicator(section)
+        let problems = indicator.set(true)
+        #expect(problems == ["/sys/class/leds/no-such-lamp/brightness: no such file or directory"])
+    }
+
+    @Test func aLineThatCannotBeHadIsNamedAndTriedAgain() {
+        var section = AgentConfiguration.IndicatorSection()
+        section.gpioLine = "17"
+        section.gpioChip = "/dev/gpiochip-that-is-not-there"
+        var missing = Indicator(section)
+        for isLive in [false, true] {
+            let problems = missing.set(isLive)
+            #expect(problems == ["open /dev/gpiochip-that-is-not-there: no such file or directory"])
+        }
+        // A device, but no chip.
+        section.gpioChip = "/dev/null"
+        var wrong = Indicator(section)
+        let problems = wrong.set(true)
+        #expect(problems == ["request of /dev/null line 17: inappropriate ioctl for device"])
     }
 }
 

@@ -82,7 +82,7 @@ import Testing
         var machine = machine()
         #expect(machine.started(now: start) == .logIn)
         let action = machine.requestRefused(
-            status: 401, error: SignalingError(.invalidCredentials, "no"), retryAfter: nil, now: start)
+            HTTPResponse(status: 401), error: SignalingError(.invalidCredentials, "no"), retryAfter: nil, now: start)
         #expect(
             trouble(action)?.description
                 == "login refused: wrong password, or no account KIOSK_01 on https://signaling.example; "
@@ -96,10 +96,12 @@ import Testing
         var machine = machine()
         _ = machine.started(now: start)
         let action = machine.requestRefused(
-            status: 429, error: SignalingError(.throttled, "slow down"), retryAfter: .seconds(40), now: start)
+            HTTPResponse(status: 429), error: SignalingError(.throttled, "slow down"), retryAfter: .seconds(40),
+            now: start)
         #expect(try #require(delay(action)) == .seconds(40))
         _ = machine.timeoutReached(now: start + .seconds(40))
-        let absurd = machine.requestRefused(status: 429, error: nil, retryAfter: .seconds(1_000_000), now: start)
+        let absurd = machine.requestRefused(
+            HTTPResponse(status: 429), error: nil, retryAfter: .seconds(1_000_000), now: start)
         #expect(try #require(delay(absurd)) == .seconds(300))
     }
 
@@ -123,7 +125,8 @@ import Testing
         #expect(machine.timeoutReached(now: now) == .refresh(Redacted("refresh-t2")))
         #expect(
             machine.requestRefused(
-                status: 401, error: SignalingError(.tokenInvalid, ""), retryAfter: nil, now: now) == .logIn)
+                HTTPResponse(status: 401), error: SignalingError(.tokenInvalid, ""), retryAfter: nil, now: now)
+                == .logIn)
         #expect(machine.loggedIn(answer("t3"), now: now) == .open(Redacted("t3")))
         #expect(machine.connected(now: now) == .register)
     }
@@ -202,12 +205,16 @@ import Testing
             _ = waiting.timeoutReached(now: waiting.nextTimeout!)
         }
         _ = waiting.failed(.nameNotFound(host: "signaling.example"), now: start)
-        #expect(waiting.networkChanged(now: start) == .none)
+        #expect(waiting.networkChanged(isAddressGone: false, now: start) == .none)
         #expect(waiting.nextTimeout == start + .seconds(1))
 
         var connected = registered()
-        #expect(connected.networkChanged(now: start + .seconds(7)) == .sendHeartbeat)
+        #expect(connected.networkChanged(isAddressGone: false, now: start + .seconds(7)) == .sendHeartbeat)
         #expect(connected.nextTimeout == start + .seconds(17))
+        // The connection's own address may be the one that is gone; another one that comes is no reason to wait longer.
+        #expect(connected.networkChanged(isAddressGone: true, now: start + .seconds(8)) == .sendHeartbeat)
+        #expect(connected.networkChanged(isAddressGone: false, now: start + .seconds(9)) == .sendHeartbeat)
+        #expect(connected.nextTimeout == start + .seconds(10))
     }
 
     @Test func aStoppedMachineIsQuiet() {
@@ -242,5 +249,21 @@ import Testing
         let trouble = LinkTrouble(failure, server: server)
         #expect(trouble.kind == kind)
         #expect(trouble.description.contains(words), "\(trouble)")
+    }
+
+    /// The clock was never set: nothing is tried, the cause is named, and it is asked again soon, however often.
+    @Test func aClockThatWasNeverSetIsWaitedFor() throws {
+        var machine = machine()
+        var now = start
+        #expect(machine.started(now: now) == .logIn)
+        for _ in 0..<20 {
+            let action = machine.clockIsNotSet(WallClock(secondsSince1970: 100), now: now)
+            #expect(trouble(action)?.kind == .clockWrong)
+            #expect(trouble(action)?.message.hasPrefix("this machine's clock says 1970-01-01") == true)
+            #expect(try #require(delay(action)) <= .seconds(2))
+            now = try #require(machine.nextTimeout)
+            #expect(machine.timeoutReached(now: now) == .logIn)
+        }
+        #expect(machine.loggedIn(answer("t"), now: now) == .open(Redacted("t")))
     }
 }

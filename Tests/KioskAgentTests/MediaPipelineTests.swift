@@ -103,22 +103,82 @@ func eventually(_ condition: () -> Bool) -> Bool {
         #expect(became == true, "a new size begins with a keyframe")
     }
 
-    @Test func aMissingCameraIsReportedAndLookedForAgain() throws {
-        let (pipeline, _, gate) = try makeVideo(.device("/dev/video-that-is-not-there"))
+    @Test func aMissingCameraIsReportedOnceAndFoundWhenItComes() throws {
+        let node = "/dev/video-that-is-not-there"
+        let (pipeline, _, gate) = try makeVideo(.device(node))
         defer { pipeline.stop() }
         gate.open()
-        for _ in 0..<2 {
-            #expect(
-                next {
-                    if case .trouble(.video, let trouble) = $0 {
-                        trouble.code == .cameraMissing && trouble.state == "missing"
-                    } else {
-                        false
-                    }
-                })
+        var troubles: [MediaTrouble] = []
+        let sawTrouble = next {
+            if case .trouble(.video, let trouble) = $0 { troubles.append(trouble) }
+            return !troubles.isEmpty
         }
+        #expect(sawTrouble)
+        #expect(troubles.first?.code == .cameraMissing)
+        #expect(troubles.first?.state == "missing")
+        #expect(troubles.first?.message == "\(node): no such device")
+        #expect(troubles.first?.remedy?.isEmpty == false)
+        // Another camera is plugged in, and udev says so.
+        pipeline.update(
+            CameraRequest(source: .testPattern, width: 320, height: 240, frameRate: FrameRate(frames: 30)))
+        gate.deviceChanged()
+        // The next event is that it runs: the missing one was not reported again meanwhile.
+        var events: [MediaEvent] = []
+        #expect(
+            next {
+                events.append($0)
+                return true
+            })
+        #expect(events == [.running(.video, source: "test pattern, 320x240 I420 at 30 frames/s")])
         gate.close()
         #expect(next { $0 == .stopped(.video) })
+    }
+
+    @Test func aCoveredLensAndALostCameraAreToldAndOver() throws {
+        let fault = try #require(CameraSource("test:black"))
+        let (pipeline, _, gate) = try makeVideo(fault)
+        defer { pipeline.stop() }
+        gate.open()
+        #expect(next { $0 == .condition(.video, .black) })
+        // The camera is looked for by its name again after it failed; now the name leads to one that is well.
+        pipeline.update(
+            CameraRequest(source: .testPattern, width: 320, height: 240, frameRate: FrameRate(frames: 30)))
+        gate.close()
+        #expect(next { $0 == .condition(.video, nil) })
+        #expect(next { $0 == .stopped(.video) })
+        gate.open()
+        #expect(next { if case .running(.video, _) = $0 { true } else { false } })
+        #expect(eventually { pipeline.counters.captured > 40 })
+        var later: [MediaEvent] = []
+        while let event = events.next() { later.append(event) }
+        #expect(later == [])
+    }
+
+    @Test func aCameraThatOnlyGivesGarbageIsNamed() throws {
+        let (pipeline, _, gate) = try makeVideo(try #require(CameraSource("test:garbage")))
+        defer { pipeline.stop() }
+        gate.open()
+        #expect(
+            next {
+                if case .trouble(.video, let trouble) = $0 {
+                    trouble.code == .cameraFailed && trouble.state == "garbage" && trouble.remedy != nil
+                } else {
+                    false
+                }
+            })
+    }
+
+    @Test func silenceIsTold() throws {
+        let gate = try MediaGate()
+        let ring = FrameRing(kind: .audio, frameCapacity: 1500, readable: readable, opened: gate.wake)
+        let source = try #require(MicrophoneSource("test:silence:4"))
+        let pipeline = AudioPipeline(source, ring: ring, control: control, gate: gate, events: events)
+        try pipeline.start()
+        defer { pipeline.stop() }
+        gate.open()
+        // Four seconds of tone, then four of nothing, then tone again.
+        #expect(next { $0 == .condition(.audio, .silent) })
+        #expect(next { $0 == .condition(.audio, nil) })
     }
 
     @Test func soundFlowsInTwentyMillisecondPackets() throws {

@@ -42,6 +42,29 @@ import Testing
         return supervisor
     }
 
+    @Test func newerCredentialsReachTheSession() {
+        var supervisor = Supervisor(hasMicrophone: true)
+        func registered(_ iceServers: [ICEServer]) -> ServerEvent {
+            .kioskRegistered(kioskId: "KIOSK_01", heartbeatInterval: .seconds(30), iceServers: iceServers)
+        }
+        #expect(supervisor.serverSent(registered(servers), now: now).isEmpty)
+        _ = supervisor.serverSent(granted(), now: now)
+        // The same again is nothing new.
+        #expect(supervisor.serverSent(granted(), now: now).isEmpty)
+        let newer = [ICEServer(urls: ["turn:turn.example"], username: "2:KIOSK_01", credential: "b")]
+        #expect(
+            supervisor.serverSent(registered(newer), now: now)
+                == [.peer(.iceServers(sessionId: "S1", newer))])
+        #expect(supervisor.serverSent(registered([]), now: now).isEmpty)
+        // A session that failed is begun again with them.
+        _ = supervisor.peerReported(.ended(sessionId: "S1", reason: "ice failed"), now: now)
+        let newest = [ICEServer(urls: ["turn:turn.example"], username: "3:KIOSK_01", credential: "c")]
+        #expect(supervisor.serverSent(registered(newest), now: now).isEmpty)
+        #expect(
+            supervisor.serverSent(offer(), now: now).contains(
+                .peer(.start(sessionId: "S1", monitorId: "MONITOR_01", iceServers: newest))))
+    }
+
     @Test func aSessionFromGrantToStop() {
         var supervisor = Supervisor(hasMicrophone: true)
         #expect(!supervisor.isOpen)
@@ -132,6 +155,22 @@ import Testing
         #expect(supervisor.mediaReported(.running(.video, source: "cam")) == [.status])
         #expect(supervisor.peerReported(.firstFrameSent(sessionId: "S1", milliseconds: 900), now: now) == [.status])
         #expect(supervisor.mediaReported(.trouble(.video, missing)) == [told, .status])
+    }
+
+    @Test func whatIsWrongWithThePictureIsInTheStatusWhileItFlows() {
+        var supervisor = live()
+        #expect(supervisor.mediaReported(.condition(.video, .black)) == [.status])
+        let device = AgentStatus.Device(supervisor.video, supervisor.videoCondition)
+        #expect(device.state == "black")
+        #expect(device.source == "cam")
+        #expect(device.message == MediaCondition.black.message)
+        #expect(device.remedy == MediaCondition.black.remedy)
+        // A camera that has gone is worse than what its picture was like.
+        _ = supervisor.mediaReported(.trouble(.video, missing))
+        #expect(AgentStatus.Device(supervisor.video, supervisor.videoCondition).state == "missing")
+        _ = supervisor.mediaReported(.condition(.video, nil))
+        _ = supervisor.mediaReported(.running(.video, source: "cam"))
+        #expect(AgentStatus.Device(supervisor.video, supervisor.videoCondition).state == "live")
     }
 
     @Test func aLostPeerClosesTheCameraAndANewOfferRevivesTheSession() {

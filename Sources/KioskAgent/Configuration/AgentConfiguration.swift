@@ -1,3 +1,4 @@
+import Capture
 public import Configuration
 import Glibc
 public import Primitives
@@ -10,10 +11,12 @@ public struct AgentConfiguration: Sendable, Decodable {
     public var camera: Camera
     public var microphone: Microphone
     public var video: Video
+    public var audio: Audio
     public var controlSocket: String
     /// Where the outbox lives; nil lets `outboxPath` decide.
     public var stateDirectory: String?
     public var tls: TLS
+    public var network: Network
     public var indicator: IndicatorSection
     /// Whether media may only leave while the indicator is lit.
     public var requireIndicator: Bool
@@ -25,7 +28,8 @@ public struct AgentConfiguration: Sendable, Decodable {
     public static let defaultFile = "/etc/kiosk-agent/kiosk-agent.yaml"
 
     enum CodingKeys: CodingKey, CaseIterable {
-        case server, kiosk, camera, microphone, video, controlSocket, stateDirectory, tls, indicator, requireIndicator,
+        case server, kiosk, camera, microphone, video, audio, controlSocket, stateDirectory, tls, network, indicator,
+            requireIndicator,
             badgeReader,
             log
     }
@@ -37,14 +41,16 @@ public struct AgentConfiguration: Sendable, Decodable {
         camera = try values.value(.camera, default: Camera())
         microphone = try values.value(.microphone, default: Microphone())
         video = try values.value(.video, default: Video())
+        audio = try values.value(.audio, default: Audio())
         controlSocket = try values.value(
             .controlSocket, default: AgentConfiguration.defaultControlSocket, rule: AgentConfiguration.socketRule)
         stateDirectory = try values.decodeIfPresent(String.self, forKey: .stateDirectory)
         tls = try values.value(.tls, default: TLS())
+        network = try values.value(.network, default: Network())
         indicator = try values.value(.indicator, default: IndicatorSection())
-        let hasIndicator = indicator != IndicatorSection()
+        let hasIndicator = !indicator.isEmpty
         requireIndicator = try values.value(.requireIndicator, default: false) { isRequired in
-            isRequired && !hasIndicator ? "needs indicator.led or indicator.file" : nil
+            isRequired && !hasIndicator ? "needs indicator.led, indicator.gpioLine or indicator.file" : nil
         }
         badgeReader = try values.decodeIfPresent(BadgeReader.self, forKey: .badgeReader)
         log = try values.value(.log, default: LogSection())
@@ -56,9 +62,14 @@ public struct AgentConfiguration: Sendable, Decodable {
     }
 
     static func load(_ document: ConfigurationDocument) throws(ConfigurationError) -> AgentConfiguration {
-        let configuration = try document.decode(AgentConfiguration.self)
+        let configuration = try decoded(from: document)
         try configuration.checkFiles(in: document)
         return configuration
+    }
+
+    /// What the file says, whether or not the files that it names can be used by this process.
+    static func decoded(from document: ConfigurationDocument) throws(ConfigurationError) -> AgentConfiguration {
+        try document.decode(AgentConfiguration.self)
     }
 
     /// sockaddr_un holds 107 bytes of path.
@@ -71,8 +82,8 @@ public struct AgentConfiguration: Sendable, Decodable {
 extension AgentConfiguration {
     public struct Kiosk: Sendable, Decodable {
         public var id: String
-        /// Not needed where the service manager loads the credential `password`.
-        public var passwordFile: String?
+        /// Where the service manager loads no credential `password`.
+        public var passwordFile: String
 
         enum CodingKeys: CodingKey, CaseIterable { case id, passwordFile }
 
@@ -83,12 +94,13 @@ extension AgentConfiguration {
                 return (1...64).contains(id.utf8.count) && isLegal
                     ? nil : "must be 1 to 64 printable characters without spaces"
             }
-            passwordFile = try values.decodeIfPresent(String.self, forKey: .passwordFile)
+            // What the package's service loads as its credential, so that other commands find it too.
+            passwordFile = try values.value(.passwordFile, default: "/etc/kiosk-agent/password")
         }
     }
 
     public struct Camera: Sendable, Hashable, Decodable {
-        /// `auto`, `/dev/…`, `test-pattern` or `file:clip.y4m`.
+        /// As `CameraSource` reads it.
         public var device: String
         public var width: Int
         public var height: Int
@@ -102,10 +114,8 @@ extension AgentConfiguration {
             let values = try decoder.container(keyedBy: CodingKeys.self)
             let fallback = Camera()
             device = try values.value(.device, default: fallback.device) { device in
-                let isLegal =
-                    ["auto", "test-pattern"].contains(device) || device.hasPrefix("/dev/")
-                    || device.hasPrefix("file:") && device.count > 5
-                return isLegal ? nil : "must be auto, a path under /dev, test-pattern or file:clip.y4m"
+                CameraSource(device) == nil
+                    ? "must be auto, a path under /dev, test-pattern, a test:FAULT or file:clip.y4m" : nil
             }
             width = try values.value(.width, in: 16...4096, default: fallback.width)
             height = try values.value(.height, in: 16...4096, default: fallback.height)
@@ -114,7 +124,7 @@ extension AgentConfiguration {
     }
 
     public struct Microphone: Sendable, Hashable, Decodable {
-        /// An ALSA name, `test-tone`, `file:clip.wav` or `none`.
+        /// As `MicrophoneSource` reads it.
         public var device: String
 
         enum CodingKeys: CodingKey, CaseIterable { case device }
@@ -124,8 +134,8 @@ extension AgentConfiguration {
         public init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
             device = try values.value(.device, default: Microphone().device) { device in
-                device.isEmpty || device == "file:"
-                    ? "must be an ALSA name, test-tone, file:clip.wav or none" : nil
+                MicrophoneSource(device) == nil
+                    ? "must be an ALSA name, test-tone, a test:FAULT, file:clip.wav or none" : nil
             }
         }
     }
@@ -133,16 +143,32 @@ extension AgentConfiguration {
     public struct Video: Sendable, Hashable, Decodable {
         /// Bits per second the video encoder is given at most.
         public var maxBitrate: Bitrate
+        public var preference: QualityPreference
 
-        enum CodingKeys: CodingKey, CaseIterable { case maxBitrate }
+        enum CodingKeys: CodingKey, CaseIterable { case maxBitrate, preference }
 
-        public init() { maxBitrate = Bitrate(bitsPerSecond: 1_500_000) }
+        public init() { (maxBitrate, preference) = (Bitrate(bitsPerSecond: 1_500_000), .balanced) }
 
         public init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
             maxBitrate = Bitrate(
                 bitsPerSecond: try values.value(
                     .maxBitrate, in: 50_000...20_000_000, default: Video().maxBitrate.bitsPerSecond))
+            preference = try values.value(.preference, default: .balanced)
+        }
+    }
+
+    public struct Audio: Sendable, Hashable, Decodable {
+        /// Whether silence is left out for monitors that ask for it.
+        public var dtx: Bool
+
+        enum CodingKeys: CodingKey, CaseIterable { case dtx }
+
+        public init() { dtx = false }
+
+        public init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            dtx = try values.value(.dtx, default: false)
         }
     }
 
@@ -158,22 +184,36 @@ extension AgentConfiguration {
     public struct IndicatorSection: Sendable, Hashable, Decodable {
         /// A name under /sys/class/leds, or the path of one.
         public var led: String?
+        /// Offset or name of a GPIO line, and its chip.
+        public var gpioLine: String?
+        public var gpioChip: String
+        /// Whether the lamp is on while the line is low.
+        public var gpioActiveLow: Bool
         /// A file that says `live` or `idle`.
         public var file: String?
 
-        enum CodingKeys: CodingKey, CaseIterable { case led, file }
+        enum CodingKeys: CodingKey, CaseIterable { case led, gpioLine, gpioChip, gpioActiveLow, file }
 
-        public init() { (led, file) = (nil, nil) }
+        public init() { (led, gpioLine, gpioChip, gpioActiveLow, file) = (nil, nil, "/dev/gpiochip0", false, nil) }
 
         public init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
             led = try values.value(.led, default: nil) { name in
                 name.map { $0.isEmpty || $0.contains("..") ? "must be a name under /sys/class/leds" : nil } ?? nil
             }
+            gpioLine = try values.value(.gpioLine, default: nil) { line in
+                line.map { $0.isEmpty || $0.utf8.count > 31 ? "must be a line's number or name" : nil } ?? nil
+            }
+            gpioChip = try values.value(.gpioChip, default: "/dev/gpiochip0") { path in
+                path.hasPrefix("/dev/") ? nil : "must be a path under /dev"
+            }
+            gpioActiveLow = try values.value(.gpioActiveLow, default: false)
             file = try values.value(.file, default: nil) { path in
                 path.map { $0.hasPrefix("/") ? nil : "must be an absolute path" } ?? nil
             }
         }
+
+        var isEmpty: Bool { led == nil && gpioLine == nil && file == nil }
     }
 
     public struct LogSection: Sendable, Hashable, Decodable {
@@ -194,8 +234,7 @@ extension AgentConfiguration {
 extension AgentConfiguration {
     /// The password: what the service manager loaded wins over the file.
     public func readPassword() throws(Credentials.ReadError) -> Redacted<String> {
-        guard let path = Credentials.path("password") ?? kiosk.passwordFile else { throw .unreadable("not configured") }
-        return Redacted(try Credentials.readSecret(at: path))
+        Redacted(try Credentials.readSecret(at: Credentials.path("password") ?? kiosk.passwordFile))
     }
 
     /// The directory that keeps what must survive a restart: the configured one, else what the service manager made,
@@ -210,16 +249,13 @@ extension AgentConfiguration {
 
     public var outboxPath: String { "\(stateDirectoryPath)/outbox.db" }
 
-    private func checkFiles(in document: ConfigurationDocument) throws(ConfigurationError) {
+    /// Whether the files that the configuration names can be used by this process.
+    func checkFiles(in document: ConfigurationDocument) throws(ConfigurationError) {
         if Credentials.path("password") == nil {
-            guard let file = kiosk.passwordFile else {
-                throw document.violation(
-                    at: ["kiosk", "passwordFile"], "missing, and no credential named password was loaded")
-            }
             do {
-                _ = try Credentials.readSecret(at: file)
+                _ = try Credentials.readSecret(at: kiosk.passwordFile)
             } catch {
-                throw document.violation(at: ["kiosk", "passwordFile"], "\(error)", value: file)
+                throw document.violation(at: ["kiosk", "passwordFile"], "\(error)", value: kiosk.passwordFile)
             }
         }
         if let file = tls.caFile, access(file, R_OK) != 0 {

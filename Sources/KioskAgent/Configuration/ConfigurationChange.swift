@@ -16,7 +16,7 @@ struct ConfigurationChange: Equatable, Sendable {
         for key in Set(before.keys).union(after.keys).sorted() where before[key] != after[key] {
             switch key.prefix(while: { $0 != "." }) {
             case "log": applied.append(key)
-            case "camera", "microphone", "video": nextSession.append(key)
+            case "camera", "microphone", "video", "audio": nextSession.append(key)
             default:
                 // The password file is read for each login.
                 if key == "kiosk.passwordFile" { applied.append(key) } else { needsRestart.append(key) }

@@ -9,6 +9,9 @@ struct ConfigurationText {
         var path: [String]
         var value: String
         var isDefault: Bool
+
+        /// Lists are written as YAML already.
+        var isList: Bool { path[0] == "network" }
     }
 
     private var entries: [Entry]
@@ -30,7 +33,8 @@ struct ConfigurationText {
                 section = entry.path[0]
                 text += "\(entry.path[0]):\n"
             }
-            let line = "\(indent)\(entry.path[entry.path.count - 1]): \(ConfigurationText.scalar(entry.value))"
+            let value = entry.isList ? entry.value : ConfigurationText.scalar(entry.value)
+            let line = "\(indent)\(entry.path[entry.path.count - 1]): \(value)"
             text += entry.isDefault ? "\(line)  # default\n" : "\(line)\n"
         }
         return text
@@ -65,17 +69,28 @@ extension String {
 extension AgentConfiguration {
     /// Every key with its effective value, in the order of the documentation.
     var effectiveValues: [(path: [String], value: String)] {
-        var values: [([String], String)] = [(["server"], server.description), (["kiosk", "id"], kiosk.id)]
-        if let file = kiosk.passwordFile { values.append((["kiosk", "passwordFile"], file)) }
+        var values: [([String], String)] = [
+            (["server"], server.description), (["kiosk", "id"], kiosk.id),
+            (["kiosk", "passwordFile"], kiosk.passwordFile),
+        ]
         values += [
             (["camera", "device"], camera.device), (["camera", "width"], "\(camera.width)"),
             (["camera", "height"], "\(camera.height)"), (["camera", "frameRate"], "\(camera.frameRate)"),
             (["microphone", "device"], microphone.device),
             (["video", "maxBitrate"], "\(video.maxBitrate.bitsPerSecond)"),
+            (["video", "preference"], video.preference.rawValue),
+            (["audio", "dtx"], "\(audio.dtx)"),
             (["controlSocket"], controlSocket), (["stateDirectory"], stateDirectoryPath),
         ]
         if let file = tls.caFile { values.append((["tls", "caFile"], file)) }
+        values += [(["network", "allow"], list(network.allow)), (["network", "deny"], list(network.deny))]
         if let led = indicator.led { values.append((["indicator", "led"], led)) }
+        if let line = indicator.gpioLine {
+            values += [
+                (["indicator", "gpioLine"], line), (["indicator", "gpioChip"], indicator.gpioChip),
+                (["indicator", "gpioActiveLow"], "\(indicator.gpioActiveLow)"),
+            ]
+        }
         if let file = indicator.file { values.append((["indicator", "file"], file)) }
         values.append((["requireIndicator"], "\(requireIndicator)"))
         if let reader = badgeReader {
@@ -86,5 +101,9 @@ extension AgentConfiguration {
         }
         values.append((["log", "level"], log.level.rawValue))
         return values
+    }
+
+    private func list(_ names: [String]) -> String {
+        "[" + names.map { "\"\($0)\"" }.joined(separator: ", ") + "]"
     }
 }

@@ -14,14 +14,18 @@ enum DeskCommand: Sendable {
     case linkRegistered
     case linkLost
     case answered(eventId: String, Acknowledgement)
+    /// The server's clock minus this machine's, as the last heartbeat measured it.
+    case clockOffset(Duration)
     case status(AgentStatus)
+    /// Media leaves the kiosk now, or no longer.
+    case indicator(isLive: Bool)
     case stop
 }
 
 /// What it reports.
 enum DeskEvent: Sendable {
     case deliver(CrewEvent)
-    case outbox(waiting: Int, rejected: Int)
+    case crew(CrewState)
     /// The thread cannot go on.
     case failed(String)
 }
@@ -45,7 +49,7 @@ final class ControlDesk: Sendable {
 
     /// Takes the open outbox and socket, whose errors ended the start already, and begins.
     func start(
-        listener: consuming UnixSocketListener, outbox: consuming CrewOutbox,
+        listener: consuming UnixSocketListener, outbox: consuming CrewStorage,
         badgeReader: AgentConfiguration.BadgeReader?
     ) throws(SystemError) {
         let handover = Handover(listener, outbox)
@@ -74,12 +78,12 @@ final class ControlDesk: Sendable {
 private final class Handover: Sendable {
     struct Contents: ~Copyable, Sendable {
         var listener: UnixSocketListener
-        var outbox: CrewOutbox
+        var outbox: CrewStorage
     }
 
     private let contents: Mutex<Contents?>
 
-    init(_ listener: consuming UnixSocketListener, _ outbox: consuming CrewOutbox) {
+    init(_ listener: consuming UnixSocketListener, _ outbox: consuming CrewStorage) {
         contents = Mutex(Contents(listener: listener, outbox: outbox))
     }
 
@@ -90,14 +94,14 @@ private final class Handover: Sendable {
 private struct DeskWork: ~Copyable {
     private var loop: EventLoop
     private var connections: ControlConnections
-    private var outbox: CrewOutbox
+    private var crew: CrewDesk
     private let inbox: Mailbox<DeskCommand>
     private let events: Mailbox<DeskEvent>
     private let progress: ThreadProgress
-    private var delivery: CrewDelivery
     private var badges: BadgeDesk
     private var status: AgentStatus?
-    private var lastCounts: (waiting: Int, rejected: Int)
+    private var isLive: Bool
+    private var lastState: CrewState?
     private var isStopping: Bool
 
     private static let inboxToken = EventLoop.Token(2)
@@ -113,25 +117,25 @@ private struct DeskWork: ~Copyable {
         try loop.register(inbox.wake.descriptor, token: DeskWork.inboxToken, for: .readable)
         connections = try ControlConnections(listener: contents.listener, on: &loop)
         self.loop = loop
-        outbox = contents.outbox
+        crew = CrewDesk(contents.outbox)
         self.inbox = inbox
         self.events = events
         self.progress = progress
-        delivery = CrewDelivery()
         badges = BadgeDesk(badgeReader)
         status = nil
-        lastCounts = (0, 0)
+        isLive = false
+        lastState = nil
         isStopping = false
     }
 
     mutating func run() throws(SystemError) {
-        reportCounts()
+        reportState()
         while !isStopping {
             let now = MonotonicClock.now()
             progress.beat(now: now)
             let deadline = now + DeskWork.longestSleep
             badges.reopen(on: &loop, now: now)
-            let next = [delivery.nextTimeout, badges.nextTimeout, deadline].compactMap(\.self).min()
+            let next = [crew.nextTimeout, badges.nextTimeout, deadline].compactMap(\.self).min()
             try loop.wait(until: next)
             for event in loop.events {
                 if event.token == DeskWork.inboxToken {
@@ -143,25 +147,31 @@ private struct DeskWork: ~Copyable {
                     for request in connections.handle(event, on: &loop) { answer(request) }
                 }
             }
-            delivery.timeoutReached(now: MonotonicClock.now())
-            deliver()
+            let after = MonotonicClock.now()
+            crew.handleTimeout(now: after)
+            while let event = crew.next(now: after) { events.post(.deliver(event)) }
+            reportState()
         }
         connections.closeAll(on: &loop)
     }
 
     private mutating func handle(_ command: DeskCommand) {
         switch command {
-        case .linkRegistered: delivery.registered()
-        case .linkLost: delivery.lost()
+        case .linkRegistered: crew.linkRegistered(now: MonotonicClock.now())
+        case .linkLost: crew.linkLost()
         case .answered(let eventId, let answer):
-            settle(delivery.answered(eventId: eventId, answer, now: MonotonicClock.now()))
+            crew.answered(eventId: eventId, answer, now: MonotonicClock.now())
+        case .clockOffset(let offset): crew.clockMeasured(offset)
         case .status(let new):
             status = new
             guard connections.hasWatchers else { return }
             var line = JSONObject()
             line["event"] = "status"
-            line["status"] = new.json(now: MonotonicClock.now())
+            line["status"] = new.json(now: MonotonicClock.now(), wallClock: SystemWallClock.now())
             connections.announce(.object(line), on: &loop)
+        case .indicator(let isLive):
+            self.isLive = isLive
+            connections.announce(["event": "indicator", "live": .bool(isLive)], on: &loop)
         case .stop: isStopping = true
         }
     }
@@ -183,79 +193,41 @@ private struct DeskWork: ~Copyable {
         var members = JSONObject()
         switch request {
         case .crew(let entry):
-            let event = try store(entry)
+            let event = try crew.store(entry)
             members["eventId"] = .string(event.eventId)
             members["occurredAt"] = .string(event.occurredAt)
         case .crewList:
             do {
-                members["events"] = .array(try outbox.list().map(DeskWork.json))
+                members["events"] = .array(try crew.list().map(DeskWork.json))
+                members["waiting"] = .integer(crew.state.waiting)
+                members["rejected"] = .integer(crew.state.rejected)
             } catch {
                 throw ControlRequest.Refusal(code: "outbox-failed", message: "\(error)")
             }
         case .status, .watch:
-            members["status"] = status?.json(now: MonotonicClock.now()) ?? .null
+            members["status"] = status?.json(now: MonotonicClock.now(), wallClock: SystemWallClock.now()) ?? .null
+            members["live"] = .bool(isLive)
             if request == .watch { connections.watch(connection) }
         }
         return members
-    }
-
-    private mutating func store(_ entry: CrewEntry) throws(ControlRequest.Refusal) -> CrewEvent {
-        do {
-            let event = try outbox.append(entry, now: SystemWallClock.now())
-            log.notice("\(event.kind.rawValue) stored", [LogField("EVENT_ID", event.eventId)])
-            reportCounts()
-            return event
-        } catch {
-            log.repeated(.error, "outbox", "a crew event cannot be stored: \(error)")
-            throw ControlRequest.Refusal(code: "not-stored", message: "\(error)")
-        }
     }
 
     private mutating func readBadges() {
         let now = MonotonicClock.now()
         for crewId in badges.read(on: &loop, now: now) {
             do {
-                let last = try outbox.lastEvent(of: crewId, now: SystemWallClock.now())
-                _ = try store(try CrewEntry(kind: badges.kind(after: last), crewId: crewId))
+                let last = try crew.lastEvent(of: crewId)
+                _ = try crew.store(try CrewEntry(kind: badges.kind(after: last), crewId: crewId))
             } catch {
                 log.repeated(.error, "badge", "a badge was read and cannot be stored: \(error)")
             }
         }
     }
 
-    private mutating func deliver() {
-        guard delivery.isReady else { return }
-        do {
-            guard let event = try outbox.oldest() else { return }
-            delivery.sent(eventId: event.eventId, now: MonotonicClock.now())
-            events.post(.deliver(event))
-        } catch {
-            log.repeated(.error, "outbox", "the outbox cannot be read: \(error)")
-        }
-    }
-
-    private mutating func settle(_ outcome: CrewDelivery.Outcome) {
-        do {
-            switch outcome {
-            case .nothing: return
-            case .delivered(let eventId):
-                try outbox.remove(eventId: eventId)
-                log.info("crew event delivered", [LogField("EVENT_ID", eventId)])
-            case .rejected(let eventId, let reason):
-                try outbox.reject(eventId: eventId, reason: reason)
-                log.error("the server refuses a crew event for good: \(reason)", [LogField("EVENT_ID", eventId)])
-            }
-            reportCounts()
-        } catch {
-            // It stays and goes again; the server knows it by its id.
-            log.repeated(.error, "outbox", "a delivered crew event cannot be removed: \(error)")
-        }
-    }
-
-    private mutating func reportCounts() {
-        guard let counts = try? outbox.counts(), counts != lastCounts || status == nil else { return }
-        lastCounts = counts
-        events.post(.outbox(waiting: counts.waiting, rejected: counts.rejected))
+    private mutating func reportState() {
+        guard crew.state != lastState else { return }
+        lastState = crew.state
+        events.post(.crew(crew.state))
     }
 
     private static func json(_ entry: CrewOutbox.Entry) -> JSONValue {
@@ -268,6 +240,7 @@ private struct DeskWork: ~Copyable {
         object["role"] = event.role.map(JSONValue.string)
         object["train"] = event.train.map(JSONValue.string)
         object["occurredAt"] = .string(event.occurredAt)
+        object["clock"] = event.clock.map { .string($0.rawValue) }
         object["rejection"] = entry.rejection.map(JSONValue.string)
         return .object(object)
     }

@@ -12,8 +12,8 @@ import SocketIO
 /// |---|---|---|
 /// | `crew-sign-on`, `crew-sign-off` | `crewId`; optional `name`, `role`, `train` | `eventId`, `occurredAt`, once stored and synced |
 /// | `crew-list` | | `events`: what waits for the server, oldest first |
-/// | `status` | | `status` |
-/// | `watch` | | `status`, and then lines `{"event":"status","status":…}` whenever it changes |
+/// | `status` | | `status`, and `live`: whether media leaves the kiosk |
+/// | `watch` | | the same, and then lines `{"event":"status","status":…}` whenever it changes, and for an on-screen sign `{"event":"indicator","live":true}` before the first picture leaves, with `false` after the last |
 enum ControlRequest: Equatable, Sendable {
     case crew(CrewEntry)
     case crewList

@@ -3,6 +3,9 @@ import Signaling
 
 /// When which crew event goes to the server: one at a time, the oldest first, again until it is answered. That keeps
 /// the order whatever gets lost; the server knows an event it has seen by its id.
+///
+/// Nothing goes before the right time is known, so that no event leaves with the time of a wrong clock; the first
+/// heartbeat's answer tells it, and one that does not come is not waited for.
 struct CrewDelivery: Sendable {
     enum Outcome: Equatable, Sendable {
         case nothing
@@ -21,26 +24,34 @@ struct CrewDelivery: Sendable {
     private var flight: Flight?
     private var retryAt: Instant?
     private var refusals: Int
+    /// Until when a first answer about the time is waited for.
+    private var clockDeadline: Instant?
 
     private static let answerTimeout = Duration.seconds(30)
+    private static let clockTimeout = Duration.seconds(5)
 
     init() {
         isRegistered = false
         flight = nil
         retryAt = nil
         refusals = 0
+        clockDeadline = nil
     }
 
     /// Whether the oldest event may go now.
-    var isReady: Bool { isRegistered && flight == nil && retryAt == nil }
+    var isReady: Bool { isRegistered && flight == nil && retryAt == nil && clockDeadline == nil }
 
     /// When `timeoutReached` is due.
-    var nextTimeout: Instant? { flight.map { $0.since + CrewDelivery.answerTimeout } ?? retryAt }
+    var nextTimeout: Instant? { flight.map { $0.since + CrewDelivery.answerTimeout } ?? retryAt ?? clockDeadline }
 
-    mutating func registered() {
+    /// - Parameter clockIsKnown: whether the right time of this boot is known already.
+    mutating func registered(clockIsKnown: Bool, now: Instant) {
         self = CrewDelivery()
         isRegistered = true
+        clockDeadline = clockIsKnown ? nil : now + CrewDelivery.clockTimeout
     }
+
+    mutating func clockBecameKnown() { clockDeadline = nil }
 
     mutating func lost() { self = CrewDelivery() }
 
@@ -67,5 +78,6 @@ struct CrewDelivery: Sendable {
     mutating func timeoutReached(now: Instant) {
         if let current = flight, current.since + CrewDelivery.answerTimeout <= now { flight = nil }
         if let due = retryAt, due <= now { retryAt = nil }
+        if let due = clockDeadline, due <= now { clockDeadline = nil }
     }
 }

@@ -1,5 +1,7 @@
 import Database
+import Glibc
 import Primitives
+import Reactor
 import Signaling
 
 /// Crew events on their way to the server: stored and synced before anybody hears "accepted", kept until the server
@@ -7,6 +9,9 @@ import Signaling
 struct CrewOutbox: ~Copyable, Sendable {
     private var database: Database
     private var identifiers: EventIdentifiers
+    /// Known without asking the file: there may be a hundred thousand.
+    private(set) var waiting: Int
+    private(set) var rejected: Int
 
     /// One waiting event.
     struct Entry: Equatable, Sendable {
@@ -40,43 +45,116 @@ struct CrewOutbox: ~Copyable, Sendable {
                 nanoseconds INTEGER NOT NULL
             ) STRICT, WITHOUT ROWID
             """),
+        // When in the life of the system an event happened, for the day its clock turns out to have been wrong; and what
+        // was found out: nothing yet, `right`, or a word of the contract.
+        Migration(
+            """
+            ALTER TABLE event ADD COLUMN boot TEXT;
+            ALTER TABLE event ADD COLUMN boot_nanoseconds INTEGER;
+            ALTER TABLE event ADD COLUMN clock TEXT;
+            CREATE INDEX event_waiting ON event (sequence) WHERE rejection IS NULL;
+            CREATE INDEX event_unjudged ON event (sequence) WHERE clock IS NULL;
+            CREATE TABLE reserve (room BLOB) STRICT;
+            """),
     ]
 
-    /// Opens or makes the file. A damaged one is an error: what is in it must not be thrown away unseen.
+    /// Opens or makes the file.
     init(_ location: Database.Location, random: RandomSource) throws(DatabaseError) {
         var database = try Database(location)
+        // The log through which everything is written stays small, for a disk that is nearly full.
+        _ = try database.query("PRAGMA wal_autocheckpoint=64") { _ in 0 }
+        try database.keepLogWhenClosed()
         try database.migrate(CrewOutbox.migrations, applicationID: CrewOutbox.applicationID)
-        self.database = database
+        try self.init(database)
         identifiers = EventIdentifiers(random: random)
     }
 
     /// Looks into an open database.
-    init(_ database: consuming Database) {
+    init(_ database: consuming Database) throws(DatabaseError) {
+        var database = database
+        let counts = try database.first("SELECT count(*) - count(rejection), count(rejection) FROM event") {
+            row throws(DatabaseError) in (Int(try row.integer(0)), Int(try row.integer(1)))
+        }
+        (waiting, rejected) = counts ?? (0, 0)
         self.database = database
         identifiers = EventIdentifiers(random: .system)
     }
 
     /// Stores an event. When this returns, a power cut does not take it away.
-    mutating func append(_ entry: CrewEntry, now: WallClock) throws(DatabaseError) -> CrewEvent {
+    ///
+    /// - Parameters:
+    ///   - now: this machine's clock.
+    ///   - point: the same moment in the life of the system.
+    ///   - right: what the server's clock shows, when it is known.
+    mutating func append(
+        _ entry: CrewEntry, now: WallClock, at point: BootTime = BootTime(boot: "", nanoseconds: 0),
+        right: WallClock? = nil
+    ) throws(DatabaseError) -> CrewEvent {
+        let (time, clock) = CrewClock.judge(now, right)
         let event = CrewEvent(
-            kind: entry.kind, eventId: identifiers.next(at: now), crewId: entry.crewId, name: entry.name,
-            role: entry.role, train: entry.train, occurredAt: now.text)
+            kind: entry.kind, eventId: identifiers.next(at: time), crewId: entry.crewId, name: entry.name,
+            role: entry.role, train: entry.train, occurredAt: time.text, clock: clock)
+        let judgement = right == nil ? nil : clock?.rawValue ?? CrewOutbox.judgedRight
         try database.transaction { database throws(DatabaseError) in
             try database.execute(
                 """
-                INSERT INTO event (event_id, kind, crew_id, name, role, train, occurred_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO event (event_id, kind, crew_id, name, role, train, occurred_at, boot, boot_nanoseconds, clock)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
                 event.eventId, event.kind.rawValue, event.crewId, event.name, event.role, event.train,
-                event.occurredAt)
+                event.occurredAt, point.boot, point.nanoseconds, judgement)
             try database.execute(
                 "INSERT OR REPLACE INTO duty (crew_id, kind, nanoseconds) VALUES (?, ?, ?)", event.crewId,
-                event.kind.rawValue, now.nanosecondsSince1970)
+                event.kind.rawValue, time.nanosecondsSince1970)
             // A crew member who has not been here for a month is nobody to remember.
             try database.execute(
-                "DELETE FROM duty WHERE nanoseconds < ?", now.nanosecondsSince1970 - 30 * 86_400 * 1_000_000_000)
+                "DELETE FROM duty WHERE nanoseconds < ?", time.nanosecondsSince1970 - 30 * 86_400 * 1_000_000_000)
         }
+        waiting += 1
         return event
+    }
+
+    private static let judgedRight = "right"
+
+    /// Now that the right time is known: puts the times of events right whose clock was wrong, and marks them. Those of
+    /// earlier boots keep their times; impossible ones among them are marked as doubtful.
+    ///
+    /// - Returns: how many events changed.
+    mutating func correct(by clock: CrewClock, now: BootTime) throws(DatabaseError) -> Int {
+        guard let present = clock.time(at: now) else { return 0 }
+        let unjudged = try database.query(
+            "SELECT sequence, occurred_at, boot, boot_nanoseconds FROM event WHERE clock IS NULL"
+        ) { row throws(DatabaseError) in
+            (
+                sequence: try row.integer(0), wall: WallClock(text: try row.text(1)),
+                boot: try row.optionalText(2) ?? "", nanoseconds: try row.optionalInteger(3) ?? 0
+            )
+        }
+        guard !unjudged.isEmpty else { return 0 }
+        return try database.transaction { database throws(DatabaseError) in
+            var changed = 0
+            for row in unjudged {
+                let right = clock.time(at: BootTime(boot: row.boot, nanoseconds: row.nanoseconds))
+                var text: String?
+                var word = CrewOutbox.judgedRight
+                if let right {
+                    if let wall = row.wall, CrewClock.judge(wall, right).clock == nil {
+                        // As it should be.
+                    } else {
+                        (text, word) = (right.text, CrewEvent.Clock.corrected.rawValue)
+                    }
+                } else if row.wall.map({ $0 < LinkTrouble.earliestSaneTime || $0 - present > CrewClock.tolerance })
+                    ?? true
+                {
+                    word = CrewEvent.Clock.doubtful.rawValue
+                }
+                if word != CrewOutbox.judgedRight { changed += 1 }
+                try database.execute(
+                    "UPDATE event SET occurred_at = coalesce(?, occurred_at), clock = ? WHERE sequence = ?", text, word,
+                    row.sequence)
+            }
+            return changed
+        }
     }
 
     /// What a crew member did last at this kiosk, and how long ago.
@@ -90,34 +168,53 @@ struct CrewOutbox: ~Copyable, Sendable {
         return (kind, now - WallClock(nanosecondsSince1970: found.1))
     }
 
-    /// What goes to the server next.
-    mutating func oldest() throws(DatabaseError) -> CrewEvent? {
-        try entries(where: "rejection IS NULL", limit: 1).first?.event
+    /// Makes free pages in the file, and a log that is as long: both are then written over instead of growing.
+    mutating func keepRoom(bytes: Int) throws(DatabaseError) {
+        let size = try database.first("PRAGMA page_size") { row throws(DatabaseError) in try row.integer(0) } ?? 4096
+        let free = try database.first("PRAGMA freelist_count") { row throws(DatabaseError) in try row.integer(0) } ?? 0
+        let missing = Int64(bytes) - free * size
+        guard missing > Int64(bytes) / 2 else { return }
+        // Written, and moved from the log to the file, before it is freed: only then does the disk have it.
+        try database.execute("INSERT INTO reserve (room) VALUES (randomblob(?))", missing)
+        try database.checkpoint()
+        try database.execute("DELETE FROM reserve")
+        try database.checkpoint()
     }
 
-    /// The server has it.
-    mutating func remove(eventId: String) throws(DatabaseError) {
-        try database.execute("DELETE FROM event WHERE event_id = ?", eventId)
+    /// What goes to the server next.
+    ///
+    /// - Parameter delivered: events that the server has and that could not be removed yet.
+    mutating func oldest(besides delivered: Set<String> = []) throws(DatabaseError) -> CrewEvent? {
+        try entries(where: "rejection IS NULL", limit: 1 + delivered.count)
+            .first { !delivered.contains($0.event.eventId) }?.event
+    }
+
+    /// The server has them.
+    mutating func remove(_ eventIds: Set<String>) throws(DatabaseError) {
+        waiting -= try database.transaction { database throws(DatabaseError) in
+            var removed = 0
+            for eventId in eventIds {
+                removed += try database.execute("DELETE FROM event WHERE event_id = ? AND rejection IS NULL", eventId)
+            }
+            return removed
+        }
     }
 
     /// The server will never take it; it stays for a person to look at.
     mutating func reject(eventId: String, reason: String) throws(DatabaseError) {
-        try database.execute("UPDATE event SET rejection = ? WHERE event_id = ?", reason, eventId)
+        let changed = try database.execute(
+            "UPDATE event SET rejection = ? WHERE event_id = ? AND rejection IS NULL", reason, eventId)
+        waiting -= changed
+        rejected += changed
     }
 
     /// The oldest first.
     mutating func list(limit: Int = 1000) throws(DatabaseError) -> [Entry] { try entries(where: "1", limit: limit) }
 
-    mutating func counts() throws(DatabaseError) -> (waiting: Int, rejected: Int) {
-        try database.first("SELECT count(*) - count(rejection), count(rejection) FROM event") {
-            row throws(DatabaseError) in (Int(try row.integer(0)), Int(try row.integer(1)))
-        } ?? (0, 0)
-    }
-
     private mutating func entries(where condition: String, limit: Int) throws(DatabaseError) -> [Entry] {
         try database.query(
             """
-            SELECT event_id, kind, crew_id, name, role, train, occurred_at, rejection FROM event
+            SELECT event_id, kind, crew_id, name, role, train, occurred_at, rejection, clock FROM event
             WHERE \(condition) ORDER BY sequence LIMIT ?
             """, limit
         ) { row throws(DatabaseError) in
@@ -127,7 +224,8 @@ struct CrewOutbox: ~Copyable, Sendable {
             return Entry(
                 event: CrewEvent(
                     kind: kind, eventId: try row.text(0), crewId: try row.text(2), name: try row.optionalText(3),
-                    role: try row.optionalText(4), train: try row.optionalText(5), occurredAt: try row.text(6)),
+                    role: try row.optionalText(4), train: try row.optionalText(5), occurredAt: try row.text(6),
+                    clock: try row.optionalText(8).flatMap(CrewEvent.Clock.init(rawValue:))),
                 rejection: try row.optionalText(7))
         }
     }

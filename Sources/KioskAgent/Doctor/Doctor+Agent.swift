@@ -9,6 +9,15 @@ import SocketIO
 /// The agent itself: its configuration, its files, whether it runs.
 extension Doctor {
     func checkConfiguration() -> Finding {
+        if let configuration, configurationError != nil, Credentials.path("password") == nil,
+            access(configuration.kiosk.passwordFile, F_OK) == 0, access(configuration.kiosk.passwordFile, R_OK) != 0
+        {
+            // Right so: the service manager hands it over. Only whoever may read it can try the login.
+            return Finding(
+                .unknown,
+                "\(options.file): kiosk \(configuration.kiosk.id), server \(configuration.server); the password is not this user's to read",
+                remedy: "run it with sudo to have the login checked, too")
+        }
         if let error = configurationError {
             return Finding(
                 .failed, error.description, why: "the agent does not start with a wrong configuration",
@@ -40,36 +49,57 @@ extension Doctor {
     }
 
     func checkService() -> Finding {
-        let unit = ServiceUnit.read("kiosk-agent.service")
+        Doctor.serviceFinding(
+            ServiceUnit.read("kiosk-agent.service"), status: status,
+            coreDumps: SystemFile.list("/var/lib/systemd/coredump").filter { $0.hasPrefix("core.kiosk-agent.") })
+    }
+
+    static func serviceFinding(_ unit: ServiceUnit?, status: JSONValue?, coreDumps: [String]) -> Finding {
         var facts = JSONObject()
         if let unit {
             facts["activeState"] = .string(unit.activeState)
             facts["restarts"] = .integer(unit.restarts)
             facts["lastResult"] = .string(unit.result)
+            facts["watchdogSeconds"] = unit.watchdog.map { .double($0.seconds) } ?? .null
+            facts["lastExitStatus"] = unit.lastExitStatus.map { .integer($0) }
+            facts["lastExitAt"] = unit.exitTime.map { .string($0.text) }
         }
         facts["answers"] = .bool(status != nil)
-        if let status {
-            let summary = status["summary"]?.string ?? "running"
-            facts["state"] = status["state"] ?? .null
-            if let unit, unit.restarts > 0 {
-                return Finding(
-                    .warning, "running after \(unit.restarts) restarts, last result \(unit.result): \(summary)",
-                    why: "an agent that restarts drops the session it serves",
-                    remedy: "journalctl -u kiosk-agent -p warning", facts: facts)
-            }
-            if let message = status["link"]?["message"]?.string {
-                return Finding(
-                    .warning, "running, \(message)", why: "nobody can watch this kiosk, crew events wait here",
-                    remedy: status["link"]?["remedy"]?.string ?? "see the network checks below", facts: facts)
-            }
-            return .ok("running: \(summary)", facts: facts)
+        if !coreDumps.isEmpty { facts["coreDumps"] = .array(coreDumps.map(JSONValue.string)) }
+        let crash = unit.flatMap { unit in unit.exitTime.map { ", last ended \($0.text)" } } ?? ""
+        guard let status else {
+            let seen =
+                unit.map { "not answering; the service is \($0.activeState), last result \($0.result)\(crash)" }
+                ?? "no agent is running"
+            return Finding(
+                .failed, seen, why: "nobody can watch this kiosk, crew members cannot sign on",
+                remedy: "systemctl start kiosk-agent, then journalctl -u kiosk-agent", facts: facts)
         }
-        let seen =
-            unit.map { "not answering; the service is \($0.activeState), last result \($0.result)" }
-            ?? "no agent is running"
-        return Finding(
-            .failed, seen, why: "nobody can watch this kiosk, crew members cannot sign on",
-            remedy: "systemctl start kiosk-agent, then journalctl -u kiosk-agent", facts: facts)
+        let summary = status["summary"]?.string ?? "running"
+        facts["state"] = status["state"] ?? .null
+        if let unit, unit.restarts > 0 {
+            return Finding(
+                .warning, "running after \(unit.restarts) restarts, last result \(unit.result)\(crash): \(summary)",
+                why: "an agent that restarts drops the session it serves",
+                remedy: "journalctl -u kiosk-agent -p warning", facts: facts)
+        }
+        if !coreDumps.isEmpty {
+            return Finding(
+                .warning, "running; it crashed before, \(coreDumps.count) core dumps are kept: \(summary)",
+                why: "what crashed once crashes again", remedy: "coredumpctl info kiosk-agent, and a support archive",
+                facts: facts)
+        }
+        if let unit, unit.activeState == "active", unit.watchdog == nil {
+            return Finding(
+                .warning, "running without a watchdog: \(summary)", why: "an agent that hangs is not started again",
+                remedy: "use the service file of the package: WatchdogSec", facts: facts)
+        }
+        if let message = status["link"]?["message"]?.string {
+            return Finding(
+                .warning, "running, \(message)", why: "nobody can watch this kiosk, crew events wait here",
+                remedy: status["link"]?["remedy"]?.string ?? "see the network checks below", facts: facts)
+        }
+        return .ok("running: \(summary)", facts: facts)
     }
 
     func checkOutbox() -> Finding {
@@ -82,10 +112,16 @@ extension Doctor {
             guard let configuration else { return .skipped("no configuration") }
             guard access(configuration.outboxPath, F_OK) == 0 else { return .skipped("no outbox yet") }
             do throws(DatabaseError) {
-                var outbox = try CrewOutbox(reading: configuration.outboxPath)
-                let counts = try outbox.counts()
-                (waiting, rejected) = (Int64(counts.waiting), Int64(counts.rejected))
+                let outbox = try CrewOutbox(reading: configuration.outboxPath)
+                (waiting, rejected) = (Int64(outbox.waiting), Int64(outbox.rejected))
             } catch {
+                if error.kind == .corrupt {
+                    return Finding(
+                        .failed, "\(configuration.outboxPath): \(error)",
+                        why: "crew events that waited for the server may be in it",
+                        remedy:
+                            "restart the agent, which puts it aside; keep the file that is then named outbox.damaged")
+                }
                 return Finding(
                     .unknown, "\(configuration.outboxPath): \(error)", remedy: "run as root or as the agent's user")
             }
@@ -93,6 +129,25 @@ extension Doctor {
         var facts = JSONObject()
         facts["waiting"] = .integer(waiting)
         facts["rejected"] = .integer(rejected)
+        if let storage = status?["outbox"]?["storage"]?.string {
+            facts["storage"] = .string(storage)
+            if storage != "ok" {
+                return Finding(
+                    storage == "reserve" ? .warning : .failed,
+                    storage == "reserve"
+                        ? "the disk is full, events go into the room kept for them"
+                        : "crew events cannot be stored (\(storage))",
+                    why: "crew members cannot sign on when that is used up",
+                    remedy: status?["outbox"]?["remedy"]?.string ?? "make room on the disk", facts: facts)
+            }
+        }
+        if let damaged = status?["outbox"]?["damaged"]?.string {
+            return Finding(
+                .warning, "a damaged outbox was put aside: \(damaged)",
+                why: "crew events that waited for the server may be in it",
+                remedy: "keep that file and ask for help: sqlite3 can often recover it; then restart the agent",
+                facts: facts)
+        }
         if rejected > 0 {
             return Finding(
                 .warning, "\(rejected) crew events were refused by the server", why: "they need a person's decision",
@@ -110,6 +165,10 @@ extension Doctor {
 extension CrewOutbox {
     /// Looks into an outbox without changing it.
     init(reading path: String) throws(DatabaseError) {
-        self.init(try Database(.file(path), Database.Options(isReadOnly: true)))
+        try self.init(try Database(.file(path), Database.Options(isReadOnly: true)))
     }
+}
+
+extension ServiceUnit {
+    fileprivate var exitTime: WallClock? { lastExitAt.map { WallClock(nanosecondsSince1970: $0 * 1000) } }
 }

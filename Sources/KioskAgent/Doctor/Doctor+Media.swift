@@ -39,16 +39,52 @@ extension Doctor {
         return .ok(usable.map { "\($0.name) at \($0.preferredPath)" }.joined(separator: ", "), facts: facts)
     }
 
+    /// Who else has a camera open. To be sure one must be allowed to look at every process.
+    func checkCameraUsers() -> Finding {
+        let nodes = CameraFacts.enumerate().filter { $0.canCapture || $0.failure != nil }.map(\.node)
+        guard !nodes.isEmpty else { return .skipped("there is no camera") }
+        return Doctor.cameraUsersFinding(DeviceHolders.of(nodes: nodes), nodes: nodes, agentIsLive: agentIsLive)
+    }
+
+    static func cameraUsersFinding(_ found: DeviceHolders, nodes: [String], agentIsLive: Bool) -> Finding {
+        var facts = JSONObject()
+        facts["nodes"] = .array(nodes.map(JSONValue.string))
+        facts["holders"] = .array(
+            found.holders.map { .object(JSONObject([("pid", .integer($0.pid)), ("name", .string($0.name))])) })
+        facts["hiddenProcesses"] = .integer(found.hidden)
+        let others = found.holders.filter { $0.name != "kiosk-agent" }
+        if !others.isEmpty {
+            let names = others.map { "\($0.name) (\($0.pid))" }.joined(separator: ", ")
+            return Finding(
+                .warning, "in use by \(names)", why: "only one program can take pictures from a camera",
+                remedy: "end it, or keep it from the camera", facts: facts)
+        }
+        if !found.holders.isEmpty {
+            return agentIsLive
+                ? .ok("the agent, for the session that is live", facts: facts)
+                : Finding(
+                    .failed, "the agent has the camera open, and nobody watches",
+                    why: "the camera must be closed whenever no session is live",
+                    remedy: "systemctl restart kiosk-agent, and a support archive", facts: facts)
+        }
+        if found.hidden > 0 {
+            return Finding(
+                .unknown, "nobody that may be seen; \(found.hidden) processes of other users hide what they have open",
+                remedy: "run as root", facts: facts)
+        }
+        return .ok("nobody", facts: facts)
+    }
+
     func checkCameraPicture() -> Finding {
         guard let section = configuration?.camera, let source = CameraSource(section.device) else {
             return .skipped("no configuration")
         }
-        if agentIsLive { return .skipped("the agent streams from it now") }
+        if agentIsLive { return .skipped("the agent streams from it now: \(liveFigures)") }
         do throws(CaptureError) {
             var camera = try Camera(opening: section.request(source))
             var frame = camera.makeFrame()
             var exposure = Exposure()
-            let end = min(deadline, MonotonicClock.now() + .seconds(2))
+            let end = limit(.seconds(2))
             while MonotonicClock.now() < end {
                 _ = try camera.nextFrame(into: &frame, timeout: .seconds(3), interruptedBy: nil)
                 exposure.add(frame)
@@ -79,6 +115,7 @@ extension Doctor {
                 ("the device may not be opened", "run as root, or join the groups video and audio")
             case .lost: ("it was unplugged, or its USB port has a fault", "check the cable, use another port")
             case .frozen: ("it is there and delivers nothing", "unplug it and plug it again; use another USB port")
+            case .garbage: ("what it delivers is no picture", error.remedy)
             case .unsupported: ("it has no picture format that can be used", "use another camera")
             case .badFile: ("the file cannot be played", "use another file")
             case .system: ("the driver refuses", "journalctl -k; use another USB port")
@@ -100,8 +137,9 @@ extension Doctor {
                 level.add(samples.samples)
             }
             var facts = level.facts
-            facts["overruns"] = .integer(microphone.events[.overrun])
-            return level.finding(microphone.name, facts: facts)
+            let overruns = Int(microphone.events[.overrun])
+            facts["overruns"] = .integer(overruns)
+            return level.finding(microphone.name, overruns: overruns, facts: facts)
         } catch {
             var found = finding(error, facts: JSONObject())
             found.why = "monitors hear nothing"

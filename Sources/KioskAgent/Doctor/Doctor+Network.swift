@@ -4,8 +4,9 @@ import Primitives
 import Reactor
 import Signaling
 import SocketIO
+import Synchronization
 
-/// The way to the server, step by step: each one is only worth asking when the one before it works.
+/// The way to the server, step by step.
 extension Doctor {
     func checkInterfaces() -> Finding {
         let all: [InterfaceAddress]
@@ -51,8 +52,7 @@ extension Doctor {
     func checkNameResolution() -> Finding {
         guard let host = configuration?.server.host else { return .skipped("no configuration") }
         guard IPAddress(host) == nil, !host.hasPrefix("[") else { return .skipped("\(host) is an address") }
-        let limit = min(deadline, MonotonicClock.now() + .seconds(6))
-        switch NameLookup.addresses(of: host, deadline: limit) {
+        switch NameLookup.addresses(of: host, deadline: limit(.seconds(6))) {
         case .found(let addresses):
             var facts = JSONObject()
             facts["addresses"] = .array(addresses.map(JSONValue.string))
@@ -68,112 +68,204 @@ extension Doctor {
         }
     }
 
-    mutating func checkServer() -> Finding {
+    /// Whether our server is there, or something else that answers in its place.
+    func checkServer() -> Finding {
         guard let configuration else { return .skipped("no configuration") }
-        let began = MonotonicClock.now()
-        switch fetch(HTTPClientRequest(.get, url: configuration.server.url("/"), timeout: timeLimit(8))) {
+        let exchange = serverExchange()
+        let milliseconds = Int(exchange.duration.milliseconds)
+        var facts = JSONObject()
+        facts["milliseconds"] = .integer(milliseconds)
+        facts["tls"] = .bool(configuration.server.isSecure)
+        let trouble: LinkTrouble
+        switch exchange.outcome {
         case .success(let response):
-            serverIsReachable = true
-            serverDate = response.headers["Date"].flatMap(WallClock.init(httpDate:))
-            var facts = JSONObject()
             facts["status"] = .integer(response.status)
-            facts["milliseconds"] = .integer(Int((MonotonicClock.now() - began).milliseconds))
-            facts["tls"] = .bool(configuration.server.isSecure)
-            return .ok(
-                "\(configuration.server) answers after \(Int((MonotonicClock.now() - began).milliseconds)) ms",
-                facts: facts)
+            if response.isOfOurServer {
+                return .ok("\(configuration.server) answers after \(milliseconds) ms", facts: facts)
+            }
+            trouble =
+                response.status >= 500 && response.status != 511
+                ? LinkTrouble(
+                    .serverFailed, "server \(configuration.server) has a fault of its own (status \(response.status))",
+                    remedy: "look at the server's log")
+                : LinkTrouble(unexpected: response, server: configuration.server)
         case .failure(let failure):
-            let trouble = LinkTrouble(failure, server: configuration.server)
-            var facts = JSONObject()
-            facts["trouble"] = .string(trouble.kind.rawValue)
-            return Finding(
-                .failed, trouble.message, why: "nobody can watch this kiosk, crew events wait here",
-                remedy: trouble.remedy ?? "check that the server runs and no firewall is in between", facts: facts)
+            trouble = LinkTrouble(failure, server: configuration.server)
         }
+        facts["trouble"] = .string(trouble.kind.rawValue)
+        return Finding(
+            .failed, trouble.message, why: "nobody can watch this kiosk, crew events wait here",
+            remedy: trouble.remedy ?? "check that the server runs and no firewall is in between", facts: facts)
+    }
+
+    /// The chain as the server shows it, also when it is refused.
+    func checkCertificate() -> Finding {
+        guard let configuration else { return .skipped("no configuration") }
+        guard configuration.server.isSecure else {
+            return Finding(
+                .warning, "\(configuration.server) is reached without TLS",
+                why: "whoever is on the way reads the password and every crew event",
+                remedy: "let the server speak TLS, and write https:// in the configuration")
+        }
+        let exchange = serverExchange()
+        let failure: TLSFailure? = if case .failure(.tls(let failure)) = exchange.outcome { failure } else { nil }
+        guard let own = exchange.certificates.first else {
+            if let failure {
+                let trouble = LinkTrouble(.tls(failure), server: configuration.server)
+                return Finding(
+                    .failed, trouble.message, why: "without TLS no password and no crew event leaves the kiosk",
+                    remedy: trouble.remedy ?? "see what the server says: openssl s_client -connect …")
+            }
+            return .skipped("the server is not reachable")
+        }
+        return Doctor.certificateFinding(
+            own, chain: exchange.certificates, failure: failure, server: configuration.server,
+            now: SystemWallClock.now())
+    }
+
+    static func certificateFinding(
+        _ own: ServerCertificate, chain: [ServerCertificate], failure: TLSFailure?, server: ServerAddress,
+        now: WallClock
+    ) -> Finding {
+        let why = "without TLS no password and no crew event leaves the kiosk"
+        var facts = JSONObject()
+        facts["chain"] = .array(
+            chain.map { certificate in
+                JSONValue.object(
+                    JSONObject([
+                        ("subject", .string(certificate.subject)), ("issuer", .string(certificate.issuer)),
+                        ("validFrom", .string(certificate.validFrom.text)),
+                        ("validTo", .string(certificate.validTo.text)),
+                    ]))
+            })
+        // The whole chain is only as good as what ends first.
+        let first = chain.min { $0.validTo < $1.validTo } ?? own
+        let days = Int(((first.validTo - now).seconds / 86_400).rounded(.down))
+        facts["daysLeft"] = .integer(days)
+        let whose = first == own ? "" : " (of \(first.subject))"
+        let seen = "\(own.subject), issued by \(own.issuer)"
+        switch failure {
+        case .expired:
+            return Finding(
+                .failed,
+                "\(seen): expired on \(first.validTo.date)\(whose), or this machine's clock is ahead (\(now.text))",
+                why: why, remedy: "check the clock first, then renew the certificate on the server", facts: facts)
+        case .notYetValid:
+            return Finding(
+                .failed, "\(seen): valid from \(own.validFrom.date) on, and here it is \(now.text)", why: why,
+                remedy: "set this machine's clock: timedatectl", facts: facts)
+        case .notTrusted, .selfSigned, .hostNameMismatch, .other:
+            let trouble = LinkTrouble(.tls(failure!), server: server)
+            return Finding(
+                .failed, "\(seen): \(trouble.message)", why: why,
+                remedy: trouble.remedy ?? "see what the server says: openssl s_client -connect …", facts: facts)
+        case nil: break
+        }
+        if days < 21 {
+            return Finding(
+                .warning, "\(seen), \(max(days, 0)) days left\(whose)",
+                why: "on \(first.validTo.date) every kiosk loses the server", remedy: "renew it on the server",
+                facts: facts)
+        }
+        return .ok("\(seen), \(days) days left\(whose)", facts: facts)
     }
 
     func checkLogin() -> Finding {
-        guard let configuration else { return .skipped("no configuration") }
-        guard serverIsReachable else { return .skipped("the server is not reachable") }
-        let password: Redacted<String>
-        do {
-            password = try configuration.readPassword()
-        } catch {
-            return Finding(.unknown, "the password \(error)", remedy: "run as root or as the agent's user")
-        }
-        let body = LoginRequest(username: configuration.kiosk.id, password: password).json
-        let request = HTTPClientRequest(
-            .post, url: configuration.server.url("/api/auth/login"),
-            headers: [HTTPHeader("Content-Type", "application/json")], body: body.jsonText, timeout: timeLimit(8))
-        switch fetch(request) {
-        case .success(let response) where response.status == 200:
-            guard let answer = (try? JSONValue(parsing: response.body)).flatMap({ try? LoginAnswer(json: $0) }) else {
-                return Finding(
-                    .failed, "\(configuration.server) answers unlike kiosk-signaling", remedy: "check server")
-            }
-            guard answer.user.role == .kiosk else {
-                return Finding(
-                    .failed, "account \(configuration.kiosk.id) is a \(answer.user.role.rawValue)",
-                    why: "only a kiosk's account may register", remedy: "check kiosk.id")
-            }
-            return .ok("as \(answer.user.id) of \(answer.user.organization)")
-        case .success(let response):
-            let error = (try? JSONValue(parsing: response.body)).flatMap { try? SignalingError(httpBody: $0) }
-            let trouble = LinkTrouble(
-                status: response.status, error: error, kioskId: configuration.kiosk.id, server: configuration.server)
+        switch login() {
+        case .done(let answer): return .ok("as \(answer.user.id) of \(answer.user.organization)")
+        case .skipped(let reason): return .skipped(reason)
+        case .unknown(let reason, let remedy):
+            return Finding(.unknown, reason, why: "without a login the kiosk cannot register", remedy: remedy)
+        case .refused(let trouble):
             var facts = JSONObject()
             facts["trouble"] = .string(trouble.kind.rawValue)
             return Finding(
-                .failed, trouble.message, why: "the kiosk cannot register", remedy: trouble.remedy, facts: facts)
-        case .failure(let failure):
-            return Finding(.unknown, "\(failure)")
+                .failed, trouble.message, why: "the kiosk cannot register",
+                remedy: trouble.remedy ?? "see the server's log", facts: facts)
         }
     }
 
-    /// The handshake of Engine.IO over HTTP: harmless beside a running agent.
+    /// The WebSocket, its handshake, and the token: everything but the registration, which would take the running
+    /// agent's place.
     func checkSocketIO() -> Finding {
         guard let configuration else { return .skipped("no configuration") }
-        guard serverIsReachable else { return .skipped("the server is not reachable") }
-        let url = configuration.server.url("/socket.io/?EIO=4&transport=polling")
-        switch fetch(HTTPClientRequest(.get, url: url, timeout: timeLimit(6))) {
-        case .success(let response) where response.status == 200 && response.body.first == UInt8(ascii: "0"):
-            return .ok("the server speaks Socket.IO")
-        case .success(let response):
+        guard case .done(let answer) = login() else { return .skipped("needs a login") }
+        let why = "the kiosk registers over it"
+        let began = MonotonicClock.now()
+        switch handshake(configuration, token: answer.token) {
+        case .connected:
+            return .ok("the server lets the kiosk in after \(Int((MonotonicClock.now() - began).milliseconds)) ms")
+        case .refused(let reason):
             return Finding(
-                .failed, "no Socket.IO at \(configuration.server) (status \(response.status))",
-                why: "the kiosk registers over it", remedy: "check server, and what stands in front of it")
-        case .failure(let failure):
-            return Finding(.unknown, "\(failure)")
+                .failed, "the server refuses the token it just gave (\(reason))", why: why,
+                remedy: "see the server's log; are the clocks of all its nodes right?")
+        case .failed(let trouble):
+            return Finding(
+                .failed, trouble.message, why: why,
+                remedy: trouble.remedy ?? "check what stands in front of the server")
+        case .silent:
+            return Finding(
+                .failed, "the WebSocket opens, and no Socket.IO answers", why: why,
+                remedy: "check that no proxy in between holds WebSockets back")
         }
     }
 
-    private func timeLimit(_ seconds: Int) -> Duration {
-        max(.seconds(1), min(.seconds(seconds), deadline - MonotonicClock.now()))
+    private enum Handshake {
+        case connected
+        case refused(String)
+        case failed(LinkTrouble)
+        case silent
     }
 
-    private func fetch(_ request: HTTPClientRequest) -> Result<HTTPResponse, HTTPFailure> {
-        var settings = HTTPClientConfiguration()
-        settings.caFile = configuration?.tls.caFile
-        settings.userAgent = "kiosk-agent/\(AgentVersion.text) doctor"
-        let client: HTTPClient
-        do {
-            client = try HTTPClient(settings)
-        } catch {
-            return .failure(.cannotConnect(reason: "\(error)"))
-        }
-        _ = client.start(request)
-        let limit = MonotonicClock.now() + request.timeout + .seconds(1)
-        while MonotonicClock.now() < limit {
-            client.service(for: .milliseconds(200))
-            while let event = client.nextEvent() {
-                switch event {
-                case .response(_, let response): return .success(response)
-                case .requestFailed(_, let failure): return .failure(failure)
-                case .webSocketOpened, .webSocketFailed, .message, .webSocketClosed, .woken: break
+    private func handshake(_ configuration: AgentConfiguration, token: Redacted<String>) -> Handshake {
+        facts.http.withLock { _ in
+            var settings = HTTPClientConfiguration()
+            settings.caFile = configuration.tls.caFile
+            let client: HTTPClient
+            do {
+                client = try HTTPClient(settings)
+            } catch {
+                return .failed(LinkTrouble(.tlsRefused, "\(error)"))
+            }
+            let end = limit(.seconds(6))
+            let connection = client.openWebSocket(
+                url: configuration.server.webSocketURL("/socket.io/?\(SocketIOClient.query)"), timeout: timeLeft(5))
+            var socket = SocketIOClient(
+                SocketIOClientConfiguration(), auth: ["token": .string(token.unredacted)], now: MonotonicClock.now())
+            var outcome: Handshake?
+            while outcome == nil, MonotonicClock.now() < end {
+                client.service(for: .milliseconds(200))
+                let now = MonotonicClock.now()
+                while let event = client.nextEvent() {
+                    switch event {
+                    case .webSocketOpened: socket.webSocketOpened(now: now)
+                    case .message(_, let message): socket.webSocketReceived(message, now: now)
+                    case .webSocketClosed: socket.webSocketClosed(now: now)
+                    case .webSocketFailed(_, let failure):
+                        return .failed(LinkTrouble(failure, server: configuration.server))
+                    case .response, .requestFailed, .woken: break
+                    }
+                }
+                while let event = socket.nextEvent() {
+                    switch event {
+                    case .connected: outcome = .connected
+                    case .refused(let error): outcome = .refused(error.message)
+                    case .disconnected(let reason): outcome = outcome ?? .failed(LinkTrouble(reason))
+                    case .event, .acknowledged: break
+                    }
+                }
+                if outcome != nil { socket.disconnect(now: now) }
+                while let action = socket.nextAction() {
+                    switch action {
+                    case .send(let message): client.send(message, on: connection)
+                    case .close: client.close(connection, code: .normal)
+                    }
                 }
             }
+            // The goodbye leaves with the next turns.
+            for _ in 0..<3 where outcome != nil { client.service(for: .milliseconds(20)) }
+            return outcome ?? .silent
         }
-        return .failure(.timedOut)
     }
 }
 
@@ -197,6 +289,9 @@ enum DefaultRoutes {
 }
 
 extension WallClock {
+    /// The day, `2026-11-21`.
+    var date: String { String(text.prefix(10)) }
+
     /// IMF-fixdate (RFC 9110 section 5.6.7), `Sun, 06 Nov 1994 08:49:37 GMT`.
     init?(httpDate text: String) {
         let parts = text.split(separator: " ")

@@ -1,4 +1,5 @@
 import Glibc
+import HTTPTransport
 import Primitives
 import Reactor
 import SocketIO
@@ -29,26 +30,30 @@ extension Doctor {
         return .ok(seen, facts: facts)
     }
 
+    /// What is available, and how long programs waited for memory lately (the kernel's pressure stall information).
     func checkMemory() -> Finding {
-        let fields = SystemFile.fields("/proc/meminfo")
-        guard let available = fields["MemAvailable"], let total = fields["MemTotal"] else {
+        let memory = MemoryState.read()
+        guard let available = memory.availableKiB, let total = memory.totalKiB else {
             return Finding(.unknown, "/proc/meminfo tells nothing")
         }
         var facts = JSONObject()
         facts["availableKiB"] = .integer(available)
         facts["totalKiB"] = .integer(total)
-        let seen = "\(available >> 10) of \(total >> 10) MiB available"
-        if available < 64 << 10 {
+        facts["pressurePercent"] = memory.pressurePercent.map { .double($0) }
+        let pressure = memory.pressurePercent.map { $0 >= 1 ? ", programs wait for it \($0) % of the time" : "" } ?? ""
+        let seen = "\(available >> 10) of \(total >> 10) MiB available\(pressure)"
+        let remedy = MemoryState.remedy
+        switch memory.level {
+        case .exhausted:
             return Finding(
-                .failed, seen, why: "the kernel will soon end programs", remedy: "see what eats it: ps aux --sort -rss",
+                .failed, seen, why: "the kernel will soon end programs, the agent maybe first", remedy: remedy,
                 facts: facts)
-        }
-        if available < 128 << 10 {
+        case .scarce:
             return Finding(
-                .warning, seen, why: "a session needs about 60 MiB", remedy: "see what eats it: ps aux --sort -rss",
-                facts: facts)
+                .warning, seen, why: "a session needs about 60 MiB, and pictures that wait for memory come late",
+                remedy: remedy, facts: facts)
+        case .ample: return .ok(seen, facts: facts)
         }
-        return .ok(seen, facts: facts)
     }
 
     func checkTemperature() -> Finding {
@@ -76,80 +81,61 @@ extension Doctor {
         return .ok(seen, facts: facts)
     }
 
+    /// Against the server's. The head of an answer tells it now, to the second; what the agent's heartbeat measured is
+    /// finer, and of before the clock jumped.
     func checkClock() -> Finding {
-        let now = SystemWallClock.now()
+        let exchange = serverExchange()
+        var offset = status?["clockOffsetSeconds"]?.double.map { Duration.milliseconds(Int64(($0 * 1000).rounded())) }
+        if case .success(let response) = exchange.outcome,
+            let date = response.headers["Date"].flatMap(WallClock.init(httpDate:))
+        {
+            // The date is cut to its second: on average half of one is missing.
+            let told = date + .milliseconds(500) - exchange.at
+            let isStale = offset.map { abs(($0 - told).seconds) > 1.5 } ?? true
+            if isStale { offset = told }
+        }
+        var refusal: TLSFailure?
+        if case .failure(.tls(let failure)) = exchange.outcome { refusal = failure }
+        return Doctor.clockFinding(
+            offset: offset, refusal: refusal, now: SystemWallClock.now(),
+            isSynchronized: access("/run/systemd/timesync/synchronized", F_OK) == 0)
+    }
+
+    static func clockFinding(
+        offset: Duration?, refusal: TLSFailure?, now: WallClock, isSynchronized: Bool
+    ) -> Finding {
         var facts = JSONObject()
         facts["localTime"] = .string(now.text)
-        let isSynchronized = access("/run/systemd/timesync/synchronized", F_OK) == 0
         facts["timesyncd"] = .bool(isSynchronized)
-        let measured = status?["clockOffsetSeconds"]?.double ?? serverDate.map { ($0 - now).seconds }
-        if let measured {
-            facts["offsetSeconds"] = .double(measured)
-            let seen =
-                "\(abs(measured) < 2 ? "right" : "\(Int(abs(measured))) s \(measured > 0 ? "behind" : "ahead of")") by the server"
+        let why = "certificates and tokens are judged by the clock, crew events carry its time"
+        if let offset {
+            let measured = offset.seconds
+            facts["offsetSeconds"] = .double((measured * 1000).rounded() / 1000)
+            let seen = "\(Int(abs(measured))) s \(measured > 0 ? "behind" : "ahead of") the server"
             if abs(measured) > 30 {
                 return Finding(
-                    .failed, "\(Int(abs(measured))) s \(measured > 0 ? "behind" : "ahead of") the server",
-                    why: "certificates and tokens are judged by the clock, crew events carry its time",
-                    remedy: "timedatectl set-ntp true, and a time server that can be reached", facts: facts)
+                    .failed, seen, why: why, remedy: "timedatectl set-ntp true, and a time server that can be reached",
+                    facts: facts)
             }
             if abs(measured) > 2 {
                 return Finding(
                     .warning, seen, why: "crew events carry this clock's time", remedy: "timedatectl set-ntp true",
                     facts: facts)
             }
-            return .ok(seen, facts: facts)
+            return .ok("right by the server", facts: facts)
         }
-        // Older than this program: the clock begins in the past when its battery is empty.
-        if now.secondsSince1970 < 1_735_689_600 {
+        if now < LinkTrouble.earliestSaneTime {
             return Finding(
-                .failed, "it is \(now.text)", why: "certificates and tokens are judged by the clock",
-                remedy: "set the clock; the battery of the clock may be empty", facts: facts)
+                .failed, "it is \(now.text) here: the clock was not set since power came", why: why,
+                remedy: "timedatectl set-ntp true, or set it by hand; the clock's battery may be empty", facts: facts)
+        }
+        if refusal == .notYetValid {
+            return Finding(
+                .failed, "\(now.text), before the server's certificate begins", why: why,
+                remedy: "timedatectl set-ntp true, or set it by hand", facts: facts)
         }
         return isSynchronized
             ? .ok("kept by a time server", facts: facts)
-            : Finding(.unknown, "\(now.text), nobody to compare it with", facts: facts)
-    }
-}
-
-/// Small files of the kernel.
-enum SystemFile {
-    static func text(_ path: String) -> String? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 64 * 1024)
-        let count = read(descriptor, &bytes, bytes.count)
-        return count >= 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
-    }
-
-    static func integer(_ path: String) -> Int64? {
-        text(path).flatMap { Int64($0.filter { !$0.isWhitespace }) }
-    }
-
-    /// `Name:  123 kB` lines.
-    static func fields(_ path: String) -> [String: Int64] {
-        var result: [String: Int64] = [:]
-        for line in (text(path) ?? "").split(separator: "\n") {
-            let parts = line.split(separator: ":", maxSplits: 1)
-            guard parts.count == 2, let value = parts[1].split(separator: " ").first.flatMap({ Int64($0) }) else {
-                continue
-            }
-            result[String(parts[0])] = value
-        }
-        return result
-    }
-
-    static func list(_ path: String) -> [String] {
-        guard let directory = opendir(path) else { return [] }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if !name.hasPrefix(".") { names.append(name) }
-        }
-        return names.sorted()
+            : Finding(.unknown, "\(now.text), nobody to compare it with", why: why, remedy: "timedatectl", facts: facts)
     }
 }

@@ -4,8 +4,11 @@ import Reactor
 import SocketIO
 
 /// Looks for what is wrong with a kiosk, and says it with cause and remedy. Runs while the agent runs or not, works
-/// offline, and ends within half a minute: a check that finds no time left says so.
-struct Doctor {
+/// offline, and ends within half a minute: a check that gives no answer in time is `unknown`.
+///
+/// Each check stands for itself and asks `facts` for what it shares with others, so any of them can be run alone.
+/// `DoctorRun` runs them beside each other.
+struct Doctor: Sendable {
     struct Options: Sendable {
         var file: String
         var socket: String?
@@ -21,47 +24,41 @@ struct Doctor {
         var duration: Duration
     }
 
-    static let timeLimit = Duration.seconds(30)
+    /// Of the half minute, what the checks have; the rest is for a support archive.
+    static let timeLimit = Duration.seconds(26)
 
     let options: Options
     let deadline: Instant
-    /// What earlier checks found out for later ones.
-    var configuration: AgentConfiguration?
-    var configurationError: ConfigurationError?
+    let configuration: AgentConfiguration?
+    /// What is wrong with the file, or with the files that it names; the latter leaves the rest to be checked.
+    let configurationError: ConfigurationError?
     /// The running agent's status; nil when none runs.
-    var status: JSONValue?
-    var serverIsReachable: Bool
-    var serverDate: WallClock?
+    let status: JSONValue?
+    let facts: DoctorFacts
 
     init(_ options: Options, now: Instant) {
         self.options = options
         deadline = now + Doctor.timeLimit
-        serverIsReachable = false
-        do {
-            configuration = try AgentConfiguration.load(options.file)
-        } catch {
-            configurationError = error
-        }
+        facts = DoctorFacts()
+        (configuration, configurationError) = Doctor.load(options.file)
         let socket = options.socket ?? configuration?.controlSocket ?? AgentConfiguration.defaultControlSocket
-        status = try? ControlClient.ask(["command": "status"], at: socket, timeout: .seconds(3))["status"]
+        status = try? ControlClient.ask(["command": "status"], at: socket, timeout: .seconds(2))["status"]
     }
 
-    /// Runs the checks in order. `began` hears of each before it runs, `ended` afterwards.
-    mutating func run(began: (CheckID) -> Void, ended: (Entry) -> Void) -> [Entry] {
-        var entries: [Entry] = []
-        for id in CheckID.allCases where options.only?.contains(id) ?? true {
-            began(id)
-            let start = MonotonicClock.now()
-            let finding =
-                start < deadline ? check(id) : Finding(.unknown, "no time left", remedy: "run --only \(id.rawValue)")
-            let entry = Entry(id: id, finding: finding, duration: MonotonicClock.now() - start)
-            ended(entry)
-            entries.append(entry)
+    private static func load(_ path: String) -> (AgentConfiguration?, ConfigurationError?) {
+        var loaded: AgentConfiguration?
+        do throws(ConfigurationError) {
+            let document = try ConfigurationDocument(contentsOf: path)
+            let configuration = try AgentConfiguration.decoded(from: document)
+            loaded = configuration
+            try configuration.checkFiles(in: document)
+            return (configuration, nil)
+        } catch {
+            return (loaded, error)
         }
-        return entries
     }
 
-    private mutating func check(_ id: CheckID) -> Finding {
+    func check(_ id: CheckID) -> Finding {
         switch id {
         case .configuration: checkConfiguration()
         case .stateDirectory: checkStateDirectory()
@@ -73,13 +70,22 @@ struct Doctor {
         case .networkInterfaces: checkInterfaces()
         case .nameResolution: checkNameResolution()
         case .server: checkServer()
+        case .certificate: checkCertificate()
         case .login: checkLogin()
         case .socketIO: checkSocketIO()
         case .clock: checkClock()
+        case .stun: checkSTUN()
+        case .nat: checkNAT()
+        case .turnUDP: checkTURN(.udp)
+        case .turnTCP: checkTURN(.tcp)
+        case .turnTLS: checkTURN(.tls)
+        case .udp: checkUDP()
         case .cameraDevices: checkCameraDevices()
+        case .cameraUsers: checkCameraUsers()
         case .cameraPicture: checkCameraPicture()
         case .microphone: checkMicrophone()
         case .encoder: checkEncoder()
+        case .selfCall: checkSelfCall()
         }
     }
 
@@ -87,6 +93,9 @@ struct Doctor {
     var agentIsLive: Bool {
         status?["session"].map { !$0.isNull && $0["phase"]?.string != "failed" } ?? false
     }
+
+    /// When a step that may take so long has to be done.
+    func limit(_ duration: Duration) -> Instant { min(deadline, MonotonicClock.now() + duration) }
 }
 
 /// The exit status of `kiosk-agent doctor`: the worst of what was found.

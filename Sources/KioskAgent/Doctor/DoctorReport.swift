@@ -6,7 +6,7 @@ import SocketIO
 
 /// The doctor's findings, for people as they come and for machines at the end.
 struct DoctorReport {
-    let isTerminal: Bool
+    var isTerminal: Bool
     let isVerbose: Bool
 
     init(isVerbose: Bool) {
@@ -17,12 +17,20 @@ struct DoctorReport {
     private var hasColours: Bool { isTerminal && getenv("NO_COLOR") == nil }
     private static let idWidth = (CheckID.allCases.map(\.rawValue.count).max() ?? 0) + 2
 
-    func began(_ id: CheckID) {
-        // Overwritten by the result.
-        if isTerminal { Output.print("…        \(id.rawValue)\r", terminator: "") }
+    /// One line that the next one overwrites.
+    func progress(_ progress: DoctorRun.Progress) {
+        guard isTerminal else { return }
+        let names = progress.running.map(\.rawValue).joined(separator: " ")
+        let line = "\(progress.done) of \(progress.total), \(Int(progress.elapsed.seconds)) s: \(names)"
+        Output.print("\r\u{1B}[2K\(String(line.prefix(DoctorReport.width - 1)))", terminator: "")
     }
 
-    func ended(_ entry: Doctor.Entry) { Output.print(text(entry), terminator: "") }
+    func ended(_ entry: Doctor.Entry) {
+        Output.print((isTerminal ? "\r\u{1B}[2K" : "") + text(entry), terminator: "")
+    }
+
+    /// A line that is wrapped cannot be overwritten: what every terminal shows.
+    private static let width = 80
 
     func text(_ entry: Doctor.Entry) -> String {
         let finding = entry.finding

@@ -35,24 +35,3 @@ struct Finding: Equatable, Sendable {
     static func ok(_ seen: String, facts: JSONObject = JSONObject()) -> Finding { Finding(.ok, seen, facts: facts) }
     static func skipped(_ seen: String) -> Finding { Finding(.skipped, seen) }
 }
-
-/// The doctor's checks in their order. The names are stable: machines and instructions refer to them.
-enum CheckID: String, CaseIterable, Sendable {
-    case configuration
-    case stateDirectory = "state-directory"
-    case service
-    case outbox
-    case disk
-    case memory
-    case temperature
-    case networkInterfaces = "network-interfaces"
-    case nameResolution = "name-resolution"
-    case server
-    case login
-    case socketIO = "socket-io"
-    case clock
-    case cameraDevices = "camera-devices"
-    case cameraPicture = "camera-picture"
-    case microphone
-    case encoder
-}

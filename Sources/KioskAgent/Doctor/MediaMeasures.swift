@@ -115,7 +115,7 @@ struct SoundLevel: Sendable {
         return facts
     }
 
-    func finding(_ name: String, facts: JSONObject) -> Finding {
+    func finding(_ name: String, overruns: Int = 0, facts: JSONObject) -> Finding {
         let seen =
             "\(name), loudness \(Int(loudness.rounded())) dB, peak \(Int(SoundLevel.decibels(Double(peak)).rounded())) dB"
         if peak == 0 {
@@ -132,6 +132,12 @@ struct SoundLevel: Sendable {
             return Finding(
                 .warning, "\(seen), clipping", why: "speech is distorted", remedy: "alsamixer: lower the capture level",
                 facts: facts)
+        }
+        if overruns > 0 {
+            return Finding(
+                .warning, "\(seen), \(overruns) overruns in a second",
+                why: "sound is lost where the machine is too slow",
+                remedy: "see the checks of encoder and temperature; end other programs", facts: facts)
         }
         return .ok(seen, facts: facts)
     }
@@ -159,15 +165,6 @@ enum Snapshot {
             }
         }
         // Of people: for the owner only.
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            guard count > 0 else { return false }
-            rest = rest.dropFirst(count)
-        }
-        return true
+        return OwnFile.write(bytes, to: path)
     }
 }

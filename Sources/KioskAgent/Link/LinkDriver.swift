@@ -115,8 +115,8 @@ struct LinkDriver: ~Copyable {
             carriedSession = sessionId
         case .passwordFile(let file):
             configuration.kiosk.passwordFile = file
-        case .networkChanged:
-            run(machine.networkChanged(now: now), now: now)
+        case .networkChanged(let isAddressGone):
+            run(machine.networkChanged(isAddressGone: isAddressGone, now: now), now: now)
         case .stop:
             machine.stopped()
             if let request { client.cancel(request) }
@@ -144,12 +144,11 @@ struct LinkDriver: ~Copyable {
         guard response.status == 200 else {
             let error = body.flatMap { try? SignalingError(httpBody: $0) }
             let retryAfter = response.headers["Retry-After"].flatMap(Int64.init).map { Duration.seconds(max(0, $0)) }
-            let action = machine.requestRefused(
-                status: response.status, error: error, retryAfter: retryAfter, now: now)
+            let action = machine.requestRefused(response, error: error, retryAfter: retryAfter, now: now)
             return run(action, now: now)
         }
         guard let body, let answer = try? LoginAnswer(json: body) else {
-            return run(machine.answerUnreadable(now: now), now: now)
+            return run(machine.answerUnreadable(response, now: now), now: now)
         }
         run(machine.loggedIn(answer, now: now), now: now)
     }
@@ -191,6 +190,7 @@ struct LinkDriver: ~Copyable {
         switch parsed {
         case .kioskRegistered(_, let interval, _):
             run(machine.registered(heartbeatInterval: interval, now: now), now: now)
+            events.post(.server(parsed))
         case .heartbeatPong(let serverTime):
             run(machine.pongReceived(now: now), now: now)
             measureClock(serverTime)
@@ -229,16 +229,28 @@ struct LinkDriver: ~Copyable {
     private mutating func run(_ action: LinkMachine.Action, now: Instant) {
         switch action {
         case .none: break
-        case .logIn: logIn(now: now)
-        case .refresh(let token):
-            post("/api/auth/refresh", RefreshRequest(refreshToken: token).json)
-        case .open(let token): open(token, now: now)
+        case .logIn, .refresh, .open:
+            let clock = SystemWallClock.now()
+            guard !configuration.server.isSecure || clock >= LinkTrouble.earliestSaneTime else {
+                return run(machine.clockIsNotSet(clock, now: now), now: now)
+            }
+            attempt(action, now: now)
         case .register: register(now: now)
         case .announce: announce(now: now)
         case .sendHeartbeat:
             heartbeatSentAt = SystemWallClock.now()
             emit(.heartbeatPing(status), now: now)
         case .abandon(let trouble, let delay): abandon(trouble, retryIn: delay)
+        }
+    }
+
+    private mutating func attempt(_ action: LinkMachine.Action, now: Instant) {
+        switch action {
+        case .logIn: logIn(now: now)
+        case .refresh(let token):
+            post("/api/auth/refresh", RefreshRequest(refreshToken: token).json)
+        case .open(let token): open(token, now: now)
+        case .none, .register, .announce, .sendHeartbeat, .abandon: break
         }
     }
 

@@ -67,6 +67,8 @@ struct LinkMachine: Sendable {
     private static let settledAfter = Duration.seconds(30)
     private static let pongTimeout = Duration.seconds(30)
     private static let pongTimeoutAfterChange = Duration.seconds(10)
+    /// A connection from an address that is gone only waits for its end.
+    private static let pongTimeoutAfterLoss = Duration.seconds(2)
     /// Status changes within this time go out together.
     private static let heartbeatSpacing = Duration.seconds(1)
 
@@ -145,7 +147,7 @@ struct LinkMachine: Sendable {
     }
 
     /// Addresses or routes changed: a waiting machine tries at once, a connected one makes sure.
-    mutating func networkChanged(now: Instant) -> Action {
+    mutating func networkChanged(isAddressGone: Bool, now: Instant) -> Action {
         switch phase {
         case .waiting:
             schedule.reset()
@@ -154,7 +156,9 @@ struct LinkMachine: Sendable {
             return .none
         case .registered:
             let action = heartbeat(now: now)
-            pongDeadline = now + LinkMachine.pongTimeoutAfterChange
+            let deadline =
+                now + (isAddressGone ? LinkMachine.pongTimeoutAfterLoss : LinkMachine.pongTimeoutAfterChange)
+            pongDeadline = min(pongDeadline ?? deadline, deadline)
             return action
         case .idle, .loggingIn, .refreshing, .opening, .registering:
             return .none
@@ -164,14 +168,16 @@ struct LinkMachine: Sendable {
     // MARK: what goes wrong
 
     /// The server answered a login or refresh with an error.
-    mutating func requestRefused(status: Int, error: SignalingError?, retryAfter: Duration?, now: Instant) -> Action {
-        if phase == .refreshing, (400..<500).contains(status), status != 429 {
+    mutating func requestRefused(
+        _ response: HTTPResponse, error: SignalingError?, retryAfter: Duration?, now: Instant
+    ) -> Action {
+        if phase == .refreshing, response.refusesToken {
             token = nil
             refreshToken = nil
             return attempt()
         }
         guard phase == .loggingIn || phase == .refreshing else { return .none }
-        let trouble = LinkTrouble(status: status, error: error, kioskId: kioskId, server: server)
+        let trouble = LinkTrouble(response, error: error, kioskId: kioskId, server: server)
         return abandon(trouble, notBefore: retryAfter, now: now)
     }
 
@@ -188,11 +194,17 @@ struct LinkMachine: Sendable {
     }
 
     /// The server's answer to a login cannot be understood.
-    mutating func answerUnreadable(now: Instant) -> Action {
-        abandon(
-            LinkTrouble(
-                .notAServer, "server \(server) answers unlike kiosk-signaling",
-                remedy: "check server in the configuration"), now: now)
+    mutating func answerUnreadable(_ response: HTTPResponse, now: Instant) -> Action {
+        abandon(LinkTrouble(unexpected: response, server: server), now: now)
+    }
+
+    /// Instead of an attempt: the clock has not been set since power came, so every certificate would look wrong. Asked
+    /// again soon, for a time service sets it any moment.
+    mutating func clockIsNotSet(_ clock: WallClock, now: Instant) -> Action {
+        guard phase != .idle else { return .none }
+        let action = abandon(.clockNotSet(clock), now: now)
+        schedule.reset()
+        return action
     }
 
     mutating func connectRefused(_ error: ConnectError, now: Instant) -> Action {

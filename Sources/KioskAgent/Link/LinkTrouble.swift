@@ -1,4 +1,5 @@
 import HTTPTransport
+public import Primitives
 import Signaling
 import SocketIO
 
@@ -16,6 +17,7 @@ public struct LinkTrouble: Hashable, Sendable {
         case tokenRefused = "token-refused"
         case throttled
         case notAServer = "not-a-server"
+        case captivePortal = "captive-portal"
         case serverFailed = "server-failed"
         case connectionLost = "connection-lost"
         case passwordUnreadable = "password-unreadable"
@@ -38,7 +40,7 @@ public struct LinkTrouble: Hashable, Sendable {
         switch kind {
         case .wrongPassword, .accountDisabled, .wrongRole, .passwordUnreadable: true
         case .serverAway, .nameNotFound, .tlsRefused, .clockWrong, .tokenRefused, .throttled, .notAServer,
-            .serverFailed, .connectionLost:
+            .captivePortal, .serverFailed, .connectionLost:
             false
         }
     }
@@ -93,15 +95,17 @@ extension LinkTrouble {
         case .hostNameMismatch:
             self.init(
                 .tlsRefused, "the certificate of \(server) is for another host name",
-                remedy: "check server in the configuration")
+                remedy: "check server in the configuration; a network that wants a sign-in does this too")
         case .other(let reason):
             self.init(.tlsRefused, "no TLS with \(server) (\(reason))")
         }
     }
 
-    /// An HTTP answer to a login or refresh other than 200.
-    init(status: Int, error: SignalingError?, kioskId: String, server: ServerAddress) {
-        switch (status, error?.code) {
+    /// An HTTP answer to a login or refresh other than a good one.
+    init(_ response: HTTPResponse, error: SignalingError?, kioskId: String, server: ServerAddress) {
+        switch (response.status, error?.code) {
+        case _ where response.isOfTheNetwork:
+            self.init(unexpected: response, server: server)
         case (401, _):
             self.init(
                 .wrongPassword, "login refused: wrong password, or no account \(kioskId) on \(server)",
@@ -113,14 +117,37 @@ extension LinkTrouble {
         case (429, _):
             self.init(.throttled, "too many logins of \(kioskId), the server asks to wait")
         case (500..., _):
-            self.init(.serverFailed, "server \(server) has a fault of its own (status \(status))")
+            self.init(
+                .serverFailed, "server \(server) has a fault of its own (status \(response.status))",
+                remedy: "look at the server's log")
         case (_, let code?):
             self.init(.serverFailed, "login refused (\(code.rawValue))")
         case (_, nil):
+            self.init(unexpected: response, server: server)
+        }
+    }
+
+    /// Something answers in the server's place: the network's own page (RFC 8952), or another program.
+    init(unexpected response: HTTPResponse, server: ServerAddress) {
+        if response.isOfTheNetwork {
             self.init(
-                .notAServer, "server \(server) answers unlike kiosk-signaling (status \(status))",
+                .captivePortal, "the network answers with a page of its own instead of \(server)",
+                remedy: "the network wants a sign-in, or something in between blocks: open any http:// page from here")
+        } else {
+            self.init(
+                .notAServer, "server \(server) answers unlike kiosk-signaling (status \(response.status))",
                 remedy: "check server in the configuration")
         }
+    }
+
+    /// Before this version was made no clock that is right can have been.
+    public static let earliestSaneTime = WallClock(secondsSince1970: 1_735_689_600)
+
+    /// Nobody set the clock yet: certificates cannot be judged.
+    static func clockNotSet(_ now: WallClock) -> LinkTrouble {
+        LinkTrouble(
+            .clockWrong, "this machine's clock says \(now.text), so no certificate can be judged: waiting for the time",
+            remedy: "timedatectl set-ntp true, or set the clock; its battery may be empty")
     }
 
     init(_ reason: DisconnectReason) {
@@ -134,4 +161,16 @@ extension LinkTrouble {
         case .tooSlow: self.init(.connectionLost, "the network was too slow")
         }
     }
+}
+
+extension HTTPResponse {
+    /// Whether this is a page for people, or sends us to one: our server never does that, networks that want a sign-in do
+    /// (RFC 6585 section 6, RFC 8952).
+    fileprivate var isOfTheNetwork: Bool {
+        let isElsewhere = (300..<400).contains(status) && headers["Location"] != nil
+        return status == 511 || isElsewhere || (headers["Content-Type"] ?? "").lowercased().hasPrefix("text/html")
+    }
+
+    /// Whether the server itself refused a token, and it is of no more use.
+    var refusesToken: Bool { (400..<500).contains(status) && status != 429 && !isOfTheNetwork }
 }

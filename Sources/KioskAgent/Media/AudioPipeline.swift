@@ -25,7 +25,6 @@ final class AudioPipeline: Sendable {
     private let thread: Mutex<WorkerThread?>
 
     private static let frozenAfter = Duration.seconds(2)
-    private static let retryInterval = Duration.seconds(1)
 
     init(
         _ source: MicrophoneSource, ring: FrameRing, control: EncoderControl, gate: MediaGate,
@@ -65,50 +64,34 @@ final class AudioPipeline: Sendable {
     // MARK: the audio thread
 
     private func run(_ stop: StopFlag) {
-        while !stop.isRequested {
-            gate.wake.clear()
-            guard gate.opening != nil else {
-                progress.rest()
-                Pause.wait(for: gate.wake)
-                continue
-            }
-            progress.beat(now: MonotonicClock.now())
-            do throws(CaptureError) {
-                guard var microphone = try Microphone.open(source.withLock { $0 }) else {
-                    Pause.wait(for: gate.wake)
-                    continue
-                }
-                events.post(.running(.audio, source: microphone.name))
-                log.info("microphone open: \(microphone.name)")
-                try serve(&microphone)
-            } catch {
-                log.repeated(.warning, "microphone", "no sound: \(error)", [LogField("REASON", error.reason)])
-                let trouble = MediaTrouble(.microphoneFailed, state: error.reason, message: error.description)
-                events.post(.trouble(.audio, trouble))
-                Pause.wait(for: gate.wake, atMost: AudioPipeline.retryInterval)
-            }
-            if gate.opening == nil {
-                events.post(.stopped(.audio))
-                log.info("microphone closed")
-            }
+        var loop = SourceLoop(.audio, gate: gate, progress: progress, events: events, log: log)
+        loop.run(stop) { loop throws(CaptureError) in
+            guard var microphone = try Microphone.open(source.withLock { $0 }) else { return false }
+            try serve(&microphone, &loop)
+            return true
         }
     }
 
     /// Until the gate closes, or the microphone fails.
-    private func serve(_ microphone: inout Microphone) throws(CaptureError) {
+    private func serve(_ microphone: inout Microphone, _ loop: inout SourceLoop) throws(CaptureError) {
         var samples = AudioFrame()
         var encoded = EncodedFrame(kind: .audio, capacity: OpusEncoder.maximumPacket)
         var encoder: OpusEncoder?
         var current: UInt32?
+        var judge = SoundJudge(events: events)
+        defer { judge.sourceClosed() }
         while gate.opening != nil {
             let generation = ring.generation
             let outcome = try microphone.read(
                 into: &samples, timeout: AudioPipeline.frozenAfter, interruptedBy: gate.wake)
-            progress.beat(now: MonotonicClock.now())
+            let now = MonotonicClock.now()
+            progress.beat(now: now)
             guard outcome == .captured else {
                 gate.wake.clear()
                 continue
             }
+            loop.delivered(microphone.name, now: now)
+            judge.listen(to: samples.samples, microphone.events, now: now)
             counted.withLock { $0.captured &+= 1 }
             guard let generation else { continue }
             do throws(CodecError) {
@@ -120,17 +103,23 @@ final class AudioPipeline: Sendable {
                 try encoder!.update(settings)
                 let result = try encoder!.encode(samples.samples, captureTime: samples.captureTime, into: &encoded)
                 let bytes = encoded.count
-                guard case .encoded = result, ring.push(&encoded, generation: generation) != .closed else {
-                    counted.withLock { $0.skipped &+= 1 }
+                judge.encoderFailed = false
+                guard case .encoded = result else {
+                    counted.withLock { $0.skippedSilence &+= 1 }
+                    continue
+                }
+                guard ring.push(&encoded, generation: generation) != .closed else {
+                    counted.withLock { $0.pictureDrops.add(.notWanted) }
                     continue
                 }
                 counted.withLock { counters in
                     counters.encoded &+= 1
                     counters.bytes &+= UInt64(bytes)
-                    counters.targetBitrate = Int(control.audioBitrate.bitsPerSecond)
+                    counters.targetBitrate = Int(settings.bitrate.bitsPerSecond)
                 }
             } catch {
                 encoder = nil
+                judge.encoderFailed = true
                 log.repeated(.error, "encoder", "the audio encoder refused samples: \(error)")
             }
         }
@@ -139,6 +128,47 @@ final class AudioPipeline: Sendable {
     private var settings: OpusEncoder.Settings {
         OpusEncoder.Settings(
             bitrate: min(max(control.audioBitrate, .kilobits(6)), .kilobits(128)),
-            expectedLossPercent: control.expectedLossPercent)
+            forwardErrorCorrection: control.usesForwardErrorCorrection,
+            expectedLossPercent: control.expectedLossPercent,
+            discontinuousTransmission: control.usesDiscontinuousTransmission)
+    }
+}
+
+/// Tells what is wrong with the sound while it flows: once when it begins, once when it is over.
+private struct SoundJudge: ~Copyable {
+    var encoderFailed: Bool
+    private let events: Mailbox<MediaEvent>
+    private var watch: SoundWatch
+    private var seenGaps: UInt64
+    private var told: MediaCondition?
+
+    init(events: Mailbox<MediaEvent>) {
+        self.events = events
+        encoderFailed = false
+        watch = SoundWatch()
+        seenGaps = 0
+        told = nil
+    }
+
+    mutating func listen(to samples: Span<Int16>, _ counted: Counter<MicrophoneEvent>, now: Instant) {
+        let gaps = counted[.overrun]
+        watch.handle(SoundSample(samples), gaps: Int(gaps &- seenGaps), now: now)
+        seenGaps = gaps
+        let condition = watch.condition ?? (encoderFailed ? .encoder : nil)
+        guard condition != told else { return }
+        if let condition {
+            log.warning("\(condition.message); \(condition.remedy)", [LogField("REASON", condition.rawValue)])
+        } else if let told {
+            log.notice("the sound is well again", [LogField("REASON", told.rawValue)])
+        }
+        told = condition
+        events.post(.condition(.audio, condition))
+    }
+
+    /// What was wrong with its sound goes with the microphone.
+    mutating func sourceClosed() {
+        guard told != nil else { return }
+        told = nil
+        events.post(.condition(.audio, nil))
     }
 }

@@ -13,6 +13,11 @@ public final class EncoderControl: Sendable {
     private let keyframes = Atomic<UInt32>(0)
     private let audioBits = Atomic<Int64>(0)
     private let loss = Atomic<Int>(0)
+    private let preferenceIndex = Atomic<Int>(0)
+    private let correctsErrors = Atomic<Bool>(true)
+    private let monitorSkipsSilence = Atomic<Bool>(false)
+    private let maySkipSilence = Atomic<Bool>(false)
+    private let audioLimit = Atomic<Int64>(.max)
 
     public init(videoBitrate: Bitrate, frameRate: Int, width: Int, height: Int, audioBitrate: Bitrate) {
         self.videoBitrate = videoBitrate
@@ -51,6 +56,12 @@ public final class EncoderControl: Sendable {
         size.store(UInt64(width) << 32 | UInt64(height), ordering: .relaxed)
     }
 
+    /// What is given up first when not everything can be had.
+    public var preference: QualityPreference {
+        get { QualityPreference.allCases[preferenceIndex.load(ordering: .relaxed)] }
+        set { preferenceIndex.store(QualityPreference.allCases.firstIndex(of: newValue) ?? 0, ordering: .relaxed) }
+    }
+
     /// Asks for a keyframe (PLI, FIR, a new decoder). Several requests before the next frame are one.
     public func requestKeyframe() { keyframes.wrappingAdd(1, ordering: .relaxed) }
 
@@ -59,13 +70,47 @@ public final class EncoderControl: Sendable {
 
     /// The audio encoder's target.
     public var audioBitrate: Bitrate {
-        get { Bitrate(bitsPerSecond: audioBits.load(ordering: .relaxed)) }
+        get { Bitrate(bitsPerSecond: min(audioBits.load(ordering: .relaxed), audioLimit.load(ordering: .relaxed))) }
         set { audioBits.store(newValue.bitsPerSecond, ordering: .relaxed) }
     }
 
     /// Packets lost of a hundred, as the receiver reports: how much Opus spends on in-band FEC.
     public var expectedLossPercent: Int {
         get { loss.load(ordering: .relaxed) }
-        set { loss.store(min(max(newValue, 0), 100), ordering: .relaxed) }
+        set { loss.store(min(max(newValue, 0), EncoderControl.mostLossPercent), ordering: .relaxed) }
+    }
+
+    /// Beyond this Opus spends on corrections what the words themselves would need.
+    public static let mostLossPercent = 25
+
+    /// A receiver's report: believed at once when it is worse, and forgotten by an eighth with each that is better, because
+    /// losses come in bursts and a correction that ends with the burst misses the next.
+    public func noteLoss(percent: Int) {
+        let before = expectedLossPercent
+        expectedLossPercent = max(percent, before - max(1, before / 8))
+    }
+
+    /// Whether packets carry a coarse copy of the one before (RFC 7587 `useinbandfec`).
+    public var usesForwardErrorCorrection: Bool { correctsErrors.load(ordering: .relaxed) }
+
+    /// Whether silence is left out: the configuration allows it, and the monitor asked for it (RFC 7587 `usedtx`).
+    public var usesDiscontinuousTransmission: Bool {
+        maySkipSilence.load(ordering: .relaxed) && monitorSkipsSilence.load(ordering: .relaxed)
+    }
+
+    /// `audio.dtx` of the configuration.
+    public func allowDiscontinuousTransmission(_ isAllowed: Bool) {
+        maySkipSilence.store(isAllowed, ordering: .relaxed)
+    }
+
+    /// A session's sound begins, as its monitor likes to get it.
+    func beginAudio(
+        correctsErrors: Bool, skipsSilence: Bool, bitrate: Bitrate, atMost limit: Bitrate?
+    ) {
+        self.correctsErrors.store(correctsErrors, ordering: .relaxed)
+        monitorSkipsSilence.store(skipsSilence, ordering: .relaxed)
+        audioLimit.store(limit?.bitsPerSecond ?? .max, ordering: .relaxed)
+        loss.store(0, ordering: .relaxed)
+        audioBitrate = bitrate
     }
 }

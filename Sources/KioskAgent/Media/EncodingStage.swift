@@ -2,19 +2,21 @@ import Codecs
 import Primitives
 import Reactor
 
-/// From a picture to a frame in the ring: rate, size, bitrate and keyframes as `EncoderControl` wants them.
+/// From a picture to a frame in the ring: size, rate and bitrate as `QualityLadder` decides within what `EncoderControl`
+/// allows, and keyframes as they are asked for.
 struct EncodingStage: ~Copyable {
     enum Result {
         case encoded(bytes: Int, isKeyframe: Bool, width: Int, height: Int, framesPerSecond: Double, target: Int)
-        /// Left out for the rate, or by the encoder for the bitrate, or nobody wants it any more.
-        case skipped
+        case skipped(PictureDrop)
         /// The encoder failed, and begins anew with the next picture.
         case refused(String)
     }
 
     private let ring: FrameRing
     private let control: EncoderControl
+    private let cameraSize: PictureSize
     private let cameraRate: Int
+    private var ladder: QualityLadder
     private var encoder: VP8Encoder?
     /// The encoder's settings; nil when there is none.
     private var applied: VP8EncoderSettings?
@@ -35,7 +37,10 @@ struct EncodingStage: ~Copyable {
     init(_ cameraSize: PictureSize, frameRate: Int, ring: FrameRing, control: EncoderControl) {
         self.ring = ring
         self.control = control
+        self.cameraSize = cameraSize
         cameraRate = frameRate
+        ladder = QualityLadder(
+            EncodingStage.top(cameraSize, frameRate, control), preference: control.preference)
         scaler = PictureScaler()
         scaled = nil
         encoded = EncodedFrame(kind: .video, capacity: 64 * 1024)
@@ -48,34 +53,49 @@ struct EncodingStage: ~Copyable {
         encoder = nil
         applied = nil
         // A failure comes again, and is reported, with the first picture.
-        try? prepareEncoder(PictureSize.fitting(cameraSize, into: limit))
+        try? prepareEncoder(ladder.current.size)
+    }
+
+    /// All that the camera and the configuration allow.
+    private static func top(_ size: PictureSize, _ rate: Int, _ control: EncoderControl) -> QualityLadder.Rung {
+        let limit = control.maximumSize
+        return QualityLadder.Rung(
+            size: PictureSize.fitting(
+                size, into: PictureSize(width: max(16, limit.width), height: max(16, limit.height))),
+            frameRate: min(max(1, control.frameRate), rate))
+    }
+
+    var quality: Quality {
+        Quality(
+            rung: ladder.current, limitation: ladder.limitation, processorLoad: ladder.processorLoad,
+            target: targetBitrate)
     }
 
     /// Whether this opening of the ring has had no frame yet.
     func isNew(_ generation: UInt32) -> Bool { generation != self.generation }
 
-    mutating func process(_ picture: borrowing VideoFrame, generation: UInt32) -> Result {
+    /// - Parameter clock: read before and after, to learn what a picture costs.
+    mutating func process(
+        _ picture: borrowing VideoFrame, generation: UInt32, clock: () -> Instant
+    ) -> Result {
         if generation != self.generation {
             self.generation = generation
             keyframeIsDue = true
             pacer = FramePacer()
             rate = RateMeter()
+            ladder.begin()
         }
-        guard pacer.admits(captureTime: picture.captureTime, framesPerSecond: wantedRate) else { return .skipped }
-        let size = PictureSize.fitting(PictureSize(width: picture.width, height: picture.height), into: limit)
+        let began = clock()
+        ladder.reconfigure(EncodingStage.top(cameraSize, cameraRate, control), preference: control.preference)
+        ladder.setTarget(targetBitrate, now: began)
+        let rung = ladder.current
+        guard pacer.admits(captureTime: picture.captureTime, framesPerSecond: rung.frameRate) else {
+            return .skipped(.paced)
+        }
         do throws(CodecError) {
-            try prepareEncoder(size)
-            guard size.width != picture.width || size.height != picture.height else {
-                return try encode(picture, generation: generation)
-            }
-            if scaled?.width != size.width || scaled?.height != size.height {
-                scaled = VideoFrame(width: size.width, height: size.height)
-            }
-            // Taken out and put back: what is lent to the scaler cannot be lent to the encoder from within self.
-            guard var target = scaled.take() else { return .skipped }
-            scaler.scale(picture, into: &target)
-            let result = try encode(target, generation: generation)
-            scaled = consume target
+            let result = try scaleAndEncode(picture, to: rung.size, generation: generation)
+            let ended = clock()
+            ladder.note(ended - began, now: ended)
             return result
         } catch {
             encoder = nil
@@ -83,6 +103,27 @@ struct EncodingStage: ~Copyable {
             keyframeIsDue = true
             return .refused(error.description)
         }
+    }
+
+    private mutating func scaleAndEncode(
+        _ picture: borrowing VideoFrame, to size: PictureSize, generation: UInt32
+    ) throws(CodecError) -> Result {
+        try prepareEncoder(size)
+        guard size.width != picture.width || size.height != picture.height else {
+            return try encode(picture, generation: generation)
+        }
+        if scaled?.width != size.width || scaled?.height != size.height {
+            scaled = VideoFrame(width: size.width, height: size.height)
+        }
+        // Taken out and put back: what is lent to the scaler cannot be lent to the encoder from within self.
+        guard var target = scaled.take() else { return .skipped(.paced) }
+        scaler.scale(picture, into: &target)
+        let result: Swift.Result<Result, CodecError>
+        do throws(CodecError) { result = .success(try encode(target, generation: generation)) } catch {
+            result = .failure(error)
+        }
+        scaled = consume target
+        return try result.get()
     }
 
     private mutating func encode(_ picture: borrowing VideoFrame, generation: UInt32) throws(CodecError) -> Result {
@@ -93,7 +134,7 @@ struct EncodingStage: ~Copyable {
             keyframeIsDue = true
         }
         let outcome = try encoder!.encode(picture, forceKeyframe: keyframeIsDue, into: &encoded)
-        guard case .encoded = outcome else { return .skipped }
+        guard case .encoded = outcome else { return .skipped(.rateControl) }
         let (bytes, isKeyframe) = (encoded.count, encoded.isKeyframe)
         if isKeyframe {
             keyframeIsDue = false
@@ -103,25 +144,18 @@ struct EncodingStage: ~Copyable {
         switch ring.push(&encoded, generation: generation) {
         case .accepted, .replacedOlder: break
         case .keyframeNeeded: keyframeIsDue = true
-        case .closed: return .skipped
+        case .closed: return .skipped(.notWanted)
         }
         return .encoded(
             bytes: bytes, isKeyframe: isKeyframe, width: picture.width, height: picture.height,
             framesPerSecond: rate.note(picture.captureTime), target: Int(targetBitrate.bitsPerSecond))
     }
 
-    private var limit: PictureSize {
-        let size = control.maximumSize
-        return PictureSize(width: max(16, size.width), height: max(16, size.height))
-    }
-
     private var targetBitrate: Bitrate { min(control.videoBitrate, control.videoBitrateLimit) }
-
-    private var wantedRate: Int { min(max(1, control.frameRate), cameraRate) }
 
     private func settings(_ size: PictureSize) -> VP8EncoderSettings {
         VP8EncoderSettings(
-            width: size.width, height: size.height, frameRate: wantedRate,
+            width: size.width, height: size.height, frameRate: ladder.current.frameRate,
             bitrate: min(max(targetBitrate, .kilobits(10)), .kilobits(20_000)))
     }
 
@@ -140,6 +174,33 @@ struct EncodingStage: ~Copyable {
         try encoder!.update(wanted)
         applied = wanted
     }
+}
+
+/// What the picture is now, and why it is not more.
+struct Quality: Sendable, Hashable {
+    var rung: QualityLadder.Rung
+    var limitation: QualityLimitation
+    /// Time per picture in shares of the time until the next.
+    var processorLoad: Double?
+    var target: Bitrate
+}
+
+/// Why a picture that the camera took did not leave.
+public enum PictureDrop: Int, CaseIterable, Sendable {
+    /// Left out evenly, for the frame rate.
+    case paced
+    /// Left out by the encoder, for the bitrate.
+    case rateControl
+    /// A newer one was there when the thread came back: the processor is late.
+    case overtaken
+    /// Lost by the driver.
+    case lostByDriver
+    /// Damaged, or no picture at all.
+    case undecodable
+    /// The session ended meanwhile.
+    case notWanted
+    /// The encoder failed.
+    case refused
 }
 
 /// Events per second over about the last second.

@@ -1,26 +1,52 @@
 import Glibc
 import Reactor
 
-/// What tells people in front of the camera that it is live: a lamp (LED class device), and a file that the kiosk's
-/// screen application can watch. On exactly while media leaves the kiosk.
-struct Indicator: Sendable {
+/// What tells people in front of the camera that it is live: a lamp (LED class device or GPIO line), and a file that the
+/// kiosk's screen application can watch. On exactly while media leaves the kiosk.
+struct Indicator: ~Copyable {
     private let led: String?
+    private let gpio: (line: String, chip: String, isActiveLow: Bool)?
     private let file: String?
+    /// Held from the first time it could be had: nobody else can switch it then.
+    private var line: GPIOLine?
 
     init(_ configuration: AgentConfiguration.IndicatorSection) {
         led = configuration.led.map { $0.hasPrefix("/") ? $0 : "/sys/class/leds/\($0)" }
+        gpio = configuration.gpioLine.map { ($0, configuration.gpioChip, configuration.gpioActiveLow) }
         file = configuration.file
+        line = nil
     }
 
     /// Switches everything that is configured.
     /// - Returns: what could not be switched, in words; empty when all is as it should be.
-    func set(_ isOn: Bool) -> [String] {
+    mutating func set(_ isOn: Bool) -> [String] {
         var problems: [String] = []
+        if let problem = switchLine(isOn) { problems.append(problem) }
         if let led, let problem = switchLED(led, isOn) { problems.append(problem) }
         if let file, let problem = Indicator.replace(file, with: isOn ? "live\n" : "idle\n") {
             problems.append(problem)
         }
         return problems
+    }
+
+    private mutating func switchLine(_ isOn: Bool) -> String? {
+        guard let gpio else { return nil }
+        do throws(SystemError) {
+            // Taken out and put back: an optional that cannot be copied cannot be borrowed across a throw.
+            let held: GPIOLine
+            if let line = line.take() {
+                held = line
+            } else {
+                held = try GPIOLine(
+                    chip: gpio.chip, line: gpio.line, isActiveLow: gpio.isActiveLow, consumer: "kiosk-agent")
+            }
+            try held.set(isOn)
+            line = consume held
+            return nil
+        } catch {
+            // The line is let go and asked for anew the next time: its chip may have been unplugged.
+            return "\(error)"
+        }
     }
 
     private func switchLED(_ path: String, _ isOn: Bool) -> String? {

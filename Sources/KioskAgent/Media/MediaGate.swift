@@ -8,6 +8,7 @@ final class MediaGate: Sendable {
     private struct State {
         var isOpen: Bool
         var number: UInt32
+        var deviceChanges: UInt32
     }
 
     private let state: Mutex<State>
@@ -15,7 +16,7 @@ final class MediaGate: Sendable {
     let wake: WakeFD
 
     init() throws(SystemError) {
-        state = Mutex(State(isOpen: false, number: 0))
+        state = Mutex(State(isOpen: false, number: 0, deviceChanges: 0))
         wake = try WakeFD()
     }
 
@@ -32,6 +33,15 @@ final class MediaGate: Sendable {
         wake.signal()
     }
 
+    /// A device of the thread's kind came or went: one that could not be opened may be tried again.
+    func deviceChanged() {
+        state.withLock { $0.deviceChanges &+= 1 }
+        wake.signal()
+    }
+
     /// The current opening's number, or nil while closed.
     var opening: UInt32? { state.withLock { $0.isOpen ? $0.number : nil } }
+
+    /// How often a device came or went.
+    var deviceChanges: UInt32 { state.withLock { $0.deviceChanges } }
 }

@@ -14,7 +14,8 @@ private let log = Log("video")
 ///
 /// The camera is open exactly while the gate is. It warms up with the session's grant: its pictures are taken and
 /// forgotten, nothing is encoded, until the network thread opens the ring because the peer is connected. Then the
-/// newest picture leaves at once, as a keyframe. A camera that fails is reported and looked for again every second.
+/// newest picture leaves at once, as a keyframe. A camera that fails is reported and looked for
+/// again (`SourceLoop`).
 final class VideoPipeline: Sendable {
     private let request: Mutex<CameraRequest>
     private let ring: FrameRing
@@ -27,7 +28,6 @@ final class VideoPipeline: Sendable {
 
     /// A camera that gives nothing for so long is frozen.
     private static let frozenAfter = Duration.seconds(2)
-    private static let retryInterval = Duration.seconds(1)
 
     /// - Parameter gate: its wake is the one that the ring signals when it opens.
     init(
@@ -70,62 +70,62 @@ final class VideoPipeline: Sendable {
     // MARK: the video thread
 
     private func run(_ stop: StopFlag) {
-        while !stop.isRequested {
-            gate.wake.clear()
-            guard gate.opening != nil else {
-                progress.rest()
-                Pause.wait(for: gate.wake)
-                continue
-            }
-            progress.beat(now: MonotonicClock.now())
-            do throws(CaptureError) {
-                var camera = try Camera(opening: request.withLock { $0 })
-                events.post(.running(.video, source: "\(camera.identity.name), \(camera.format)"))
-                log.info("camera open: \(camera.identity.name), \(camera.format)")
-                try serve(&camera)
-            } catch {
-                report(error)
-                Pause.wait(for: gate.wake, atMost: VideoPipeline.retryInterval)
-            }
-            if gate.opening == nil {
-                events.post(.stopped(.video))
-                log.info("camera closed")
-            }
+        var loop = SourceLoop(.video, gate: gate, progress: progress, events: events, log: log)
+        loop.run(stop) { loop throws(CaptureError) in
+            var camera = try Camera(opening: request.withLock { $0 })
+            try serve(&camera, &loop)
+            return true
         }
     }
 
     /// Until the gate closes, or the camera fails.
-    private func serve(_ camera: inout Camera) throws(CaptureError) {
+    private func serve(_ camera: inout Camera, _ loop: inout SourceLoop) throws(CaptureError) {
         var frame = camera.makeFrame()
         let format = camera.format
         var stage = EncodingStage(
             PictureSize(width: format.width, height: format.height),
             frameRate: min(60, max(1, Int(format.frameRate.framesPerSecond.rounded()))), ring: ring, control: control)
+        var judge = PictureJudge(events: events)
         var frameOpening: UInt32?
+        defer { judge.sourceClosed() }
         while let opening = gate.opening {
             // Before the picture is taken: one taken for an earlier monitor must not reach the next.
             let generation = ring.generation
             let outcome = try camera.nextFrame(
                 into: &frame, timeout: VideoPipeline.frozenAfter, interruptedBy: gate.wake)
-            progress.beat(now: MonotonicClock.now())
+            let now = MonotonicClock.now()
+            progress.beat(now: now)
             switch outcome {
             case .captured:
+                loop.delivered("\(camera.identity.name), \(format)", now: now)
                 frameOpening = opening
-                counted.withLock { $0.captured &+= 1 }
+                note(judge.count(camera.events, now: now))
+                judge.look(at: frame, now: now)
                 guard let generation else { continue }
-                note(stage.process(frame, generation: generation))
+                note(stage.process(frame, generation: generation, clock: MonotonicClock.now), &judge)
+                note(stage.quality, &judge)
             case .interrupted:
                 gate.wake.clear()
                 // The ring may just have opened: the picture in hand is this session's and a frame old at most.
                 guard let generation = ring.generation, stage.isNew(generation), frameOpening == gate.opening,
-                    frameOpening != nil, MonotonicClock.now() - frame.captureTime < .milliseconds(200)
+                    frameOpening != nil, now - frame.captureTime < .milliseconds(200)
                 else { continue }
-                note(stage.process(frame, generation: generation))
+                note(stage.process(frame, generation: generation, clock: MonotonicClock.now), &judge)
             }
         }
     }
 
-    private func note(_ result: EncodingStage.Result) {
+    /// What happened in the camera since the last picture.
+    private func note(_ drops: PictureJudge.Drops) {
+        counted.withLock { counters in
+            counters.captured &+= 1
+            counters.pictureDrops.add(.overtaken, drops.overtaken)
+            counters.pictureDrops.add(.lostByDriver, drops.lostByDriver)
+            counters.pictureDrops.add(.undecodable, drops.undecodable)
+        }
+    }
+
+    private func note(_ result: EncodingStage.Result, _ judge: inout PictureJudge) {
         counted.withLock { counters in
             switch result {
             case .encoded(let bytes, let isKeyframe, let width, let height, let framesPerSecond, let target):
@@ -136,27 +136,24 @@ final class VideoPipeline: Sendable {
                 counters.height = height
                 counters.framesPerSecond = framesPerSecond
                 counters.targetBitrate = target
-            case .skipped, .refused:
-                counters.skipped &+= 1
+            case .skipped(let reason): counters.pictureDrops.add(reason)
+            case .refused: counters.pictureDrops.add(.refused)
             }
         }
-        if case .refused(let reason) = result {
+        switch result {
+        case .encoded: judge.encoderFailed = false
+        case .refused(let reason):
             log.repeated(.error, "encoder", "the video encoder refused a picture: \(reason)")
-            events.post(.trouble(.video, MediaTrouble(.cameraFailed, state: "failed", message: reason)))
+            judge.encoderFailed = true
+        case .skipped: break
         }
     }
 
-    private func report(_ error: CaptureError) {
-        let trouble =
-            switch error {
-            case .missing, .lost, .badFile:
-                MediaTrouble(.cameraMissing, state: "missing", message: error.description)
-            case .busy:
-                MediaTrouble(.cameraBusy, state: "busy", message: error.description)
-            case .permissionDenied, .frozen, .unsupported, .system:
-                MediaTrouble(.cameraFailed, state: error.reason, message: error.description)
-            }
-        log.repeated(.warning, "camera", "no picture: \(error)", [LogField("REASON", error.reason)])
-        events.post(.trouble(.video, trouble))
+    private func note(_ quality: Quality, _ judge: inout PictureJudge) {
+        counted.withLock { counters in
+            counters.limitation = quality.limitation
+            counters.processorLoad = quality.processorLoad ?? counters.processorLoad
+        }
+        judge.qualityIs(quality)
     }
 }

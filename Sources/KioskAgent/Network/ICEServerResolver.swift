@@ -4,22 +4,38 @@ import Service
 import Signaling
 import Synchronization
 
-/// Finds the addresses of STUN and TURN servers on a thread of its own, because the system's resolver blocks. Whatever is
-/// found is reported at once; a name that nobody answers for costs nothing but its own server.
+/// Finds the addresses of STUN and TURN servers on threads of their own, because the system's resolver blocks. All names
+/// are asked for at once, and whatever is found is reported at once: a name that nobody answers for costs nothing but its
+/// own server.
 final class ICEServerResolver: Sendable {
     struct Question: Sendable {
         var sessionId: String
         var servers: [ICEServer]
     }
 
+    enum Answer: Sendable {
+        case server(sessionId: String, ResolvedICEServer)
+        /// Nothing more will come of this question.
+        case finished(sessionId: String)
+    }
+
+    /// A question with names that are still being looked up.
+    private struct Open {
+        var sessionId: String
+        var lookups: [(lookup: NameLookup.Question, servers: [(ICEServerURL, ResolvedICEServer.Credentials?)])]
+        var deadline: Instant
+    }
+
     private static let log = Log("network")
     private static let patience = Duration.seconds(5)
+    /// More servers than that are not used, whoever names them.
+    private static let maximumServers = 16
 
     private let questions: Mailbox<Question>
-    private let answer: @Sendable (_ sessionId: String, ResolvedICEServer) -> Void
+    private let answer: @Sendable (Answer) -> Void
     private let thread: Mutex<WorkerThread?>
 
-    init(answer: @escaping @Sendable (_ sessionId: String, ResolvedICEServer) -> Void) throws(SystemError) {
+    init(answer: @escaping @Sendable (Answer) -> Void) throws(SystemError) {
         questions = try Mailbox()
         self.answer = answer
         thread = Mutex(nil)
@@ -27,16 +43,28 @@ final class ICEServerResolver: Sendable {
 
     func start() throws(SystemError) {
         let started = try WorkerThread(name: "resolver") { [self] stop in
+            var open: [Open] = []
             while !stop.isRequested {
                 questions.wake.clear()
-                while let question = questions.next(), !stop.isRequested { resolve(question) }
-                if !stop.isRequested { Pause.wait(for: questions.wake) }
+                while let question = questions.next() { if let one = begin(question) { open.append(one) } }
+                collect(&open, now: MonotonicClock.now())
+                guard questions.isEmpty, !stop.isRequested else { continue }
+                let earliest = open.map(\.deadline).min()
+                Pause.wait(
+                    for: questions.wake, atMost: earliest.map { max(.milliseconds(1), $0 - MonotonicClock.now()) })
             }
         }
         thread.withLock { $0 = started }
     }
 
-    func ask(_ question: Question) { if !question.servers.isEmpty { questions.post(question) } }
+    /// An empty list is finished at once.
+    func ask(_ question: Question) {
+        if question.servers.isEmpty {
+            answer(.finished(sessionId: question.sessionId))
+        } else {
+            questions.post(question)
+        }
+    }
 
     func stop() {
         guard let thread = thread.withLock({ $0.take() }) else { return }
@@ -45,46 +73,74 @@ final class ICEServerResolver: Sendable {
         thread.join()
     }
 
-    private func resolve(_ question: Question) {
-        for server in question.servers {
-            for text in server.urls { resolve(text, of: server, for: question.sessionId) }
+    /// Reports literal addresses and asks for names.
+    private func begin(_ question: Question) -> Open? {
+        var open = Open(
+            sessionId: question.sessionId, lookups: [], deadline: MonotonicClock.now() + ICEServerResolver.patience)
+        for (url, credentials) in question.servers.flatMap(usable).prefix(ICEServerResolver.maximumServers) {
+            if let literal = IPAddress(url.host) {
+                report(url, credentials, at: literal, for: question.sessionId)
+            } else if let index = open.lookups.firstIndex(where: { $0.lookup.host == url.host }) {
+                open.lookups[index].servers.append((url, credentials))
+            } else {
+                let lookup = NameLookup.Question(url.host, wake: questions.wake)
+                open.lookups.append((lookup, [(url, credentials)]))
+                lookup.begin()
+            }
         }
+        guard open.lookups.isEmpty else { return open }
+        answer(.finished(sessionId: question.sessionId))
+        return nil
     }
 
-    private func resolve(_ text: String, of server: ICEServer, for sessionId: String) {
-        guard let url = ICEServerURL(text) else {
-            Self.log.repeated(.warning, "ice-server", "ice server not understood: \(text)")
-            return
+    private func collect(_ open: inout [Open], now: Instant) {
+        for index in open.indices {
+            let (sessionId, deadline) = (open[index].sessionId, open[index].deadline)
+            open[index].lookups.removeAll { entry in
+                let host = entry.lookup.host
+                switch entry.lookup.answer {
+                case .found(let texts):
+                    // The first address of each family: more would only repeat the same server.
+                    let found = texts.compactMap { IPAddress($0) }
+                    for address in [found.first { $0.isIPv4 }, found.first { !$0.isIPv4 }].compactMap(\.self) {
+                        for (url, credentials) in entry.servers {
+                            report(url, credentials, at: address, for: sessionId)
+                        }
+                    }
+                case .failed(let why): Self.log.repeated(.warning, "ice-server", "ice server \(host) not found: \(why)")
+                case .noAnswer, nil:
+                    guard deadline <= now else { return false }
+                    Self.log.repeated(
+                        .warning, "ice-server", "ice server \(host): no answer from the name server")
+                }
+                return true
+            }
         }
-        var credentials: ResolvedICEServer.Credentials?
-        if url.scheme != .stun {
-            // Over TCP and TLS a relay is not used yet.
-            guard url.isUDP else { return }
+        for one in open where one.lookups.isEmpty { answer(.finished(sessionId: one.sessionId)) }
+        open.removeAll { $0.lookups.isEmpty }
+    }
+
+    private func usable(_ server: ICEServer) -> [(ICEServerURL, ResolvedICEServer.Credentials?)] {
+        server.urls.compactMap { text in
+            guard let url = ICEServerURL(text) else {
+                Self.log.repeated(.warning, "ice-server", "ice server not understood: \(text)")
+                return nil
+            }
+            guard url.scheme != .stun else { return (url, nil) }
             guard let username = server.username, let password = server.credential else {
                 Self.log.repeated(.warning, "ice-server", "turn server without credentials: \(text)")
-                return
+                return nil
             }
-            credentials = ResolvedICEServer.Credentials(username: username, password: Redacted(password))
-        }
-        for address in addresses(of: url.host) {
-            answer(
-                sessionId,
-                ResolvedICEServer(
-                    address: SocketAddress(address: address, port: url.port), credentials: credentials))
+            return (url, ResolvedICEServer.Credentials(username: username, password: Redacted(password)))
         }
     }
 
-    /// The first address of each family: more would only repeat the same server.
-    private func addresses(of host: String) -> [IPAddress] {
-        if let literal = IPAddress(host) { return [literal] }
-        let deadline = MonotonicClock.now() + Self.patience
-        switch NameLookup.addresses(of: host, deadline: deadline) {
-        case .found(let texts):
-            let found = texts.compactMap { IPAddress($0) }
-            return [found.first { $0.isIPv4 }, found.first { !$0.isIPv4 }].compactMap(\.self)
-        case .failed(let why): Self.log.repeated(.warning, "ice-server", "ice server \(host) not found: \(why)")
-        case .noAnswer: Self.log.repeated(.warning, "ice-server", "ice server \(host): no answer from the name server")
-        }
-        return []
+    private func report(
+        _ url: ICEServerURL, _ credentials: ResolvedICEServer.Credentials?, at address: IPAddress, for sessionId: String
+    ) {
+        let server = ResolvedICEServer(
+            host: url.host, address: SocketAddress(address: address, port: url.port), transport: url.transport,
+            credentials: credentials)
+        answer(.server(sessionId: sessionId, server))
     }
 }

@@ -11,7 +11,7 @@ struct ICEServerURL: Hashable, Sendable {
     /// A name or a literal address, IPv6 without brackets.
     var host: String
     var port: UInt16
-    var isUDP: Bool
+    var transport: TransportProtocol
 
     /// Reads `stun:host[:port]`, `turn:host[:port][?transport=udp|tcp]` and `turns:…`; nil for anything else.
     init?(_ text: String) {
@@ -21,11 +21,12 @@ struct ICEServerURL: Hashable, Sendable {
         let rest = text[text.index(after: colon)...]
         let parts = rest.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         guard let authority = parts.first, !authority.isEmpty else { return nil }
-        var isUDP = scheme != .turns
+        var transport: TransportProtocol = scheme == .turns ? .tls : .udp
         if parts.count == 2 {
-            switch parts[1].lowercased() {
-            case "transport=udp": isUDP = scheme != .turns
-            case "transport=tcp": isUDP = false
+            switch (scheme, parts[1].lowercased()) {
+            case (.turn, "transport=udp"), (.turns, "transport=tcp"): break
+            case (.turn, "transport=tcp"): transport = .tcp
+            // TURN over DTLS (RFC 7350), and STUN over anything but UDP, are not spoken.
             default: return nil
             }
         }
@@ -50,7 +51,7 @@ struct ICEServerURL: Hashable, Sendable {
         self.scheme = scheme
         self.host = String(host)
         self.port = port
-        self.isUDP = isUDP
+        self.transport = transport
     }
 }
 
@@ -62,6 +63,9 @@ public struct ResolvedICEServer: Hashable, Sendable {
         var password: Redacted<String>
     }
 
+    /// As its URL names it, for the certificate.
+    var host: String
     var address: SocketAddress
+    var transport: TransportProtocol
     var credentials: Credentials?
 }

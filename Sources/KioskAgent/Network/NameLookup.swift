@@ -12,43 +12,51 @@ enum NameLookup {
     }
 
     static func addresses(of host: String, deadline: Instant) -> Answer {
-        guard let question = try? Question(host) else { return .failed("out of resources") }
-        let context = Unmanaged.passRetained(question)
-        var thread = pthread_t()
-        // Detached: the resolver may take longer than anybody waits.
-        let code = pthread_create(
-            &thread, nil,
-            { argument in
-                Unmanaged<Question>.fromOpaque(argument!).takeRetainedValue().ask()
-                return nil
-            }, context.toOpaque())
-        guard code == 0 else {
-            context.release()
-            return .failed("out of resources")
-        }
-        pthread_detach(thread)
+        guard let wake = try? WakeFD() else { return .failed("out of resources") }
+        let question = Question(host, wake: wake)
+        question.begin()
         while true {
             if let answer = question.answer { return answer }
             let now = MonotonicClock.now()
             guard now < deadline else { return .noAnswer }
-            Pause.wait(for: question.wake, atMost: deadline - now)
+            Pause.wait(for: wake, atMost: deadline - now)
         }
     }
 
-    private final class Question: Sendable {
-        private let host: String
-        let wake: WakeFD
+    /// One question, asked on a thread of its own that nobody waits for.
+    final class Question: Sendable {
+        let host: String
+        private let wake: WakeFD
         private let result = Mutex<Answer?>(nil)
 
-        init(_ host: String) throws(SystemError) {
+        /// - Parameter wake: signaled when there is an answer.
+        init(_ host: String, wake: WakeFD) {
             self.host = host
-            wake = try WakeFD()
+            self.wake = wake
         }
 
         var answer: Answer? { result.withLock { $0 } }
 
-        func ask() {
-            let answer = resolve()
+        func begin() {
+            let context = Unmanaged.passRetained(self)
+            var thread = pthread_t()
+            // Detached: the resolver may take longer than anybody waits.
+            let code = pthread_create(
+                &thread, nil,
+                { argument in
+                    Unmanaged<Question>.fromOpaque(argument!).takeRetainedValue().ask()
+                    return nil
+                }, context.toOpaque())
+            guard code == 0 else {
+                context.release()
+                return answered(.failed("out of resources"))
+            }
+            pthread_detach(thread)
+        }
+
+        private func ask() { answered(resolve()) }
+
+        private func answered(_ answer: Answer) {
             result.withLock { $0 = answer }
             wake.signal()
         }

@@ -4,49 +4,45 @@ import Reactor
 import Service
 import Signaling
 
-/// A bound socket and its place in the event loop. A class, because the loop's list holds several of what cannot be
-/// copied.
-private final class BoundSocket {
-    var socket: UDPSocket
-    let token: EventLoop.Token
-    var isBlocked = false
-
-    init(_ socket: consuming UDPSocket, token: EventLoop.Token) {
-        self.socket = socket
-        self.token = token
-    }
-}
-
 /// The state of the network thread: its loop, and the session of now.
 struct NetworkThread: ~Copyable {
     static let log = Log("network")
     private static let wakeToken = EventLoop.Token(0)
     /// Batches taken from one socket before the others get their turn.
-    private static let batchesPerRound = 4
-    private static let statisticsInterval = Duration.seconds(1)
+    static let batchesPerRound = 4
+    static let statisticsInterval = Duration.seconds(1)
 
-    private let interfaces: InterfaceFilter
-    private let pool: PacketPool
-    private let commands: Mailbox<PeerCommand>
-    private let events: Mailbox<PeerEvent>
-    private let videoRing: FrameRing
-    private let audioRing: FrameRing
-    private let control: EncoderControl
+    let interfaces: InterfaceFilter
+    /// Nil where TURN over TLS is not possible.
+    let trust: RelayTrust?
+    let pool: PacketPool
+    let commands: Mailbox<PeerCommand>
+    let events: Mailbox<PeerEvent>
+    let videoRing: FrameRing
+    let audioRing: FrameRing
+    let control: EncoderControl
     /// What the configuration allows the video encoder.
-    private let maximumVideo: Bitrate
-    private let progress: ThreadProgress
+    let maximumVideo: Bitrate
+    let progress: ThreadProgress
 
-    private var loop: EventLoop
-    private var session: LiveSession
-    private var peer: PeerSession?
-    private var sockets: [BoundSocket]
-    private var nextToken: UInt64
+    var loop: EventLoop
+    var session: LiveSession
+    var peer: PeerSession?
+    var sockets: [BoundSocket]
+    /// Sockets that ask for names, and those that hear answers to everyone; only while a name is asked for.
+    var nameSockets: [BoundSocket]
+    var relays: [RelayConnection]
+    /// What is read from a relay's connection goes through it.
+    var relayBuffer: [UInt8]
+    /// Relays whose connection is to be tried again.
+    var relayRetries: [RelayRetry]
+    var nextToken: UInt64
     private var videoFrame: EncodedFrame
     private var audioFrame: EncodedFrame
-    private var isRunning: Bool
+    var isRunning: Bool
 
     /// What is known of the session besides the peer itself. Meaningful only while there is one.
-    private struct LiveSession {
+    struct LiveSession {
         var id = ""
         var offerArrivedAt: Instant?
         var statisticsAt: Instant?
@@ -56,17 +52,26 @@ struct NetworkThread: ~Copyable {
         var keyframeRequests = 0
         var lostDatagrams = 0
         var fractionLost: Double?
+        var areServersKnown = false
+        var hasFinishedGathering = false
+        /// TURN servers behind streams whose credentials are newer than the stream's.
+        var renewedServers: [ResolvedICEServer] = []
+        /// When addresses that could not be bound are tried again, and how often yet.
+        var rebindAt: Instant?
+        var rebindsLeft = 0
     }
 
     init(
-        interfaces: InterfaceFilter, pool: PacketPool, commands: Mailbox<PeerCommand>, events: Mailbox<PeerEvent>,
-        video: FrameRing, audio: FrameRing, control: EncoderControl, progress: ThreadProgress
+        interfaces: InterfaceFilter, trust: RelayTrust?, pool: PacketPool, commands: Mailbox<PeerCommand>,
+        events: Mailbox<PeerEvent>, video: FrameRing, audio: FrameRing, control: EncoderControl,
+        progress: ThreadProgress
     ) throws(SystemError) {
         // First what can throw: a half-made thread state could not be taken apart.
         var loop = try EventLoop()
         try loop.register(commands.wake.descriptor, token: NetworkThread.wakeToken, for: .readable)
         self.loop = loop
         self.interfaces = interfaces
+        self.trust = trust
         self.pool = pool
         self.commands = commands
         self.events = events
@@ -78,6 +83,10 @@ struct NetworkThread: ~Copyable {
         session = LiveSession()
         peer = nil
         sockets = []
+        nameSockets = []
+        relays = []
+        relayRetries = []
+        relayBuffer = [UInt8](repeating: 0, count: 16 * 1024)
         nextToken = 1
         videoFrame = EncodedFrame(kind: .video, capacity: 64 * 1024)
         audioFrame = EncodedFrame(kind: .audio, capacity: 1500)
@@ -93,7 +102,7 @@ struct NetworkThread: ~Copyable {
             // The beat needs a round now and then even when nothing happens.
             var deadline = now + .seconds(1)
             if let wake = nextTimeout { deadline = min(deadline, wake.at) }
-            if let at = session.statisticsAt { deadline = min(deadline, at) }
+            if let at = driverTimeout { deadline = min(deadline, at) }
             try loop.wait(until: deadline)
             for event in loop.events {
                 if event.token == NetworkThread.wakeToken {
@@ -103,6 +112,10 @@ struct NetworkThread: ~Copyable {
                 } else if let bound = sockets.first(where: { $0.token == event.token }) {
                     if event.isWritable, bound.isBlocked { unblock(bound) }
                     if event.isReadable { receive(on: bound) }
+                } else if let relay = relays.first(where: { $0.token == event.token }) {
+                    advance(relay, event)
+                } else if let bound = nameSockets.first(where: { $0.token == event.token }) {
+                    if event.isReadable { receiveNames(on: bound) }
                 }
             }
             handleTimeouts()
@@ -117,6 +130,17 @@ struct NetworkThread: ~Copyable {
         }
     }
 
+    /// What the driver itself waits for.
+    private var driverTimeout: Instant? {
+        // Asked in every round: an array of the three would be an allocation each time.
+        NetworkThread.earlier(NetworkThread.earlier(session.statisticsAt, session.rebindAt), relayTimeout)
+    }
+
+    static func earlier(_ a: Instant?, _ b: Instant?) -> Instant? {
+        guard let a, let b else { return a ?? b }
+        return min(a, b)
+    }
+
     private mutating func handleTimeouts() {
         let now = MonotonicClock.now()
         if let wake = nextTimeout, wake.at <= now {
@@ -127,18 +151,20 @@ struct NetworkThread: ~Copyable {
             }
         }
         if let at = session.statisticsAt, at <= now { reportStatistics(now: now) }
+        if let at = session.rebindAt, at <= now { rebind(now: now) }
+        handleRelayTimeouts(now: now)
     }
 
     // MARK: The one way to the session
 
-    private mutating func mutate(_ body: (inout PeerSession, Instant) -> Void) {
+    mutating func mutate(_ body: (inout PeerSession, Instant) -> Void) {
         guard hasSession else { return }
         let now = MonotonicClock.now()
         body(&peer!, now)
         drain(now: now)
     }
 
-    private mutating func drain(now: Instant) {
+    mutating func drain(now: Instant) {
         while hasSession {
             transmit(now: now)
             guard let event = peer?.pollEvent() else { return }
@@ -146,7 +172,7 @@ struct NetworkThread: ~Copyable {
         }
     }
 
-    private mutating func transmit(now: Instant) {
+    mutating func transmit(now: Instant) {
         while true {
             // A full batch that the kernel does not take means: wait for the socket; packets rest in their queues.
             if sockets.contains(where: { $0.socket.isQueueFull && $0.isBlocked }) { return }
@@ -157,7 +183,11 @@ struct NetworkThread: ~Copyable {
                 continue
             }
             guard let transmit = peer?.pollTransmit(into: &packet, now: now) else { break }
-            guard let bound = sockets.first(where: { $0.socket.localAddress == transmit.source }) else {
+            guard transmit.transport == .udp else {
+                sendToRelay(packet, from: transmit.source)
+                continue
+            }
+            guard let bound = socket(at: transmit.source) else {
                 session.lostDatagrams += 1
                 continue
             }
@@ -169,10 +199,16 @@ struct NetworkThread: ~Copyable {
             bound.socket.enqueue(packet, to: transmit.destination)
         }
         flush()
+        flushRelays()
+    }
+
+    private func socket(at source: SocketAddress) -> BoundSocket? {
+        sockets.first { $0.socket.localAddress == source } ?? nameSockets.first { $0.socket.localAddress == source }
     }
 
     private mutating func flush() {
         for bound in sockets where bound.socket.queuedCount > 0 { flush(bound) }
+        for bound in nameSockets where bound.socket.queuedCount > 0 { flush(bound) }
     }
 
     private mutating func flush(_ bound: BoundSocket) {
@@ -236,7 +272,14 @@ struct NetworkThread: ~Copyable {
         while let command = commands.next() {
             switch command {
             case .sessionStarted(let id, _, _): open(id)
+            // The resolver has been asked too.
+            case .iceServersRenewed: break
             case .iceServer(let id, let server): if isCurrent(id) { add(server) }
+            case .iceServersKnown(let id):
+                if isCurrent(id) {
+                    session.areServersKnown = true
+                    finishGatheringIfDone()
+                }
             case .offer(let id, let sdp): if isCurrent(id) { accept(offer: sdp) }
             case .candidate(let id, let candidate):
                 if isCurrent(id) {
@@ -260,14 +303,14 @@ struct NetworkThread: ~Copyable {
         }
     }
 
-    private var snapshot: PeerSnapshot? {
+    var numbers: (PeerSnapshot, StatsReport)? {
         switch peer {
-        case .some(let peer): peer.snapshot
+        case .some(let peer): (peer.snapshot, peer.statsReport)
         case .none: nil
         }
     }
 
-    private var hasSession: Bool {
+    var hasSession: Bool {
         switch peer {
         case .some: true
         case .none: false
@@ -288,47 +331,8 @@ struct NetworkThread: ~Copyable {
             return
         }
         session = LiveSession(id: id)
-        for address in usableAddresses() { bind(address, now: now) }
-        mutate { peer, now in peer.finishLocalAddresses(now: now) }
-    }
-
-    private mutating func add(_ server: ResolvedICEServer) {
-        mutate { peer, now in
-            if let credentials = server.credentials {
-                peer.addTURNServer(
-                    server.address, username: credentials.username, password: credentials.password, now: now)
-            } else {
-                peer.addSTUNServer(server.address, now: now)
-            }
-        }
-    }
-
-    private func usableAddresses() -> [IPAddress] {
-        do throws(SystemError) {
-            return interfaces.select(try NetworkInterfaces.addresses()).map(\.address)
-        } catch {
-            NetworkThread.log.repeated(.warning, "interfaces", "addresses of this machine unknown: \(error)")
-            return []
-        }
-    }
-
-    private mutating func bind(_ address: IPAddress, now: Instant) {
-        do throws(SystemError) {
-            // AF41 for interactive video (RFC 8837 section 5); networks that do not know it ignore it.
-            let bound = BoundSocket(
-                try UDPSocket(
-                    bindingTo: SocketAddress(address: address, port: 0),
-                    UDPSocket.Options(sendBuffer: 512 * 1024, receiveBuffer: 256 * 1024, dscp: 34)),
-                token: EventLoop.Token(nextToken))
-            nextToken += 1
-            try loop.register(bound.socket.descriptor, token: bound.token, for: .readable)
-            sockets.append(bound)
-            let base = bound.socket.localAddress
-            mutate { peer, now in peer.addLocalAddress(base, now: now) }
-        } catch {
-            // A tentative IPv6 address cannot be bound yet; the others serve.
-            NetworkThread.log.repeated(.info, "bind", "address not usable: \(error)")
-        }
+        for address in usableAddresses(mayBeLoopback: true) { bind(address.address, now: now) }
+        openNameSockets()
     }
 
     private mutating func accept(offer: String) {
@@ -354,125 +358,5 @@ struct NetworkThread: ~Copyable {
             events.post(.sessionError(sessionId: id, SessionErrorPayload(code, message: "\(error)")))
         }
         drain(now: now)
-    }
-
-    /// Addresses came or went: sockets follow, and the monitor is asked for an offer that restarts ICE.
-    private mutating func interfacesChanged() {
-        guard hasSession else { return }
-        let now = MonotonicClock.now()
-        let usable = usableAddresses()
-        let gone = sockets.filter { !usable.contains($0.socket.localAddress.address) }
-        let new = usable.filter { address in !sockets.contains { $0.socket.localAddress.address == address } }
-        guard !gone.isEmpty || !new.isEmpty else { return }
-        for bound in gone {
-            let base = bound.socket.localAddress
-            release(bound)
-            sockets.removeAll { $0 === bound }
-            mutate { peer, now in peer.removeLocalAddress(base, now: now) }
-        }
-        for address in new { bind(address, now: now) }
-        if session.offerArrivedAt != nil { events.post(.restartRequest(sessionId: session.id)) }
-    }
-
-    // MARK: Out of the session
-
-    private mutating func handle(_ event: PeerSession.Event, now: Instant) {
-        let id = session.id
-        switch event {
-        case .localCandidate(let text, let mid, let index):
-            events.post(
-                .localCandidate(
-                    sessionId: id, CandidatePayload(candidate: text, sdpMid: mid, sdpMLineIndex: index)))
-        case .endOfLocalCandidates(let mid, let index):
-            events.post(
-                .localCandidate(sessionId: id, CandidatePayload(candidate: "", sdpMid: mid, sdpMLineIndex: index)))
-        case .connected:
-            session.statisticsAt = now + NetworkThread.statisticsInterval
-            session.lastStatisticsAt = now
-            // A kind that the monitor did not ask for is not encoded either.
-            switch peer {
-            case .some(let peer):
-                if peer.sends(.video) { videoRing.open() }
-                if peer.sends(.audio) { audioRing.open() }
-            case .none: break
-            }
-            events.post(.connected(sessionId: id))
-        case .firstVideoPacketSent:
-            let elapsed = session.offerArrivedAt.map { Int((now - $0).milliseconds.rounded()) } ?? 0
-            events.post(.firstFrameSent(sessionId: id, milliseconds: elapsed))
-        case .keyframeRequested:
-            session.keyframeRequests += 1
-            control.requestKeyframe()
-        case .lossReported(let fraction):
-            session.fractionLost = fraction
-            control.expectedLossPercent = Int((fraction * 100).rounded())
-        case .videoBitrateChanged(let rate): control.videoBitrate = min(rate, maximumVideo)
-        case .disconnected: NetworkThread.log.info("path went quiet", [LogField("SESSION", id)])
-        case .reconnected: NetworkThread.log.info("path carries again", [LogField("SESSION", id)])
-        case .restartNeeded: events.post(.restartRequest(sessionId: id))
-        case .resolveName: break
-        case .closed(let reason): closed(reason)
-        }
-    }
-
-    private mutating func closed(_ reason: PeerSession.CloseReason) {
-        let id = session.id
-        if let code = reason.errorCode.flatMap(SessionErrorCode.init(rawValue:)) {
-            events.post(.sessionError(sessionId: id, SessionErrorPayload(code, message: reason.description)))
-        }
-        events.post(.ended(sessionId: id, reason: reason.description))
-        release()
-    }
-
-    private mutating func close() {
-        guard hasSession else { return }
-        let now = MonotonicClock.now()
-        peer!.close(now: now)
-        transmit(now: now)
-        release()
-    }
-
-    /// Gives everything of the session back: rings, sockets, packets.
-    private mutating func release() {
-        videoRing.close()
-        audioRing.close()
-        for bound in sockets { release(bound) }
-        sockets = []
-        peer = nil
-        session = LiveSession()
-    }
-
-    private mutating func release(_ bound: BoundSocket) {
-        bound.socket.dropQueue()
-        do throws(SystemError) {
-            try loop.deregister(bound.socket.descriptor)
-        } catch {
-            NetworkThread.log.repeated(.warning, "deregister", "socket not deregistered: \(error)")
-        }
-    }
-
-    private mutating func reportStatistics(now: Instant) {
-        guard let snapshot else { return }
-        session.statisticsAt = now + NetworkThread.statisticsInterval
-        var statistics = PeerStatistics(sessionId: session.id)
-        statistics.path = snapshot.pathDescription
-        statistics.dtlsCipher = snapshot.cipher
-        statistics.estimatedBitsPerSecond = snapshot.target.map { Int($0.bitsPerSecond) }
-        statistics.roundTripMilliseconds = snapshot.roundTripTime?.milliseconds
-        let bytes = snapshot.bytesSent
-        if let last = session.lastStatisticsAt, now > last {
-            let seconds = (now - last).seconds
-            statistics.sentBitsPerSecond = Int(Double((bytes &- session.lastBytes) &* 8) / seconds)
-        }
-        session.lastBytes = bytes
-        session.lastStatisticsAt = now
-        statistics.packetsSent = Int(snapshot.packetsSent)
-        statistics.packetsRetransmitted = Int(snapshot.packetsRetransmitted)
-        statistics.fractionLost = session.fractionLost
-        statistics.framesSent = session.framesSent
-        statistics.keyframeRequests = session.keyframeRequests
-        statistics.dropped = snapshot.dropped.mapValues(Int.init)
-        if session.lostDatagrams > 0 { statistics.dropped["datagramNotSent"] = session.lostDatagrams }
-        events.post(.statistics(statistics))
     }
 }

@@ -11,8 +11,12 @@ public enum PeerCommand: Sendable {
     case offer(sessionId: String, sdp: String)
     /// One of the monitor's candidates; an empty one is end-of-candidates.
     case candidate(sessionId: String, CandidatePayload)
-    /// The address of a STUN or TURN server of the session is known.
+    /// Signaling has given the session's servers anew, with credentials that last longer.
+    case iceServersRenewed(sessionId: String, iceServers: [ICEServer])
+    /// The address of a STUN or TURN server of the session is known, or its credentials are new.
     case iceServer(sessionId: String, ResolvedICEServer)
+    /// No further server's address will be known.
+    case iceServersKnown(sessionId: String)
     /// The session is over: everything of it is closed and forgotten at once.
     case sessionEnded(sessionId: String)
     /// The kernel reported a change of addresses or routes.
@@ -21,7 +25,7 @@ public enum PeerCommand: Sendable {
     case shutdown
 }
 
-/// What the network thread reports. Every event but `statistics` names its session.
+/// What the network thread reports. Each names its session.
 public enum PeerEvent: Sendable {
     case answer(sessionId: String, sdp: String)
     /// A candidate of ours; an empty one is end-of-candidates.
@@ -38,40 +42,6 @@ public enum PeerEvent: Sendable {
     case ended(sessionId: String, reason: String)
     /// About once a second while a session is connected.
     case statistics(PeerStatistics)
-}
-
-/// Numbers about the live session, for `status`.
-public struct PeerStatistics: Hashable, Sendable {
-    public var sessionId: String
-    /// The candidate types of the pair in use, `host/srflx`.
-    public var path: String?
-    public var dtlsCipher: String?
-    public var roundTripMilliseconds: Double?
-    /// What the path is believed to carry.
-    public var estimatedBitsPerSecond: Int?
-    /// What is sent now, media and overhead.
-    public var sentBitsPerSecond: Int
-    public var packetsSent: Int
-    public var packetsRetransmitted: Int
-    /// Fraction of packets lost as the receiver reports it, 0 … 1.
-    public var fractionLost: Double?
-    public var framesSent: Int
-    public var keyframeRequests: Int
-    /// Packets from outside that were dropped, by reason.
-    public var dropped: [String: Int]
-
-    public init(sessionId: String) {
-        self.sessionId = sessionId
-        path = nil
-        dtlsCipher = nil
-        roundTripMilliseconds = nil
-        estimatedBitsPerSecond = nil
-        sentBitsPerSecond = 0
-        packetsSent = 0
-        packetsRetransmitted = 0
-        fractionLost = nil
-        framesSent = 0
-        keyframeRequests = 0
-        dropped = [:]
-    }
+    /// The last numbers of a session that is being closed, and why.
+    case summary(PeerStatistics, reason: String)
 }

@@ -25,6 +25,7 @@ public final class PeerDriver: Sendable {
     public var outstandingPackets: Int { pool.outstanding }
 
     private let interfaces: InterfaceFilter
+    private let trust: RelayTrust?
     private let video: FrameRing
     private let audio: FrameRing
     private let control: EncoderControl
@@ -42,15 +43,19 @@ public final class PeerDriver: Sendable {
         guard let wake = video.readable, audio.readable === wake else {
             preconditionFailure("peer driver: both rings must wake the same reader")
         }
-        interfaces = InterfaceFilter()
+        interfaces = configuration.network.filter
+        trust = PeerDriver.trust(authorities: configuration.tls.caFile)
         self.video = video
         self.audio = audio
         self.control = control
         self.events = events
         let commands = try Mailbox<PeerCommand>(wake: wake)
         self.commands = commands
-        resolver = try ICEServerResolver { sessionId, server in
-            commands.post(.iceServer(sessionId: sessionId, server))
+        resolver = try ICEServerResolver { answer in
+            switch answer {
+            case .server(let id, let server): commands.post(.iceServer(sessionId: id, server))
+            case .finished(let id): commands.post(.iceServersKnown(sessionId: id))
+            }
         }
         pool = PacketPool(slotCount: PeerDriver.packetSlots)
         progress = ThreadProgress()
@@ -62,7 +67,7 @@ public final class PeerDriver: Sendable {
         let started = try WorkerThread(name: "network") { [self] _ in
             do throws(SystemError) {
                 var network = try NetworkThread(
-                    interfaces: interfaces, pool: pool, commands: commands, events: events, video: video,
+                    interfaces: interfaces, trust: trust, pool: pool, commands: commands, events: events, video: video,
                     audio: audio, control: control, progress: progress)
                 try network.run()
             } catch {
@@ -75,8 +80,20 @@ public final class PeerDriver: Sendable {
 
     public func post(_ command: PeerCommand) {
         commands.post(command)
-        if case .sessionStarted(let id, _, let servers) = command {
+        switch command {
+        case .sessionStarted(let id, _, let servers), .iceServersRenewed(let id, let servers):
             resolver.ask(ICEServerResolver.Question(sessionId: id, servers: servers))
+        case .offer, .candidate, .iceServer, .iceServersKnown, .sessionEnded, .interfacesChanged, .shutdown: break
+        }
+    }
+
+    /// Nil, and said in the log, when nobody can be trusted: TURN over TLS is not used then.
+    private static func trust(authorities: String?) -> RelayTrust? {
+        do throws(PeerError) {
+            return try RelayTrust(authorities: authorities)
+        } catch {
+            NetworkThread.log.warning("turn over tls not possible: \(error)")
+            return nil
         }
     }
 

@@ -1,0 +1,129 @@
+import Peer
+import Primitives
+import Reactor
+import Service
+import Signaling
+
+/// What the session says, and its end.
+extension NetworkThread {
+    mutating func handle(_ event: PeerSession.Event, now: Instant) {
+        let id = session.id
+        switch event {
+        case .localCandidate(let text, let mid, let index):
+            events.post(
+                .localCandidate(
+                    sessionId: id, CandidatePayload(candidate: text, sdpMid: mid, sdpMLineIndex: index)))
+        case .endOfLocalCandidates(let mid, let index):
+            events.post(
+                .localCandidate(sessionId: id, CandidatePayload(candidate: "", sdpMid: mid, sdpMLineIndex: index)))
+        case .connected:
+            session.statisticsAt = now + NetworkThread.statisticsInterval
+            session.lastStatisticsAt = now
+            beginAudio()
+            // A kind that the monitor did not ask for is not encoded either.
+            switch peer {
+            case .some(let peer):
+                if peer.sends(.video) { videoRing.open() }
+                if peer.sends(.audio) { audioRing.open() }
+            case .none: break
+            }
+            events.post(.connected(sessionId: id))
+        case .firstVideoPacketSent:
+            let elapsed = session.offerArrivedAt.map { Int((now - $0).milliseconds.rounded()) } ?? 0
+            events.post(.firstFrameSent(sessionId: id, milliseconds: elapsed))
+        case .keyframeRequested:
+            session.keyframeRequests += 1
+            control.requestKeyframe()
+        case .lossReported(let fraction):
+            session.fractionLost = fraction
+            control.noteLoss(percent: Int((fraction * 100).rounded()))
+        case .videoBitrateChanged(let rate): control.videoBitrate = min(rate, maximumVideo)
+        case .audioBitrateChanged(let rate): control.audioBitrate = rate
+        case .disconnected: NetworkThread.log.info("path went quiet", [LogField("SESSION", id)])
+        case .reconnected: NetworkThread.log.info("path carries again", [LogField("SESSION", id)])
+        case .restartNeeded: events.post(.restartRequest(sessionId: id))
+        case .nameSocketsNeeded: openNameSockets()
+        case .nameSocketsIdle: closeNameSockets()
+        case .relayStreamFailed(let local, let alternate): relayFailed(from: local, alternate: alternate)
+        case .closed(let reason): closed(reason)
+        }
+    }
+
+    /// The sound begins as the peer likes it, whatever the last one liked.
+    private func beginAudio() {
+        switch peer {
+        case .some(let peer):
+            let wishes = peer.audioWishes
+            control.beginAudio(
+                correctsErrors: wishes.forwardErrorCorrection, skipsSilence: wishes.discontinuousTransmission,
+                bitrate: PeerBitrates().audio, atMost: wishes.maximumBitrate)
+        case .none: break
+        }
+    }
+
+    private mutating func closed(_ reason: PeerSession.CloseReason) {
+        let id = session.id
+        if let code = reason.errorCode.flatMap(SessionErrorCode.init(rawValue:)) {
+            events.post(.sessionError(sessionId: id, SessionErrorPayload(code, message: reason.description)))
+        }
+        summarize(reason: reason.description)
+        events.post(.ended(sessionId: id, reason: reason.description))
+        release()
+    }
+
+    mutating func close() {
+        guard hasSession else { return }
+        let now = MonotonicClock.now()
+        summarize(reason: "closed here")
+        peer!.close(now: now)
+        transmit(now: now)
+        release()
+    }
+
+    private func summarize(reason: String) {
+        if let last = statistics(now: MonotonicClock.now()) { events.post(.summary(last, reason: reason)) }
+    }
+
+    /// Gives everything of the session back: rings, sockets, packets.
+    private mutating func release() {
+        videoRing.close()
+        audioRing.close()
+        for bound in sockets { release(bound) }
+        sockets = []
+        closeNameSockets()
+        closeRelays()
+        peer = nil
+        session = LiveSession()
+    }
+
+    mutating func release(_ bound: BoundSocket) {
+        bound.socket.dropQueue()
+        do throws(SystemError) {
+            try loop.deregister(bound.socket.descriptor)
+        } catch {
+            NetworkThread.log.repeated(.warning, "deregister", "socket not deregistered: \(error)")
+        }
+    }
+
+    mutating func reportStatistics(now: Instant) {
+        guard var statistics = statistics(now: now) else { return }
+        session.statisticsAt = now + NetworkThread.statisticsInterval
+        if let last = session.lastStatisticsAt, now > last {
+            let bits = (UInt64(statistics.bytesSent) &- session.lastBytes) &* 8
+            statistics.sentBitsPerSecond = Int(Double(bits) / (now - last).seconds)
+        }
+        session.lastBytes = UInt64(statistics.bytesSent)
+        session.lastStatisticsAt = now
+        events.post(.statistics(statistics))
+    }
+
+    private func statistics(now: Instant) -> PeerStatistics? {
+        guard let (snapshot, report) = numbers else { return nil }
+        var statistics = PeerStatistics(sessionId: session.id, snapshot: snapshot, report: report, now: now)
+        statistics.fractionLost = session.fractionLost
+        statistics.framesSent = session.framesSent
+        statistics.keyframeRequests = session.keyframeRequests
+        if session.lostDatagrams > 0 { statistics.dropped["datagramNotSent"] = session.lostDatagrams }
+        return statistics
+    }
+}

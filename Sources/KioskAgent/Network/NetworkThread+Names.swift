@@ -1,0 +1,79 @@
+import Peer
+import Primitives
+import Reactor
+import Service
+
+/// Sockets for multicast DNS (RFC 6762), which exist only while a name of the session is asked for.
+extension NetworkThread {
+    private static let port: UInt16 = 5353
+    private static let groups = [IPAddress("224.0.0.251")!, IPAddress("ff02::fb")!]
+
+    /// Per interface and family a socket that asks, on a port of its own, so that answers to us alone reach nobody else on
+    /// this machine; and per family one that hears what others answer to everyone.
+    mutating func openNameSockets() {
+        closeNameSockets()
+        var asking: [SocketAddress] = []
+        var seen: [(UInt32, Bool)] = []
+        for address in usableAddresses(mayBeLoopback: false) where !address.isPointToPoint {
+            let isIPv4 = address.address.isIPv4
+            guard !seen.contains(where: { $0 == (address.index, isIPv4) }) else { continue }
+            seen.append((address.index, isIPv4))
+            if let socket = open(SocketAddress(address: address.address, port: 0), askingBy: address.index) {
+                asking.append(socket)
+            }
+        }
+        for group in NetworkThread.groups where seen.contains(where: { $0.1 == group.isIPv4 }) {
+            listen(to: group, on: seen.filter { $0.1 == group.isIPv4 }.map(\.0))
+        }
+        mutate { peer, now in peer.setNameSockets(asking, now: now) }
+    }
+
+    mutating func closeNameSockets() {
+        for bound in nameSockets { release(bound) }
+        nameSockets = []
+    }
+
+    mutating func receiveNames(on bound: BoundSocket) {
+        guard case .received = bound.socket.receive(from: pool) else { return }
+        while let datagram = bound.socket.nextDatagram() {
+            guard hasSession else { continue }
+            peer!.handleNameResponse(datagram.packet.bytes, from: datagram.source, now: MonotonicClock.now())
+        }
+        mutate { _, _ in }
+    }
+
+    private mutating func open(_ address: SocketAddress, askingBy index: UInt32) -> SocketAddress? {
+        do throws(SystemError) {
+            let bound = BoundSocket(
+                try UDPSocket(bindingTo: address, UDPSocket.Options(sendBuffer: nil, receiveBuffer: nil)),
+                token: makeToken())
+            try bound.socket.sendMulticast(byInterface: index)
+            try register(bound)
+            return bound.socket.localAddress
+        } catch {
+            NetworkThread.log.repeated(.info, "mdns", "names are not asked for from \(address.address): \(error)")
+            return nil
+        }
+    }
+
+    private mutating func listen(to group: IPAddress, on interfaces: [UInt32]) {
+        // Bound to the group where that is possible, so that what others send to this machine's port is not taken.
+        let address = group.isIPv4 ? group : IPAddress("::")!
+        do throws(SystemError) {
+            let bound = BoundSocket(
+                try UDPSocket(
+                    bindingTo: SocketAddress(address: address, port: NetworkThread.port),
+                    UDPSocket.Options(sendBuffer: nil, receiveBuffer: nil, reusesAddress: true)),
+                token: makeToken())
+            for index in interfaces { try bound.socket.join(group, onInterface: index) }
+            try register(bound)
+        } catch {
+            NetworkThread.log.repeated(.info, "mdns", "answers to everyone are not heard at \(group): \(error)")
+        }
+    }
+
+    private mutating func register(_ bound: BoundSocket) throws(SystemError) {
+        try loop.register(bound.socket.descriptor, token: bound.token, for: .readable)
+        nameSockets.append(bound)
+    }
+}

@@ -1,0 +1,58 @@
+import Peer
+import Primitives
+import Reactor
+
+/// A TCP connection to a TURN server, with what is spoken over it. A class, because the loop's list holds several of what
+/// cannot be copied.
+final class RelayConnection {
+    let server: ResolvedICEServer
+    let token: EventLoop.Token
+    var tcp: TCPStream
+    var stream: RelayStream
+    /// Known once it is connected.
+    var local: SocketAddress?
+    /// Whether the session has been told of it.
+    var isInUse: Bool
+    /// When it must be in use, or is given up; nil from then on.
+    var deadline: Instant?
+    /// How often it was tried before, without having come into use.
+    let failures: Int
+    let redirections: Int
+    var interest: EventLoop.Interest
+
+    init(
+        _ server: ResolvedICEServer, token: EventLoop.Token, tcp: consuming TCPStream, stream: consuming RelayStream,
+        failures: Int, redirections: Int, deadline: Instant
+    ) {
+        self.server = server
+        self.token = token
+        self.tcp = tcp
+        self.stream = stream
+        self.failures = failures
+        self.redirections = redirections
+        self.deadline = deadline
+        local = nil
+        isInUse = false
+        // Writable means connected.
+        interest = .writable
+    }
+
+    /// Gives the socket what waits for it; false when the connection is lost.
+    func write() -> Bool {
+        while stream.hasOutgoing {
+            switch tcp.send(stream.outgoing) {
+            case .transferred(let count): stream.sent(count)
+            case .wouldBlock: return true
+            case .ended, .failed: return false
+            }
+        }
+        return true
+    }
+}
+
+/// A server to which a connection failed or was lost, and when it is tried again.
+struct RelayRetry {
+    var server: ResolvedICEServer
+    var at: Instant
+    var failures: Int
+}

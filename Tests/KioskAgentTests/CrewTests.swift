@@ -1,0 +1,180 @@
+import Database
+import Glibc
+import Primitives
+import Reactor
+import Signaling
+import Testing
+
+@testable import KioskAgent
+
+/// Crew events and the clock: one that was wrong then is put right before anybody sees its time.
+@Suite struct CrewClockTests {
+    private func entry(_ id: String) throws -> CrewEntry { try CrewEntry(kind: .signOn, crewId: id) }
+    private let wall = WallClock(secondsSince1970: 1_790_000_000)
+
+    private func point(_ seconds: Int64, _ boot: String = "now") -> BootTime {
+        BootTime(boot: boot, nanoseconds: seconds * 1_000_000_000)
+    }
+
+    @Test func aWrongClockIsPutRightAndMarked() throws {
+        var outbox = try CrewOutbox(.memory, random: .seeded(1))
+        // The clock is an hour behind, then it is set right; the server comes 100 s later.
+        let first = try outbox.append(entry("1"), now: wall + .seconds(-3600), at: point(10))
+        let second = try outbox.append(entry("2"), now: wall + .seconds(20), at: point(30))
+        #expect(first.clock == nil && second.clock == nil)
+        let clock = CrewClock(offset: .milliseconds(300), wall: wall + .seconds(120), at: point(130))
+        #expect(try outbox.correct(by: clock, now: point(130)) == 1)
+        let events = try outbox.list().map(\.event)
+        #expect(events.map(\.eventId) == [first.eventId, second.eventId], "the order stays")
+        #expect(events.map(\.clock) == [.corrected, nil])
+        #expect(events[0].occurredAt == (wall + .milliseconds(300)).text)
+        #expect(events[1].occurredAt == (wall + .seconds(20)).text)
+        #expect(try outbox.correct(by: clock, now: point(140)) == 0, "each is judged once")
+    }
+
+    @Test func whatTheServersTimeIsKnownForIsRightFromTheStart() throws {
+        var outbox = try CrewOutbox(.memory, random: .seeded(1))
+        let clock = CrewClock(offset: .seconds(-7200), wall: wall, at: point(0))
+        // Somebody sets the clock meanwhile: what counts is how long ago the server was asked.
+        let event = try outbox.append(
+            entry("1"), now: wall + .seconds(86_400), at: point(60), right: clock.time(at: point(60)))
+        #expect(event.clock == .corrected)
+        #expect(event.occurredAt == (wall + .seconds(-7140)).text)
+        let good = try outbox.append(
+            entry("2"), now: wall + .seconds(-7137), at: point(62), right: clock.time(at: point(62)))
+        #expect(good.clock == nil && good.occurredAt == (wall + .seconds(-7137)).text)
+        #expect(try outbox.correct(by: clock, now: point(70)) == 0)
+    }
+
+    @Test func anEarlierBootsTimesAreKeptOrDoubted() throws {
+        var outbox = try CrewOutbox(.memory, random: .seeded(1))
+        _ = try outbox.append(entry("1970"), now: WallClock(secondsSince1970: 100), at: point(5, "before"))
+        _ = try outbox.append(entry("good"), now: wall + .seconds(-500), at: point(9, "before"))
+        _ = try outbox.append(entry("future"), now: wall + .seconds(9000), at: point(12, "before"))
+        let clock = CrewClock(offset: .zero, wall: wall, at: point(50))
+        #expect(clock.time(at: point(5, "before")) == nil)
+        #expect(try outbox.correct(by: clock, now: point(50)) == 2)
+        #expect(try outbox.list().map(\.event.clock) == [.doubtful, nil, .doubtful])
+        #expect(try outbox.list()[1].event.occurredAt == (wall + .seconds(-500)).text)
+    }
+
+    @Test func nothingLeavesBeforeTheTimeIsKnownOrNobodyTellsIt() {
+        var delivery = CrewDelivery()
+        let now = Instant.zero
+        delivery.registered(clockIsKnown: false, now: now)
+        #expect(!delivery.isReady && delivery.nextTimeout == now + .seconds(5))
+        delivery.clockBecameKnown()
+        #expect(delivery.isReady && delivery.nextTimeout == nil)
+        delivery.registered(clockIsKnown: false, now: now)
+        delivery.timeoutReached(now: now + .seconds(5))
+        #expect(delivery.isReady)
+        delivery.registered(clockIsKnown: true, now: now)
+        #expect(delivery.isReady)
+    }
+
+    @Test func identifiersKeepTheirOrderWhenTheClockJumpsBack() throws {
+        var outbox = try CrewOutbox(.memory, random: .seeded(3))
+        var last = ""
+        for step in [0, 86_400, -90_000_000, 5, 5, 200] {
+            let event = try outbox.append(entry("x"), now: wall + .seconds(Int64(step)))
+            #expect(event.eventId > last)
+            last = event.eventId
+        }
+    }
+}
+
+@Suite struct CrewStorageTests {
+    private let wall = WallClock(secondsSince1970: 1_790_000_000)
+
+    private func folder() throws -> String {
+        var template = Array("/tmp/kiosk-agent-crew.XXXXXX".utf8CString)
+        try #require(mkdtemp(&template) != nil)
+        return String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
+    private func remove(_ folder: String) {
+        for name in SystemFile.list(folder) { unlink("\(folder)/\(name)") }
+        rmdir(folder)
+    }
+
+    @Test func aDamagedOutboxIsPutAsideAndTheKioskGoesOn() throws {
+        let folder = try folder()
+        defer { remove(folder) }
+        #expect(OwnFile.write(Array(String(repeating: "no database ", count: 1000).utf8), to: "\(folder)/outbox.db"))
+        var storage = try CrewStorage("\(folder)/outbox.db", wall: wall)
+        #expect(storage.damaged == "\(folder)/outbox.db.damaged-1790000000")
+        #expect(SystemFile.text("\(folder)/outbox.db.damaged-1790000000")?.hasPrefix("no database") == true)
+        _ = try storage.outbox.append(CrewEntry(kind: .signOn, crewId: "1"), now: wall)
+        #expect(storage.outbox.waiting == 1)
+        let desk = CrewDesk(storage)
+        #expect(
+            desk.state
+                == CrewState(waiting: 1, rejected: 0, storage: .ok, damaged: "\(folder)/outbox.db.damaged-1790000000"))
+    }
+
+    /// Pages that were written and are free: events go there, and the file does not grow.
+    @Test func roomIsKeptForEvents() throws {
+        let folder = try folder()
+        defer { remove(folder) }
+        var status = stat()
+        func size(_ suffix: String) -> Int {
+            stat("\(folder)/outbox.db\(suffix)", &status) == 0 ? Int(status.st_size) : 0
+        }
+        var (before, log) = (0, 0)
+        do {
+            var storage = try CrewStorage("\(folder)/outbox.db", wall: wall)
+            (before, log) = (size(""), size("-wal"))
+            #expect(before > CrewStorage.reserve && log > CrewStorage.reserve)
+            #expect(Int(status.st_blocks) * 512 >= CrewStorage.reserve, "not only in the file's length")
+            for number in 0..<100 {
+                _ = try storage.outbox.append(CrewEntry(kind: .signOn, crewId: "\(number)"), now: wall)
+            }
+            storage.keepRoom()
+            #expect(size("") == before && size("-wal") == log)
+        }
+        // The log stays too, for a start on a full disk.
+        #expect(size("") == before && size("-wal") == log)
+        let again = try CrewStorage("\(folder)/outbox.db", wall: wall)
+        #expect(again.outbox.waiting == 100 && size("") == before)
+    }
+
+    /// A disk that does not even let go: nothing is sent twice in one life of the agent, and the order stays.
+    @Test func whatCannotBeRemovedIsPassedOver() throws {
+        var outbox = try CrewOutbox(.memory, random: .seeded(1))
+        let events = try (0..<4).map { try outbox.append(CrewEntry(kind: .signOn, crewId: "\($0)"), now: wall) }
+        let delivered = Set(events[..<2].map(\.eventId))
+        let next = try outbox.oldest(besides: delivered)
+        #expect(next == events[2])
+        try outbox.remove(delivered)
+        #expect(outbox.waiting == 2)
+    }
+
+    @Test func anOlderOutboxIsReadAndGoesOn() throws {
+        let folder = try folder()
+        defer { remove(folder) }
+        var old = try Database(.file("\(folder)/outbox.db"))
+        try old.migrate(
+            [
+                Migration(
+                    """
+                    CREATE TABLE event (sequence INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL UNIQUE,
+                      kind TEXT NOT NULL, crew_id TEXT NOT NULL, name TEXT, role TEXT, train TEXT,
+                      occurred_at TEXT NOT NULL, rejection TEXT) STRICT
+                    """),
+                Migration(
+                    """
+                    CREATE TABLE duty (crew_id TEXT PRIMARY KEY, kind TEXT NOT NULL, nanoseconds INTEGER NOT NULL)
+                    STRICT, WITHOUT ROWID
+                    """),
+            ], applicationID: 0x4B41_4F42)
+        try old.execute(
+            "INSERT INTO event (event_id, kind, crew_id, occurred_at) VALUES ('e', 'crew-sign-on', '1', ?)", wall.text)
+        _ = consume old
+        var storage = try CrewStorage("\(folder)/outbox.db", wall: wall)
+        let oldest = try storage.outbox.oldest()
+        #expect(oldest?.eventId == "e" && storage.outbox.waiting == 1)
+        let clock = CrewClock(offset: .zero, wall: wall, at: BootTime(boot: "b", nanoseconds: 0))
+        let changed = try storage.outbox.correct(by: clock, now: BootTime(boot: "b", nanoseconds: 0))
+        #expect(changed == 0)
+    }
+}
