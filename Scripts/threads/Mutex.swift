@@ -1,7 +1,7 @@
 import Glibc
 
 /// `Synchronization.Mutex` as far as this package uses it, over a lock that ThreadSanitizer can follow.
-struct Mutex<Value>: ~Copyable, @unchecked Sendable {
+struct Mutex<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
     private let lock: UnsafeMutablePointer<pthread_mutex_t>
     private let value: UnsafeMutablePointer<Value>
 

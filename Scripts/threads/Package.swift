@@ -16,6 +16,10 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         .target(name: "Primitives", swiftSettings: house),
         .target(name: "Reactor", dependencies: ["Primitives", "CLinux"], swiftSettings: house),
+        // What the media threads and the network thread share, without the codecs and devices around it.
+        .target(name: "KioskAgent", dependencies: ["Reactor", "Primitives"], swiftSettings: house),
+        .testTarget(
+            name: "MediaThreadTests", dependencies: ["KioskAgent", "Reactor", "Primitives"], swiftSettings: house),
         .testTarget(name: "PrimitivesTests", dependencies: ["Primitives"], swiftSettings: house),
         .testTarget(name: "ReactorTests", dependencies: ["Reactor", "Primitives"], swiftSettings: house),
     ],

@@ -28,20 +28,7 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(f"NOT TESTED, a peer is missing: {', '.join(sorted(set(skipped)))}", red=True, bold=True)
 
 
-def pytest_addoption(parser):
-    parser.addoption("--gathering", action="store_true", help="the networks that need a kiosk with STUN and TURN, too")
-
-
-def pytest_collection_modifyitems(config, items):
-    if config.getoption("--gathering"):
-        return
-    outside = [item for item in items if item.get_closest_marker("gathering")]
-    items[:] = [item for item in items if item not in outside]
-    config.hook.pytest_deselected(items=outside)
-
-
 def pytest_configure(config):
-    config.addinivalue_line("markers", "gathering: needs a kiosk that uses STUN and TURN servers")
     if not (programs.BIN / "kiosk-agent").is_file():
         pytest.exit("BIN does not hold the programs: run `make test-interop`", returncode=2)
 

@@ -27,6 +27,43 @@ async def test_vp8_and_opus_are_decoded(server, agent):
 
 
 @asynchronous
+async def test_the_status_counts_what_the_monitor_receives(server, agent):
+    """The kiosk's numbers under the W3C's names, beside what arrived here; and the last of them in the log."""
+    async with Client(server, "MONITOR_01") as client:
+        await client.kiosk_online()
+        watch = await Watch(client).start()
+        await watch.frames(video=90, audio=150)
+
+        def entries() -> dict:
+            return {entry["id"]: entry for entry in agent.status().get("stats", [])}
+
+        def caught_up() -> bool:
+            # The numbers are a second or two old.
+            now = entries()
+            return "remote-video" in now and now["outbound-video"]["framesSent"] >= 90
+
+        await asyncio.to_thread(eventually, caught_up, 10, "what the monitor got was not counted")
+        stats = entries()
+        video, pair = stats["outbound-video"], stats["pair"]
+        assert video["type"] == "outbound-rtp" and video["kind"] == "video"
+        assert video["frameWidth"] == 640 and video["framesEncoded"] >= video["framesSent"]
+        assert stats["source-video"]["frames"] >= video["framesEncoded"]
+        assert stats["outbound-audio"]["packetsSent"] >= 100
+        assert stats["remote-video"]["fractionLost"] == 0
+        assert pair["nominated"] and pair["localCandidateId"] in stats and pair["remoteCandidateId"] in stats
+        assert stats["transport"]["dtlsState"] == "connected"
+        assert stats["transport"]["srtpCipher"].startswith("SRTP_")
+        first = agent.status()["peer"]["timeToFirstFrame"]
+        assert set(first) >= {"signalingMs", "iceMs", "dtlsMs", "firstFrameMs", "totalMs"}, first
+        say(f"time to the first picture: {first}")
+        await watch.stop()
+        await asyncio.to_thread(eventually, lambda: "session over" in agent.log.read_text(), 5, "no summary in the log")
+        summary = next(line for line in agent.log.read_text().splitlines() if "session over" in line)
+        say(summary)
+        assert "first picture" in summary and "pictures" in summary
+
+
+@asynchronous
 async def test_video_alone_and_audio_alone(server, agent):
     async with Client(server, "MONITOR_01") as client:
         await client.kiosk_online()

@@ -94,7 +94,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 def uncommented(text: str) -> str:
     """An annotated example with its commented-out keys put in: every key it shows must be one the program knows."""
-    return re.sub(r"^( *)# ?(?=[a-zA-Z]+:(?: |$))", r"\1", text, flags=re.MULTILINE)
+    return re.sub(r"^( *)# ?( *)(?=[a-zA-Z]+:(?: |$))", r"\1\2", text, flags=re.MULTILINE)
 
 
 def test_the_annotated_example_of_the_agent_is_true(tmp_path):

@@ -236,6 +236,138 @@ async def test_polling_closes_upon_a_cancelled_request(echo):
         assert (await line.poll(sid))[0] == 400
 
 
+async def post_begun(echo, sid: str):
+    """A POST that has announced a body of two bytes and sent one."""
+    reader, writer = await asyncio.open_connection(network.MONITOR, echo.port)
+    writer.write(f"POST /engine.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n4".encode())
+    await writer.drain()
+    return reader, writer
+
+
+@asynchronous
+async def test_polling_closes_upon_overlapping_posts(echo):
+    async with Line(echo, "/engine.io/") as line:
+        sid = await line.open()
+        reader, writer = await post_begun(echo, sid)
+        await asyncio.sleep(0.05)
+        assert (await line.push(sid, "4b"))[0] == 400
+        writer.write(b"a")
+        assert b" 400 " in await reader.readline()
+        writer.close()
+        assert (await line.poll(sid))[0] == 400
+
+
+@asynchronous
+async def test_polling_closes_upon_an_aborted_post(echo):
+    async with Line(echo, "/engine.io/") as line:
+        sid = await line.open()
+        _, writer = await post_begun(echo, sid)
+        await asyncio.sleep(0.05)
+        writer.close()
+        await asyncio.sleep(0.1)
+        assert (await line.poll(sid))[0] == 400
+
+
+@asynchronous
+async def test_a_second_web_socket_on_a_session_is_closed(echo):
+    async with Line(echo, "/engine.io/") as line:
+        sid = await line.open()
+        first = await line.web_socket(sid=sid)
+        await first.send_str("2probe")
+        assert await text(first) == "3probe"
+        second = await line.web_socket(sid=sid)
+        await closes(second)
+        await first.send_str("5")
+        await asyncio.sleep(0.05)
+        third = await line.web_socket(sid=sid)
+        await closes(third)
+        # The session itself goes on.
+        await first.send_str("4still here")
+        assert await text(first, past_pings=True) in ("6", "4still here")
+
+
+@asynchronous
+async def test_http_is_refused_after_the_upgrade(echo):
+    async with Line(echo, "/engine.io/") as line:
+        sid = await line.open()
+        socket = await line.web_socket(sid=sid)
+        await socket.send_str("2probe")
+        assert await text(socket) == "3probe"
+        await socket.send_str("5")
+        await asyncio.sleep(0.05)
+        assert await line.poll(sid) == (400, '{"code":3,"message":"Bad request"}')
+        assert (await line.push(sid, "4a"))[0] == 400
+        await socket.send_str("4a")
+        assert await text(socket, past_pings=True) == "4a"
+
+
+@paths
+@asynchronous
+async def test_the_path_with_and_without_its_slash(echo, path):
+    async with Line(echo, path.rstrip("/")) as line:
+        await line.open()
+        socket = await line.web_socket()
+        assert (await text(socket))[0] == "0"
+
+
+@asynchronous
+async def test_other_origins_are_let_in(echo):
+    async with Line(echo, "/engine.io/") as line:
+        headers = {"Origin": "https://control.example.org"}
+        async with line.session.get(line.http, params={"EIO": "4", "transport": "polling"}, headers=headers) as answer:
+            assert answer.status == 200
+            assert answer.headers["Access-Control-Allow-Origin"] in ("*", "https://control.example.org")
+        headers |= {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+        async with line.session.options(line.http, headers=headers) as answer:
+            assert answer.status in (200, 204) and "content-type" in answer.headers["Access-Control-Allow-Headers"]
+
+
+@asynchronous
+async def test_no_compression_is_agreed_on(echo):
+    async with Line(echo, "/engine.io/") as line:
+        socket = await line.session.ws_connect(line.http, params={"EIO": "4", "transport": "websocket"}, compress=15)
+        assert socket.compress == 0
+        assert (await text(socket))[0] == "0"
+
+
+@asynchronous
+async def test_known_flaws_of_parsers_do_not_hurt(echo):
+    """CVE-2020-36048: a large body of many packets; CVE-2022-2421: placeholders that are no numbers; CVE-2023-32695: an event that is named like a
+    property of every object; CVE-2024-38355: an event that is called error."""
+    async with Line(echo, "/socket.io/") as line:
+        sid = await line.open()
+        began = asyncio.get_running_loop().time()
+        await line.push(sid, "\x1e".join(["4" + "x" * 8] * 90_000))
+        await line.push(sid, "1" * 999_999)
+        assert asyncio.get_running_loop().time() - began < 5
+    for packets in (
+        ['451-["a",{"_placeholder":true,"num":"splice"}]', b"x"],
+        ['451-["a",{"_placeholder":true,"num":-1}]', b"x"],
+        ['451-["a",{"_placeholder":true,"num":7}]', b"x"],
+        ['451-["a",{"_placeholder":true}]', b"x"],
+        ['42["__proto__"]'], ['42["constructor",1]'], ['42["hasOwnProperty"]'], ['42["toString"]'],
+        ['42["error","x"]'], ['42["error"]'], ['42["newListener"]'], ['42["connect"]'], ['42[{"toString":"foo"}]'], ['2["error","foo"]'],
+        ['42["' + "a" * 100_000 + '"]'], ["42" + "[" * 100_000], ['42["a",' + '{"a":' * 50_000],
+    ):
+        async with Line(echo, "/socket.io/") as line:
+            socket = await line.web_socket()
+            await text(socket)
+            await socket.send_str("40")
+            for packet in packets:
+                with contextlib.suppress(ConnectionError):
+                    await (socket.send_bytes(packet) if isinstance(packet, bytes) else socket.send_str(packet))
+            await socket.close()
+    # The next client is served as ever.
+    async with Line(echo, "/socket.io/") as line:
+        socket = await line.web_socket()
+        await text(socket)
+        await socket.send_str("40")
+        assert (await text(socket, past_pings=True)).startswith("40")
+        assert "auth" in await text(socket, past_pings=True)
+        await socket.send_str('420["message-with-ack",1]')
+        assert await text(socket, past_pings=True) == "430[1]"
+
+
 @asynchronous
 async def test_web_socket_carries_messages(echo):
     async with Line(echo, "/engine.io/") as line:

@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import functools
+import re
 
 import numpy
 import socketio
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
+from aiortc.rtp import RtcpSrPacket
 from aiortc.sdp import candidate_from_sdp
 
 from .programs import PASSWORD, Server
@@ -124,8 +126,37 @@ class Received:
             self.tone = float(spectrum.argmax() * frame.sample_rate / len(samples))
 
 
+class MediaClock:
+    """What time a stream's RTP timestamps mean, by its sender reports (RFC 3550 section 6.4.1)."""
+
+    def __init__(self, receiver, rate: int) -> None:
+        self.receiver = receiver
+        self.rate = rate
+        self.report: tuple[int, int] | None = None
+        handle = receiver._handle_rtcp_packet
+
+        async def listen(packet) -> None:
+            if isinstance(packet, RtcpSrPacket):
+                self.report = packet.sender_info.ntp_timestamp, packet.sender_info.rtp_timestamp
+            await handle(packet)
+
+        receiver._handle_rtcp_packet = listen
+
+    def seconds(self, pts: int) -> float:
+        """The sender's time in seconds of a decoded frame, by the newest report."""
+        assert self.report, "no sender report yet"
+        ntp, timestamp = self.report
+        # aiortc counts from the first timestamp it saw.
+        origin = self.receiver._RTCRtpReceiver__timestamp_mapper._origin
+        since = (origin + pts - timestamp + 2**31) % 2**32 - 2**31
+        return (ntp >> 32) + (ntp & 0xFFFFFFFF) / 2**32 + since / self.rate
+
+
 class Watch:
     """One kiosk watched with aiortc."""
+
+    #: Added to the fmtp of Opus in the offer.
+    fmtp = ""
 
     def __init__(self, client: Client, kiosk: str = "KIOSK_01", *, audio: bool = True, video: bool = True) -> None:
         self.client = client
@@ -146,7 +177,12 @@ class Watch:
             self.pc.addTransceiver(kind, direction="recvonly")
         self.pc.on("track", lambda track: self.tasks.append(asyncio.ensure_future(self._pump(track))))
         await self.pc.setLocalDescription(await self.pc.createOffer())
-        description = {"type": "offer", "sdp": self.pc.localDescription.sdp}
+        sdp = self.pc.localDescription.sdp
+        if self.fmtp:
+            payload = re.search(r"a=rtpmap:(\d+) opus/", sdp).group(1)
+            sdp = re.sub(rf"a=fmtp:{payload} .*\r\n", "", sdp)
+            sdp = re.sub(rf"(a=rtpmap:{payload} opus/.*\r\n)", rf"\1a=fmtp:{payload} {self.fmtp}\r\n", sdp)
+        description = {"type": "offer", "sdp": sdp}
         answer = await self.client.call("offer", {"targetId": self.kiosk, "offer": description})
         assert answer["ok"], answer
         await self.client.emit("ice-candidate", {"targetId": self.kiosk, "candidate": None})
@@ -154,6 +190,10 @@ class Watch:
         await self.pc.setRemoteDescription(RTCSessionDescription(reply["answer"]["sdp"], "answer"))
         self.tasks.append(asyncio.ensure_future(self._candidates()))
         return self
+
+    def clocks(self) -> dict[str, MediaClock]:
+        """From now on, the time of each kind's frames."""
+        return {one.receiver.track.kind: MediaClock(one.receiver, 90_000 if one.kind == "video" else 48_000) for one in self.pc.getTransceivers()}
 
     async def _candidates(self) -> None:
         while True:

@@ -140,6 +140,12 @@ class Site:
         """Replaces the rules for what leaves and enters the site, in nftables' words."""
         self.router.nft(f"table inet wall\ndelete table inet wall\ntable inet wall {{\nchain forward {{ type filter hook forward priority 10; {rules}\n}}\n}}")
 
+    def become(self, kind: str) -> None:
+        """Another kind of NAT from now on; connections that stand go on as they are."""
+        assert "none" not in (kind, self.kind)
+        self.kind = kind
+        self.router.nft("delete table ip nat\ndelete table ip filter4\n" + self._rules())
+
     def _rules(self) -> str:
         masquerade = "masquerade fully-random" if self.kind == "symmetric" else "masquerade"
         inbound = f'iifname "out0" meta l4proto udp dnat to {self.address};' if self.kind == "full" else ""

@@ -13,7 +13,8 @@ SECRET = "a secret the servers share"
 class Coturn(Program):
     """STUN and TURN over UDP and TCP on 3478, over TLS on 443, with a certificate of an authority made for the run."""
 
-    def __init__(self, folder: pathlib.Path, prefix: list[str]) -> None:
+    def __init__(self, folder: pathlib.Path, prefix: list[str], second_address: str | None = None) -> None:
+        """With a second address it answers RFC 5780's questions about NATs."""
         super().__init__("turnserver", folder, prefix)
         self.ca = folder / "ca.pem"
         self._certificate()
@@ -22,7 +23,8 @@ class Coturn(Program):
             f"listening-ip={network.INTERNET}\nlistening-ip={network.INTERNET_6}\nrelay-ip={network.INTERNET}\nrelay-ip={network.INTERNET_6}\n"
             "listening-port=3478\ntls-listening-port=443\nmin-port=50000\nmax-port=50200\n"
             f"use-auth-secret\nstatic-auth-secret={SECRET}\nrealm=kiosk.test\nfingerprint\nno-cli\nno-dtls\n"
-            f"cert={folder}/turn.pem\npkey={folder}/turn.key\n"
+            + (f"listening-ip={second_address}\n" if second_address else "")
+            + f"cert={folder}/turn.pem\npkey={folder}/turn.key\n"
             f"log-file=stdout\nsimple-log\npidfile={folder}/turn.pid\nuserdb={folder}/turn.db\n"
         )
 
