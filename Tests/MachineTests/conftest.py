@@ -1,6 +1,7 @@
-"""Fixtures: one machine for the run, with a server beside it and an agent in it."""
+"""Fixtures: one machine for the run, with the agent's package installed and a server beside it."""
 
 import pathlib
+import shutil
 import sys
 
 import pytest
@@ -24,17 +25,15 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def machine(folder):
-    """The booted machine with two cameras and a microphone that hears the test tone."""
+    """The booted machine."""
     network.require_own_network()
-    virtual.bundle(programs.BIN / "kiosk-agent", folder / "programs")
     virtual.bundle(programs.BIN / "capture-probe", folder / "programs")
+    packages = list(virtual.PACKAGES.glob("kiosk-agent_*.deb"))
+    assert len(packages) == 1, f"{packages} in {virtual.PACKAGES}: run `make deb`"
+    shutil.copy(packages[0], folder)
     with virtual.tap():
         one = virtual.Machine(folder).boot()
         try:
-            one.run("modprobe vivid n_devs=2 num_inputs=2,1 input_types=0x0c,0x00 node_types=0x1,0x1 && modprobe snd-aloop")
-            one.run("udevadm settle -t 20")
-            one.run("LD_LIBRARY_PATH=/mnt/share/programs /mnt/share/programs/capture-probe tone 600 >/tmp/tone.raw")
-            one.run("aplay -q -D hw:Loopback,0,0 -f S16_LE -r 48000 -c 2 /tmp/tone.raw >/dev/null 2>&1 &")
             yield one
         finally:
             one.stop()
@@ -52,14 +51,20 @@ def server(machine, folder):
 
 
 @pytest.fixture(scope="session")
-def kiosk(machine, server):
-    one = virtual.Kiosk(machine, server.address, "KIOSK_01", programs.PASSWORD).start()
+def installed(machine, server):
+    """The agent, from its package."""
+    one = virtual.Kiosk(machine, server.address, "KIOSK_01", programs.PASSWORD).install()
     try:
         yield one
-        assert one.alive(), one.tail()
-        assert one.stop() == 0, one.tail()
     finally:
-        print(f"--- kiosk-agent\n{one.tail(80)}")
+        print(f"--- kiosk-agent\n{one.journal(120)}")
+
+
+@pytest.fixture
+def kiosk(installed):
+    """The agent as every test is to find it and to leave it: running, registered, nobody watching."""
+    yield installed
+    installed.registered()
 
 
 @pytest.fixture(scope="session", params=browser.NAMES)

@@ -60,6 +60,19 @@ def test_a_monitor_sees_the_camera_and_hears_the_microphone(console: Console, ki
     eventually(lambda: not kiosk.holds("/dev/video[0-9]*") and not kiosk.holds("/dev/snd/pcm.*c"), 10, "still open")
 
 
+def unplugged(machine, driver: str, *devices: str) -> None:
+    for device in devices:
+        machine.run(f"echo {device} >/sys/bus/platform/drivers/{driver}/unbind", check=False)
+
+
+def plugged(machine, driver: str, *devices: str) -> float:
+    """Gives when the devices were there again."""
+    for device in devices:
+        machine.run(f"echo {device} >/sys/bus/platform/drivers/{driver}/bind", check=False)
+    machine.run("udevadm settle -t 20")
+    return time.monotonic()
+
+
 def test_an_unplugged_camera_leaves_the_sound_and_comes_back(console: Console, kiosk, machine):
     console.sign_in("MONITOR_01", PASSWORD)
     console.online("KIOSK_01", 60)
@@ -67,18 +80,44 @@ def test_an_unplugged_camera_leaves_the_sound_and_comes_back(console: Console, k
     console.decoded("KIOSK_01", 30, 40)
     nodes = kiosk.holds("/dev/video[0-9]*")
     assert len(nodes) == 1, nodes
-    machine.run("for one in vivid.0 vivid.1; do echo $one >/sys/bus/platform/drivers/vivid/unbind; done", check=False)
+    unplugged(machine, "vivid", "vivid.0", "vivid.1")
     time.sleep(3)
     frames, sound = console.frames("KIOSK_01"), console.inbound("KIOSK_01")["audio"]["packetsReceived"]
     time.sleep(2)
     assert console.frames("KIOSK_01") <= frames + 1, "frames of a camera that is gone"
     assert console.inbound("KIOSK_01")["audio"]["packetsReceived"] > sound + 50, "the sound went with the camera"
+    assert kiosk.status()["camera"]["state"] == "missing"
     assert kiosk.alive()
 
     frames = console.frames("KIOSK_01")
-    machine.run("for one in vivid.0 vivid.1; do echo $one >/sys/bus/platform/drivers/vivid/bind; done", check=False)
-    machine.run("udevadm settle -t 20")
-    began = time.monotonic()
+    began = plugged(machine, "vivid", "vivid.0", "vivid.1")
     console.wait(lambda: console.frames("KIOSK_01") > frames + 5, 15, "the camera does not come back")
-    say(f"{time.monotonic() - began:.1f} s from the camera's return to its picture")
+    took = time.monotonic() - began
+    say(f"{took:.1f} s from the camera's return to its picture")
+    assert took < 5
+    console.stop("KIOSK_01")
+
+
+def test_an_unplugged_microphone_leaves_the_picture_and_comes_back(console: Console, kiosk, machine):
+    console.sign_in("MONITOR_01", PASSWORD)
+    console.online("KIOSK_01", 60)
+    console.watch("KIOSK_01")
+    console.decoded("KIOSK_01", 30, 40)
+    # A card that is in use stays until everybody has let go of it: the tone's player too.
+    machine.run("systemctl stop tone")
+    unplugged(machine, "snd_aloop", "snd_aloop.0")
+    console.wait(lambda: kiosk.status()["microphone"]["state"] == "missing", 15, "the microphone is not missed")
+    frames, sound = console.frames("KIOSK_01"), console.inbound("KIOSK_01")["audio"]["packetsReceived"]
+    time.sleep(2)
+    assert console.inbound("KIOSK_01")["audio"]["packetsReceived"] <= sound + 1, "sound of a microphone that is gone"
+    assert console.frames("KIOSK_01") > frames + 15, "the picture went with the microphone"
+
+    sound = console.inbound("KIOSK_01")["audio"]["packetsReceived"]
+    began = plugged(machine, "snd_aloop", "snd_aloop.0")
+    console.wait(
+        lambda: console.inbound("KIOSK_01")["audio"]["packetsReceived"] > sound + 20, 15, "the microphone does not come back")
+    took = time.monotonic() - began
+    say(f"{took:.1f} s from the microphone's return to its sound")
+    assert took < 5
+    machine.run("systemctl start tone")
     console.stop("KIOSK_01")
