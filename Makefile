@@ -5,11 +5,12 @@ PYTHON := .cache/venv/bin/python
 PYTEST := $(PYTHON) -m pytest Tests/InteropTests
 # The Swift runtime is linked statically: what is tested is what the packages hold.
 RELEASE := -c release --static-swift-stdlib
+SWIFT_FILES := Package.swift Sources Tests Benchmarks Fuzz Scripts
 # Where the release programs are; asked of the package manager only when a recipe needs it.
 BIN = $(shell $(SWIFT) build -c release --show-bin-path)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-unit test-interop test-machine deb test-deb tsan lint format bench bench-signaling fuzz clean
+.PHONY: help setup build demo test test-unit test-interop test-machine deb test-deb tsan lint format bench bench-network bench-signaling soak fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,7 +26,7 @@ build: ## build kiosk-agent and kiosk-signaling in release mode
 demo: build ## start a server and a kiosk on this machine and print the console's address
 	@BIN=$(BIN) Scripts/demo
 
-test: setup lint test-unit test-interop ## everything that needs no virtual machine
+test: setup lint test-unit test-interop fuzz ## everything that needs no virtual machine
 
 # One at a time: libwebsockets numbers its place in OpenSSL's data anew with every context, so TLS clients of one process
 # must not begin at once. The programs have one each; the tests have many.
@@ -55,21 +56,29 @@ test-deb: deb ## lintian, sandbox figures, and install, upgrade and purge of the
 	@BIN=$(BIN) Scripts/test-deb
 
 lint: ## swift format, and what scripts and Python files can be checked for without running them
-	@$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests
+	@$(SWIFT) format lint --strict --recursive --parallel $(SWIFT_FILES)
 	@for script in Scripts/setup Scripts/demo Scripts/interop Scripts/fuzz Scripts/deb Scripts/test-deb Scripts/tsan Scripts/machine/image Scripts/machine/boot Scripts/machine/test systemd/restart-delay .ci/run; do bash -n $$script || exit 1; done
 	@python3 -m compileall -q Tests/InteropTests Tests/MachineTests Scripts
 
 format: ## rewrite the Swift files the way lint wants them
-	@$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
+	@$(SWIFT) format --in-place --recursive --parallel $(SWIFT_FILES)
 
 bench: build ## what a session costs: CPU, memory, time to the first packet and to the first picture
 	@Scripts/setup test
 	@BIN=$(BIN) Scripts/interop $(PYTHON) Scripts/bench $(ARGS)
 
-bench-signaling: ## what forwarding a message and keeping a connection cost, beside python-socketio
+bench-network: build ## how media survives networks, beside Chromium's own sender; ARGS='--case loss5 --sender agent'
 	@Scripts/setup test
-	@$(SWIFT) build -c release --product socketio-echo
+	@BIN=$(BIN) Scripts/interop $(PYTHON) Scripts/bench-network $(ARGS)
+
+bench-signaling: build ## what forwarding a message and keeping a connection cost, beside python-socketio and bare libwebsockets
+	@Scripts/setup test
+	@$(SWIFT) build $(RELEASE) --product socketio-echo
 	@BIN=$(BIN) $(PYTHON) Scripts/bench-signaling $(ARGS)
+
+soak: build ## ten minutes of 200 kiosks and 50 monitors while the server is restarted and killed; then everything is counted
+	@Scripts/setup test
+	@BIN=$(BIN) $(PYTHON) Scripts/soak $(ARGS)
 
 fuzz: ## fuzz every parser and state machine; SECONDS=60 each
 	@Scripts/setup build

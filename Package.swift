@@ -113,7 +113,8 @@ let package = Package(
         .target(
             name: "FuzzBodies",
             dependencies: [
-                "SDP", "RTP", "Congestion", "Crypto", "SRTP", "Codecs", "Signaling", "SocketIO", "Primitives",
+                "STUN", "ICE", "Peer", "SDP", "RTP", "Congestion", "Crypto", "SRTP", "Codecs", "Signaling", "SocketIO",
+                "Primitives",
             ],
             path: "Fuzz/Bodies", swiftSettings: house),
 
@@ -127,8 +128,8 @@ let package = Package(
             name: "TestSupport", dependencies: ["Crypto", "Peer", "ICE", "SDP", "RTP", "STUN", "Primitives"],
             path: "Tests/TestSupport", swiftSettings: house),
         tests("PrimitivesTests", []),
-        tests("STUNTests", ["STUN", "Crypto", "TestSupport"]),
-        tests("ICETests", ["ICE", "STUN", "Crypto", "TestSupport"]),
+        tests("STUNTests", ["STUN", "Crypto", "FuzzBodies", "TestSupport"]),
+        tests("ICETests", ["ICE", "STUN", "Crypto", "FuzzBodies", "TestSupport"]),
         tests("SDPTests", ["SDP", "FuzzBodies", "TestSupport"], exclude: ["Fixtures"]),
         tests("RTPTests", ["RTP", "FuzzBodies", "TestSupport"]),
         tests("CongestionTests", ["Congestion", "FuzzBodies", "TestSupport"]),
@@ -137,13 +138,13 @@ let package = Package(
         tests("CodecsTests", ["Codecs", "FuzzBodies", "TestSupport"]),
         tests("CaptureTests", ["Capture", "Reactor", "TestSupport"]),
         tests("ReactorTests", ["Reactor", "TestSupport"]),
-        tests("PeerTests", ["Peer", "TestSupport", "ICE", "SDP", "RTP", "STUN", "Crypto"]),
+        tests("PeerTests", ["Peer", "FuzzBodies", "TestSupport", "ICE", "SDP", "RTP", "STUN", "Crypto"]),
         tests("SocketIOTests", ["SocketIO", "TestSupport"]),
         tests("SignalingTests", ["Signaling", "SocketIO"]),
         tests("HTTPTransportTests", ["HTTPTransport"]),
         tests("ConfigurationTests", ["Configuration"]),
         tests("DatabaseTests", ["Database"]),
-        tests("KioskAgentTests", ["KioskAgent", "Signaling", "TestSupport"]),
+        tests("KioskAgentTests", ["KioskAgent", "Peer", "Capture", "Reactor", "Signaling", "TestSupport"]),
         tests(
             "SignalingServerTests",
             ["SignalingServer", "Signaling", "SocketIO", "Database", "HTTPTransport", "Reactor", "Configuration"]),

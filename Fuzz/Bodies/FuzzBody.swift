@@ -4,6 +4,7 @@ import Primitives
 /// and must neither trap nor hang; a property that must hold is a `precondition` in the body.
 public enum FuzzBody: String, CaseIterable, Sendable {
     case sdp, rtp, congestion
+    case stun, candidate, turn, mdns, ice, peerSession
     case dtlsServer, dtlsClient, srtp, vp8, opus
     case json, socketIO, signaling
 
@@ -12,6 +13,12 @@ public enum FuzzBody: String, CaseIterable, Sendable {
         case .sdp: fuzzSDP(input)
         case .rtp: fuzzRTP(input)
         case .congestion: fuzzCongestion(input)
+        case .stun: fuzzSTUN(input)
+        case .candidate: fuzzCandidate(input)
+        case .turn: fuzzTURN(input)
+        case .mdns: fuzzMDNS(input)
+        case .ice: fuzzICE(input)
+        case .peerSession: fuzzPeerSession(input)
         case .dtlsServer: fuzzDTLS(input, role: .server)
         case .dtlsClient: fuzzDTLS(input, role: .client)
         case .srtp: fuzzSRTP(input)
