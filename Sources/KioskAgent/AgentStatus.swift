@@ -68,8 +68,8 @@ struct AgentStatus: Sendable, Equatable {
         var encoded: UInt64 = 0
         var keyframes: UInt64 = 0
         var bytes: UInt64 = 0
-        /// Pictures that did not leave, by reason.
-        var pictureDrops = Counter<PictureDrop>()
+        /// Frames that did not leave, by reason.
+        var skippedBy = Counter<FrameDrop>()
         /// Packets left out because there was nothing to hear.
         var skippedSilence: UInt64 = 0
         /// Not delivered because the network thread was late.
@@ -82,8 +82,8 @@ struct AgentStatus: Sendable, Equatable {
         var limitation: QualityLimitation = .none
         /// Time per picture in shares of the time until the next.
         var processorLoad: Double = 0
-        /// What may not be left out unnoticed: all of `pictureDrops` and `skippedSilence`.
-        var skipped: UInt64 { pictureDrops.total + skippedSilence }
+        /// What may not be left out unnoticed: all of `skippedBy` and `skippedSilence`.
+        var skipped: UInt64 { skippedBy.total + skippedSilence }
     }
 
     /// One word for the whole: `starting`, `offline`, `idle`, `negotiating`, `live`.
@@ -236,9 +236,9 @@ extension AgentStatus {
             object["framesPerSecond"] = .double((counters.framesPerSecond * 10).rounded() / 10)
             object["qualityLimitationReason"] = .string(counters.limitation.rawValue)
             object["encoderLoad"] = .double((counters.processorLoad * 100).rounded() / 100)
-            let drops = PictureDrop.allCases.filter { counters.pictureDrops[$0] > 0 }
+            let reasons = FrameDrop.allCases.filter { counters.skippedBy[$0] > 0 }
             object["skippedBy"] = .object(
-                JSONObject(drops.map { ("\($0)", JSONValue.integer(counters.pictureDrops[$0])) }))
+                JSONObject(reasons.map { ("\($0)", JSONValue.integer(counters.skippedBy[$0])) }))
         }
         return .object(object)
     }

@@ -16,7 +16,7 @@ import Testing
         var now: Instant
         /// Milliseconds per million pixels.
         var cost = 5.0
-        var drops = Counter<PictureDrop>()
+        var drops = Counter<FrameDrop>()
         var sizes: [PictureSize] = []
         /// Sizes that did not begin with a keyframe.
         var brokenBeginnings = 0

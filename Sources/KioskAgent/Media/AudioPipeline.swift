@@ -14,15 +14,8 @@ private let log = Log("audio")
 ///
 /// As with the picture, the microphone is open exactly while the gate is, and nothing is encoded before the network
 /// thread opens the ring.
-final class AudioPipeline: Sendable {
-    private let source: Mutex<MicrophoneSource>
-    private let ring: FrameRing
-    private let control: EncoderControl
-    private let events: Mailbox<MediaEvent>
-    private let gate: MediaGate
-    let progress: ThreadProgress
-    private let counted: Mutex<AgentStatus.MediaCounters>
-    private let thread: Mutex<WorkerThread?>
+final class AudioPipeline: MediaPipeline {
+    let line: MediaLine<MicrophoneSource>
 
     private static let frozenAfter = Duration.seconds(2)
 
@@ -30,46 +23,15 @@ final class AudioPipeline: Sendable {
         _ source: MicrophoneSource, ring: FrameRing, control: EncoderControl, gate: MediaGate,
         events: Mailbox<MediaEvent>
     ) {
-        self.source = Mutex(source)
-        self.ring = ring
-        self.control = control
-        self.gate = gate
-        self.events = events
-        progress = ThreadProgress()
-        counted = Mutex(AgentStatus.MediaCounters())
-        thread = Mutex(nil)
-    }
-
-    var counters: AgentStatus.MediaCounters {
-        var counters = counted.withLock { $0 }
-        counters.dropped = ring.drops.total
-        return counters
-    }
-
-    /// Where the sound comes from, from the next opening on.
-    func update(_ new: MicrophoneSource) { source.withLock { $0 = new } }
-
-    func start() throws(SystemError) {
-        let started = try WorkerThread(name: "audio") { [self] stop in run(stop) }
-        thread.withLock { $0 = started }
-    }
-
-    func stop() {
-        guard let thread = thread.withLock({ $0.take() }) else { return }
-        thread.requestStop()
-        gate.close()
-        thread.join()
+        line = MediaLine(.audio, source, ring: ring, control: control, gate: gate, events: events, log: log)
     }
 
     // MARK: the audio thread
 
-    private func run(_ stop: StopFlag) {
-        var loop = SourceLoop(.audio, gate: gate, progress: progress, events: events, log: log)
-        loop.run(stop) { loop throws(CaptureError) in
-            guard var microphone = try Microphone.open(source.withLock { $0 }) else { return false }
-            try serve(&microphone, &loop)
-            return true
-        }
+    func attempt(_ loop: inout SourceLoop) throws(CaptureError) -> Bool {
+        guard var microphone = try Microphone.open(line.request.withLock { $0 }) else { return false }
+        try serve(&microphone, &loop)
+        return true
     }
 
     /// Until the gate closes, or the microphone fails.
@@ -78,21 +40,21 @@ final class AudioPipeline: Sendable {
         var encoded = EncodedFrame(kind: .audio, capacity: OpusEncoder.maximumPacket)
         var encoder: OpusEncoder?
         var current: UInt32?
-        var judge = SoundJudge(events: events)
+        var judge = SoundJudge(events: line.events)
         defer { judge.sourceClosed() }
-        while gate.opening != nil {
-            let generation = ring.generation
+        while line.gate.opening != nil {
+            let generation = line.ring.generation
             let outcome = try microphone.read(
-                into: &samples, timeout: AudioPipeline.frozenAfter, interruptedBy: gate.wake)
+                into: &samples, timeout: AudioPipeline.frozenAfter, interruptedBy: line.gate.wake)
             let now = MonotonicClock.now()
             progress.beat(now: now)
             guard outcome == .captured else {
-                gate.wake.clear()
+                line.gate.wake.clear()
                 continue
             }
             loop.delivered(microphone.name, now: now)
             judge.listen(to: samples.samples, microphone.events, now: now)
-            counted.withLock { $0.captured &+= 1 }
+            line.count { $0.captured &+= 1 }
             guard let generation else { continue }
             do throws(CodecError) {
                 if encoder == nil { encoder = try OpusEncoder(settings) }
@@ -105,14 +67,14 @@ final class AudioPipeline: Sendable {
                 let bytes = encoded.count
                 judge.encoderFailed = false
                 guard case .encoded = result else {
-                    counted.withLock { $0.skippedSilence &+= 1 }
+                    line.count { $0.skippedSilence &+= 1 }
                     continue
                 }
-                guard ring.push(&encoded, generation: generation) != .closed else {
-                    counted.withLock { $0.pictureDrops.add(.notWanted) }
+                guard line.ring.push(&encoded, generation: generation) != .closed else {
+                    line.count { $0.skippedBy.add(.notWanted) }
                     continue
                 }
-                counted.withLock { counters in
+                line.count { counters in
                     counters.encoded &+= 1
                     counters.bytes &+= UInt64(bytes)
                     counters.targetBitrate = Int(settings.bitrate.bitsPerSecond)
@@ -127,48 +89,33 @@ final class AudioPipeline: Sendable {
 
     private var settings: OpusEncoder.Settings {
         OpusEncoder.Settings(
-            bitrate: min(max(control.audioBitrate, .kilobits(6)), .kilobits(128)),
-            forwardErrorCorrection: control.usesForwardErrorCorrection,
-            expectedLossPercent: control.expectedLossPercent,
-            discontinuousTransmission: control.usesDiscontinuousTransmission)
+            bitrate: min(max(line.control.audioBitrate, .kilobits(6)), .kilobits(128)),
+            forwardErrorCorrection: line.control.usesForwardErrorCorrection,
+            expectedLossPercent: line.control.expectedLossPercent,
+            discontinuousTransmission: line.control.usesDiscontinuousTransmission)
     }
 }
 
-/// Tells what is wrong with the sound while it flows: once when it begins, once when it is over.
+/// Tells what is wrong with the sound while it flows.
 private struct SoundJudge: ~Copyable {
     var encoderFailed: Bool
-    private let events: Mailbox<MediaEvent>
     private var watch: SoundWatch
     private var seenGaps: UInt64
-    private var told: MediaCondition?
+    private var report: ConditionReport
 
     init(events: Mailbox<MediaEvent>) {
-        self.events = events
         encoderFailed = false
         watch = SoundWatch()
         seenGaps = 0
-        told = nil
+        report = ConditionReport(.audio, events: events, log: log)
     }
 
     mutating func listen(to samples: Span<Int16>, _ counted: Counter<MicrophoneEvent>, now: Instant) {
         let gaps = counted[.overrun]
         watch.handle(SoundSample(samples), gaps: Int(gaps &- seenGaps), now: now)
         seenGaps = gaps
-        let condition = watch.condition ?? (encoderFailed ? .encoder : nil)
-        guard condition != told else { return }
-        if let condition {
-            log.warning("\(condition.message); \(condition.remedy)", [LogField("REASON", condition.rawValue)])
-        } else if let told {
-            log.notice("the sound is well again", [LogField("REASON", told.rawValue)])
-        }
-        told = condition
-        events.post(.condition(.audio, condition))
+        report.update(watch.condition ?? (encoderFailed ? .encoder : nil))
     }
 
-    /// What was wrong with its sound goes with the microphone.
-    mutating func sourceClosed() {
-        guard told != nil else { return }
-        told = nil
-        events.post(.condition(.audio, nil))
-    }
+    mutating func sourceClosed() { report.sourceClosed() }
 }

@@ -7,7 +7,7 @@ import Reactor
 struct EncodingStage: ~Copyable {
     enum Result {
         case encoded(bytes: Int, isKeyframe: Bool, width: Int, height: Int, framesPerSecond: Double, target: Int)
-        case skipped(PictureDrop)
+        case skipped(FrameDrop)
         /// The encoder failed, and begins anew with the next picture.
         case refused(String)
     }
@@ -185,8 +185,8 @@ struct Quality: Sendable, Hashable {
     var target: Bitrate
 }
 
-/// Why a picture that the camera took did not leave.
-public enum PictureDrop: Int, CaseIterable, Sendable {
+/// Why a frame that a device gave did not leave.
+public enum FrameDrop: Int, CaseIterable, Sendable {
     /// Left out evenly, for the frame rate.
     case paced
     /// Left out by the encoder, for the bitrate.

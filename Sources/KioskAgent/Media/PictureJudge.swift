@@ -5,7 +5,7 @@ import Service
 
 private let log = Log("video")
 
-/// Tells what is wrong with the picture while it flows: once when it begins, once when it is over.
+/// Tells what is wrong with the picture while it flows.
 struct PictureJudge: ~Copyable {
     /// Pictures that never came to us, since the last time.
     struct Drops {
@@ -15,22 +15,20 @@ struct PictureJudge: ~Copyable {
     }
 
     var encoderFailed: Bool
-    private let events: Mailbox<MediaEvent>
     private var watch: PictureWatch
     private var seenGood: UInt64
     private var seen: Drops
     private var isSlow: Bool
-    private var told: MediaCondition?
+    private var report: ConditionReport
     private var toldQuality: (rung: QualityLadder.Rung, limitation: QualityLimitation)?
 
     init(events: Mailbox<MediaEvent>) {
-        self.events = events
         encoderFailed = false
         watch = PictureWatch()
         seenGood = 0
         seen = Drops()
         isSlow = false
-        told = nil
+        report = ConditionReport(.video, events: events, log: log)
         toldQuality = nil
     }
 
@@ -50,7 +48,7 @@ struct PictureJudge: ~Copyable {
 
     mutating func look(at picture: borrowing VideoFrame, now: Instant) {
         if watch.isDue(now: now) { watch.handle(PictureSample(picture), now: now) }
-        tell()
+        report.update(watch.condition ?? (encoderFailed ? .encoder : isSlow ? .slow : nil))
     }
 
     /// The size and rate of the picture, for the log when they change.
@@ -68,22 +66,5 @@ struct PictureJudge: ~Copyable {
         }
     }
 
-    private mutating func tell() {
-        let condition = watch.condition ?? (encoderFailed ? .encoder : isSlow ? .slow : nil)
-        guard condition != told else { return }
-        if let condition {
-            log.warning("\(condition.message); \(condition.remedy)", [LogField("REASON", condition.rawValue)])
-        } else if let told {
-            log.notice("the picture is well again", [LogField("REASON", told.rawValue)])
-        }
-        told = condition
-        events.post(.condition(.video, condition))
-    }
-
-    /// What was wrong with its pictures goes with the camera.
-    mutating func sourceClosed() {
-        guard told != nil else { return }
-        told = nil
-        events.post(.condition(.video, nil))
-    }
+    mutating func sourceClosed() { report.sourceClosed() }
 }

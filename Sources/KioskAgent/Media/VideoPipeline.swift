@@ -16,66 +16,25 @@ private let log = Log("video")
 /// forgotten, nothing is encoded, until the network thread opens the ring because the peer is connected. Then the
 /// newest picture leaves at once, as a keyframe. A camera that fails is reported and looked for
 /// again (`SourceLoop`).
-final class VideoPipeline: Sendable {
-    private let request: Mutex<CameraRequest>
-    private let ring: FrameRing
-    private let control: EncoderControl
-    private let events: Mailbox<MediaEvent>
-    private let gate: MediaGate
-    let progress: ThreadProgress
-    private let counted: Mutex<AgentStatus.MediaCounters>
-    private let thread: Mutex<WorkerThread?>
+final class VideoPipeline: MediaPipeline {
+    let line: MediaLine<CameraRequest>
 
     /// A camera that gives nothing for so long is frozen.
     private static let frozenAfter = Duration.seconds(2)
 
-    /// - Parameter gate: its wake is the one that the ring signals when it opens.
     init(
         _ request: CameraRequest, ring: FrameRing, control: EncoderControl, gate: MediaGate,
         events: Mailbox<MediaEvent>
     ) {
-        precondition(ring.opened === gate.wake, "video pipeline: the ring wakes another thread")
-        self.request = Mutex(request)
-        self.ring = ring
-        self.control = control
-        self.gate = gate
-        self.events = events
-        progress = ThreadProgress()
-        counted = Mutex(AgentStatus.MediaCounters())
-        thread = Mutex(nil)
-    }
-
-    var counters: AgentStatus.MediaCounters {
-        var counters = counted.withLock { $0 }
-        counters.dropped = ring.drops.total
-        return counters
-    }
-
-    /// What the camera is asked for, from its next opening on.
-    func update(_ new: CameraRequest) { request.withLock { $0 = new } }
-
-    func start() throws(SystemError) {
-        let started = try WorkerThread(name: "video") { [self] stop in run(stop) }
-        thread.withLock { $0 = started }
-    }
-
-    /// Closes the camera and ends the thread.
-    func stop() {
-        guard let thread = thread.withLock({ $0.take() }) else { return }
-        thread.requestStop()
-        gate.close()
-        thread.join()
+        line = MediaLine(.video, request, ring: ring, control: control, gate: gate, events: events, log: log)
     }
 
     // MARK: the video thread
 
-    private func run(_ stop: StopFlag) {
-        var loop = SourceLoop(.video, gate: gate, progress: progress, events: events, log: log)
-        loop.run(stop) { loop throws(CaptureError) in
-            var camera = try Camera(opening: request.withLock { $0 })
-            try serve(&camera, &loop)
-            return true
-        }
+    func attempt(_ loop: inout SourceLoop) throws(CaptureError) -> Bool {
+        var camera = try Camera(opening: line.request.withLock { $0 })
+        try serve(&camera, &loop)
+        return true
     }
 
     /// Until the gate closes, or the camera fails.
@@ -84,15 +43,16 @@ final class VideoPipeline: Sendable {
         let format = camera.format
         var stage = EncodingStage(
             PictureSize(width: format.width, height: format.height),
-            frameRate: min(60, max(1, Int(format.frameRate.framesPerSecond.rounded()))), ring: ring, control: control)
-        var judge = PictureJudge(events: events)
+            frameRate: min(60, max(1, Int(format.frameRate.framesPerSecond.rounded()))), ring: line.ring,
+            control: line.control)
+        var judge = PictureJudge(events: line.events)
         var frameOpening: UInt32?
         defer { judge.sourceClosed() }
-        while let opening = gate.opening {
+        while let opening = line.gate.opening {
             // Before the picture is taken: one taken for an earlier monitor must not reach the next.
-            let generation = ring.generation
+            let generation = line.ring.generation
             let outcome = try camera.nextFrame(
-                into: &frame, timeout: VideoPipeline.frozenAfter, interruptedBy: gate.wake)
+                into: &frame, timeout: VideoPipeline.frozenAfter, interruptedBy: line.gate.wake)
             let now = MonotonicClock.now()
             progress.beat(now: now)
             switch outcome {
@@ -105,9 +65,9 @@ final class VideoPipeline: Sendable {
                 note(stage.process(frame, generation: generation, clock: MonotonicClock.now), &judge)
                 note(stage.quality, &judge)
             case .interrupted:
-                gate.wake.clear()
+                line.gate.wake.clear()
                 // The ring may just have opened: the picture in hand is this session's and a frame old at most.
-                guard let generation = ring.generation, stage.isNew(generation), frameOpening == gate.opening,
+                guard let generation = line.ring.generation, stage.isNew(generation), frameOpening == line.gate.opening,
                     frameOpening != nil, now - frame.captureTime < .milliseconds(200)
                 else { continue }
                 note(stage.process(frame, generation: generation, clock: MonotonicClock.now), &judge)
@@ -117,16 +77,16 @@ final class VideoPipeline: Sendable {
 
     /// What happened in the camera since the last picture.
     private func note(_ drops: PictureJudge.Drops) {
-        counted.withLock { counters in
+        line.count { counters in
             counters.captured &+= 1
-            counters.pictureDrops.add(.overtaken, drops.overtaken)
-            counters.pictureDrops.add(.lostByDriver, drops.lostByDriver)
-            counters.pictureDrops.add(.undecodable, drops.undecodable)
+            counters.skippedBy.add(.overtaken, drops.overtaken)
+            counters.skippedBy.add(.lostByDriver, drops.lostByDriver)
+            counters.skippedBy.add(.undecodable, drops.undecodable)
         }
     }
 
     private func note(_ result: EncodingStage.Result, _ judge: inout PictureJudge) {
-        counted.withLock { counters in
+        line.count { counters in
             switch result {
             case .encoded(let bytes, let isKeyframe, let width, let height, let framesPerSecond, let target):
                 counters.encoded &+= 1
@@ -136,8 +96,8 @@ final class VideoPipeline: Sendable {
                 counters.height = height
                 counters.framesPerSecond = framesPerSecond
                 counters.targetBitrate = target
-            case .skipped(let reason): counters.pictureDrops.add(reason)
-            case .refused: counters.pictureDrops.add(.refused)
+            case .skipped(let reason): counters.skippedBy.add(reason)
+            case .refused: counters.skippedBy.add(.refused)
             }
         }
         switch result {
@@ -150,7 +110,7 @@ final class VideoPipeline: Sendable {
     }
 
     private func note(_ quality: Quality, _ judge: inout PictureJudge) {
-        counted.withLock { counters in
+        line.count { counters in
             counters.limitation = quality.limitation
             counters.processorLoad = quality.processorLoad ?? counters.processorLoad
         }
