@@ -1,11 +1,10 @@
 internal import Glibc
+internal import Primitives
 
 /// The date in the head of an answer, IMF-fixdate (RFC 9110 section 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
 enum HTTPDate {
-    static var now: String { text(time(nil)) }
-
-    static func text(_ seconds: time_t) -> String {
-        var seconds = seconds
+    static func text(_ time: WallClock) -> String {
+        var seconds = time_t(time.secondsSince1970)
         var parts = tm()
         gmtime_r(&seconds, &parts)
         let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]

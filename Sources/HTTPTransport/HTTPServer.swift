@@ -230,7 +230,7 @@ public final class HTTPServer {
         }
         if isDraining { connection.closesAfterResponse = true }
         connection.response = response.encoded(
-            withoutBody: connection.isHead, closing: connection.closesAfterResponse)
+            withoutBody: connection.isHead, closing: connection.closesAfterResponse, date: configuration.clock?())
         lws_callback_on_writable(connection.wsi)
     }
 
@@ -296,8 +296,13 @@ public final class HTTPServer {
     /// Answers what nobody above is to see. What still comes is swallowed for a second, as an answer is lost to a client that
     /// finds its connection reset. By our own clock: the library sets other timeouts for a body that it still expects.
     func refuse(_ connection: ServerConnection, _ status: Int) {
-        connection.refuse(status)
+        connection.refuse(status, date: configuration.clock?())
         refused.append((cws_microseconds() &+ 1_000_000, connection))
+    }
+
+    /// An answer in place of a WebSocket.
+    func encoded(_ refusal: HTTPResponse) -> [UInt8] {
+        refusal.encoded(withoutBody: false, closing: true, date: configuration.clock?())
     }
 
     func wasWoken() {

@@ -33,5 +33,8 @@ public struct HTTPServerConfiguration: Sendable {
     public var requestTimeout: Duration = .seconds(20)
     public var keepAliveTimeout: Duration = .seconds(60)
 
+    /// The time of day for the `Date` of answers; without it they carry none.
+    public var clock: (@Sendable () -> WallClock)?
+
     public init(listen: [SocketAddress]) { self.listen = listen }
 }

@@ -60,12 +60,12 @@ func serverCallback(
         // The protocol's name comes as a C string, without a length.
         let name = input.map { String(cString: $0.assumingMemoryBound(to: CChar.self)) }
         guard name?.lowercased() == "websocket", server.letsIn(webSocket: wsi.requestPath) else {
-            _ = lwsWrite(HTTPRefusal.response(404).encoded(withoutBody: false, closing: true), LWS_WRITE_HTTP, to: wsi)
+            _ = lwsWrite(server.encoded(HTTPRefusal.response(404)), LWS_WRITE_HTTP, to: wsi)
             return -1
         }
         // RFC 6455 section 4.4: the answer to another version names the one that is spoken.
         guard headerValue(wsi, WSI_TOKEN_VERSION) == "13" else {
-            _ = lwsWrite(HTTPRefusal.response(426).encoded(withoutBody: false, closing: true), LWS_WRITE_HTTP, to: wsi)
+            _ = lwsWrite(server.encoded(HTTPRefusal.response(426)), LWS_WRITE_HTTP, to: wsi)
             return -1
         }
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:

@@ -38,10 +38,10 @@ final class ServerConnection {
     }
 
     /// Answers what nobody above is to see, and closes.
-    func refuse(_ status: Int) {
+    func refuse(_ status: Int, date: WallClock?) {
         closesAfterResponse = true
         swallows = status == 413
-        response = HTTPRefusal.response(status).encoded(withoutBody: false, closing: true)
+        response = HTTPRefusal.response(status).encoded(withoutBody: false, closing: true, date: date)
         lws_callback_on_writable(wsi)
     }
 
@@ -50,10 +50,11 @@ final class ServerConnection {
 
 extension HTTPResponse {
     /// The whole answer as HTTP/1.1 writes it.
-    func encoded(withoutBody: Bool, closing: Bool) -> [UInt8] {
+    ///
+    /// - Parameter date: a server with a clock sends it (RFC 9110 section 6.6.1).
+    func encoded(withoutBody: Bool, closing: Bool, date: WallClock?) -> [UInt8] {
         var head = "HTTP/1.1 \(status) \(HTTPResponse.reason(status))\r\n"
-        // A server with a clock sends it (RFC 9110 section 6.6.1); kiosks compare theirs with it.
-        head += "Date: \(HTTPDate.now)\r\n"
+        if let date { head += "Date: \(HTTPDate.text(date))\r\n" }
         for header in headers where HTTPResponse.isSafe(header) { head += "\(header.name): \(header.value)\r\n" }
         if status >= 200, status != 204, status != 304 { head += "Content-Length: \(body.count)\r\n" }
         if closing { head += "Connection: close\r\n" }

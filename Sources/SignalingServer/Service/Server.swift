@@ -50,6 +50,8 @@ public final class Server {
         http.maximumConnectionsPerAddress = configuration.limits.connectionsPerAddress
         http.proxies = configuration.proxy.trusted
         http.listeningSockets = listeningSockets
+        // Kiosks compare their clock with it.
+        http.clock = SystemWallClock.now
         transport = try HTTPServer(http)
         inbox = Inbox(waker: transport.waker)
         var engine = SocketIOServerConfiguration()
