@@ -34,13 +34,6 @@ struct clinux_mmsghdr {
     unsigned int msg_len;
 };
 
-/* struct ucred, socket.h */
-struct clinux_ucred {
-    int32_t pid;
-    uint32_t uid;
-    uint32_t gid;
-};
-
 int clinux_recvmmsg(int fd, struct clinux_mmsghdr *messages, unsigned int count, int flags, struct timespec *timeout)
     __asm__("recvmmsg");
 int clinux_sendmmsg(int fd, struct clinux_mmsghdr *messages, unsigned int count, int flags) __asm__("sendmmsg");
@@ -51,7 +44,6 @@ int clinux_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
 int clinux_pthread_setname(pthread_t thread, const char *name) __asm__("pthread_setname_np");
 
 /* Constants whose macros are enumerators, casts or hidden. */
-static const int clinux_so_peercred = 17;
 static const int clinux_sock_nonblock = 04000;
 static const int clinux_sock_cloexec = 02000000;
 static const int clinux_sock_stream = 1;

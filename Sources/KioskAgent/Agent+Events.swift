@@ -194,22 +194,30 @@ extension Agent {
             checkNetwork()
         }
         if let due = watchdogDueAt, due <= now { feedWatchdog(now: now) }
-        if memoryCheckAt <= now { checkMemory(now: now) }
+        if machineCheckAt <= now { checkMachine(now: now) }
     }
 
-    private func checkMemory(now: Instant) {
-        memoryCheckAt = now + Agent.memoryInterval
-        let before = status.memory.level
-        status.memory = MemoryState.read()
+    /// What the machine has left, and how warm it is.
+    private func checkMachine(now: Instant) {
+        machineCheckAt = now + Agent.machineInterval
         let level = status.memory.level
-        guard level != before else { return }
+        status.memory = MemoryState.read()
+        let hasChanged = status.memory.level != level
+        if hasChanged { noteMemory() }
+        let thermal = ThermalState.read()
+        let isNews = thermal.differs(from: status.thermal)
+        if isNews { status.thermal = thermal }
+        if hasChanged || isNews { publish(now: now) }
+    }
+
+    private func noteMemory() {
+        let level = status.memory.level
         let available = (status.memory.availableKiB ?? 0) >> 10
         if level == .ample {
             log.notice("memory is ample again, \(available) MiB")
         } else {
             log.warning("memory is \(level.rawValue), \(available) MiB available; \(MemoryState.remedy)")
         }
-        publish(now: now)
     }
 
     /// The kernel also reports refreshed lifetimes; only other addresses matter.

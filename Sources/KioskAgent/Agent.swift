@@ -43,7 +43,7 @@ public final class Agent {
     var networkCheckAt: Instant?
     var statusDueAt: Instant?
     var watchdogDueAt: Instant?
-    var memoryCheckAt: Instant
+    var machineCheckAt: Instant
     var exitStatus: ExitStatus?
 
     private static let signalToken = EventLoop.Token(1)
@@ -53,7 +53,7 @@ public final class Agent {
     /// Addresses come one by one; after this long most are there, and the others are another change.
     private static let networkSettling = Duration.milliseconds(100)
     static let statusInterval = Duration.seconds(1)
-    static let memoryInterval = Duration.seconds(30)
+    static let machineInterval = Duration.seconds(30)
 
     /// - Parameter file: where the configuration is read again from on SIGHUP.
     public init(_ configuration: AgentConfiguration, file: String) throws(AgentError) {
@@ -101,10 +101,9 @@ public final class Agent {
             kioskId: configuration.kiosk.id, server: configuration.server.description, startedAt: now,
             link: .connecting, session: nil, camera: .init(supervisor.video), microphone: .init(supervisor.audio),
             video: .init(), audio: .init(), peer: nil, packetsInUse: 0, crew: CrewState(), memory: .read(),
-            sessionsServed: 0,
-            clockOffset: nil)
+            thermal: .read(), sessionsServed: 0, clockOffset: nil)
         addresses = []
-        memoryCheckAt = now
+        machineCheckAt = now
     }
 
     /// Runs until a signal ends it. To be called once, on the main thread.
@@ -199,7 +198,7 @@ public final class Agent {
     }
 
     private var nextTimeout: Instant? {
-        [supervisor.nextTimeout, networkCheckAt, statusDueAt, watchdogDueAt, memoryCheckAt].compactMap(\.self).min()
+        [supervisor.nextTimeout, networkCheckAt, statusDueAt, watchdogDueAt, machineCheckAt].compactMap(\.self).min()
     }
 
     /// Without udev a device that is back is found by trying, a little later.

@@ -143,6 +143,10 @@ public enum AgentProgram {
                 }
                 only?.insert(id)
             }
+            if only == [] {
+                Output.complain("kiosk-agent: --only names no check\ntry: kiosk-agent doctor --help")
+                return .usage
+            }
         }
         Log.level = .error
         let options = Doctor.Options(

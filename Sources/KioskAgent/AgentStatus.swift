@@ -58,6 +58,7 @@ struct AgentStatus: Sendable, Equatable {
     var packetsInUse: Int
     var crew: CrewState
     var memory: MemoryState
+    var thermal: ThermalState
     var sessionsServed: Int
     /// The server's clock minus ours, once measured.
     var clockOffset: Duration?
@@ -86,7 +87,7 @@ struct AgentStatus: Sendable, Equatable {
         var skipped: UInt64 { skippedBy.total + skippedSilence }
     }
 
-    /// One word for the whole: `starting`, `offline`, `idle`, `negotiating`, `live`.
+    /// One word for the whole: `connecting`, `offline`, `idle`, `negotiating`, `live`, `stopped`.
     var state: String {
         switch session?.phase {
         case .live: return "live"
@@ -129,12 +130,19 @@ struct AgentStatus: Sendable, Equatable {
         fields["network"] = .string(video.limitation == .bandwidth && session?.phase == .live ? "narrow" : "ok")
         fields["outbox"] = .integer(crew.waiting)
         fields["memory"] = .string(memory.level.rawValue)
+        fields["temperature"] = thermal.celsius.map { .integer(Int($0.rounded())) }
         fields["live"] = .bool(session?.phase == .live)
+        // Beside the contract's names. Always there, as what is absent stays as it was.
+        fields["storage"] = .string(crew.storage.rawValue)
+        fields["clock"] = clockIsOff ? "wrong" : "ok"
         return KioskStatus(fields: fields)
     }
 }
 
 extension AgentStatus {
+    /// So far from the server's that crew members and technicians are misled.
+    var clockIsOff: Bool { clockOffset.map { abs($0.seconds) >= 30 } ?? false }
+
     /// `wallClock` stamps the entries of `stats`.
     func json(now: Instant, wallClock: WallClock) -> JSONValue {
         var object = JSONObject()
@@ -158,6 +166,7 @@ extension AgentStatus {
         object["audio"] = countersJSON(audio)
         object["outbox"] = crewJSON
         object["memory"] = memoryJSON
+        object["temperature"] = thermal.celsius.map { .double(($0 * 10).rounded() / 10) }
         object["pool"] = ["inUse": .integer(packetsInUse)]
         object["sessionsServed"] = .integer(sessionsServed)
         if let peer {

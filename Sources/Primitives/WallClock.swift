@@ -3,7 +3,13 @@ public struct WallClock: Hashable, Comparable, Sendable {
     public var nanosecondsSince1970: Int64
 
     @inlinable public init(nanosecondsSince1970: Int64) { self.nanosecondsSince1970 = nanosecondsSince1970 }
-    @inlinable public init(secondsSince1970: Int64) { self.nanosecondsSince1970 = secondsSince1970 &* 1_000_000_000 }
+
+    /// Times beyond the years 1677 to 2262 are taken for the nearest that can be held: certificates without an end
+    /// say 9999 (RFC 5280 section 4.1.2.5).
+    @inlinable public init(secondsSince1970: Int64) {
+        let (nanoseconds, overflow) = secondsSince1970.multipliedReportingOverflow(by: 1_000_000_000)
+        nanosecondsSince1970 = !overflow ? nanoseconds : secondsSince1970 > 0 ? .max : .min
+    }
 
     @inlinable public var secondsSince1970: Int64 { nanosecondsSince1970 / 1_000_000_000 }
 

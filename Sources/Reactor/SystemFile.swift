@@ -2,14 +2,23 @@ import Glibc
 
 /// Small files of the kernel, and what /proc and /sys are made of.
 public enum SystemFile {
-    /// The first 64 KiB; nil when it cannot be read.
+    public static let maximumSize = 64 * 1024
+
+    /// The first `maximumSize` bytes; nil when it cannot be read.
     public static func text(_ path: String) -> String? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 64 * 1024)
-        let count = read(descriptor, &bytes, bytes.count)
-        return count >= 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
+        var bytes: [UInt8] = []
+        var part = [UInt8](repeating: 0, count: 16 * 1024)
+        // A file of the kernel's gives a page at a time, however much is asked for.
+        while bytes.count < maximumSize {
+            let count = read(descriptor, &part, min(part.count, maximumSize - bytes.count))
+            guard count >= 0 else { return nil }
+            if count == 0 { break }
+            bytes += part[..<count]
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// The text without white space around it.

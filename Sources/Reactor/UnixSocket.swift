@@ -1,19 +1,6 @@
 import CLinux
 import Glibc
 
-/// Who is at the other end of a local socket, as the kernel knows it (SO_PEERCRED).
-public struct PeerCredentials: Hashable, Sendable {
-    public var processID: Int32
-    public var userID: UInt32
-    public var groupID: UInt32
-
-    public init(processID: Int32, userID: UInt32, groupID: UInt32) {
-        self.processID = processID
-        self.userID = userID
-        self.groupID = groupID
-    }
-}
-
 /// A socket in the file system that local programs connect to.
 public struct UnixSocketListener: ~Copyable, Sendable {
     private let socket: FileDescriptor
@@ -96,15 +83,6 @@ public struct UnixStream: ~Copyable, Sendable {
     }
 
     public var descriptor: Int32 { stream.socket.rawValue }
-
-    public func peerCredentials() throws(SystemError) -> PeerCredentials {
-        var credentials = clinux_ucred()
-        var size = socklen_t(MemoryLayout<clinux_ucred>.size)
-        let descriptor = descriptor
-        _ = try Syscall.call { getsockopt(descriptor, SOL_SOCKET, clinux_so_peercred, &credentials, &size) }
-            .get("SO_PEERCRED")
-        return PeerCredentials(processID: credentials.pid, userID: credentials.uid, groupID: credentials.gid)
-    }
 
     public mutating func receive(into buffer: UnsafeMutableRawBufferPointer) -> StreamResult {
         stream.receive(into: buffer)

@@ -91,7 +91,10 @@ extension ICEServer {
 }
 
 extension KioskStatus {
-    static let names: Set<String> = ["camera", "microphone", "network", "temperature", "memory", "outbox", "live"]
+    /// The contract's, and what our agent says beside them of its disk and its clock.
+    static let names: Set<String> = [
+        "camera", "microphone", "network", "temperature", "memory", "outbox", "live", "storage", "clock",
+    ]
 
     init(_ fields: Fields) throws(SignalingError) {
         _ = try fields.optionalBool("live")

@@ -65,7 +65,8 @@ public struct ICEServer: Hashable, Sendable {
 
 /// What a kiosk says of itself in a heartbeat. Values beyond `live` are forwarded to monitors as they came.
 public struct KioskStatus: Hashable, Sendable {
-    /// `camera`, `microphone`, `network`, `temperature`, `memory`, `outbox`, `live`; absent ones are unchanged.
+    /// `camera`, `microphone`, `network`, `temperature`, `memory`, `outbox`, `live`, and `storage` and `clock`; absent ones
+    /// are unchanged.
     public var fields: JSONObject
     public init(fields: JSONObject = JSONObject()) { self.fields = fields }
     public var live: Bool? { fields["live"]?.bool }

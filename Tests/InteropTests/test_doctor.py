@@ -65,6 +65,12 @@ def test_nobody_is_registered_twice(shared):
         assert "replaced" not in agent.tail(200) and "connection-lost" not in agent.tail(200)
 
 
+def test_a_camera_that_is_a_program_is_no_device_that_is_missing(shared):
+    report = examine(shared.agent(shared.address, camera="test:black"), "--only", "camera-devices,camera-picture")
+    assert report["camera-devices"]["status"] == "skipped", report.show()
+    assert report["camera-picture"]["status"] == "warning" and "black" in report["camera-picture"]["seen"], report.show()
+
+
 def test_udp_blocked(shared):
     shared.net.kiosk.firewall("meta l4proto udp drop;")
     try:

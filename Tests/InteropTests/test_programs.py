@@ -26,6 +26,12 @@ def test_every_command_explains_itself(program, command):
     assert done.returncode == 0 and "Usage:" in done.stdout and done.stderr == "", done
 
 
+@pytest.mark.parametrize("only,word", [(",", "no check"), ("camera-picture,fly", "fly")])
+def test_a_check_that_does_not_exist(only, word):
+    done = call("kiosk-agent", "doctor", "--only", only)
+    assert done.returncode == 2 and word in done.stderr and not done.stdout, done
+
+
 @pytest.mark.parametrize("program", COMMANDS)
 def test_versions_and_mistakes(program):
     done = call(program, "version")

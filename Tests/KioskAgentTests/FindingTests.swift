@@ -1,4 +1,5 @@
 import Capture
+import Glibc
 import HTTPTransport
 import Peer
 import Primitives
@@ -183,6 +184,20 @@ import Testing
         #expect(
             SupportBundle.withoutSecrets(text, ["secret-1", "abc"])
                 == "password (redacted), again (redacted)(redacted); token abc", "what is too short would hit words")
+    }
+
+    @Test func nobodyElseReadsAnArchive() {
+        let path = "/tmp/kiosk-agent-archive-\(getpid())"
+        defer { for path in [path, path + ".link"] { remove(path) } }
+        // A file that everybody may read was there.
+        close(open(path, O_WRONLY | O_CREAT, 0o644))
+        chmod(path, 0o644)
+        #expect(OwnFile.write([1, 2, 3], to: path))
+        var status = stat()
+        #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o600 && status.st_size == 3)
+        // And somebody else's link.
+        #expect(symlink(path, path + ".link") == 0)
+        #expect(!OwnFile.write([1], to: path + ".link"))
     }
 
     @Test func archives() {

@@ -95,23 +95,23 @@ def wrong_password(machine, kiosk):
 FAULTS = {
     "a misspelt key": (configured("frameRate", "framRate"), "configuration", ("failed",), "framRate"),
     "the service is stopped": (
-        commands("systemctl stop kiosk-agent", "systemctl start kiosk-agent"), "service", ("failed",), ""),
+        commands("systemctl stop kiosk-agent", "systemctl start kiosk-agent"), "service", ("failed",), "inactive"),
     "the disk is full": (
         commands("fallocate -l $(($(df --output=avail -B1 /var/lib/kiosk-agent | tail -n 1) - 100000)) /var/lib/ballast",
                  "rm /var/lib/ballast"),
-        "disk", ("failed", "warning"), ""),
-    "the server is not reachable": (no_server, "server", ("failed",), ""),
+        "disk", ("failed",), "0 MiB free"),
+    "the server is not reachable": (no_server, "server", ("failed",), "answer"),
     "no name is resolved": (configured("server: http://10.9.0.1", "server: http://signaling.example"),
                             "name-resolution", ("failed",), "name server"),
-    "the password is wrong": (wrong_password, "login", ("failed",), ""),
-    "the clock is two hours fast": (commands("date -s '+2 hours'", "date -s '-2 hours'"), "clock", ("failed", "warning"), ""),
-    "the camera is unplugged": (unbound("vivid", "vivid.0", "vivid.1"), "camera-devices", ("failed",), ""),
+    "the password is wrong": (wrong_password, "login", ("failed",), "password"),
+    "the clock is two hours fast": (commands("date -s '+2 hours'", "date -s '-2 hours'"), "clock", ("failed",), "ahead of the server"),
+    "the camera is unplugged": (unbound("vivid", "vivid.0", "vivid.1"), "camera-devices", ("failed",), "no camera found"),
     "the camera may not be opened": (hidden("/dev/kiosk/camera"), "camera-picture", ("failed",), "permi"),
     "the camera is black": (
         commands("v4l2-ctl -d /dev/kiosk/camera -c test_pattern=7,brightness=0,osd_text_mode=2",
                  "v4l2-ctl -d /dev/kiosk/camera -c test_pattern=0,brightness=128,osd_text_mode=0"),
         "camera-picture", ("failed", "warning"), "black"),
-    "the microphone is unplugged": (unbound("snd_aloop", "snd_aloop.0", stop="tone"), "microphone", ("failed",), ""),
+    "the microphone is unplugged": (unbound("snd_aloop", "snd_aloop.0", stop="tone"), "microphone", ("failed",), "no such device"),
     "the microphone is silent": (
         commands("systemctl stop tone", "systemctl start tone"), "microphone", ("failed", "warning"), "silen"),
 }

@@ -89,11 +89,15 @@ def test_an_unplugged_camera_leaves_the_sound_and_comes_back(console: Console, k
     assert kiosk.status()["camera"]["state"] == "missing"
     assert kiosk.alive()
 
+    # Plugged in again in the other order, the camera (vivid.1) is another node than before.
+    order = ("vivid.0", "vivid.1") if nodes == ["/dev/video0"] else ("vivid.1", "vivid.0")
     frames = console.frames("KIOSK_01")
-    began = plugged(machine, "vivid", "vivid.0", "vivid.1")
+    began = plugged(machine, "vivid", *order)
     console.wait(lambda: console.frames("KIOSK_01") > frames + 5, 15, "the camera does not come back")
     took = time.monotonic() - began
-    say(f"{took:.1f} s from the camera's return to its picture")
+    now = kiosk.holds("/dev/video[0-9]*")
+    say(f"{took:.1f} s from the camera's return to its picture, first {nodes}, now {now}")
+    assert len(now) == 1 and now != nodes, "it was to be another node"
     assert took < 5
     console.stop("KIOSK_01")
 

@@ -39,6 +39,9 @@ import Testing
 
     @Test func ntpTime() {
         // 1970-01-01 is 2,208,988,800 s after 1900-01-01 (RFC 868).
+        // 9999-12-31T23:59:59Z, a certificate's "no end".
+        #expect(WallClock(secondsSince1970: 253_402_300_799) > WallClock(secondsSince1970: 9_000_000_000))
+        #expect(WallClock(secondsSince1970: .min) < WallClock(secondsSince1970: -9_000_000_000))
         #expect(WallClock(secondsSince1970: 0).ntp >> 32 == 2_208_988_800)
         #expect(WallClock(nanosecondsSince1970: 500_000_000).ntp & 0xFFFF_FFFF == 0x8000_0000)
     }

@@ -6,16 +6,13 @@ import Testing
 @Suite struct UnixSocketTests {
     private static func path(_ name: String) -> String { "/tmp/kiosk-reactor-\(getpid())-\(name).sock" }
 
-    @Test func aLineGoesEachWayAndTheKernelSaysWhoItIs() throws {
+    @Test func aLineGoesEachWay() throws {
         let path = Self.path("line")
         var listener = try UnixSocketListener(at: path)
         let isEarly = try listener.accept() != nil
         #expect(!isEarly)
         var client = try UnixStream(connectingTo: path)
         var server = try present(try listener.accept())
-        #expect(
-            try server.peerCredentials() == PeerCredentials(processID: getpid(), userID: getuid(), groupID: getgid()))
-
         let sent = client.send(Array("hello\n".utf8).span)
         #expect(sent == .transferred(6))
         var buffer = [UInt8](repeating: 0, count: 64)

@@ -120,7 +120,8 @@ extension Doctor {
                         .failed, "\(configuration.outboxPath): \(error)",
                         why: "crew events that waited for the server may be in it",
                         remedy:
-                            "restart the agent, which puts it aside; keep the file that is then named outbox.damaged")
+                            "restart the agent, which puts it aside; keep the file that then has .damaged- in its name"
+                    )
                 }
                 return Finding(
                     .unknown, "\(configuration.outboxPath): \(error)", remedy: "run as root or as the agent's user")

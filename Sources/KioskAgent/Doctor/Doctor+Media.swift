@@ -21,8 +21,9 @@ extension Doctor {
                 return .object(object)
             })
         let configured = configuration?.camera.device ?? "auto"
-        if configured == "test-pattern" || configured.hasPrefix("file:") {
-            return Finding(.skipped, "\(configured) is configured", facts: facts)
+        switch CameraSource(configured) {
+        case .testPattern, .fault, .file: return Finding(.skipped, "\(configured) is configured", facts: facts)
+        case .automatic, .device, nil: break
         }
         let usable = cameras.filter { $0.failure == nil && $0.canCapture }
         if usable.isEmpty {

@@ -57,13 +57,9 @@ extension Doctor {
     }
 
     func checkTemperature() -> Finding {
-        let zones = SystemFile.list("/sys/class/thermal").filter { $0.hasPrefix("thermal_zone") }
-        let temperatures = zones.compactMap { SystemFile.integer("/sys/class/thermal/\($0)/temp") }
-        let throttles = SystemFile.list("/sys/devices/system/cpu").filter { $0.hasPrefix("cpu") }
-            .compactMap { SystemFile.integer("/sys/devices/system/cpu/\($0)/thermal_throttle/core_throttle_count") }
-        guard let hottest = temperatures.max() else { return Finding(.unknown, "the machine has no thermometer") }
-        let degrees = Double(hottest) / 1000
-        let throttled = throttles.reduce(0, +)
+        let thermal = ThermalState.read()
+        guard let degrees = thermal.celsius else { return Finding(.unknown, "the machine has no thermometer") }
+        let throttled = thermal.throttleCount
         var facts = JSONObject()
         facts["celsius"] = .double(degrees)
         facts["throttled"] = .integer(throttled)

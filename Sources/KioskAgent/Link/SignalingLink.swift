@@ -36,7 +36,7 @@ public final class SignalingLink: Sendable {
         thread.withLock { $0 = started }
     }
 
-    /// Asks the thread to do something. Before `start` and after `stop` nothing happens.
+    /// Asks the thread to do something. What comes before `start` is done then; after `stop` nothing happens.
     public func post(_ command: LinkCommand) {
         let waker = inbox.withLock { inbox in
             inbox.commands.append(command)

@@ -98,6 +98,10 @@ export function statusTroubles(status) {
       troubles.push(`${part} ${word}`);
     }
   }
+  if (status?.memory === 'scarce' || status?.memory === 'exhausted') troubles.push(`memory ${status.memory}`);
+  if (status?.storage === 'failed') troubles.push('disk failed');
+  if (status?.storage === 'full' || status?.storage === 'reserve') troubles.push('disk full');
+  if (status?.clock === 'wrong') troubles.push('clock wrong');
   if (typeof status?.temperature === 'number' && status.temperature >= 80) troubles.push(`${Math.round(status.temperature)} °C`);
   if (typeof status?.outbox === 'number' && status.outbox > 0) troubles.push(`${status.outbox} crew ${status.outbox === 1 ? 'event' : 'events'} waiting`);
   return troubles;
