@@ -38,6 +38,8 @@ public final class HTTPClient {
             // The caller's own deadline is what counts.
             info.timeout_secs = 3600
             info.connect_timeout_secs = 10
+            // Tables for as many as the process may open are hundreds of kilobytes; a client has a handful.
+            info.fd_limit_per_thread = 64
         }
         guard let context else { throw .outOfResources }
         waker.target.setContext(context.handle)

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import pathlib
+import re
 import shutil
 import tempfile
 import time
@@ -30,16 +31,17 @@ def accounts() -> bytes:
 
 
 @contextlib.contextmanager
-def situation(driver, folder, room: str = "cone", kiosk: str = "cone", *, turn: bool = True, settings: str = ""):
+def situation(driver, folder, room: str = "cone", kiosk: str = "cone", *, turn: bool = True, redirected: bool = False, settings: str = ""):
     """Everything running on a small internet, the page signed in, the kiosk online."""
     if not shutil.which("turnserver"):
         peer_missing("coturn")
     with network.internet(room, kiosk) as net:
-        coturn = Coturn(folder, net.servers.prefix)
+        relays = [Coturn(folder, net.servers.prefix, ports=(3479, 8443), relays=(50300, 50500))] if redirected else []
+        coturn = Coturn(folder, net.servers.prefix, alternate=relays[0] if relays else None)
         server = Server(folder, network.INTERNET, (coturn.settings() if turn else "") + settings, port=8080, prefix=net.servers.prefix)
         server.database.write_bytes(accounts())
         agent = Agent(folder, server.address, prefix=net.kiosk_side.prefix, settings=f"tls: {{ caFile: {coturn.ca} }}\n")
-        with running(*([coturn] if turn else []), server, agent):
+        with running(*relays, *([coturn] if turn else []), server, agent):
             console = Console(driver, server.address).open()
             console.sign_in("MONITOR_01", PASSWORD)
             console.online(KIOSK, 20)
@@ -114,6 +116,21 @@ def test_the_kiosk_is_behind_a_firewall_that_lets_only_443_out(driver, folder):
     with situation(driver, folder) as (net, console, server, _):
         net.kiosk.firewall(f"tcp dport {server.port} accept; tcp sport {server.port} accept; {ONLY_443}")
         watch(console)
+
+
+@pytest.mark.parametrize("rules", [
+    pytest.param(DROP_UDP + "tcp dport { 443, 8443 } drop;", id="tcp"),
+    pytest.param(DROP_UDP + "tcp dport { 3478, 3479 } drop;", id="tls"),
+])
+def test_a_turn_server_that_sends_the_kiosk_to_another(driver, folder, rules):
+    """300 Try Alternate (RFC 8489 section 10). Over UDP coturn sends nobody on."""
+    if driver.name != "chrome":
+        pytest.skip("it is the kiosk that is sent on, whatever the browser")
+    with situation(driver, folder, "symmetric", "symmetric", redirected=True) as (net, console, _, _):
+        net.kiosk.firewall(rules)
+        assert "relay" in watch(console)
+        allocated = re.findall(r"user <\d+:(\w+)>: incoming packet ALLOCATE processed, success", (folder / "turnserver-3479.log").read_text())
+        assert KIOSK in allocated, allocated
 
 
 def test_a_turn_server_that_does_not_answer_delays_nothing(driver, folder):

@@ -63,6 +63,8 @@ struct CrewOutbox: ~Copyable, Sendable {
         var database = try Database(location)
         // The log through which everything is written stays small, for a disk that is nearly full.
         _ = try database.query("PRAGMA wal_autocheckpoint=64") { _ in 0 }
+        // Few events wait at a time; what SQLite keeps of the file by default, 2 MB, a resting agent has no use for.
+        _ = try database.query("PRAGMA cache_size=-256") { _ in 0 }
         try database.keepLogWhenClosed()
         try database.migrate(CrewOutbox.migrations, applicationID: CrewOutbox.applicationID)
         try self.init(database)
@@ -179,6 +181,7 @@ struct CrewOutbox: ~Copyable, Sendable {
         try database.checkpoint()
         try database.execute("DELETE FROM reserve")
         try database.checkpoint()
+        _ = try database.query("PRAGMA shrink_memory") { _ in 0 }
     }
 
     /// What goes to the server next.

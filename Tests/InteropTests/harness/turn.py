@@ -13,19 +13,27 @@ SECRET = "a secret the servers share"
 class Coturn(Program):
     """STUN and TURN over UDP and TCP on 3478, over TLS on 443, with a certificate of an authority made for the run."""
 
-    def __init__(self, folder: pathlib.Path, prefix: list[str], second_address: str | None = None) -> None:
-        """With a second address it answers RFC 5780's questions about NATs."""
-        super().__init__("turnserver", folder, prefix)
+    def __init__(
+        self, folder: pathlib.Path, prefix: list[str], second_address: str | None = None, alternate: "Coturn | None" = None,
+        ports: tuple[int, int] = (3478, 443), relays: tuple[int, int] = (50000, 50200),
+    ) -> None:
+        """With a second address it answers RFC 5780's questions about NATs. It sends everybody on to `alternate`, whose certificate is of the
+        same authority. `ports`: plain and TLS."""
+        super().__init__(f"turnserver-{ports[0]}", folder, prefix)
+        self.port, self.tls_port = ports
         self.ca = folder / "ca.pem"
-        self._certificate()
-        self.config = folder / "turnserver.conf"
+        if not self.ca.exists():
+            self._certificate()
+        self.config = folder / f"{self.name}.conf"
+        name = f"{network.INTERNET}:{{}}".format
         self.config.write_text(
             f"listening-ip={network.INTERNET}\nlistening-ip={network.INTERNET_6}\nrelay-ip={network.INTERNET}\nrelay-ip={network.INTERNET_6}\n"
-            "listening-port=3478\ntls-listening-port=443\nmin-port=50000\nmax-port=50200\n"
+            f"listening-port={self.port}\ntls-listening-port={self.tls_port}\nmin-port={relays[0]}\nmax-port={relays[1]}\n"
             f"use-auth-secret\nstatic-auth-secret={SECRET}\nrealm=kiosk.test\nfingerprint\nno-cli\nno-dtls\n"
             + (f"listening-ip={second_address}\n" if second_address else "")
+            + (f"alternate-server={name(alternate.port)}\ntls-alternate-server={name(alternate.tls_port)}\n" if alternate else "")
             + f"cert={folder}/turn.pem\npkey={folder}/turn.key\n"
-            f"log-file=stdout\nsimple-log\npidfile={folder}/turn.pid\nuserdb={folder}/turn.db\n"
+            f"log-file=stdout\nsimple-log\nverbose\npidfile={folder}/{self.name}.pid\nuserdb={folder}/{self.name}.db\n"
         )
 
     def command(self) -> list[str]:
@@ -39,7 +47,7 @@ class Coturn(Program):
 
     def _listens(self) -> bool:
         sockets = subprocess.run([*self.prefix, "ss", "-Hlun"], capture_output=True, text=True).stdout
-        return f"{network.INTERNET}:3478" in sockets
+        return f"{network.INTERNET}:{self.port}" in sockets
 
     def _certificate(self) -> None:
         folder = self.folder
