@@ -4,7 +4,7 @@ import asyncio
 import gc
 
 from harness.browser import say
-from harness.monitor import Client, Watch, asynchronous
+from harness.monitor import Client, LiteWatch, Watch, asynchronous
 from harness.programs import eventually
 
 
@@ -24,6 +24,16 @@ async def test_vp8_and_opus_are_decoded(server, agent):
         stopped = await watch.stop()
         assert stopped["reason"] == "stopped-by-monitor"
         assert stopped["sessionId"] == watch.session["sessionId"]
+
+
+@asynchronous
+async def test_towards_an_ice_lite_monitor_the_kiosk_controls(server, agent):
+    async with Client(server, "MONITOR_01") as client:
+        await client.kiosk_online()
+        watch = await LiteWatch(client).start()
+        await watch.frames(video=90, audio=150)
+        assert watch.requests == [], "it is no lite agent"
+        await watch.stop()
 
 
 @asynchronous

@@ -7,6 +7,7 @@ import re
 
 import numpy
 import socketio
+from aioice.ice import CandidatePair
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 from aiortc.rtp import RtcpSrPacket
 from aiortc.sdp import candidate_from_sdp
@@ -177,12 +178,7 @@ class Watch:
             self.pc.addTransceiver(kind, direction="recvonly")
         self.pc.on("track", lambda track: self.tasks.append(asyncio.ensure_future(self._pump(track))))
         await self.pc.setLocalDescription(await self.pc.createOffer())
-        sdp = self.pc.localDescription.sdp
-        if self.fmtp:
-            payload = re.search(r"a=rtpmap:(\d+) opus/", sdp).group(1)
-            sdp = re.sub(rf"a=fmtp:{payload} .*\r\n", "", sdp)
-            sdp = re.sub(rf"(a=rtpmap:{payload} opus/.*\r\n)", rf"\1a=fmtp:{payload} {self.fmtp}\r\n", sdp)
-        description = {"type": "offer", "sdp": sdp}
+        description = {"type": "offer", "sdp": self.offer(self.pc.localDescription.sdp)}
         answer = await self.client.call("offer", {"targetId": self.kiosk, "offer": description})
         assert answer["ok"], answer
         await self.client.emit("ice-candidate", {"targetId": self.kiosk, "candidate": None})
@@ -190,6 +186,14 @@ class Watch:
         await self.pc.setRemoteDescription(RTCSessionDescription(reply["answer"]["sdp"], "answer"))
         self.tasks.append(asyncio.ensure_future(self._candidates()))
         return self
+
+    def offer(self, sdp: str) -> str:
+        """What the kiosk gets of aiortc's own offer."""
+        if self.fmtp:
+            payload = re.search(r"a=rtpmap:(\d+) opus/", sdp).group(1)
+            sdp = re.sub(rf"a=fmtp:{payload} .*\r\n", "", sdp)
+            sdp = re.sub(rf"(a=rtpmap:{payload} opus/.*\r\n)", rf"\1a=fmtp:{payload} {self.fmtp}\r\n", sdp)
+        return sdp
 
     def clocks(self) -> dict[str, MediaClock]:
         """From now on, the time of each kind's frames."""
@@ -238,3 +242,34 @@ class Watch:
         stopped = await self.client.expect("monitoring-stopped", kioskId=self.kiosk)
         await self.close()
         return stopped
+
+
+class LiteWatch(Watch):
+    """An ICE-lite monitor (RFC 8445 section 2.5): it answers checks and sends none; the kiosk has to control and to nominate."""
+
+    def offer(self, sdp: str) -> str:
+        self.requests = []
+        transports = {one.receiver.transport.transport for one in self.pc.getTransceivers()}
+        for connection in (transport._connection for transport in transports):
+            self._become_lite(connection)
+        head, media = sdp.split("m=", 1)
+        return super().offer(f"{head}a=ice-lite\r\nm={media}")
+
+    def _become_lite(self, connection) -> None:
+        connection.ice_controlling = False
+        connection.switch_role = lambda ice_controlling: self.requests.append("role conflict")
+        # Nothing of its own accord; a pair is good once the other side has checked it.
+        connection._check_periodic = lambda: not connection._check_list_done
+
+        async def check_start(pair) -> None:
+            pair.nominated = pair.remote_nominated
+            connection.check_state(pair, CandidatePair.State.SUCCEEDED)
+            connection.check_complete(pair)
+
+        async def query_consent() -> None:
+            await asyncio.Event().wait()
+
+        connection.check_start = check_start
+        connection.query_consent = query_consent
+        build = connection.build_request
+        connection.build_request = lambda *pair, **how: self.requests.append("check") or build(*pair, **how)
