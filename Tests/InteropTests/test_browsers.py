@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from harness.browser import Console, differ, say
 from harness.programs import PASSWORD, eventually
 
@@ -61,6 +62,47 @@ def test_a_monitor_sees_and_hears_a_kiosk(console: Console, agent):
 
 def first_frame(session: dict) -> float:
     return session["timings"]["firstFrame"] - session["timings"]["clicked"]
+
+
+#: Offers a header extension that Chromium leaves out by itself, and keeps the receivers at hand.
+OFFER_CAPTURE_TIME = """
+const add = RTCPeerConnection.prototype.addTransceiver;
+window.receivers = [];
+RTCPeerConnection.prototype.addTransceiver = function (...parts) {
+  const transceiver = add.apply(this, parts);
+  const extensions = transceiver.getHeaderExtensionsToNegotiate();
+  for (const one of extensions) if (one.uri.endsWith('/abs-capture-time')) one.direction = 'sendrecv';
+  transceiver.setHeaderExtensionsToNegotiate(extensions);
+  window.receivers.push(transceiver.receiver);
+  return transceiver;
+};
+"""
+
+#: How old what is shown or played now was when it arrived, in milliseconds, by the sender's capture time (NTP, milliseconds since 1900).
+AGES = """
+const ages = {};
+for (const receiver of window.receivers) {
+  const [source] = receiver.getSynchronizationSources();
+  if (source?.captureTimestamp !== undefined) ages[receiver.track.kind] = Date.now() - (source.captureTimestamp - 2208988800000);
+}
+return ages;
+"""
+
+
+@pytest.mark.parametrize("driver", ["chromium"], indirect=True)  # Firefox does not show it to a page.
+def test_the_browser_reads_the_capture_time(console: Console, agent):
+    console.sign_in("MONITOR_01", PASSWORD)
+    console.online("KIOSK_01")
+    console.driver.execute_script(OFFER_CAPTURE_TIME)
+    console.watch("KIOSK_01")
+    console.decoded("KIOSK_01", 60, 10)
+    console.wait(lambda: set(console.driver.execute_script(AGES)) == {"audio", "video"}, 10, "no capture time")
+    ages = [console.driver.execute_script(AGES) for _ in range(20)]
+    say(f"captured {ages[-1]} ms ago")
+    # Kiosk and browser share this machine's clock.
+    for kind in ("audio", "video"):
+        assert all(0 <= age[kind] < 500 for age in ages), ages
+    console.stop("KIOSK_01")
 
 
 def test_signing_in_with_a_wrong_password_says_so(console: Console):

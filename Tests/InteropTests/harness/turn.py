@@ -18,7 +18,8 @@ class Coturn(Program):
         ports: tuple[int, int] = (3478, 443), relays: tuple[int, int] = (50000, 50200),
     ) -> None:
         """With a second address it answers RFC 5780's questions about NATs. It sends everybody on to `alternate`, whose certificate is of the
-        same authority. `ports`: plain and TLS."""
+        same authority. `ports`: plain and TLS; it takes
+        the one after each too."""
         super().__init__(f"turnserver-{ports[0]}", folder, prefix)
         self.port, self.tls_port = ports
         self.ca = folder / "ca.pem"
