@@ -171,6 +171,21 @@ import Testing
         #expect(answers[5].errorCode == "throttled")
     }
 
+    @Test func readinessIsThatOfTheRecords() throws {
+        let server = try start()
+        defer { server.stop() }
+        let client = try TestClient(server.address)
+        func becomes(_ status: Int) -> Bool {
+            client.until { (try? client.request(.get, "/readyz"))?.status == status ? true : nil } == true
+        }
+        #expect(becomes(200))
+        var other = try Database(.file(file.path))
+        _ = try other.begin()
+        #expect(becomes(503))
+        other.rollBack()
+        #expect(becomes(200))
+    }
+
     @Test func theConsoleIsServedWhole() throws {
         let server = try start()
         defer { server.stop() }
