@@ -220,8 +220,7 @@ public final class Server {
         }
         while let action = socketIO.nextAction() {
             switch action {
-            case .send(let id, let message):
-                if !transport.send(message, on: id) { metrics.slowClients += 1 }
+            case .send(let id, let message): transport.send(message, on: id)
             case .close(let id): transport.close(id, code: drainDeadline == nil ? .normal : .goingAway)
             case .respond(let id, let answer):
                 respond(
