@@ -5,7 +5,12 @@ extension Database {
     /// Copies the whole database into a new file while others go on using it (sqlite.org/backup.html).
     ///
     /// The copy is made beside the target and moved into place when it is complete, so the target is whole or absent.
+    /// - Throws: when there is something of that name already: it may be the database itself.
     public mutating func backUp(to path: String) throws(DatabaseError) {
+        var status = stat()
+        guard lstat(path, &status) != 0 else {
+            throw DatabaseError(.cannotOpen, "back up to \(path)", "the file exists already")
+        }
         let partial = path + ".partial"
         unlink(partial)
         do {

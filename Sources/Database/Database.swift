@@ -22,13 +22,19 @@ public struct Database: ~Copyable, @unchecked Sendable {
 
     public struct Options: Sendable {
         public var isReadOnly: Bool
+        /// False where a file that is not there is an error and no beginning.
+        public var mayCreate: Bool
         /// Nobody else but the owner of the file may read it: it is created with mode 0600.
         public var isPrivate: Bool
         /// How long a statement waits for another connection's lock.
         public var busyTimeout: Duration
 
-        public init(isReadOnly: Bool = false, isPrivate: Bool = true, busyTimeout: Duration = .seconds(5)) {
+        public init(
+            isReadOnly: Bool = false, mayCreate: Bool = true, isPrivate: Bool = true,
+            busyTimeout: Duration = .seconds(5)
+        ) {
             self.isReadOnly = isReadOnly
+            self.mayCreate = mayCreate && !isReadOnly
             self.isPrivate = isPrivate
             self.busyTimeout = busyTimeout
         }
@@ -48,9 +54,10 @@ public struct Database: ~Copyable, @unchecked Sendable {
             case .file(let path): path
             case .memory: ":memory:"
             }
-        var flags = options.isReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+        var flags = options.isReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE
+        if options.mayCreate { flags |= SQLITE_OPEN_CREATE }
         flags |= SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
-        if options.isPrivate, !options.isReadOnly, case .file = location { FileMode.createPrivate(path) }
+        if options.isPrivate, options.mayCreate, case .file = location { FileMode.createPrivate(path) }
         var handle: OpaquePointer?
         let code = sqlite3_open_v2(path, &handle, flags, nil)
         guard code == SQLITE_OK, let handle else {
@@ -194,11 +201,13 @@ public struct Database: ~Copyable, @unchecked Sendable {
     }
 
     /// Begins a transaction by hand, for an owner whose own methods run inside it; `commit` or `rollBack` must follow.
+    /// - Parameter toWrite: false where it only reads: it sees one state of the database, waits for nobody, and nobody
+    ///   waits for it (sqlite.org/wal.html#concurrency).
     /// - Returns: false when one is open already, which then covers this too and is not this caller's to end.
-    public mutating func begin() throws(DatabaseError) -> Bool {
+    public mutating func begin(toWrite: Bool = true) throws(DatabaseError) -> Bool {
         guard !isInTransaction else { return false }
         // IMMEDIATE: a lock that is refused is refused here and not halfway.
-        try execute("BEGIN IMMEDIATE")
+        try execute(toWrite ? "BEGIN IMMEDIATE" : "BEGIN DEFERRED")
         isInTransaction = true
         return true
     }

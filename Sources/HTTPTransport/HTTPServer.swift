@@ -45,6 +45,8 @@ public final class HTTPServer {
     private var lastIdentifier: UInt64
     /// Connections open, of both kinds.
     public private(set) var connectionCount: Int
+    /// WebSockets closed because too much was waiting for them.
+    public private(set) var slowClientCount: UInt64
 
     /// Listens at once.
     public init(_ configuration: HTTPServerConfiguration) throws(HTTPTransportError) {
@@ -65,6 +67,7 @@ public final class HTTPServer {
         connectionsByAddress = [:]
         lastIdentifier = 0
         connectionCount = 0
+        slowClientCount = 0
         if let tls = configuration.tls {
             for file in [tls.certificateFile, tls.privateKeyFile] where cws_is_readable(file) == 0 {
                 throw .cannotLoadCertificate(file: file, reason: systemError())
@@ -231,6 +234,8 @@ public final class HTTPServer {
         if isDraining { connection.closesAfterResponse = true }
         connection.response = response.encoded(
             withoutBody: connection.isHead, closing: connection.closesAfterResponse, date: configuration.clock?())
+        // Who does not read does not get to keep the connection. The next request finds another limit in its place.
+        context!.end(connection.wsi, after: Int32(clamping: max(1, configuration.requestTimeout.components.seconds)))
         lws_callback_on_writable(connection.wsi)
     }
 
@@ -240,6 +245,7 @@ public final class HTTPServer {
         guard let connection = webSockets[connection], connection.outbox.closeCode == nil else { return false }
         guard connection.outbox.bytes + message.count <= configuration.maximumPendingBytes else {
             connection.outbox.closeCode = .policyViolation
+            slowClientCount += 1
             context!.end(connection.wsi, after: 0)
             return false
         }
@@ -348,9 +354,10 @@ public final class HTTPServer {
     /// A request's head is complete. Returns a status when it is refused.
     func headReceived(_ connection: ServerConnection) -> Int? {
         guard let method = connection.wsi.requestMethod else { return 405 }
+        guard let path = connection.wsi.requestPath, let query = connection.wsi.requestQuery else { return 400 }
         var request = HTTPRequest(
-            id: RequestID(rawValue: newIdentifier()), method: method, path: connection.wsi.requestPath,
-            query: connection.wsi.requestQuery, headers: connection.wsi.requestHeaders, body: [], peer: connection.peer)
+            id: RequestID(rawValue: newIdentifier()), method: method, path: path, query: query,
+            headers: connection.wsi.requestHeaders, body: [], peer: connection.peer)
         connection.isHead = method == .head
         // libwebsockets knows no chunked request bodies, and a body of unknown length would be read as the next request.
         guard request.headers["transfer-encoding"] == nil else { return 411 }

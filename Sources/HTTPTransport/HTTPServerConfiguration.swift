@@ -29,7 +29,7 @@ public struct HTTPServerConfiguration: Sendable {
     public var proxies: [IPAddress] = []
     /// Listening sockets that a service manager opened. With one or more of them nothing else is listened on.
     public var listeningSockets: [Int32] = []
-    /// For a request's head to arrive, and then for its body.
+    /// For a request's head to arrive, then for its body, and for its answer to be taken.
     public var requestTimeout: Duration = .seconds(20)
     public var keepAliveTimeout: Duration = .seconds(60)
 

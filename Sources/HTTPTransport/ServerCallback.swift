@@ -59,7 +59,11 @@ func serverCallback(
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         // The protocol's name comes as a C string, without a length.
         let name = input.map { String(cString: $0.assumingMemoryBound(to: CChar.self)) }
-        guard name?.lowercased() == "websocket", server.letsIn(webSocket: wsi.requestPath) else {
+        guard let path = wsi.requestPath, wsi.requestQuery != nil else {
+            _ = lwsWrite(server.encoded(HTTPRefusal.response(400)), LWS_WRITE_HTTP, to: wsi)
+            return -1
+        }
+        guard name?.lowercased() == "websocket", server.letsIn(webSocket: path) else {
             _ = lwsWrite(server.encoded(HTTPRefusal.response(404)), LWS_WRITE_HTTP, to: wsi)
             return -1
         }
@@ -70,7 +74,8 @@ func serverCallback(
         }
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
         connection.handshake = WebSocketHandshake(
-            path: wsi.requestPath, query: wsi.requestQuery, headers: wsi.requestHeaders, peer: connection.peer)
+            path: wsi.requestPath ?? "", query: wsi.requestQuery ?? [], headers: wsi.requestHeaders,
+            peer: connection.peer)
     case LWS_CALLBACK_ESTABLISHED:
         server.webSocketEstablished(connection)
     case LWS_CALLBACK_RECEIVE:

@@ -114,18 +114,20 @@ extension OpaquePointer {
         return methods.first { lws_hdr_total_length(self, $0.0) > 0 }?.1
     }
 
-    var requestPath: String {
+    /// Percent-decoded; nil when that is not UTF-8.
+    var requestPath: String? {
         for token in [
             WSI_TOKEN_GET_URI, WSI_TOKEN_POST_URI, WSI_TOKEN_OPTIONS_URI, WSI_TOKEN_PUT_URI, WSI_TOKEN_PATCH_URI,
             WSI_TOKEN_DELETE_URI, WSI_TOKEN_HEAD_URI,
         ] {
-            if let path = headerValue(self, token) { return path }
+            if lws_hdr_total_length(self, token) > 0 { return headerValue(self, token) }
         }
         return "/"
     }
 
-    /// libwebsockets has split and percent-decoded the query already.
-    var requestQuery: [QueryItem] {
+    /// libwebsockets has split and percent-decoded the query already. Nil when that is not UTF-8: a filter that is left
+    /// out would show what it was to hide.
+    var requestQuery: [QueryItem]? {
         var items: [QueryItem] = []
         var index: Int32 = 0
         while true {
@@ -141,7 +143,8 @@ extension OpaquePointer {
                 let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
                 return QueryItem(name: String(parts[0]), value: parts.count > 1 ? String(parts[1]) : "")
             }
-            if let item { items.append(item) }
+            guard let item else { return nil }
+            items.append(item)
             index += 1
         }
     }

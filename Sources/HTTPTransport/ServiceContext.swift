@@ -52,6 +52,9 @@ final class ServiceContext {
         protocols[0].callback = callback
         // What one receive callback carries at most; each WebSocket keeps a buffer of this size.
         protocols[0].rx_buffer_size = receiveSize
+        // What one write hands to the kernel at most; without it the size above counts here too, and what is longer
+        // takes a turn of the loop and a TLS record for each piece. No connection keeps a buffer of this one.
+        protocols[0].tx_packet_size = 64 * 1024
         var info = lws_context_creation_info()
         info.port = -1
         info.protocols = UnsafePointer(protocols)

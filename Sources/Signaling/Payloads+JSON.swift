@@ -99,6 +99,10 @@ extension KioskStatus {
     init(_ fields: Fields) throws(SignalingError) {
         _ = try fields.optionalBool("live")
         let known = fields.object.members.filter { KioskStatus.names.contains($0.name) }
+        // Passed on as it is, and bytes would make a packet of it that no monitor of this contract reads.
+        if let member = known.first(where: { $0.value.containsBinary }) {
+            throw fields.refuse(member.name, "must not be binary")
+        }
         self.init(fields: JSONObject(members: known))
         guard JSONValue.object(self.fields).jsonText.count <= SignalingLimit.status else {
             throw SignalingError(.badRequest, "status: longer than \(SignalingLimit.status) bytes")

@@ -14,6 +14,8 @@ public struct SocketIOServerConfiguration: Sendable {
     public var maximumSessions: Int = .max
     /// Of one address (of one /64 in IPv6).
     public var maximumSessionsPerAddress: Int = .max
+    /// CONNECTs of one client in a row of which the application accepts none; another one closes it.
+    public var maximumVainConnects: Int = 8
     /// Attachments of one packet.
     public var maximumAttachments: Int = 10
     /// Nesting of one payload.

@@ -160,6 +160,7 @@ public struct EngineIOServer: Sendable {
 
     private mutating func awaitPing(_ slot: Int, now: Instant) {
         sessions[slot]!.heartbeatEpoch &+= 1
+        sessions[slot]!.owesPong = false
         deadlines.ping.append(
             .init(
                 at: now + configuration.pingInterval, session: sessions[slot]!.id,
@@ -168,6 +169,7 @@ public struct EngineIOServer: Sendable {
 
     private mutating func awaitPong(_ slot: Int, now: Instant) {
         sessions[slot]!.heartbeatEpoch &+= 1
+        sessions[slot]!.owesPong = true
         deadlines.pong.append(
             .init(
                 at: now + configuration.pingTimeout, session: sessions[slot]!.id, epoch: sessions[slot]!.heartbeatEpoch)
@@ -270,6 +272,11 @@ public struct EngineIOServer: Sendable {
     mutating func receive(_ packet: EngineIOPacket, on slot: Int, now: Instant) -> Bool {
         switch packet {
         case .pong:
+            // Each answered one sets a deadline: unasked ones would heap them up, and put off the next ping for ever.
+            guard sessions[slot]!.owesPong else {
+                drop(.unexpectedPacket)
+                break
+            }
             awaitPing(slot, now: now)
         case .message(let data):
             events.append(.message(sessions[slot]!.id, .text(data)))
@@ -316,6 +323,8 @@ struct EngineIOSession: Sendable {
     /// A POST whose body is on its way.
     var incomingPost: RequestID?
     var heartbeatEpoch: UInt32
+    /// Whether a ping is unanswered.
+    var owesPong: Bool
     /// Packets for the next poll, in their WebSocket form.
     var backlog: [WebSocketMessage]
     var backlogSize: Int
@@ -329,6 +338,7 @@ struct EngineIOSession: Sendable {
         probeEpoch = 0
         incomingPost = nil
         heartbeatEpoch = 0
+        owesPong = false
         backlog = []
         backlogSize = 0
     }

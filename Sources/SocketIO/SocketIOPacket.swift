@@ -95,7 +95,8 @@ public struct SocketIOPacket: Hashable, Sendable {
 }
 
 extension JSONValue {
-    var containsBinary: Bool {
+    /// Whether there are bytes anywhere in it: it then travels with attachments.
+    public var containsBinary: Bool {
         switch self {
         case .binary: true
         case .array(let elements): elements.contains { $0.containsBinary }

@@ -8,6 +8,7 @@ extension SocketIOServer {
     public mutating func accept(_ socket: SocketID, recovering: Bool = true, now: Instant) {
         guard let (slot, index) = find(socket), !clients[slot]!.sockets[index].isAccepted else { return }
         clients[slot]!.sockets[index].isAccepted = true
+        clients[slot]!.vainConnects = 0
         if !recovering { clients[slot]!.sockets[index].recovers = nil }
         let missed = startLog(slot, index)
         let accepted = clients[slot]!.sockets[index]
@@ -17,7 +18,7 @@ extension SocketIOServer {
         for message in missed { engine.sendPacket(message, to: clients[slot]!.session) }
     }
 
-    /// Refuses a connecting socket; the transport stays, the client may try again.
+    /// Refuses a connecting socket; the transport stays, the client may try again, as often as the configuration lets it.
     public mutating func refuse(_ socket: SocketID, _ error: ConnectError, now: Instant) {
         guard let (slot, index) = find(socket), !clients[slot]!.sockets[index].isAccepted else { return }
         let removed = clients[slot]!.sockets.remove(at: index)
@@ -143,6 +144,12 @@ extension SocketIOServer {
             counted.add(.unknownNamespace)
             return send(.refusal(ConnectError(message: "Invalid namespace"), namespace: packet.namespace), to: slot)
         }
+        // Each costs the application a look at a token, whether or not its client waits for the refusal.
+        guard clients[slot]!.vainConnects < configuration.maximumVainConnects else {
+            counted.add(.tooManyConnects)
+            return close(session, .protocolError)
+        }
+        clients[slot]!.vainConnects += 1
         lastSocket += 1
         let recovers = recoverable(packet)
         let socket = Socket(

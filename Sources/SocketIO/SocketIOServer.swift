@@ -9,7 +9,7 @@ public import Primitives
 /// One Engine.IO session carries one client, and a client has one socket per namespace:
 ///
 ///     opened ──CONNECT──▶ connecting ──accept──▶ connected ──41, close, timeout──▶ gone
-///        │                    └──────refuse──▶ (44; the client may send another CONNECT)
+///        │                    └──────refuse──▶ (44; the client may send another CONNECT, a few times)
 ///        └──connectTimeout, anything but CONNECT──▶ closed
 ///
 /// Source: Socket.IO protocol, revision 5; timeouts and limits are the reference server's.
@@ -44,6 +44,8 @@ public struct SocketIOServer: Sendable {
         let handshake: EngineIOHandshake
         var decoder: SocketIODecoder
         var sockets: [Socket]
+        /// CONNECTs since the application last accepted one.
+        var vainConnects: Int
     }
 
     struct Socket: Sendable {
@@ -117,7 +119,7 @@ public struct SocketIOServer: Sendable {
                     session: session, handshake: handshake.withoutTransport,
                     decoder: SocketIODecoder(
                         maximumAttachments: configuration.maximumAttachments, maximumDepth: configuration.maximumDepth),
-                    sockets: [])
+                    sockets: [], vainConnects: 0)
                 if let now { connectDeadlines.append((now + configuration.connectTimeout, session)) }
             case .message(let session, let message):
                 received(message, on: session)
@@ -259,7 +261,7 @@ public enum SocketIODrop: Int, CaseIterable, Sendable {
     case bodyTooLarge, overlappingRequest, abortedPoll
     case badPacket, badPayload, badAttachment, unexpectedPacket, reservedEvent
     case unknownNamespace, connectTimeout, pingTimeout, upgradeTimeout, tooSlow, unknownAcknowledgement
-    case secondWebSocket, tooManySessions
+    case secondWebSocket, tooManySessions, tooManyConnects
 }
 
 extension EngineIOHandshake {

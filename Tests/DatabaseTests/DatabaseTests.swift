@@ -133,6 +133,26 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: copy.path + ".partial"))
     }
 
+    @Test func aBackupReplacesNothing() throws {
+        let file = TemporaryFile()
+        var database = try Database(.file(file.path))
+        try database.migrate(Self.schema, applicationID: 7)
+        #expect(throws: DatabaseError(.cannotOpen, "back up to \(file.path)", "the file exists already")) {
+            try database.backUp(to: file.path)
+        }
+        try database.execute("INSERT INTO note (text) VALUES (?)", "still the same file")
+        var other = try Database(.file(file.path), Database.Options(mayCreate: false))
+        #expect(try count(&other) == 1)
+    }
+
+    @Test func aFileIsNotMadeWhereNoneIsExpected() {
+        let file = TemporaryFile()
+        #expect(throws: DatabaseError.self) {
+            _ = try Database(.file(file.path), Database.Options(mayCreate: false))
+        }
+        #expect(!FileManager.default.fileExists(atPath: file.path))
+    }
+
     @Test func anotherConnectionsCommitIsSeen() throws {
         let file = TemporaryFile()
         var one = try Database(.file(file.path))

@@ -9,6 +9,12 @@ import Testing
         ("PROPFIND / HTTP/1.1\r\nHost: x\r\n\r\n", "405"), ("hello\r\n\r\n", "400"),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "400"), ("\u{16}\u{3}\u{1}\u{0}x\u{1}\u{0}", "400"),
         ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\nxxx", "413"),
+        ("GET /%FF HTTP/1.1\r\nHost: x\r\n\r\n", "400"), ("GET /?a=1&kioskId=%FF HTTP/1.1\r\nHost: x\r\n\r\n", "400"),
+        ("GET /a/%C3%28 HTTP/1.1\r\nHost: x\r\n\r\n", "400"),
+        (
+            "GET /socket.io/?token=%FF HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n", "400"
+        ),
         ("POST / HTTP/1.1\r\nHost: x\r\n\r\n", "411"),
         ("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "411"),
         ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n", "400"),
@@ -76,6 +82,35 @@ import Testing
         #expect(isClosed == true)
         while loop.hasEvents {
             guard case .requestAborted? = loop.nextServerEvent() else { throw Failure("a request came of it") }
+        }
+    }
+
+    @Test func whoDoesNotTakeItsAnswerIsClosed() throws {
+        let loop = try Loopback(server: impatient)
+        let deaf = try #require(RawSocket(loop.server.addresses[0]))
+        deaf.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        let request = try #require(loop.nextRequest())
+        let body = [UInt8](repeating: UInt8(ascii: "x"), count: 32 << 20)
+        loop.server.respond(to: request.id, HTTPResponse(status: 200, body: body))
+        #expect(loop.until { loop.server.connectionCount == 0 ? true : nil } == true)
+    }
+
+    @Test func whoTakesItsAnswerMayAskAgainMuchLater() throws {
+        let loop = try Loopback { $0.requestTimeout = .seconds(1) }
+        let raw = try #require(RawSocket(loop.server.addresses[0]))
+        for _ in 0..<2 {
+            raw.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            let request = try #require(loop.nextRequest())
+            // A poll that waits: the limit of the answer before is none of this one's.
+            let silent = try #require(RawSocket(loop.server.addresses[0]))
+            #expect(loop.until { silent.receive().isOver ? true : nil } == true)
+            loop.server.respond(to: request.id, HTTPResponse(status: 200, body: Array("here".utf8)))
+            var answer = ""
+            let isWhole = loop.until { () -> Bool? in
+                answer += raw.receive().text
+                return answer.hasSuffix("here") ? true : nil
+            }
+            #expect(isWhole == true)
         }
     }
 

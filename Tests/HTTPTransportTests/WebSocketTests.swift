@@ -79,6 +79,24 @@ import Testing
         guard case .webSocketClosed(server, .policyViolation)? = loop.nextServerEvent() else {
             throw Failure("no close")
         }
+        #expect(!loop.server.send(piece, on: server))
+        #expect(loop.server.slowClientCount == 1, "one that is gone is not slow")
+    }
+
+    @Test func aMessageGoesOutInOnePiece() throws {
+        let loop = try Loopback()
+        let raw = try #require(RawSocket(loop.server.addresses[0]))
+        raw.send(
+            "GET /socket.io/ HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+        guard case .webSocketOpened(let server, _)? = loop.nextServerEvent() else { throw Failure("not opened") }
+        #expect(loop.until { raw.receive().text.contains("\r\n\r\n") ? true : nil } == true)
+        loop.server.send(.text([UInt8](repeating: UInt8(ascii: "x"), count: 12_000)), on: server)
+        let first = loop.until { () -> Int? in
+            let count = raw.receive().text.utf8.count(where: { $0 == UInt8(ascii: "x") })
+            return count > 0 ? count : nil
+        }
+        #expect(first == 12_000)
     }
 
     @Test func otherPathsAreRefused() throws {

@@ -71,6 +71,26 @@ def test_a_disabled_account_is_told_so(stage, room):
     assert "disabled" in room.sign_in_error(15)
 
 
+def test_signing_out_voids_the_tokens(stage, page):
+    page.sign_in("MONITOR_01", "secret")
+    page.connected()
+    page.find("sign-out").click()
+    eventually(lambda: "logout" in stage.names(), 5, "the server was not told")
+    assert stage.last("logout") == "Bearer token-1"
+    assert page.driver.execute_script("return JSON.stringify(sessionStorage)") == "{}"
+    # A token that has expired voids nothing: another one does.
+    stage.token_lifetime = 1
+    page.sign_in("MONITOR_01", "secret")
+    page.connected()
+    last = stage.token_count
+    stage.token_lifetime = 900
+    page.find("sign-out").click()
+    eventually(lambda: stage.names().count("logout") == 2, 5, "the server was not told")
+    assert stage.last("refresh") == {"refreshToken": f"refresh-{last}"}
+    assert stage.last("logout") == f"Bearer token-{last + 1}"
+    assert page.driver.execute_script("return JSON.stringify(sessionStorage)") == "{}"
+
+
 def test_no_token_is_in_an_address_or_reachable_from_the_page(stage, room):
     addresses = room.driver.execute_script("return performance.getEntriesByType('resource').map((one) => one.name)")
     assert not any("token-" in one for one in addresses)
@@ -206,6 +226,19 @@ def test_crew_events_are_text_once_and_newest_first(stage, room):
     assert newest["kind"] == "sign-off" and "Crew 4711 signed off" in newest["text"]
     assert hostile in oldest["text"]
     assert room.driver.execute_script("return window.hacked ?? null") is None
+
+
+def test_the_page_forgets_crew_events_with_their_lines(stage, room):
+    event = {"crewId": "4711", "name": "A. Name", "role": "driver", "train": "IC 204", "kioskId": KIOSK, "receivedAt": iso()}
+    began = time.time() - 600
+    for number in range(201):
+        stage.emit("crew-sign-on", {**event, "eventId": f"e{number}", "occurredAt": iso(began + number)})
+    room.wait(lambda: room.driver.find_element(By.ID, "crew-count").text == "201 since sign-in", 20)
+    assert len(room.crew()) == 200
+    stage.emit("crew-sign-off", {**event, "eventId": "e200", "occurredAt": iso()})
+    stage.emit("crew-sign-off", {**event, "eventId": "e0", "occurredAt": iso()})
+    room.wait(lambda: room.driver.find_element(By.ID, "crew-count").text == "202 since sign-in", 5)
+    assert room.crew()[0]["kind"] == "sign-off" and len(room.crew()) == 200
 
 
 # Hands

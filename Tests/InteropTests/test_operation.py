@@ -479,11 +479,25 @@ def test_forwarded_addresses_count_only_from_a_trusted_proxy(wire, folder):
             for number in range(count)
         ]
 
+    def readers(server: Server, *forwarded: str | None) -> list[int]:
+        answers = []
+        for address in forwarded:
+            request = urllib.request.Request(f"http://{server.host}:{server.port}/metrics", headers={"X-Forwarded-For": address} if address else {})
+            try:
+                with urllib.request.urlopen(request, timeout=10) as answer:
+                    answers.append(answer.status)
+            except urllib.error.HTTPError as refused:
+                answers.append(refused.code)
+        return answers
+
     for trusted in (True, False):
         place = folder / str(trusted)
         place.mkdir()
-        server = Server(place, network.MONITOR, f"proxy: {{ trusted: [{network.MONITOR}] }}\n" if trusted else "")
+        metrics = f"metrics: {{ allow: [{network.MONITOR}, 198.51.100.7] }}\n"
+        server = Server(place, network.MONITOR, (f"proxy: {{ trusted: [{network.MONITOR}] }}\n" if trusted else "") + metrics)
         with running(server):
+            # The metrics are for whom the proxy names, and the proxy's machine passes for nobody.
+            assert readers(server, None, "198.51.100.8", "198.51.100.7") == ([404, 404, 200] if trusted else [200, 200, 200])
             first = attempts(server, "198.51.100.1", 40)
             assert 429 in first, first
             other = attempts(server, "198.51.100.2", 1)

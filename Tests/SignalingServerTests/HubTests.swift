@@ -247,8 +247,56 @@ final class HubTranscript {
         _ = t.wait(.seconds(90))
         #expect(
             t.wait(.seconds(10)) == [
+                "1 ← stopped kiosk-disconnected", "5 ← stopped kiosk-disconnected",
+                "store ended kiosk-disconnected -", "1,2 ← kiosk-status",
+            ], "its socket is open, so it hears that too")
+        #expect(t.send(5, "heartbeat-ping") == ["5 ok", "5 ← heartbeat-pong", "1,2 ← kiosk-online"], "once")
+    }
+
+    /// With K1 on 5 and M1 on 1 in a session that both have negotiated.
+    private func watching(_ t: HubTranscript) {
+        t.everybodyComes()
+        _ = t.send(1, "start-monitoring", ["kioskId": "K1"])
+        _ = t.send(1, "offer", ["targetId": "K1", "offer": ["type": "offer", "sdp": "v=0"]])
+        _ = t.send(5, "answer", ["targetId": "M1", "answer": ["type": "answer", "sdp": "v=0"]])
+    }
+
+    @Test(arguments: [true, false]) func whoRecoversAfterTheGraceHearsHowItEnded(isRegistering: Bool) {
+        let t = HubTranscript(Hub.Settings(recoveryWindow: .seconds(120)))
+        watching(t)
+        _ = t.lose(5, mayReturn: true)
+        #expect(
+            t.wait(.seconds(10)) == [
                 "1 ← stopped kiosk-disconnected", "store ended kiosk-disconnected -", "1,2 ← kiosk-status",
             ])
+        let back = isRegistering ? t.connect("K1", 6) + t.send(6, "register-kiosk") : t.connect("K1", 6, recovers: 5)
+        #expect(back.filter { $0.contains("stopped") } == ["6 ← stopped kiosk-disconnected"])
+        _ = t.lose(6)
+        _ = t.connect("K1", 7)
+        #expect(!t.send(7, "register-kiosk").contains { $0.contains("stopped") }, "once")
+    }
+
+    @Test(arguments: [true, false]) func aMonitorThatRecoversAfterTheGraceHearsHowItEnded(isRegistering: Bool) {
+        let t = HubTranscript(Hub.Settings(recoveryWindow: .seconds(120)))
+        watching(t)
+        _ = t.lose(1, mayReturn: true)
+        #expect(t.wait(.seconds(10)).first == "5 ← stopped monitor-disconnected")
+        let back =
+            isRegistering ? t.connect("M1", 11) + t.send(11, "register-monitor") : t.connect("M1", 11, recovers: 1)
+        #expect(back.filter { $0.contains("stopped") } == ["11 ← stopped monitor-disconnected"])
+        _ = t.connect("M1", 12)
+        #expect(!t.send(12, "register-monitor").contains { $0.contains("stopped") }, "once")
+    }
+
+    @Test func aKioskThatNamesWhatItCarriesHearsOfNothingElse() {
+        watching(t)
+        _ = t.lose(5)
+        _ = t.wait(.seconds(10))
+        _ = t.connect("K1", 6)
+        #expect(!t.send(6, "register-kiosk", ["sessions": []]).contains { $0.contains("stopped") })
+        _ = t.lose(6)
+        _ = t.connect("K1", 7)
+        #expect(!t.send(7, "register-kiosk").contains { $0.contains("stopped") })
     }
 
     @Test func aHeartbeatsNewsReachTheMonitorsOnce() {
@@ -264,6 +312,12 @@ final class HubTranscript {
             ])
         let entry = t.hub.kioskList(of: "west")[0]
         #expect(entry.status?.fields == JSONObject([("camera", "ok"), ("live", true)]))
+    }
+
+    @Test func bytesInAStatusReachNobody() {
+        t.everybodyComes()
+        #expect(t.send(5, "heartbeat-ping", ["status": ["camera": ["picture": .binary([1])]]]) == ["5 bad-request"])
+        #expect(t.hub.kioskList(of: "west")[0].status?.fields == JSONObject())
     }
 
     @Test func aSecondSocketReplacesTheFirst() {
@@ -395,7 +449,20 @@ final class HubTranscript {
         let lines = t.drain()
         #expect(lines.contains("1 internal-error"))
         #expect(!lines.contains { $0.contains("monitoring-started") || $0.contains("stopped ") })
+        #expect(!lines.contains { $0.hasPrefix("store ended") })
         #expect(t.hub.sessions.count == 0)
+        #expect(t.hub.metrics.sessionsStarted == 0 && t.hub.metrics.sessionsEnded.isEmpty)
+    }
+
+    @Test func whoAskedForNoAcknowledgementHearsThatItCannotBeRecorded() throws {
+        t.everybodyComes()
+        t.recordsAreFast = false
+        _ = t.send(1, "start-monitoring", ["kioskId": "K1"], acknowledged: false)
+        _ = t.send(1, "start-monitoring", ["kioskId": "K1"])
+        t.hub.sessionNotStored(try #require(t.hub.sessions.session(ofKiosk: "K1")?.id), now: t.now)
+        #expect(
+            t.drain() == ["1,2 ← kiosk-status", "1 ← error internal-error start-monitoring", "1 internal-error"])
+        #expect(t.hub.metrics.refusals[.internalError] == 2)
     }
 
     @Test func whatEndedBeforeARestartIsToldToWhoeverStillNamesIt() {

@@ -13,12 +13,11 @@ import Testing
 /// A real server on the loopback interface, on a thread of its own.
 final class RunningServer: Sendable {
     let address: SocketAddress
+    let passwords: PasswordWorker
     private let control: ServerControl
     private let thread: WorkerThread
 
-    private struct Started: Sendable {
-        var result: Result<(SocketAddress, ServerControl), any Error>?
-    }
+    private typealias Started = (SocketAddress, ServerControl, PasswordWorker)
 
     init(_ database: TemporaryFile, _ configure: (inout ServerConfiguration) -> Void = { _ in }) throws {
         var configuration = ServerConfiguration()
@@ -31,7 +30,7 @@ final class RunningServer: Sendable {
         thread = try WorkerThread(name: "server", stackSize: 1 << 20) { _ in
             do {
                 let server = try Server(final)
-                box.value.withLock { $0 = .success((server.addresses[0], server.control)) }
+                box.value.withLock { $0 = .success((server.addresses[0], server.control, server.passwords)) }
                 started.signal()
                 server.run()
             } catch {
@@ -41,7 +40,7 @@ final class RunningServer: Sendable {
         }
         started.wait()
         switch box.value.withLock({ $0 }) {
-        case .success(let (address, control))?: (self.address, self.control) = (address, control)
+        case .success(let started)?: (address, control, passwords) = started
         case .failure(let error)?:
             thread.stopAndJoin()
             throw error
@@ -50,7 +49,7 @@ final class RunningServer: Sendable {
     }
 
     private final class Box: Sendable {
-        let value = Mutex<Result<(SocketAddress, ServerControl), any Error>?>(nil)
+        let value = Mutex<Result<Started, any Error>?>(nil)
     }
 
     /// As SIGTERM does; returns once everything is written down.

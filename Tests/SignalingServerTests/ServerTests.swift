@@ -171,6 +171,21 @@ import Testing
         #expect(answers[5].errorCode == "throttled")
     }
 
+    @Test func readinessIsThatOfTheRecords() throws {
+        let server = try start()
+        defer { server.stop() }
+        let client = try TestClient(server.address)
+        func becomes(_ status: Int) -> Bool {
+            client.until { (try? client.request(.get, "/readyz"))?.status == status ? true : nil } == true
+        }
+        #expect(becomes(200))
+        var other = try Database(.file(file.path))
+        _ = try other.begin()
+        #expect(becomes(503))
+        other.rollBack()
+        #expect(becomes(200))
+    }
+
     @Test func theConsoleIsServedWhole() throws {
         let server = try start()
         defer { server.stop() }
@@ -215,6 +230,21 @@ import Testing
         }
         for line in text.split(separator: "\n") where !line.hasPrefix("#") {
             #expect(line.wholeMatch(of: /[a-z_]+(\{[a-z]+="[^"]*"\})? [0-9.e+-]+/) != nil, "\(line)")
+        }
+        let behind = try RunningServer(TemporaryFile()) {
+            $0.proxy.trusted = [IPAddress("127.0.0.1")!]
+            $0.metrics.allow = [IPAddress("127.0.0.1")!, IPAddress("198.51.100.7")!]
+        }
+        defer { behind.stop() }
+        for (forwarded, status) in [
+            (nil, 404), ("198.51.100.8", 404), ("127.0.0.1", 404), ("somewhere", 404), ("198.51.100.7", 200),
+            ("198.51.100.8, 198.51.100.7", 200), ("198.51.100.7, 127.0.0.1", 200), ("198.51.100.7, 198.51.100.8", 404),
+        ] as [(String?, Int)] {
+            let headers = forwarded.map { ["X-Forwarded-For: \($0)"] } ?? []
+            #expect(
+                RawHTTP.exchange(behind.address, "GET", "/metrics", headers: headers).status == status,
+                "\(forwarded ?? "-")"
+            )
         }
         let closed = try RunningServer(TemporaryFile()) { $0.metrics.allow = [] }
         defer { closed.stop() }
@@ -324,6 +354,20 @@ import Testing
         ] {
             #expect(try send(.post, "/api/accounts", bad).errorCode == "bad-request", "\(bad)")
         }
+    }
+
+    @Test func whoFindsTheHashersBusyIsToldWhenToComeBack() throws {
+        let server = try start()
+        defer { server.stop() }
+        let client = try TestClient(server.address)
+        let admin = try client.logIn("A1").token.unredacted
+        let gate = DispatchSemaphore(value: 0)
+        for _ in 0...PasswordWorker.limit { server.passwords.submit { gate.wait() } }
+        defer { for _ in 0...PasswordWorker.limit { gate.signal() } }
+        let refused = try client.request(
+            .post, "/api/accounts", ["id": "K2", "role": "kiosk", "password": "password of K2"], token: admin)
+        #expect(refused.status == 429 && refused.errorCode == "throttled")
+        #expect(refused.headers["retry-after"] == "2")
     }
 
     @Test func theDocumentDescribesWhatIsThere() throws {

@@ -1,5 +1,6 @@
 import Database
 import Foundation
+import HTTPTransport
 import Primitives
 import Signaling
 import Testing
@@ -248,6 +249,95 @@ let cheapHash = PasswordHash(
         }
     }
 
+    /// Rows gone from the front, with the beginning moved behind them as retention moves it.
+    @Test(arguments: [1, 2, 3]) func aForgedBeginningIsFound(through: Int) throws {
+        let file = TemporaryFile()
+        var store = try Store(.file(file.path), now: start.wall)
+        for id in ["K1", "K2", "K3"] { try store.add(account(id), password: cheapHash, actor: "cli") }
+        var forger = try Database(.file(file.path))
+        try forger.execute(
+            "UPDATE audit_anchor SET (sequence, hash) = (SELECT sequence, hash FROM audit WHERE sequence = ?)", through)
+        try forger.execute("DELETE FROM audit WHERE sequence <= ?", through)
+        guard case .broken(sequence: Int64(through), _) = try store.verifyAudit() else {
+            Issue.record("not found")
+            return
+        }
+    }
+
+    @Test func readingWaitsForNobodyAndNobodyForIt() throws {
+        let file = TemporaryFile()
+        var store = try Store(.file(file.path), Database.Options(busyTimeout: .zero), now: start.wall)
+        try store.add(account("K1"), password: cheapHash, actor: "cli")
+        var other = try Database(.file(file.path), Database.Options(busyTimeout: .zero))
+        // Somebody writes.
+        _ = try other.begin()
+        #expect(try store.verifyAudit() == .whole(rows: 1))
+        #expect(try store.directory(now: start.wall).accounts.map(\.id) == ["K1"])
+        other.rollBack()
+        // Afterwards the connection writes again.
+        try store.add(account("K2"), password: cheapHash, actor: "cli")
+        #expect(try store.verifyAudit() == .whole(rows: 2))
+    }
+
+    @Test func theCheckProvesAWriteAndChangesNothing() throws {
+        let file = TemporaryFile()
+        var store = try Store(.file(file.path), Database.Options(busyTimeout: .zero), now: start.wall)
+        try store.add(account("K1"), password: cheapHash, actor: "cli")
+        var other = try Database(.file(file.path), Database.Options(busyTimeout: .zero))
+        let before = try other.dataVersion()
+        try store.check()
+        #expect(try other.dataVersion() != before, "something reached the file")
+        #expect(try store.verifyAudit() == .whole(rows: 1))
+        _ = try other.begin()
+        #expect(throws: DatabaseError.self) { try store.check() }
+        other.rollBack()
+        try store.check()
+    }
+
+    // MARK: Log-ins
+
+    private let attempt = LoginAttempt(
+        request: RequestID(rawValue: 1), name: "K1", password: Redacted("secret"), address: IPAddress("192.0.2.1")!)
+
+    @Test func aLogInIsJudgedByWhatTheRecordsSayThen() throws {
+        var store = try store()
+        let found = try store.credentials("K1")
+        guard
+            case .succeeded(account("K1"), _, _) = try attempt.judge(
+                found, isRight: true, in: &store, now: start.wall)
+        else { throw Failed("not let in") }
+        let other = PasswordHash(encoded: cheapHash.encoded.replacing("c29tZXNhbHQ", with: "b3RoZXJzYWx0"))
+        try store.setPassword("K1", other, actor: "cli", now: start.wall)
+        guard case .refused = try attempt.judge(found, isRight: true, in: &store, now: start.wall) else {
+            throw Failed("the old password let somebody in")
+        }
+        let changed = try store.credentials("K1")
+        try store.setDisabled("K1", true, actor: "cli", now: start.wall)
+        guard case .disabled = try attempt.judge(changed, isRight: true, in: &store, now: start.wall) else {
+            throw Failed("a disabled account was let in")
+        }
+        try store.remove("K1", actor: "cli", now: start.wall)
+        guard case .refused = try attempt.judge(changed, isRight: true, in: &store, now: start.wall) else {
+            throw Failed("a removed account was let in")
+        }
+        #expect(
+            try store.audit(organization: "west", before: nil, limit: 2).map(\.kind) == [
+                "login-refused", "account-removed",
+            ])
+    }
+
+    @Test func aLogOutBringsItsDirectoryAlong() throws {
+        var store = try store()
+        try store.beginFamily("F", account: account("K1"), refreshHash: [1], address: "a", now: start.wall)
+        let message = try store.loggedOut(
+            account("K1"), family: "F", request: RequestID(rawValue: 7), now: after(.seconds(1)).wall)
+        guard case .changed(let directory, RequestID(rawValue: 7), let response) = message else {
+            throw Failed("no directory")
+        }
+        #expect(directory.revokedFamilies == ["F"])
+        #expect(response.status == 204)
+    }
+
     @Test func expiredLinesGoAndTheChainStaysVerifiable() throws {
         var store = try Store(.memory, now: start.wall)
         for index in 0..<10 {
@@ -262,4 +352,9 @@ let cheapHash = PasswordHash(
         #expect(try store.verifyAudit() == .whole(rows: 3))
         #expect(try store.audit(organization: "west", before: nil, limit: 10).map(\.actor) == ["K9"])
     }
+}
+
+struct Failed: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
 }

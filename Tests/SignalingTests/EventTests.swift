@@ -120,6 +120,13 @@ import Testing
                 == .heartbeatPing(KioskStatus(fields: JSONObject([("live", false)]))))
     }
 
+    @Test(arguments: [JSONValue.binary([1]), ["lens": .binary([1])], [1, [["a": .binary([])]]]])
+    func aStatusHasNoBytesAtAnyDepth(value: JSONValue) {
+        let refused = refusal("heartbeat-ping", ["status": ["live": true, "camera": value]])
+        #expect(refused?.code == .badRequest)
+        #expect(refused?.message == "status.camera: must not be binary")
+    }
+
     @Test func unknownEvents() {
         #expect(refusal("reboot", [:])?.code == .unknownEvent)
         #expect(refusal("kiosk-list", [:])?.code == .unknownEvent)

@@ -1,6 +1,7 @@
 import Primitives
-import SocketIO
 import Testing
+
+@testable import SocketIO
 
 @Suite struct SocketIOServerTests {
     @Test func connectEmitAcknowledgeLeave() throws {
@@ -59,6 +60,65 @@ import Testing
         harness.receive("40{\"token\":\"new\"}", on: connection)
         guard case .connecting(let second, _)? = harness.events().first else { throw Failure("no CONNECT") }
         #expect(second != socket)
+    }
+
+    @Test func whoIsRefusedTimeAndAgainIsClosed() throws {
+        var harness = ServerHarness { $0.maximumVainConnects = 3 }
+        let connection = harness.openWebSocket()
+        for _ in 0..<3 {
+            harness.receive("40{\"token\":\"old\"}", on: connection)
+            guard case .connecting(let socket, _)? = harness.events().first else { throw Failure("no CONNECT") }
+            harness.server.refuse(socket, ConnectError(message: "token expired"), now: harness.now)
+            #expect(harness.actions().last == "send 1 44{\"message\":\"token expired\"}")
+        }
+        harness.receive("40{\"token\":\"old\"}", on: connection)
+        #expect(harness.events().isEmpty, "nobody is asked about it")
+        #expect(harness.actions() == ["close 1"])
+        #expect(harness.server.drops[.tooManyConnects] == 1)
+        #expect(harness.server.sessionCount == 0)
+    }
+
+    @Test func whoLeavesBeforeTheRefusalIsCountedToo() {
+        var harness = ServerHarness { $0.maximumVainConnects = 3 }
+        let sid = harness.polling()
+        let body = [String](repeating: "40\u{1E}41", count: 100).joined(separator: "\u{1E}")
+        _ = harness.request(.post, "EIO=4&transport=polling&sid=\(sid)", body)
+        let asked = harness.events().count { if case .connecting = $0 { true } else { false } }
+        #expect(asked == 3)
+        #expect(harness.server.sessionCount == 0)
+    }
+
+    @Test func anAcceptedConnectBeginsTheCountAnew() throws {
+        var harness = ServerHarness { $0.maximumVainConnects = 2 }
+        let connection = harness.openWebSocket()
+        for _ in 0..<5 {
+            harness.receive("40", on: connection)
+            guard case .connecting(let refused, _)? = harness.events().first else { throw Failure("no CONNECT") }
+            harness.server.refuse(refused, ConnectError(message: "no"), now: harness.now)
+            harness.receive("40", on: connection)
+            guard case .connecting(let accepted, _)? = harness.events().first else { throw Failure("no CONNECT") }
+            harness.server.accept(accepted, now: harness.now)
+            harness.receive("41", on: connection)
+            #expect(harness.events() == [.disconnected(accepted, .left)])
+        }
+    }
+
+    @Test func unaskedPongsAreCountedAndChangeNothing() {
+        var engine = EngineIOServer(SocketIOServerConfiguration(), random: .seeded(1))
+        engine.webSocketOpened(
+            ConnectionID(rawValue: 1), ServerHarness.query("EIO=4&transport=websocket"), now: .zero)
+        _ = engine.nextAction()
+        for _ in 0..<100 { engine.webSocketReceived(ConnectionID(rawValue: 1), "3", now: .zero + .seconds(1)) }
+        #expect(engine.deadlines.ping.count == 1 && engine.deadlines.pong.isEmpty)
+        #expect(engine.drops[.unexpectedPacket] == 100)
+        // The ping comes when it would have come, and its pong is heard once.
+        engine.handleTimeout(now: .zero + .seconds(25))
+        #expect(engine.nextAction() == .send(ConnectionID(rawValue: 1), "2"))
+        for _ in 0..<2 { engine.webSocketReceived(ConnectionID(rawValue: 1), "3", now: .zero + .seconds(26)) }
+        #expect(engine.deadlines.ping.count == 1)
+        #expect(engine.drops[.unexpectedPacket] == 101)
+        engine.handleTimeout(now: .zero + .seconds(46))
+        #expect(engine.sessionCount == 1)
     }
 
     @Test func unknownNamespaceIsRefused() {

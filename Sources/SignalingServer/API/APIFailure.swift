@@ -15,6 +15,13 @@ struct APIFailure: Error {
 
     init(_ code: SignalingErrorCode, _ message: String) { self.init(SignalingError(code, message)) }
 
+    /// More work waits than a moment's.
+    static func busy(_ message: String) -> APIFailure {
+        var failure = APIFailure(.throttled, message)
+        failure.headers = [HTTPHeader("Retry-After", "2")]
+        return failure
+    }
+
     static func methodNotAllowed(_ allowed: [HTTPMethod]) -> APIFailure {
         var failure = APIFailure(.badRequest, "method not allowed")
         failure.status = 405

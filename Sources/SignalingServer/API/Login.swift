@@ -21,41 +21,58 @@ enum LoginOutcome: Sendable {
     case failed
 }
 
+/// A name's account and what its password is checked against, as the records had them at one moment.
+typealias StoredCredentials = (account: Account, password: PasswordHash)
+
 extension LoginAttempt {
-    /// Reads the account, checks the password, begins a family of tokens: three threads, no one waits for another.
-    func begin(_ records: StoreWorker, _ passwords: PasswordWorker, _ inbox: Inbox) {
+    /// Reads the account; `check` follows. The records, the password and the tokens: no thread waits for another.
+    func begin(_ records: StoreWorker) {
         let attempt = self
+        // A job may run twice, so the password's is not begun from this one.
         records.submit(onFailure: .loginFinished(attempt, .failed)) { store throws(DatabaseError) in
-            let found = try store.credentials(attempt.name)
-            passwords.submit {
-                // A name that nobody has takes as long as one that somebody has.
-                let isRight = (found?.password ?? PasswordHash.decoy).matches(attempt.password)
-                attempt.judge(found?.account, isRight: isRight, records)
-            }
-            return nil
+            .credentialsRead(attempt, try store.credentials(attempt.name))
         }
     }
 
-    private func judge(_ account: Account?, isRight: Bool, _ records: StoreWorker) {
+    /// Checks the password and begins a family of tokens.
+    func check(_ found: StoredCredentials?, _ passwords: PasswordWorker, _ records: StoreWorker) {
         let attempt = self
-        records.submit(onFailure: .loginFinished(attempt, .failed)) { store throws(DatabaseError) in
-            let now = SystemWallClock.now()
-            guard let account, isRight, !account.isDisabled else {
-                let isDisabled = isRight && account != nil
+        passwords.submit {
+            // A name that nobody has takes as long as one that somebody has.
+            let isRight = (found?.password ?? PasswordHash.decoy).matches(attempt.password)
+            records.submit(onFailure: .loginFinished(attempt, .failed)) { store throws(DatabaseError) in
+                .loginFinished(
+                    attempt, try attempt.judge(found, isRight: isRight, in: &store, now: SystemWallClock.now()))
+            }
+        }
+    }
+
+    /// - Parameter found: what the password was checked against, some time ago.
+    func judge(
+        _ found: StoredCredentials?, isRight: Bool, in store: inout Store, now: WallClock
+    ) throws(DatabaseError) -> LoginOutcome {
+        let attempt = self
+        return try store.recordTransaction { store throws(DatabaseError) in
+            // The password may have been changed or the account disabled meanwhile, which revoked all tokens there were.
+            let current = try store.credentials(attempt.name)
+            guard let account = current?.account, isRight, current?.password == found?.password, !account.isDisabled
+            else {
+                let isDisabled = isRight && current != nil && current?.password == found?.password
+                let organization = current?.account.organization ?? found?.account.organization ?? ""
                 try store.append(
                     AuditEntry(
-                        at: now, kind: .loginRefused, organization: account?.organization ?? "", actor: attempt.name,
+                        at: now, kind: .loginRefused, organization: organization, actor: attempt.name,
                         details: [
                             "address": .string(attempt.address.description),
                             "code": isDisabled ? "account-disabled" : "invalid-credentials",
                         ]))
-                return .loginFinished(attempt, isDisabled ? .disabled : .refused)
+                return isDisabled ? .disabled : .refused
             }
             let family = Tokens.newIdentifier()
             let refresh = Tokens.newRefreshToken()
             try store.beginFamily(
                 family, account: account, refreshHash: refresh.hash, address: attempt.address.description, now: now)
-            return .loginFinished(attempt, .succeeded(account, family: family, refreshToken: refresh.token))
+            return .succeeded(account, family: family, refreshToken: refresh.token)
         }
     }
 }

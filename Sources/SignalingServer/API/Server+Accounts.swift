@@ -89,7 +89,7 @@ extension Server {
     private func hash(
         _ password: Redacted<String>, _ then: @escaping @Sendable (PasswordHash) -> Void
     ) throws(APIFailure) {
-        guard !passwords.isBusy else { throw APIFailure(.throttled, "too many passwords are being hashed") }
+        guard !passwords.isBusy else { throw APIFailure.busy("too many passwords are being hashed") }
         passwords.submit { then(PasswordHash(of: password)) }
     }
 }

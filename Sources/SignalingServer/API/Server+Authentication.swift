@@ -23,7 +23,7 @@ extension Server {
             metrics.loginsThrottled += 1
             return throttled(request.id, .seconds(2))
         }
-        attempt.begin(records, passwords, inbox)
+        attempt.begin(records)
     }
 
     private func throttled(_ id: RequestID, _ wait: Duration) {
@@ -100,8 +100,7 @@ extension Server {
         let (account, claims) = try authenticate(request, now: now)
         let id = request.id
         records.submit(onFailure: .recordsUnavailable(id)) { store throws(DatabaseError) in
-            try store.logOut(account, family: claims.family, now: SystemWallClock.now())
-            return .respond(id, HTTPResponse(status: 204))
+            try store.loggedOut(account, family: claims.family, request: id, now: SystemWallClock.now())
         }
         hub.familyRevoked(claims.family, now: now)
     }
@@ -121,6 +120,17 @@ extension Server {
 extension ServerMessage {
     static func recordsUnavailable(_ id: RequestID) -> ServerMessage {
         .respond(id, .error(500, SignalingError(.internalError, "the records cannot be read or written")))
+    }
+}
+
+extension Store {
+    /// Logs out. The directory goes with the answer: one that was read before, and is still on its way to the serving
+    /// thread, knows nothing of it.
+    mutating func loggedOut(
+        _ account: Account, family: String, request: RequestID, now: WallClock
+    ) throws(DatabaseError) -> ServerMessage {
+        try logOut(account, family: family, now: now)
+        return .changed(try directory(now: now), request, HTTPResponse(status: 204))
     }
 }
 

@@ -20,7 +20,7 @@ enum AccountCommands {
         ] {
             if let broken { throw CommandFailure(.usage, "\(what) \(broken)") }
         }
-        var store = try SignalingCommands.open(invocation)
+        var store = try SignalingCommands.open(invocation, mayCreate: true)
         let password = try password(invocation, confirming: true)
         let now = SystemWallClock.now()
         let account = Account(

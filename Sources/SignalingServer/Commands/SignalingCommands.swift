@@ -65,8 +65,10 @@ public enum SignalingCommands {
                 "keys rotate", summary: "sign tokens with a new key; tokens of the old one stay good until they expire",
                 flags: [configFlag, databaseFlag]),
             Command(
-                "audit verify", summary: "prove that no line of the audit was changed or removed",
-                flags: [configFlag, databaseFlag]),
+                "audit verify", summary: "prove that no line of the audit before its last was changed or removed",
+                flags: [configFlag, databaseFlag],
+                discussion: "Whoever can write the file can cut off its end or write the whole chain anew:\n"
+                    + "keep the number of lines and a copy elsewhere."),
             Command(
                 "database backup", summary: "copy the records into a new file, also while the server runs",
                 arguments: [Argument("FILE", help: "where to")], flags: [configFlag, databaseFlag]),
@@ -162,10 +164,16 @@ public enum SignalingCommands {
         return configuration
     }
 
-    static func open(_ invocation: Invocation) throws(CommandFailure) -> Store {
+    /// - Parameter mayCreate: false where records that are not there are a mistake in the path.
+    static func open(_ invocation: Invocation, mayCreate: Bool = false) throws(CommandFailure) -> Store {
         let path = try configuration(invocation).database
+        guard mayCreate || access(path, F_OK) == 0 || errno != ENOENT else {
+            throw CommandFailure(
+                .failed,
+                "\(path) does not exist; name the records with --database or --config, or begin with account add")
+        }
         do throws(DatabaseError) {
-            return try Store(.file(path), now: SystemWallClock.now())
+            return try Store(.file(path), Database.Options(mayCreate: mayCreate), now: SystemWallClock.now())
         } catch {
             throw CommandFailure(.failed, error.description)
         }

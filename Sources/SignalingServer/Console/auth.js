@@ -37,7 +37,7 @@ async function post(path, body) {
 export class Account {
   #token = null;
   #refreshToken = sessionStorage.getItem(KEY);
-  #expiresAt = 0;
+  #expiresAt = null;
   #refreshing = null;
 
   user = null;
@@ -48,7 +48,15 @@ export class Account {
     this.#accept(await post('/api/auth/login', { username, password }));
   }
 
+  /** Forgets the tokens at once and has the server void them. */
   signOut() {
+    if (this.#refreshToken && !this.#refreshing) {
+      void revoke({ token: this.#token, expiresAt: this.#expiresAt, refreshToken: this.#refreshToken });
+    }
+    this.#forget();
+  }
+
+  #forget() {
     this.#token = null;
     this.#refreshToken = null;
     this.user = null;
@@ -57,34 +65,52 @@ export class Account {
 
   /** A token that is good for at least half a minute; a new one when the old one was refused. */
   async token({ refused = null } = {}) {
-    if (this.#token && !refused && this.#expiresAt - Date.now() > 30_000) return this.#token;
+    if (this.#token && !refused && milliseconds(this.#expiresAt) - Date.now() > 30_000) return this.#token;
     this.#refreshing ??= this.#refresh().finally(() => { this.#refreshing = null; });
     await this.#refreshing;
     return this.#token;
   }
 
   async #refresh() {
-    if (!this.#refreshToken) throw new APIError(401, 'token-missing', 'not signed in');
+    const held = this.#refreshToken;
+    if (!held) throw new APIError(401, 'token-missing', 'not signed in');
+    let answer;
     try {
-      this.#accept(await post('/api/auth/refresh', { refreshToken: this.#refreshToken }));
+      answer = await post('/api/auth/refresh', { refreshToken: held });
     } catch (error) {
-      if (error.final) this.signOut();
+      if (error.final && this.#refreshToken === held) this.#forget();
       throw error;
     }
+    if (this.#refreshToken !== held) {
+      // Signed out meanwhile: what has come is nobody's.
+      void revoke(answer);
+      throw new APIError(401, 'token-missing', 'not signed in');
+    }
+    this.#accept(answer);
   }
 
   #accept({ token, expiresAt, refreshToken, user }) {
     this.#token = token;
-    this.#expiresAt = milliseconds(expiresAt);
+    this.#expiresAt = expiresAt;
     this.#refreshToken = refreshToken;
     this.user = user;
     sessionStorage.setItem(KEY, refreshToken);
   }
 }
 
-/** A moment from the server (ISO 8601, or seconds or milliseconds since 1970) in milliseconds since 1970. */
+/** Logs a token's whole family out. The page may be closed right after, so the request outlives it. */
+async function revoke({ token, expiresAt, refreshToken }) {
+  try {
+    const isGood = token && milliseconds(expiresAt) - Date.now() > 5_000;
+    const current = isGood ? token : (await post('/api/auth/refresh', { refreshToken })).token;
+    await fetch('/api/auth/logout', { method: 'POST', keepalive: true, credentials: 'same-origin', headers: { Authorization: `Bearer ${current}` } });
+  } catch {
+    // The server is away, or the tokens are void already.
+  }
+}
+
+/** A moment from the server (ISO 8601) in milliseconds since 1970. */
 export function milliseconds(moment) {
-  if (typeof moment === 'number') return moment < 1e11 ? moment * 1000 : moment;
   const parsed = Date.parse(moment);
   return Number.isNaN(parsed) ? 0 : parsed;
 }

@@ -8,8 +8,7 @@ const MOST = 200;
 
 export class CrewFeed {
   #list; #template; #none; #count;
-  #seen = new Set();
-  #today = 0;
+  #received = 0;
 
   constructor({ list, template, none, count }) {
     this.#list = list;
@@ -18,17 +17,16 @@ export class CrewFeed {
     this.#count = count;
   }
 
-  /** An event that came twice (same `eventId`) is shown once. */
+  /** An event that comes again (same `eventId`) while its line is on the page is shown once. */
   add(name, { eventId, crewId, name: person, role, train, occurredAt, clock, receivedAt, kioskId }, kioskName) {
-    if (eventId && this.#seen.has(eventId)) return;
-    if (eventId) this.#seen.add(eventId);
+    if ([...this.#list.children].some((other) => other.dataset.eventId === eventId)) return;
     const on = name === 'crew-sign-on';
-    const at = milliseconds(occurredAt ?? receivedAt ?? Date.now());
+    const at = milliseconds(occurredAt);
     const item = this.#template.content.firstElementChild.cloneNode(true);
     const set = (selector, text) => { item.querySelector(selector).textContent = text; };
     item.dataset.kind = on ? 'sign-on' : 'sign-off';
     item.dataset.crewId = crewId ?? '';
-    item.dataset.eventId = eventId ?? '';
+    item.dataset.eventId = eventId;
     item.dataset.at = String(at);
     item.querySelector('use').setAttribute('href', on ? '#i-on' : '#i-off');
     set('.crew-name', person || `Crew ${crewId}`);
@@ -45,14 +43,13 @@ export class CrewFeed {
     this.#list.insertBefore(item, after ?? null);
     while (this.#list.children.length > MOST) this.#list.lastElementChild.remove();
     this.#none.hidden = true;
-    this.#today += 1;
-    this.#count.textContent = `${this.#today} since sign-in`;
+    this.#received += 1;
+    this.#count.textContent = `${this.#received} since sign-in`;
   }
 
   clear() {
     this.#list.replaceChildren();
-    this.#seen.clear();
-    this.#today = 0;
+    this.#received = 0;
     this.#count.textContent = '';
     this.#none.hidden = false;
   }

@@ -101,11 +101,10 @@ export class KioskList {
     row.dataset.state = state;
     row.dataset.online = String(Boolean(kiosk.online));
     const lastSeen = kiosk.lastSeen ? milliseconds(kiosk.lastSeen) : 0;
-    const monitor = typeof kiosk.monitoredBy === 'object' ? kiosk.monitoredBy?.monitorId : kiosk.monitoredBy;
     const note = {
       watched: phase === 'live' ? 'You are watching' : 'Connecting…',
       offline: lastSeen ? `Last seen ${ago(lastSeen)}` : 'Never seen yet',
-      busy: `Watched by ${monitor}`,
+      busy: `Watched by ${kiosk.monitoredBy}`,
       online: 'Online',
     }[state];
     const set = (selector, text) => {

@@ -14,12 +14,7 @@ export const REASONS = {
 const REFUSALS = {
   'unknown-kiosk': () => 'This kiosk does not exist, or belongs to another organization.',
   'kiosk-offline': () => 'The kiosk is offline. It can be watched as soon as it is back.',
-  'kiosk-busy': ({ message, detail }) => {
-    const who = detail.monitoredBy ?? detail.monitorId;
-    const since = detail.since ?? detail.monitoredSince;
-    if (!since) return `Another monitor is watching this kiosk: ${message}.`;
-    return `${who ?? 'Another monitor'} is watching this kiosk since ${timeOfDay(since)}. One at a time.`;
-  },
+  'kiosk-busy': ({ detail }) => `Another monitor is watching this kiosk since ${timeOfDay(detail.since)}. One at a time.`,
   'not-registered': () => 'The server does not know this console yet. Try again in a moment.',
   'no-session': () => 'The server knows of no session with this kiosk.',
   'not-your-session': () => 'The session with this kiosk belongs to another monitor.',
@@ -30,7 +25,7 @@ const REFUSALS = {
 };
 
 export function refusalText({ code, message = '', detail = {} }) {
-  return REFUSALS[code]?.({ message, detail }) ?? `Refused: ${message || code}.`;
+  return REFUSALS[code]?.({ detail }) ?? `Refused: ${message || code}.`;
 }
 
 /** What the kiosk cannot give: what it means here, and what somebody can do. */

@@ -46,10 +46,14 @@ extension Store {
         case broken(sequence: Int64, reason: String)
     }
 
-    /// Follows the chain from its beginning to its end.
+    /// Follows the chain from its beginning to its end. A beginning that was moved must be where a line of the chain says
+    /// that retention has moved it. What is missing behind the last line leaves no trace.
     public mutating func verifyAudit() throws(DatabaseError) -> AuditVerdict {
-        try recordTransaction { store throws(DatabaseError) in
+        try readTransaction { store throws(DatabaseError) in
             var (sequence, hash) = try store.anchor()
+            let beginning = sequence
+            let witness = AuditEntry.pruned(through: beginning, at: WallClock(milliseconds: 0))
+            var isWitnessed = beginning == 0
             var rows: Int64 = 0
             while true {
                 let page = try store.database.query(
@@ -62,10 +66,15 @@ extension Store {
                     guard row.hash == row.expectedHash(after: hash) else {
                         return .broken(sequence: row.sequence, reason: "the row is not what was written")
                     }
+                    if row.kind == witness.kind.rawValue, row.details == witness.details { isWitnessed = true }
                     (sequence, hash) = (row.sequence, row.hash)
                     rows += 1
                 }
-                if page.isEmpty { return .whole(rows: rows) }
+                guard page.isEmpty else { continue }
+                guard isWitnessed else {
+                    return .broken(sequence: beginning, reason: "the rows up to here are missing, and no row says why")
+                }
+                return .whole(rows: rows)
             }
         }
     }
@@ -87,10 +96,7 @@ extension Store {
                 (try row.integer(0), try row.blob(1))
             }
             guard let last else { return 0 }
-            try store.append(
-                AuditEntry(
-                    at: now, kind: .auditPruned, organization: "", actor: "server",
-                    details: ["through": .integer(last.sequence)]))
+            try store.append(.pruned(through: last.sequence, at: now))
             try store.database.execute("UPDATE audit_anchor SET sequence = ?, hash = ?", last.sequence, last.hash)
             return try store.database.execute("DELETE FROM audit WHERE sequence <= ?", last.sequence)
         }
@@ -108,6 +114,14 @@ extension Store {
 
     private static let auditColumns =
         "SELECT sequence, at, kind, organization, actor, subject, details, hash FROM audit"
+}
+
+extension AuditEntry {
+    /// The line that tells a beginning which retention has moved from a forged one.
+    fileprivate static func pruned(through sequence: Int64, at: WallClock) -> AuditEntry {
+        AuditEntry(
+            at: at, kind: .auditPruned, organization: "", actor: "server", details: ["through": .integer(sequence)])
+    }
 }
 
 extension AuditRow {

@@ -38,7 +38,7 @@ extension Store {
 
     /// What the serving thread needs to know of accounts, keys and revoked tokens.
     public mutating func directory(now: WallClock) throws(DatabaseError) -> Directory.Snapshot {
-        try recordTransaction { store throws(DatabaseError) in
+        try readTransaction { store throws(DatabaseError) in
             let keys = try store.database.query(
                 "SELECT id, jwk, retired_at IS NOT NULL FROM signing_key WHERE retired_at IS NULL OR retired_at > ? ORDER BY sequence",
                 (now - Tokens.accessLifetime).milliseconds

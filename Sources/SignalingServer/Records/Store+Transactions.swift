@@ -16,6 +16,16 @@ extension Store {
         }
     }
 
+    /// Runs what only reads on one state of the records, while others write.
+    mutating func readTransaction<Result>(
+        _ body: (inout Store) throws(DatabaseError) -> Result
+    ) throws(DatabaseError) -> Result {
+        guard try database.begin(toWrite: false) else { return try body(&self) }
+        // There is nothing to keep, whatever comes of it.
+        defer { database.rollBack() }
+        return try body(&self)
+    }
+
     mutating func recordingTransaction<Result>(
         _ body: (inout Store) throws(DatabaseError) -> Result
     ) throws(RecordError) -> Result {

@@ -13,11 +13,12 @@ enum ServerMessage: Sendable {
     case respond(RequestID, HTTPResponse)
     /// The records were changed here; the directory is up to date before the answer is out.
     case changed(Directory.Snapshot, RequestID, HTTPResponse)
+    case credentialsRead(LoginAttempt, StoredCredentials?)
     case loginFinished(LoginAttempt, LoginOutcome)
     case refreshFinished(RequestID, Store.RefreshOutcome, next: Redacted<String>)
     case familyRevoked(String)
-    case recordsFailed(String)
-    case recordsChecked(Bool)
+    /// Whether they can be written; said when it changes.
+    case recordsChecked(isWell: Bool)
     case signal(SignalSource.Signal)
 }
 

@@ -28,7 +28,9 @@ extension Server {
             let isReady = recordsAreWell && drainDeadline == nil
             respond(to: request.id, .text(isReady ? 200 : 503, isReady ? "ready\n" : "not ready\n"))
         case "/metrics":
-            guard configuration.metrics.allow.contains(request.peer.address) else {
+            guard let reader = originAddress(request.peer, request.headers),
+                configuration.metrics.allow.contains(reader)
+            else {
                 return fail(request.id, 404, SignalingError(.notFound, "nothing here"))
             }
             respond(to: request.id, .text(200, metricsText(), type: "text/plain; version=0.0.4; charset=utf-8"))
@@ -71,15 +73,22 @@ extension Server {
             peer: peer)
     }
 
-    /// The client's own address: behind a proxy that is trusted, the last one that no trusted proxy has.
+    /// The client's own address; a trusted proxy's where that names none.
     func clientAddress(_ peer: SocketAddress, _ headers: [HTTPHeader]) -> SocketAddress {
+        guard let origin = originAddress(peer, headers), origin != peer.address else { return peer }
+        return SocketAddress(address: origin, port: 0)
+    }
+
+    /// Where a request comes from: behind a proxy that is trusted, the last address that no trusted proxy has. Nil where
+    /// such a proxy names none, so that nobody passes for the proxy's machine.
+    private func originAddress(_ peer: SocketAddress, _ headers: [HTTPHeader]) -> IPAddress? {
         let trusted = configuration.proxy.trusted
-        guard trusted.contains(peer.address), let forwarded = headers["x-forwarded-for"] else { return peer }
-        for text in forwarded.split(separator: ",").reversed() {
-            guard let address = IPAddress(text.filter { $0 != " " }) else { return peer }
-            if !trusted.contains(address) { return SocketAddress(address: address, port: 0) }
+        guard trusted.contains(peer.address) else { return peer.address }
+        for text in (headers["x-forwarded-for"] ?? "").split(separator: ",").reversed() {
+            guard let address = IPAddress(text.filter { $0 != " " }) else { return nil }
+            if !trusted.contains(address) { return address }
         }
-        return peer
+        return nil
     }
 
     private func allows(_ origin: String) -> Bool {

@@ -160,7 +160,6 @@ public final class Server {
     private func handle(_ message: ServerMessage, now: Moment) {
         switch message {
         case .directory(let snapshot):
-            recordsAreWell = true
             tokens.use(snapshot.keys)
             hub.directoryChanged(snapshot, now: now)
         case .crewStored(let record, let isNew, let reply): hub.crewStored(record, isNew: isNew, reply)
@@ -172,10 +171,10 @@ public final class Server {
             tokens.use(snapshot.keys)
             hub.directoryChanged(snapshot, now: now)
             respond(to: id, response)
+        case .credentialsRead(let attempt, let found): attempt.check(found, passwords, records)
         case .loginFinished(let attempt, let outcome): finish(attempt, outcome, now: now)
         case .refreshFinished(let id, let outcome, let next): finishRefresh(id, outcome, next, now: now)
         case .familyRevoked(let family): hub.familyRevoked(family, now: now)
-        case .recordsFailed: recordsAreWell = false
         case .recordsChecked(let isWell): recordsAreWell = isWell
         case .signal(let signal): handle(signal, now: now)
         }
@@ -221,8 +220,7 @@ public final class Server {
         }
         while let action = socketIO.nextAction() {
             switch action {
-            case .send(let id, let message):
-                if !transport.send(message, on: id) { metrics.slowClients += 1 }
+            case .send(let id, let message): transport.send(message, on: id)
             case .close(let id): transport.close(id, code: drainDeadline == nil ? .normal : .goingAway)
             case .respond(let id, let answer):
                 respond(

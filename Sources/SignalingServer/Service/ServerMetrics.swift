@@ -7,7 +7,6 @@ struct ServerMetrics: Sendable {
     var loginFailures: UInt64 = 0
     var loginsThrottled: UInt64 = 0
     var refreshes: UInt64 = 0
-    var slowClients: UInt64 = 0
     var responses: [Int: UInt64] = [:]
     var disconnects: [DisconnectReason: UInt64] = [:]
     let loop = LatencyHistogram()

@@ -8,8 +8,10 @@ internal import Synchronization
 ///
 /// Jobs run in the order they came, so that what a kiosk sends in order is kept in order. Between jobs the thread
 /// looks, twice a second, whether another process has changed the records: a disabled account's sockets are gone
-/// within a second.
+/// within a second. Every few seconds it proves that the records can be written.
 final class StoreWorker: Sendable {
+    /// What it does outside the records is done again when a batch fails and its jobs run one by one: whatever follows
+    /// from it is for the message that it returns.
     typealias Job = @Sendable (inout Store) throws(DatabaseError) -> ServerMessage?
 
     private let queue: JobQueue<Timed>
@@ -20,6 +22,7 @@ final class StoreWorker: Sendable {
 
     private final class Beat: Sendable {
         let at = Atomic<Int64>(MonotonicClock.now().nanoseconds)
+        func now() { at.store(MonotonicClock.now().nanoseconds, ordering: .relaxed) }
     }
 
     /// A job that takes longer than this hangs.
@@ -37,6 +40,7 @@ final class StoreWorker: Sendable {
     }
 
     private static let pollInterval: Duration = .milliseconds(400)
+    private static let checkInterval: Duration = .seconds(5)
     private static let housekeepingInterval: Duration = .seconds(600)
 
     init(_ store: consuming Store, retention: ServerConfiguration.Retention, inbox: Inbox) throws(SystemError) {
@@ -79,46 +83,86 @@ final class StoreWorker: Sendable {
         _ stop: StopFlag
     ) {
         let log = Log("records")
-        var version: Int64?
-        var nextLook = MonotonicClock.now()
-        var nextHousekeeping = nextLook
+        var chores = Chores(now: MonotonicClock.now())
         while true {
-            while let first = queue.next() {
-                var batch = [first]
-                while batch.count < batchLimit, let next = queue.next() { batch.append(next) }
-                perform(batch, &store, inbox, log)
+            // Submitted jobs are finished first: nothing that was promised is lost.
+            let isEnding = stop.isRequested
+            var batch: [Timed] = []
+            while batch.count < batchLimit, let next = queue.next() { batch.append(next) }
+            if batch.isEmpty, isEnding { return }
+            if !batch.isEmpty {
+                perform(batch, &store, inbox, log, beat)
                 let done = MonotonicClock.now()
                 for timed in batch { latency.record(done - timed.submitted) }
-                beat.at.store(done.nanoseconds, ordering: .relaxed)
             }
-            // Submitted jobs are finished first: nothing that was promised is lost.
-            if stop.isRequested { return }
-            let now = MonotonicClock.now()
-            beat.at.store(now.nanoseconds, ordering: .relaxed)
+            beat.now()
+            // Between two batches too: jobs may come without end.
+            perform(&chores, &store, retention, inbox, log)
+            beat.now()
+            if batch.isEmpty { queue.wait(stop, for: max(.milliseconds(1), chores.nextLook - MonotonicClock.now())) }
+        }
+    }
+
+    /// What is done unasked, each at its own pace.
+    private struct Chores {
+        var version: Int64?
+        var nextLook: Instant
+        var nextCheck: Instant
+        var nextHousekeeping: Instant
+        /// What the serving thread believes.
+        var isWell: Bool
+
+        init(now: Instant) {
+            version = nil
+            nextLook = now
+            nextCheck = now
+            nextHousekeeping = now
+            isWell = true
+        }
+    }
+
+    private static func perform(
+        _ chores: inout Chores, _ store: inout Store, _ retention: ServerConfiguration.Retention, _ inbox: Inbox,
+        _ log: Log
+    ) {
+        func tried(_ body: () throws(DatabaseError) -> Void) -> Bool {
             do throws(DatabaseError) {
-                if now >= nextLook {
-                    nextLook = now + pollInterval
-                    let current = try store.version()
-                    if current != version {
-                        version = current
-                        inbox.post(.directory(try store.directory(now: SystemWallClock.now())))
-                    }
-                }
-                if now >= nextHousekeeping {
-                    nextHousekeeping = now + housekeepingInterval
-                    try keepHouse(&store, retention, now: SystemWallClock.now())
-                }
+                try body()
+                return true
             } catch {
                 log.repeated(.error, "records-failed", error.description)
-                inbox.post(.recordsFailed(error.description))
+                return false
             }
-            queue.wait(stop, for: max(.milliseconds(1), nextLook - MonotonicClock.now()))
+        }
+        let now = MonotonicClock.now()
+        if now >= chores.nextLook {
+            chores.nextLook = now + pollInterval
+            _ = tried { () throws(DatabaseError) in
+                let current = try store.version()
+                guard current != chores.version else { return }
+                inbox.post(.directory(try store.directory(now: SystemWallClock.now())))
+                chores.version = current
+            }
+        }
+        if now >= chores.nextCheck {
+            chores.nextCheck = now + checkInterval
+            let isWell = tried { () throws(DatabaseError) in try store.check() }
+            if isWell != chores.isWell { inbox.post(.recordsChecked(isWell: isWell)) }
+            chores.isWell = isWell
+        }
+        if now >= chores.nextHousekeeping {
+            chores.nextHousekeeping = now + housekeepingInterval
+            _ = tried { () throws(DatabaseError) in
+                try keepHouse(&store, retention, now: SystemWallClock.now())
+            }
         }
     }
 
     /// Jobs that came while the disk was busy share the next wait for it: a depot whose kiosks come up at once does not
     /// queue up behind a write each.
-    private static func perform(_ batch: [Timed], _ store: inout Store, _ inbox: Inbox, _ log: Log) {
+    private static func perform(
+        _ batch: [Timed], _ store: inout Store, _ inbox: Inbox, _ log: Log, _ beat: Beat
+    ) {
         if batch.count > 1 {
             let together = try? store.recordTransaction { store throws(DatabaseError) in
                 var answers: [ServerMessage] = []
@@ -132,6 +176,7 @@ final class StoreWorker: Sendable {
                 for answer in together { inbox.post(answer) }
                 return
             }
+            beat.now()
         }
         // One of them fails: each for itself, so that the others do not.
         for timed in batch {
@@ -141,6 +186,8 @@ final class StoreWorker: Sendable {
                 log.repeated(.error, "records-failed", error.description)
                 if let failure = timed.failure { inbox.post(failure) }
             }
+            // Each may wait for another process's lock for as long as the database lets it.
+            beat.now()
         }
     }
 

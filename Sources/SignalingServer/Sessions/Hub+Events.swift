@@ -178,7 +178,8 @@ extension Hub {
         var details = JSONObject()
         let session = sessions.session(ofKiosk: kioskId)?.id ?? ""
         details["sessionId"] = .string(session)
-        for case .began in actions { unrecorded[session] = [] }
+        for case .began in actions { unrecorded[session] = Unrecorded() }
+        unrecorded[session]?.starts.append(reply)
         if let id = reply.acknowledgement { say(.acknowledge(reply.socket, id, .ok(details)), of: session) }
         perform(actions, now: now)
     }
@@ -199,7 +200,7 @@ extension Hub {
 
     /// Does it now, or once the session is recorded.
     private mutating func say(_ action: Action, of session: String?) {
-        if let session, unrecorded[session]?.append(action) != nil { return }
+        if let session, unrecorded[session]?.actions.append(action) != nil { return }
         act(action)
     }
 
@@ -223,11 +224,14 @@ extension Hub {
                         .monitoringStartedForKiosk(monitorId: monitor, sessionId: session, iceServers: servers),
                         to: socket), of: session)
             case .began(let session):
-                metrics.sessionsStarted += 1
                 act(.store(.sessionBegan(session)))
                 announce(session.kioskId) { .kioskStatus($0) }
             case .negotiated(let id): act(.store(.sessionNegotiated(id: id, at: now.wall)))
             case .ended(let session, let reason):
+                // One that was silent for so long that its side was given up may hear all the same.
+                if let socket = presence.socket(ofKiosk: session.kioskId) {
+                    perform(sessions.untold(toKiosk: session.kioskId, on: socket), now: now)
+                }
                 metrics.sessionsEnded[reason, default: 0] += 1
                 act(.store(.sessionEnded(id: session.id, reason, actor: actor, at: now.wall)))
                 announce(session.kioskId) { .kioskStatus($0) }

@@ -58,9 +58,9 @@ public struct Hub: Sendable {
     var sockets: [SocketID: SocketState]
     var socketsByAccount: [String: Set<SocketID>]
     var metrics: HubMetrics
-    /// What would be said of sessions whose beginning is not in the records yet. A session that both sides know of survives
-    /// whatever happens to the server, so it is recorded first.
-    var unrecorded: [String: [Action]]
+    /// Sessions whose beginning is not in the records yet. One that both sides know of survives whatever happens to the
+    /// server, so it is recorded first.
+    var unrecorded: [String: Unrecorded]
     /// Lost sockets whose clients may return.
     var absentees: Absentees
     private var actions: [Action]
@@ -68,6 +68,13 @@ public struct Hub: Sendable {
 
     /// How often the records learn when kiosks were seen; nobody needs it from the disk sooner.
     private static let lastSeenInterval: Duration = .seconds(30)
+
+    struct Unrecorded: Sendable {
+        /// What will be said of it.
+        var actions: [Action] = []
+        /// Who asked for it, and hears of it in any case.
+        var starts: [PendingReply] = []
+    }
 
     public init(_ settings: Settings) {
         self.settings = settings
@@ -211,16 +218,16 @@ public struct Hub: Sendable {
 
     /// The records hold a session's beginning.
     public mutating func sessionStored(_ id: String) {
-        for action in unrecorded.removeValue(forKey: id) ?? [] { act(action) }
+        metrics.sessionsStarted += 1
+        for action in unrecorded.removeValue(forKey: id)?.actions ?? [] { act(action) }
     }
 
     /// The records would not take it, so there is no such session.
     public mutating func sessionNotStored(_ id: String, now: Moment) {
-        perform(sessions.abandoned(sessionId: id), now: now)
-        for case .acknowledge(let socket, let acknowledgement, _) in unrecorded.removeValue(forKey: id) ?? [] {
-            metrics.refused(.internalError)
-            let refusal = Refusal(.internalError, "the session could not be recorded")
-            act(.acknowledge(socket, acknowledgement, refusal.acknowledgement))
+        let waiting = unrecorded.removeValue(forKey: id)
+        if let session = sessions.abandoned(sessionId: id) { announce(session.kioskId) { .kioskStatus($0) } }
+        for reply in waiting?.starts ?? [] {
+            refuse(reply, Refusal(.internalError, "the session could not be recorded"))
         }
     }
 

@@ -17,7 +17,7 @@ public import SocketIO
 ///                             └──────▶ ended: both sides hear `monitoring-stopped` with the reason
 ///
 /// What is sent to a side in grace waits for it there, so that an offer under way while the kiosk reconnects is an
-/// offer that arrives. A side that is away when its session ends is told when it comes back and names it.
+/// offer that arrives. A side that is away when its session ends is told when it comes back.
 ///
 /// Every event is a method in the past tense; it returns what to do, or throws the refusal the sender hears.
 public struct MonitoringSessions: Sendable {
@@ -144,7 +144,12 @@ public struct MonitoringSessions: Sendable {
     }
 
     /// The records would not take it: it has never been, and nobody has heard of it.
-    public mutating func abandoned(sessionId: String) -> [Action] { end(sessionId, .serverShutdown) }
+    /// - Returns: what it would have been, unless it is over anyway.
+    public mutating func abandoned(sessionId: String) -> MonitoringSession? {
+        guard let session = sessions.removeValue(forKey: sessionId) else { return nil }
+        sessionByKiosk[session.kioskId] = nil
+        return session
+    }
 
     public mutating func endedByAdmin(sessionId: String) -> [Action] { end(sessionId, .endedByAdmin) }
 
@@ -175,7 +180,7 @@ public struct MonitoringSessions: Sendable {
 
     /// A session that had ended before the restart, for a side that comes back and still names it.
     public mutating func remembered(_ id: String, kioskId: String, monitorId: String, reason: SessionEndReason) {
-        endings.remember(Endings.Ending(id: id, kioskId: kioskId, monitorId: monitorId, reason: reason))
+        endings.remember(Endings.Ending(id: id, kioskId: kioskId, monitorId: monitorId, reason: reason, untold: []))
     }
 
     // MARK: Sockets come and go
@@ -197,7 +202,10 @@ public struct MonitoringSessions: Sendable {
                 actions += end(session.id, .kioskReplaced)
             }
         }
-        for id in carried ?? [] where sessionByKiosk[kioskId] != id {
+        guard let carried else { return actions + untold(toKiosk: kioskId, on: socket) }
+        // What it does not name it does not carry.
+        _ = endings.takeUntold(kioskId)
+        for id in carried where sessionByKiosk[kioskId] != id {
             let ending = endings[id].flatMap { $0.kioskId == kioskId ? $0.reason : nil }
             actions.append(
                 .send(
@@ -205,6 +213,11 @@ public struct MonitoringSessions: Sendable {
                     to: socket))
         }
         return actions
+    }
+
+    /// How sessions ended of which a kiosk could not hear then. It may be silent, but its socket is open.
+    public mutating func untold(toKiosk kioskId: String, on socket: SocketID) -> [Action] {
+        endings.takeUntold(kioskId).map { .send($0.event, to: socket) }
     }
 
     /// A kiosk's socket was lost, or it stopped giving signs of life.
@@ -227,11 +240,12 @@ public struct MonitoringSessions: Sendable {
             case (_?, nil), (_?, false?): break
             }
         }
-        for id in carried ?? [] where sessions[id]?.monitorId != monitorId {
+        guard let carried else { return actions + endings.takeUntold(monitorId).map { .send($0.event, to: socket) } }
+        // What it does not name another page of the same operator may.
+        for id in carried where sessions[id]?.monitorId != monitorId {
             guard let ending = endings[id], ending.monitorId == monitorId else { continue }
-            actions.append(
-                .send(
-                    .monitoringStopped(kioskId: ending.kioskId, sessionId: id, reason: ending.reason), to: socket))
+            endings.told(monitorId, of: id)
+            actions.append(.send(ending.event, to: socket))
         }
         return actions
     }
@@ -287,10 +301,12 @@ public struct MonitoringSessions: Sendable {
     private mutating func end(_ id: String, _ reason: SessionEndReason) -> [Action] {
         guard let session = sessions.removeValue(forKey: id) else { return [] }
         sessionByKiosk[session.kioskId] = nil
-        endings.remember(
-            Endings.Ending(id: id, kioskId: session.kioskId, monitorId: session.monitorId, reason: reason))
-        let told = ServerEvent.monitoringStopped(kioskId: session.kioskId, sessionId: id, reason: reason)
-        return [session.kiosk.socket, session.monitor.socket].compactMap { $0.map { .send(told, to: $0) } }
+        var ending = Endings.Ending(
+            id: id, kioskId: session.kioskId, monitorId: session.monitorId, reason: reason, untold: [])
+        if session.kiosk.socket == nil { ending.untold.insert(.kiosk) }
+        if session.monitor.socket == nil { ending.untold.insert(.monitor) }
+        endings.remember(ending)
+        return [session.kiosk.socket, session.monitor.socket].compactMap { $0.map { .send(ending.event, to: $0) } }
             + [.ended(session, reason)]
     }
 
@@ -304,4 +320,8 @@ public struct MonitoringSessions: Sendable {
         sessions[id] = session
         return waiting.map { .send($0, to: socket) }
     }
+}
+
+extension Endings.Ending {
+    fileprivate var event: ServerEvent { .monitoringStopped(kioskId: kioskId, sessionId: id, reason: reason) }
 }

@@ -43,6 +43,9 @@ public struct Presence: Sendable {
         kiosks[id].flatMap { $0.isOnline ? $0.socket : nil }
     }
 
+    /// The registered socket of a kiosk, also of one that is silent.
+    func socket(ofKiosk id: String) -> SocketID? { kiosks[id]?.socket }
+
     /// Of an organization, registered.
     public func monitors(of organization: String) -> Set<SocketID> { monitors[organization] ?? [] }
 

@@ -79,6 +79,7 @@ class StagedServer:
         self.password = "secret"
         self.role = "monitor"
         self.token_count = 0
+        self.token_lifetime = 900.0
         self.connect_tokens: list[str] = []
         self.refuse_connect: list[str] = []
         self.refuse_refresh: str | None = None
@@ -135,6 +136,7 @@ class StagedServer:
         self.io.on("connect", self._connect)
         application.router.add_post("/api/auth/login", self._login)
         application.router.add_post("/api/auth/refresh", self._refresh)
+        application.router.add_post("/api/auth/logout", self._logout)
         application.router.add_get("/{name:[a-z.]*}", self._file)
         self.runner = web.AppRunner(application)
         await self.runner.setup()
@@ -153,7 +155,7 @@ class StagedServer:
         self.token_count += 1
         user = {"id": "MONITOR_01", "role": self.role, "organization": "Northern Line", "displayName": "Asha Rao"}
         return web.json_response({
-            "token": f"token-{self.token_count}", "expiresAt": iso(time.time() + 900), "refreshToken": f"refresh-{self.token_count}", "user": user,
+            "token": f"token-{self.token_count}", "expiresAt": iso(time.time() + self.token_lifetime), "refreshToken": f"refresh-{self.token_count}", "user": user,
         })
 
     async def _login(self, request: web.Request) -> web.Response:
@@ -167,6 +169,10 @@ class StagedServer:
         if self.refuse_refresh:
             return web.json_response({"error": {"code": self.refuse_refresh, "message": "no"}}, status=401)
         return self._account()
+
+    async def _logout(self, request: web.Request) -> web.Response:
+        self.heard.append(("logout", request.headers.get("Authorization")))
+        return web.Response(status=204)
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         path = FILES / (request.match_info["name"] or "index.html")

@@ -1,0 +1,45 @@
+import Database
+import Foundation
+import Primitives
+import Testing
+
+@testable import SignalingServer
+
+/// Commands on records, as the command line runs them.
+@Suite struct CommandTests {
+    @Test(arguments: [
+        ["account", "list"], ["account", "set-password", "K1", "--password-file", "/dev/null"],
+        ["account", "disable", "K1"], ["account", "enable", "K1"], ["account", "remove", "K1"], ["keys", "rotate"],
+        ["audit", "verify"], ["database", "backup", "/nonexistent/copy"],
+    ])
+    func recordsThatAreNotThereAreNotMade(command: [String]) {
+        let file = TemporaryFile()
+        #expect(SignalingCommands.run(command + ["--database", file.path]) == 1)
+        #expect(!FileManager.default.fileExists(atPath: file.path))
+    }
+
+    @Test func theFirstAccountMakesThem() throws {
+        let (file, password) = (TemporaryFile(), TemporaryFile())
+        try Data("long enough".utf8).write(to: URL(filePath: password.path))
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: password.path)
+        let add = ["account", "add", "K1", "--role", "kiosk", "--organization", "west"]
+        #expect(
+            SignalingCommands.run(add + ["--password-file", password.path, "--database", file.path]) == 0)
+        #expect(SignalingCommands.run(["audit", "verify", "--database", file.path]) == 0)
+    }
+
+    @Test func aBackupReplacesNothing() throws {
+        let (file, copy) = (TemporaryFile(), TemporaryFile())
+        do {
+            var store = try Store(.file(file.path), now: start.wall)
+            try store.add(account("K1"), password: cheapHash, actor: "cli")
+        }
+        #expect(SignalingCommands.run(["database", "backup", file.path, "--database", file.path]) == 1)
+        #expect(SignalingCommands.run(["database", "backup", copy.path, "--database", file.path]) == 0)
+        #expect(SignalingCommands.run(["database", "backup", copy.path, "--database", file.path]) == 1)
+        for path in [file.path, copy.path] {
+            var store = try Store(.file(path), now: start.wall)
+            #expect(try store.accounts().map(\.id) == ["K1"])
+        }
+    }
+}
