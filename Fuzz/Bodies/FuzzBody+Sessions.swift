@@ -74,7 +74,7 @@ private struct FuzzedSession {
         case 0...1: session.handleRTP(bytes.span, now: now)
         case 2...4: session.handleRTCP(bytes.span, now: now)
         case 5:
-            for sequence in session.packetize(bytes.span, on: stream, isKeyframe: false, captureTime: now) {
+            for sequence in session.packetize(bytes.span, on: stream, isKeyframe: false, captureTime: now, now: now) {
                 _ = session.write(sequence, on: stream, as: .media, extensions: .init(), into: &packet, now: now)
                 packet.removeAll()
             }
@@ -130,7 +130,7 @@ func fuzzCongestion(_ input: [UInt8]) {
                         arrival: isLost ? nil : now + .microseconds(value * Int64(index) - 20_000))
                 }, now: now)
         case 5: controller.handle(receiverEstimate: Bitrate(bitsPerSecond: value * value * 1000), now: now)
-        case 6: controller.setDemand(Bitrate(bitsPerSecond: value * 100), now: now)
+        case 6: controller.handle(receiverEstimate: Bitrate(bitsPerSecond: value * 10), now: now)
         default:
             third > 250
                 ? controller.pathChanged(now: now) : controller.handle(roundTripTime: .milliseconds(value), now: now)

@@ -5,7 +5,8 @@ public import Reactor
 public enum CaptureOutcome: Hashable, Sendable {
     /// The frame has been filled.
     case captured
-    /// The interrupting `WakeFD` was signaled; the frame is as it was.
+    /// The interrupting `WakeFD` was signaled. The frame is as it was, or spent by a damaged picture, with `.zero` for its
+    /// capture time.
     case interrupted
 }
 

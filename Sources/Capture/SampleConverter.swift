@@ -15,9 +15,6 @@ struct SampleConverter {
         previous = 0
     }
 
-    /// Whether samples pass through as they are.
-    var isIdentity: Bool { channels == 1 && step == 1 << 32 }
-
     /// Appends what the whole frames of `input` become.
     mutating func convert(_ input: UnsafeBufferPointer<Int16>, into queue: inout SampleQueue) {
         var index = 0

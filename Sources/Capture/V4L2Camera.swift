@@ -13,9 +13,8 @@ struct V4L2Camera: ~Copyable {
 
     let format: CameraFormat
     let identity: CameraDescription
-    private let layout: PictureLayout
     private let stream: V4L2Stream
-    private var decoder: JPEGDecoder?
+    private var reader: PictureReader
     private var lastSequence: UInt32?
 
     init(opening path: String, _ request: CameraRequest) throws(CaptureError) {
@@ -43,8 +42,7 @@ struct V4L2Camera: ~Copyable {
             name: withUnsafeBytes(of: &copy.card) { String(nulTerminated: $0) },
             driver: withUnsafeBytes(of: &copy.driver) { String(nulTerminated: $0) },
             bus: withUnsafeBytes(of: &copy.bus_info) { String(nulTerminated: $0) })
-        self.layout = layout
-        decoder = layout.pixelFormat == .mjpeg ? JPEGDecoder() : nil
+        reader = PictureReader(layout)
         lastSequence = nil
         self.stream = stream
     }
@@ -209,14 +207,11 @@ struct V4L2Camera: ~Copyable {
     private mutating func convert(_ buffer: v4l2_buffer, into frame: inout VideoFrame) -> Bool {
         let bytes = stream.bytes(of: buffer)
         var stamped = buffer
-        frame.captureTime = V4L2Camera.captureTime(
+        let time = V4L2Camera.captureTime(
             Instant(nanoseconds: cv4l2_timestamp_nanoseconds(&stamped)),
             isMonotonic: buffer.flags & cv4l2_buf_timestamp_mask == cv4l2_buf_timestamp_monotonic,
             now: MonotonicClock.now())
-        switch layout.pixelFormat {
-        case .mjpeg: return decoder?.decode(bytes, into: &frame) ?? false
-        case .i420, .emulated, .nv12, .yuyv, .uyvy: return PixelConversion.convert(bytes, layout, into: &frame)
-        }
+        return reader.read(bytes, taken: time, into: &frame)
     }
 
     /// The driver's own time where it is on our clock and believable, else now.

@@ -7,6 +7,9 @@ struct AcknowledgedRate: Sendable {
     /// As long as a queue must stand to count: the path was busy all of it.
     static let recentWindow = QueueDelay.standingWindow
 
+    /// Packets that overtook others arrive a little before those; what comes earlier than by this is another clock's time.
+    static let disorder: Duration = .seconds(1)
+
     private struct Arrival: Sendable {
         var at: Instant
         var size: Int
@@ -40,6 +43,7 @@ struct AcknowledgedRate: Sendable {
     }
 
     mutating func add(_ size: DataSize, arrival: Instant) {
+        if let first = recentArrivals.first, first.at - arrival > AcknowledgedRate.disorder { beginAnew() }
         recentArrivals.append(Arrival(at: arrival, size: size.bytes))
         recentSize += size.bytes
         while let first = recentArrivals.first, arrival - first.at > AcknowledgedRate.recentWindow {
@@ -74,5 +78,13 @@ struct AcknowledgedRate: Sendable {
         let estimate = (sampleVariance * current + predicted * sample) / (sampleVariance + predicted)
         variance = sampleVariance * predicted / (sampleVariance + predicted)
         rate = .kilobits(max(0, estimate))
+    }
+
+    /// The receiver's clock was set back: the windows begin again; the rate stays what it was.
+    private mutating func beginAnew() {
+        recentArrivals.removeAll()
+        recentSize = 0
+        windowStart = nil
+        size = 0
     }
 }

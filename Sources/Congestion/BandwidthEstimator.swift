@@ -28,7 +28,6 @@ public struct BandwidthEstimator: Sendable {
     var queue: QueueDelay
     var roundTripTime: Duration?
     var receiverEstimate: Bitrate?
-    var demand: Bitrate
     var lastFeedback: Instant?
     var firstUnanswered: Instant?
     /// What the rate was when feedback stopped coming; nil while it comes.
@@ -67,7 +66,6 @@ public struct BandwidthEstimator: Sendable {
         queue = QueueDelay(window: BandwidthEstimator.baseDelayWindow)
         roundTripTime = nil
         receiverEstimate = nil
-        demand = configuration.maximum
         lastFeedback = nil
         firstUnanswered = nil
         rateBeforeSilence = nil
@@ -87,11 +85,6 @@ public struct BandwidthEstimator: Sendable {
     public mutating func packetSent(_ sequence: SequenceNumber, size: DataSize, probe: ProbeCluster.ID?, now: Instant) {
         sent.insert(sequence, size: size, probe: probe, now: now)
         if firstUnanswered == nil { firstUnanswered = now }
-    }
-
-    public mutating func setDemand(_ demand: Bitrate, now: Instant) {
-        self.demand = demand
-        updateTarget(now: now)
     }
 
     /// The next probe to run, once each.
@@ -174,7 +167,8 @@ public struct BandwidthEstimator: Sendable {
 
     private mutating func handle(_ result: ProbeEstimator.Result, now: Instant) {
         let isNews = rateControl.probed(result.rate, isSaturated: result.isSaturated, now: now)
-        probes.handle(result, isNews: isNews, now: now)
+        // What comes later of the same cluster makes the rate more exact; the probe was judged by the first.
+        if result.isFirst { probes.handle(result, isNews: isNews, now: now) }
     }
 
     public mutating func handle(receiverEstimate: Bitrate, now: Instant) {
@@ -203,6 +197,14 @@ public struct BandwidthEstimator: Sendable {
         loss = LossEstimator(minimum: configuration.minimum, maximum: configuration.maximum)
         queue = QueueDelay(window: BandwidthEstimator.baseDelayWindow)
         roundTripTime = nil
+        reportedLoss = ReportedLossControl(
+            start: start, minimum: configuration.minimum, maximum: configuration.maximum)
+        receiverEstimate = nil
+        // What the old path swallowed, and its silence, say nothing of the new one.
+        firstUnanswered = nil
+        lastFeedback = nil
+        rateBeforeSilence = nil
+        countLossesFrom = now
         if configuration.usesTransportFeedback {
             probes.begin(ProbeController.firstFactors.map { start * $0 }, now: now)
         }
@@ -226,7 +228,7 @@ public struct BandwidthEstimator: Sendable {
         let isQuiet =
             (lastOveruse.map { now - $0 > .seconds(1) } ?? true) && queue.delay < .milliseconds(20)
             && firstUnanswered.map { now - $0 < .milliseconds(300) } ?? true && !rateControl.isDraining
-        probes.handleTimeout(target: target, demand: min(demand, configuration.maximum), isQuiet: isQuiet, now: now)
+        probes.handleTimeout(target: target, isQuiet: isQuiet, now: now)
         updateTarget(now: now)
     }
 

@@ -61,13 +61,6 @@ public struct CongestionController: Sendable {
         nextSequence = nextSequence.next
     }
 
-    /// Tells how much the encoders would like to send at most: below the target they leave room unused, and the
-    /// estimate must not grow on what was never tried.
-    public mutating func setDemand(_ demand: Bitrate, now: Instant) {
-        estimator.setDemand(demand, now: now)
-        apply(now: now)
-    }
-
     // MARK: Feedback
 
     /// Takes in what transport-wide feedback says.

@@ -81,14 +81,25 @@ struct LossEstimator: Sendable {
         return packets > 0 ? lost / packets : 0
     }
 
-    var inherentLoss: Double { model?.inherent ?? LossEstimator.initialInherent }
-
     mutating func add(_ packet: SentPacket) {
+        if packet.wasReportedLost {
+            takeBackLoss()
+            return
+        }
         packets += 1
         if packet.arrival == nil { lost += 1 }
         size += packet.size.bytes
         firstSent = min(firstSent ?? packet.sent, packet.sent)
         lastSent = max(lastSent ?? packet.sent, packet.sent)
+    }
+
+    /// A packet that was counted as lost was only late.
+    private mutating func takeBackLoss() {
+        if lost > 0 {
+            lost -= 1
+        } else if let newest = (0..<observations.count).last(where: { observations[$0].lost > 0 }) {
+            observations[newest].lost -= 1
+        }
     }
 
     /// Ends the observation when it is long enough, and estimates anew then. `delayBased` is what the delay allows;

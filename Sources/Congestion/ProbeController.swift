@@ -10,8 +10,6 @@ struct ProbeController: Sendable {
     static let nextFactor = 2.0
     /// A probe that reached this share of its rate is followed by a larger one.
     static let success = 0.7
-    /// How long to wait for the result of a probe.
-    static let patience: Duration = .seconds(1)
     static let interval: Duration = .milliseconds(2500)
     /// The longest time between probes that find nothing new, and between ones that were wrong, which disturb others.
     static let longestInterval: Duration = .seconds(5)
@@ -23,7 +21,7 @@ struct ProbeController: Sendable {
     private var pending: RingBuffer<ProbeCluster>
     private var nextID: Int
     private var hasStarted: Bool
-    /// While the way up is exponential: the result to wait for, and until when.
+    /// Whether a probe that succeeds is followed by a larger one at once.
     private var isExponential: Bool
     private var lastProbe: Instant?
     private var interval: Duration
@@ -51,7 +49,7 @@ struct ProbeController: Sendable {
         for rate in rates { create(rate, now: now) }
     }
 
-    /// A probe was measured; `isNews` when it raised the rate.
+    /// A probe was measured, once each; `isNews` when it raised the rate.
     mutating func handle(_ result: ProbeEstimator.Result, isNews: Bool, now: Instant) {
         interval =
             isNews ? ProbeController.interval : max(interval, min(interval * 1.5, ProbeController.longestInterval))
@@ -63,9 +61,9 @@ struct ProbeController: Sendable {
         }
     }
 
-    /// The regular look whether more is possible. `isQuiet`: no queue, no overuse lately and few losses.
-    mutating func handleTimeout(target: Bitrate, demand: Bitrate, isQuiet: Bool, now: Instant) {
-        guard hasStarted, let lastProbe, isQuiet, target < demand * 0.95, target < maximum else { return }
+    /// The regular look whether more is possible. `isQuiet`: no queue, no overuse lately, feedback comes.
+    mutating func handleTimeout(target: Bitrate, isQuiet: Bool, now: Instant) {
+        guard hasStarted, let lastProbe, isQuiet, target < maximum * 0.95 else { return }
         guard now - lastProbe >= interval else { return }
         isExponential = true
         create(target * ProbeController.nextFactor, now: now)

@@ -15,6 +15,8 @@ struct ProbeEstimator: Sendable {
         var rate: Bitrate
         /// Whether the path, not the probe, was the limit.
         var isSaturated: Bool
+        /// Whether this is the first that is known of the cluster.
+        var isFirst: Bool
         var cluster: ProbeCluster
     }
 
@@ -28,6 +30,7 @@ struct ProbeEstimator: Sendable {
         var firstArrival: Instant
         var firstArrivalSize: Int
         var lastArrival: Instant
+        var hasResult: Bool
         var isDone: Bool
     }
 
@@ -43,10 +46,12 @@ struct ProbeEstimator: Sendable {
         clusters.append(
             Progress(
                 cluster: cluster, packets: 0, size: 0, firstSent: .distantFuture, lastSent: .zero, lastSentSize: 0,
-                firstArrival: .distantFuture, firstArrivalSize: 0, lastArrival: .zero, isDone: false))
+                firstArrival: .distantFuture, firstArrivalSize: 0, lastArrival: .zero, hasResult: false,
+                isDone: false))
     }
 
-    /// Takes in a received packet of a probe; gives the cluster's result when it is complete enough for one.
+    /// Takes in a received packet of a probe; gives the cluster's result when it is complete enough for one, and a more
+    /// exact one with each packet that follows.
     mutating func add(_ packet: SentPacket) -> Result? {
         guard let id = packet.probe, let arrival = packet.arrival,
             let index = clusters.firstIndex(where: { $0.cluster.id == id })
@@ -87,8 +92,10 @@ struct ProbeEstimator: Sendable {
         let isSaturated = receiveRate < sendRate * ProbeEstimator.saturation
         let isWhole = progress.packets >= cluster.minimumPackets && progress.size >= cluster.minimumSize.bytes
         if isWhole { progress.isDone = true }
+        let isFirst = !progress.hasResult
+        progress.hasResult = true
         return Result(
             rate: isSaturated ? receiveRate * ProbeEstimator.saturatedShare : min(sendRate, receiveRate),
-            isSaturated: isSaturated, cluster: cluster)
+            isSaturated: isSaturated, isFirst: isFirst, cluster: cluster)
     }
 }

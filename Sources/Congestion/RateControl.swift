@@ -70,9 +70,6 @@ struct RateControl: Sendable {
 
     var isDraining: Bool { if case .drain = state { true } else { false } }
 
-    /// Whether something was learnt of the path's rate by overusing it.
-    var capacityEstimate: Bitrate? { capacity.map { .kilobits($0) } }
-
     mutating func update(
         _ usage: BandwidthUsage, acknowledged: Bitrate?, recent: Bitrate?, queueDelay: Duration,
         roundTripTime: Duration,

@@ -10,6 +10,8 @@ struct SentPacket: Sendable {
     var arrival: Instant?
     /// Whether feedback has told of it, received or not.
     var isReported: Bool
+    /// Whether it was told lost before it turned out received.
+    var wasReportedLost: Bool
 }
 
 /// The packets sent that feedback may still tell of: a ring by transport-wide sequence number.
@@ -21,28 +23,19 @@ struct SentPackets: Sendable {
 
     private var ring: [SentPacket?]
     private var unwrapper: SequenceUnwrapper
-    private var feedbackUnwrapper: SequenceUnwrapper
-    /// The newest packet feedback has told of as received.
-    private(set) var newestAcknowledged: Int64?
-    /// Bytes sent and not reported.
-    private(set) var inFlight: DataSize
 
     init() {
         ring = Array(repeating: nil, count: SentPackets.capacity)
         unwrapper = SequenceUnwrapper()
-        feedbackUnwrapper = SequenceUnwrapper()
-        newestAcknowledged = nil
-        inFlight = .zero
     }
 
     private func slot(_ sequence: Int64) -> Int { Int(truncatingIfNeeded: sequence & Int64(SentPackets.capacity - 1)) }
 
     mutating func insert(_ number: SequenceNumber, size: DataSize, probe: ProbeCluster.ID?, now: Instant) {
         let sequence = unwrapper.unwrap(number)
-        if let old = ring[slot(sequence)], !old.isReported { inFlight -= old.size }
         ring[slot(sequence)] = SentPacket(
-            sequence: sequence, size: size, sent: now, probe: probe, arrival: nil, isReported: false)
-        inFlight += size
+            sequence: sequence, size: size, sent: now, probe: probe, arrival: nil, isReported: false,
+            wasReportedLost: false)
     }
 
     /// Joins feedback with what was sent. Appends, in order of sequence, each packet that is told of for the first
@@ -53,11 +46,10 @@ struct SentPackets: Sendable {
             guard var packet = ring[slot(sequence)], packet.sequence == sequence else { continue }
             guard packet.arrival == nil, now - packet.sent < SentPackets.maximumAge else { continue }
             if packet.isReported, arrival.arrival == nil { continue }
-            if !packet.isReported { inFlight -= packet.size }
+            packet.wasReportedLost = packet.isReported
             packet.isReported = true
             packet.arrival = arrival.arrival
             ring[slot(sequence)] = packet
-            if arrival.arrival != nil { newestAcknowledged = max(newestAcknowledged ?? sequence, sequence) }
             results.append(packet)
         }
     }

@@ -70,6 +70,7 @@ extension AgentStatus {
         object["frameWidth"] = .integer(video.width)
         object["frameHeight"] = .integer(video.height)
         object["framesPerSecond"] = .double(video.framesPerSecond)
+        object["qualityLimitationReason"] = .string(video.limitation.rawValue)
     }
 }
 

@@ -25,6 +25,8 @@ struct MediaPath: ~Copyable {
         /// What an encoder may make from now on.
         case videoBitrateChanged(Bitrate)
         case audioBitrateChanged(Bitrate)
+        /// A later description asks for other kinds of media than the one before.
+        case sentKindsChanged
     }
 
     private(set) var rtp: RTPSession?
@@ -32,15 +34,19 @@ struct MediaPath: ~Copyable {
     private var sender: SRTPSender?
     private var receiver: SRTPReceiver?
     private var events: RingBuffer<Event>
-    /// Indices of our streams in `rtp`, once negotiated.
+    /// Indices in `rtp` of the streams that are sent now.
     private var audioStream: Int?
     private var videoStream: Int?
     private var receivedKinds: [MediaKind]
     private(set) var congestion: CongestionController?
+    private var congestionConfiguration: CongestionConfiguration?
     private let bitrates: PeerBitrates
     private var videoBudget: VideoBudget
     private var audioBudget: AudioBudget
     private var sentFirstVideo: Bool
+    /// Pictures that later ones refer to were never sent. The peer cannot know it, because sequence numbers go on without
+    /// a gap: nothing but a keyframe may follow.
+    private var needsKeyframe: Bool
     /// How many silences of the peer are dealt with.
     private var resumptions: UInt64
     /// The peer's last keyframe request that was passed on, so that a burst of PLIs costs one keyframe.
@@ -58,6 +64,10 @@ struct MediaPath: ~Copyable {
     static let keyframeSpacing = Duration.milliseconds(200)
     /// Video older than this in the queue is worthless: the picture restarts with a keyframe instead.
     static let maximumQueueDelay = Duration.seconds(2)
+    /// A live view wants no more delay than the path makes necessary, and a peer that has once seen a bad moment is to
+    /// come back from it. Chromium takes a maximum of half a second or less for the wish to do without a jitter buffer,
+    /// and then neither smooths nor aligns the picture with the sound.
+    static let playoutDelay = PlayoutDelay(minimum: .zero, maximum: .milliseconds(600))
 
     init(clock: NTPClock, bitrates: PeerBitrates) {
         rtp = nil
@@ -69,10 +79,12 @@ struct MediaPath: ~Copyable {
         videoStream = nil
         receivedKinds = []
         congestion = nil
+        congestionConfiguration = nil
         self.bitrates = bitrates
         videoBudget = VideoBudget(least: bitrates.leastVideo)
         audioBudget = AudioBudget(bitrates.audio)
         sentFirstVideo = false
+        needsKeyframe = true
         resumptions = 0
         keyframePassedAt = nil
         roundTripTime = nil
@@ -82,17 +94,20 @@ struct MediaPath: ~Copyable {
 
     // MARK: Negotiation
 
-    /// Takes over what offer and answer agreed on. Streams that exist stay as they are: a renegotiation keeps payload
-    /// types and sources by `Negotiator`'s promise.
+    /// Takes over what offer and answer agreed on: which kinds are sent from now on, and how. A source that was sent before
+    /// goes on with its numbers; a section that is used anew has a source of its own.
     mutating func configure(_ session: NegotiatedSession, random: inout RandomSource, now: Instant) {
-        if rtp == nil { rtp = makeSession(session, random: &random) }
-        if congestion == nil, let configuration = congestionConfiguration(session) {
+        let isFirst = rtp == nil
+        if isFirst { rtp = makeSession(session, random: &random) }
+        if let configuration = congestionConfiguration(session), configuration != congestionConfiguration {
             congestion = CongestionController(configuration, now: now)
-            congestion?.setDemand(configuration.maximum, now: now)
+            congestionConfiguration = configuration
         }
+        let (sentAudio, sentVideo) = (sends(.audio), sends(.video))
+        for kind in MediaKind.allCases { configureSending(kind, session, random: &random, now: now) }
+        if !isFirst, sentAudio != sends(.audio) || sentVideo != sends(.video) { events.append(.sentKindsChanged) }
         for media in session.media where media.isAccepted {
             guard let kind = media.kind, let codec = media.codecs.first else { continue }
-            if let local = media.local { addSendStream(kind, media, codec, local, random: &random, now: now) }
             if media.direction.receives, let ssrc = media.remoteSources.first, !receivedKinds.contains(kind) {
                 receivedKinds.append(kind)
                 _ = rtp?.addReceiveStream(
@@ -127,26 +142,58 @@ struct MediaPath: ~Copyable {
             usesTransportFeedback: usesFeedback)
     }
 
-    private mutating func addSendStream(
-        _ kind: MediaKind, _ media: NegotiatedMedia, _ codec: NegotiatedCodec, _ local: LocalStream,
-        random: inout RandomSource, now: Instant
+    private mutating func configureSending(
+        _ kind: MediaKind, _ session: NegotiatedSession, random: inout RandomSource, now: Instant
     ) {
-        guard (kind == .audio ? audioStream : videoStream) == nil else { return }
+        let before = stream(kind)
+        guard let media = session.sending(kind), let codec = media.codecs.first, let local = media.local else {
+            if before != nil { begin(kind, on: nil, now: now) }
+            return
+        }
+        let configuration = configuration(kind, media, codec, local, random: &random)
+        guard let known = rtp?.sendStreams.firstIndex(where: { $0.ssrc == local.ssrc }) else {
+            if let before { rtp?.endSendStream(before) }
+            return begin(kind, on: rtp?.addSendStream(configuration, now: now), now: now)
+        }
+        if let before, before != known { rtp?.endSendStream(before) }
+        let isChanged = rtp?.update(known, to: configuration) == true
+        if isChanged || before != known { begin(kind, on: known, now: now) }
+    }
+
+    /// From now on `stream` is what is sent of this kind; nil: nothing is.
+    private mutating func begin(_ kind: MediaKind, on stream: Int?, now: Instant) {
+        switch kind {
+        case .audio:
+            // Sound needs nothing from before.
+            let (_, firstUnsent) = queue.remove(.audio)
+            if let firstUnsent, let audioStream { rtp?.withdraw(from: firstUnsent, on: audioStream) }
+            audioStream = stream
+        case .video:
+            let isFirst = videoStream == nil && !sentFirstVideo
+            drops.add(.frameNotWanted, UInt64(dropWaitingVideo()))
+            videoStream = stream
+            needsKeyframe = true
+            if stream != nil, !isFirst {
+                keyframePassedAt = nil
+                passKeyframeRequest(now: now)
+            }
+        }
+    }
+
+    private func configuration(
+        _ kind: MediaKind, _ media: NegotiatedMedia, _ codec: NegotiatedCodec, _ local: LocalStream,
+        random: inout RandomSource
+    ) -> SendStream.Configuration {
         let extensions = HeaderExtensionIDs(
             mid: media.sendExtensionID(.mid), absoluteSendTime: media.sendExtensionID(.absoluteSendTime),
             transportSequence: media.sendExtensionID(.transportSequence),
             playoutDelay: media.sendExtensionID(.playoutDelay),
             absoluteCaptureTime: media.sendExtensionID(.absoluteCaptureTime))
-        let configuration = SendStream.Configuration(
+        return SendStream.Configuration(
             packetizer: kind == .video ? .vp8(VP8Packetizer(random: &random)) : .opus(OpusPacketizer()),
             ssrc: local.ssrc, payloadType: codec.codec.payloadType, retransmissionSSRC: local.retransmissionSSRC,
             retransmissionType: codec.retransmissionType, clockRate: Int32(codec.codec.clockRate), mid: media.mid,
-            extensionIDs: extensions)
-        let index = rtp?.addSendStream(configuration, now: now)
-        switch kind {
-        case .audio: audioStream = index
-        case .video: videoStream = index
-        }
+            extensionIDs: extensions, playoutDelay: kind == .video ? MediaPath.playoutDelay : nil)
     }
 
     /// Whether the peer gets media of this kind.
@@ -176,26 +223,48 @@ struct MediaPath: ~Copyable {
             drops.add(.frameNotWanted)
             return
         }
-        if frame.kind == .video, frame.isKeyframe {
-            // What waits refers to pictures that this one makes unnecessary.
-            drops.add(.supersededByKeyframe, UInt64(dropWaitingVideo()))
+        if frame.kind == .video {
+            if frame.isKeyframe {
+                // What waits refers to pictures that this one makes unnecessary.
+                drops.add(.supersededByKeyframe, UInt64(dropWaitingVideo()))
+                needsKeyframe = false
+            } else if needsKeyframe {
+                drops.add(.missingReference)
+                return passKeyframeRequest(now: now)
+            }
         }
         let layer = frame.temporalLayer.map {
             TemporalLayerInfo(index: $0.id, isSynchronizationPoint: $0.isSync, isNonReference: false)
         }
         guard
             let range = rtp?.packetize(
-                frame.bytes, on: stream, isKeyframe: frame.isKeyframe, captureTime: frame.captureTime, layer: layer)
+                frame.bytes, on: stream, isKeyframe: frame.isKeyframe, captureTime: frame.captureTime, layer: layer,
+                now: now)
         else { return }
+        // Too large for any history: what follows refers to it.
+        if range.isEmpty, frame.kind == .video { keyframeIsNeeded(now: now) }
         for sequence in range { enqueue(sequence, kind: frame.kind, on: stream, purpose: .media, now: now) }
         if frame.kind == .video { announceBitrate() }
+    }
+
+    /// A frame was lost before it came here: no later one may refer to it.
+    mutating func frameWasRefused(_ kind: MediaKind) {
+        if kind == .video { needsKeyframe = true }
+    }
+
+    private mutating func keyframeIsNeeded(now: Instant) {
+        needsKeyframe = true
+        passKeyframeRequest(now: now)
     }
 
     /// Takes video that has not left out of the queue and gives its sequence numbers back, so that the receiver sees no
     /// gap it would wait for. Returns how many packets that were.
     private mutating func dropWaitingVideo() -> Int {
-        let (count, firstUnsent) = queue.removeVideo()
-        if let firstUnsent, let videoStream { rtp?.withdraw(from: firstUnsent, on: videoStream) }
+        let (count, firstUnsent) = queue.remove(.video)
+        if let firstUnsent, let videoStream {
+            rtp?.withdraw(from: firstUnsent, on: videoStream)
+            needsKeyframe = true
+        }
         return count
     }
 
@@ -343,6 +412,8 @@ struct MediaPath: ~Copyable {
         while let event = rtp?.pollEvent() {
             switch event {
             case .retransmit(let stream, let sequence):
+                // Of what is no longer sent nothing is sent again.
+                guard stream == audioStream || stream == videoStream else { continue }
                 let kind: MediaKind = stream == audioStream ? .audio : .video
                 enqueue(sequence, kind: kind, on: stream, purpose: .retransmission, now: now)
             case .keyframeRequested(let stream):
@@ -457,18 +528,4 @@ struct MediaPath: ~Copyable {
         case .none: Counter()
         }
     }
-}
-
-/// Why media was dropped on our side of the wire.
-public enum MediaDrop: Int, CaseIterable, Sendable {
-    /// Encoded before the keys were there, or of a kind the peer did not ask for.
-    case frameNotWanted
-    /// Waited in the queue when a keyframe made it unnecessary.
-    case supersededByKeyframe
-    /// Waited in the queue for longer than anybody wants to look into the past.
-    case waitedTooLong
-    /// SRTP refused to protect it.
-    case protectionFailed
-    /// SRTP or SRTCP that came before the handshake was over.
-    case beforeKeys
 }

@@ -11,7 +11,8 @@ public struct PacerItem: Sendable {
     public var kind: MediaKind
     public var sequence: SequenceNumber
     public var purpose: Purpose
-    /// Bytes of the packet as it was packetized; what the pacer's budget is charged with.
+    /// Bytes of the packet as it was packetized, for how much waits. The pacer's budget is charged when it leaves, with
+    /// SRTP's trailer and the headers below.
     public var size: DataSize
     public var enqueuedAt: Instant
 }
@@ -80,15 +81,24 @@ public struct PacerQueue: Sendable {
         size = .zero
     }
 
-    /// Forgets waiting video and its retransmissions, when a keyframe makes them useless. Returns how many, and the
-    /// first that has never been sent: from there on the stream's numbers are free again.
-    public mutating func removeVideo() -> (count: Int, firstUnsent: SequenceNumber?) {
-        let firstUnsent = video.first?.sequence
-        var removed = 0
-        while let item = retransmissions.popFirst() ?? video.popFirst() {
-            size -= item.size
-            removed += 1
+    /// Forgets what waits of one kind, its retransmissions too. Returns how many packets that were, and the first that has
+    /// never been sent: from there on the stream's numbers are free again.
+    public mutating func remove(_ kind: MediaKind) -> (count: Int, firstUnsent: SequenceNumber?) {
+        let before = count
+        // Each goes round once.
+        for _ in 0..<retransmissions.count {
+            guard let item = retransmissions.popFirst() else { break }
+            if item.kind == kind { size -= item.size } else { retransmissions.append(item) }
         }
-        return (removed, firstUnsent)
+        let firstUnsent: SequenceNumber?
+        switch kind {
+        case .audio:
+            firstUnsent = audio.first?.sequence
+            while let item = audio.popFirst() { size -= item.size }
+        case .video:
+            firstUnsent = video.first?.sequence
+            while let item = video.popFirst() { size -= item.size }
+        }
+        return (before - count, firstUnsent)
     }
 }

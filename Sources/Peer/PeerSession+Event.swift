@@ -28,6 +28,8 @@ extension PeerSession {
         case videoBitrateChanged(Bitrate)
         /// What the audio encoder may make: less than it was configured for on a narrow path.
         case audioBitrateChanged(Bitrate)
+        /// A later description asks for other kinds of media than the one before: `sends` says which.
+        case sentKindsChanged
         /// The path went quiet; it may come back by itself.
         case disconnected
         /// The path carries again, after `disconnected` or an ICE restart.

@@ -198,11 +198,14 @@ public struct PeerSession: ~Copyable {
     /// Queues an encoded frame. Before `connected`, without a path, and for media that nobody asked for, it is dropped and
     /// counted.
     public mutating func send(_ frame: borrowing EncodedFrame, now: Instant) {
-        guard phase != .connected || ice.selectedPath != nil else { return drops.add(.withoutPath) }
+        guard phase != .connected || ice.selectedPath != nil else {
+            media.frameWasRefused(frame.kind)
+            return drops.add(.withoutPath)
+        }
         media.send(frame, now: now)
     }
 
-    /// Whether the peer asked for media of this kind in a codec of ours.
+    /// Whether the peer asks for media of this kind, in a codec of ours.
     public func sends(_ kind: MediaKind) -> Bool { media.sends(kind) }
 
     /// The next frame received whole, in order, written over `frame`; nil when there is none.
@@ -348,6 +351,7 @@ public struct PeerSession: ~Copyable {
         case .lossReported(let fraction): events.append(.lossReported(fraction: fraction))
         case .videoBitrateChanged(let rate): events.append(.videoBitrateChanged(rate))
         case .audioBitrateChanged(let rate): events.append(.audioBitrateChanged(rate))
+        case .sentKindsChanged: events.append(.sentKindsChanged)
         }
     }
 

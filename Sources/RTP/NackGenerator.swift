@@ -45,6 +45,8 @@ struct NackGenerator: Sendable {
 
     /// Appends what is to be requested now, at most `limit` items.
     mutating func requests(into items: inout [NackItem], limit: Int, now: Instant) {
+        // The last request has had its round trip.
+        missing.removeAll { $0.requests >= NackGenerator.maximumRequests && $0.requestAt <= now }
         for index in missing.indices where missing[index].requestAt <= now {
             let sequence = SequenceNumber(UInt16(truncatingIfNeeded: missing[index].sequence))
             let distance = items.last.map { sequence.distance(from: $0.first) } ?? 0
@@ -57,6 +59,5 @@ struct NackGenerator: Sendable {
             missing[index].requests += 1
             missing[index].requestAt = now + max(roundTripTime, .milliseconds(10))
         }
-        missing.removeAll { $0.requests >= NackGenerator.maximumRequests && $0.requestAt <= now }
     }
 }

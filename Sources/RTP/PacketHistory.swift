@@ -10,9 +10,11 @@ struct PacketHistory: Sendable {
         var sequence: SequenceNumber
         var timestamp: UInt32
         var captureTime: Instant
+        var packetizedAt: Instant
         var size: Int
         var hasMarker: Bool
         var startsFrame: Bool
+        var endsFrame: Bool
         var isKeyframe: Bool
         /// When it was first sent; nil while it waits.
         var firstSent: Instant?

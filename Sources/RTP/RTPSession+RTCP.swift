@@ -42,7 +42,8 @@ extension RTPSession {
                 }
             }
         case .receiverEstimate(let rate, _): events.append(.receiverEstimate(rate))
-        case .transportFeedback(let feedback): try feedback.read(into: &packetArrivals, following: &reference)
+        case .transportFeedback(let feedback):
+            try feedback.read(into: &packetArrivals, following: &reference, now: now)
         }
     }
 
@@ -98,7 +99,7 @@ extension RTPSession {
             let ssrc = receiveStreams[index].ssrc
             blocks.append(receiveStreams[index].reception.report(on: ssrc, now: now))
         }
-        let senders = sendStreams.filter { $0.statistics.reportedPackets > 0 }
+        let senders = sendStreams.filter { $0.statistics.reportedPackets > 0 && !$0.hasEnded }
         packet.write { writer in
             for (index, stream) in senders.enumerated() {
                 writer.writeSenderReport(stream.ssrc, stream.senderInformation(now: now), index == 0 ? blocks : [])

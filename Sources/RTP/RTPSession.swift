@@ -119,13 +119,29 @@ public struct RTPSession: Sendable {
         return index
     }
 
+    /// Takes over what a later description says of a stream; see `SendStream.update`. One that has ended begins again,
+    /// with its numbers: a source whose numbers came twice would be encrypted twice with the same key stream.
+    public mutating func update(_ stream: Int, to new: SendStream.Configuration) -> Bool {
+        sendStreams[stream].hasEnded = false
+        return sendStreams[stream].update(new)
+    }
+
+    /// Nothing of this stream is sent any more; the next packet says so (RFC 3550 section 6.6).
+    public mutating func endSendStream(_ stream: Int) {
+        guard !sendStreams[stream].hasEnded else { return }
+        sendStreams[stream].hasEnded = true
+        goodbyes += RTPSession.sources(sendStreams[stream])
+        isReportDue = true
+    }
+
     // MARK: Sending media
 
     /// Cuts a frame into packets of a stream; see `SendStream.packetize`.
     public mutating func packetize(
-        _ frame: Span<UInt8>, on stream: Int, isKeyframe: Bool, captureTime: Instant, layer: TemporalLayerInfo? = nil
+        _ frame: Span<UInt8>, on stream: Int, isKeyframe: Bool, captureTime: Instant, layer: TemporalLayerInfo? = nil,
+        now: Instant
     ) -> SequenceRange {
-        sendStreams[stream].packetize(frame, isKeyframe: isKeyframe, captureTime: captureTime, layer: layer)
+        sendStreams[stream].packetize(frame, isKeyframe: isKeyframe, captureTime: captureTime, layer: layer, now: now)
     }
 
     /// Takes back packets that were never written; see `SendStream.withdraw`.
@@ -212,8 +228,12 @@ public struct RTPSession: Sendable {
 
     /// Announces the end of all streams with the next packet.
     public mutating func sayGoodbye() {
-        goodbyes = sendStreams.flatMap { [$0.ssrc, $0.retransmissionSSRC].compactMap { $0 } }
+        goodbyes = sendStreams.filter { !$0.hasEnded }.flatMap(RTPSession.sources)
         isReportDue = true
+    }
+
+    private static func sources(_ stream: SendStream) -> [SSRC] {
+        [stream.ssrc, stream.retransmissionSSRC].compactMap { $0 }
     }
 
     private mutating func scheduleReport(now: Instant) {

@@ -14,7 +14,7 @@ extension SendStream {
             return false
         }
         // Who has the keyframe needs nothing from before it, and it comes sooner without that in front of it.
-        if let keyframeStart, keyframeStart.distance(from: sequence) > 0, history[keyframeStart]?.firstSent != nil {
+        if let keyframeStart, keyframeStart.distance(from: sequence) > 0, hasSentKeyframe(from: keyframeStart) {
             dropped.add(.retransmissionSuperseded)
             return false
         }
@@ -43,6 +43,12 @@ extension SendStream {
         entry.retransmissionGranted = now
         history.update(entry)
         return true
+    }
+
+    /// Whether the packet of this number is still a keyframe's first, and gone out: numbers come again.
+    private func hasSentKeyframe(from sequence: SequenceNumber) -> Bool {
+        guard let entry = history[sequence] else { return false }
+        return entry.isKeyframe && entry.startsFrame && entry.firstSent != nil
     }
 
     /// A token bucket of half a second at the rate set aside.

@@ -28,9 +28,6 @@ extension SendStream {
         return DataSize(bytes: RTPHeader.size + extensions + repair + entry.size)
     }
 
-    /// When a stored packet's contents were captured; nil when it is gone.
-    public func captureTime(of sequence: SequenceNumber) -> Instant? { history[sequence]?.captureTime }
-
     /// Whether the packets we send carry a transport-wide sequence number.
     public var usesTransportSequence: Bool { configuration.extensionIDs.transportSequence != nil }
 
@@ -68,7 +65,11 @@ extension SendStream {
 
         if entry.firstSent == nil {
             entry.firstSent = now
-            statistics.totalSendDelay += now - entry.captureTime
+            statistics.totalSendDelay += now - entry.packetizedAt
+            if entry.endsFrame {
+                statistics.frames += 1
+                if entry.isKeyframe { statistics.keyframes += 1 }
+            }
         }
         entry.lastSent = now
         if isRepair { entry.retransmissionGranted = nil }

@@ -49,7 +49,7 @@ public struct SendStream: Sendable {
 
     /// Whose packets these are.
     public let ssrc: SSRC
-    public let retransmissionSSRC: SSRC?
+    public private(set) var retransmissionSSRC: SSRC?
     public let kind: MediaKind
     public internal(set) var statistics: SendStatistics
     public internal(set) var dropped: Counter<RTPDropReason>
@@ -60,8 +60,10 @@ public struct SendStream: Sendable {
 
     var configuration: Configuration
     var history: PacketHistory
-    let maximumPayload: Int
-    let mid: [UInt8]
+    private(set) var maximumPayload: Int
+    private(set) var mid: [UInt8]
+    /// Nothing of it is sent any more, and the peer has been told. A later description may take it up again.
+    public internal(set) var hasEnded: Bool
     let ntp: NTPClock
     /// Where the media timeline began, and its random first timestamp.
     let origin: Instant
@@ -86,12 +88,9 @@ public struct SendStream: Sendable {
         ssrc = configuration.ssrc
         retransmissionSSRC = configuration.retransmissionSSRC
         kind = configuration.packetizer.kind
-        mid = Array(configuration.mid.utf8.prefix(255))
-        let overhead =
-            RTPHeader.size + OutgoingExtensions.maximumSize(configuration.extensionIDs, midLength: mid.count)
-            + (configuration.retransmissionType == nil ? 0 : 2)
-        maximumPayload = configuration.maximumPacketSize - overhead
-        precondition(maximumPayload >= 64, "send stream: no room for payload")
+        mid = configuration.midBytes
+        maximumPayload = configuration.maximumPayload
+        hasEnded = false
         history = PacketHistory(capacity: configuration.historyCapacity, slotSize: maximumPayload)
         statistics = SendStatistics()
         dropped = Counter()
@@ -112,6 +111,29 @@ public struct SendStream: Sendable {
         lastFullIntraRequest = nil
     }
 
+    /// Takes over what a later description says of this stream. Its numbers, its timeline and its statistics go on;
+    /// packets that were cut for other headers are forgotten, so what comes next must not refer to them.
+    ///
+    /// - Returns: false when nothing changed.
+    public mutating func update(_ new: Configuration) -> Bool {
+        precondition(new.ssrc == ssrc && new.packetizer.kind == kind, "send stream: another stream's configuration")
+        precondition(
+            (new.retransmissionSSRC == nil) == (new.retransmissionType == nil),
+            "send stream: retransmission source and type go together")
+        guard !configuration.reads(as: new) else { return false }
+        // The packetizer numbers the pictures, and the receiver follows the numbers.
+        let packetizer = configuration.packetizer
+        configuration = new
+        configuration.packetizer = packetizer
+        retransmissionSSRC = new.retransmissionSSRC
+        mid = new.midBytes
+        maximumPayload = new.maximumPayload
+        history = PacketHistory(capacity: new.historyCapacity, slotSize: maximumPayload)
+        keyframeStart = nil
+        isAcknowledged = false
+        return true
+    }
+
     public var payloadType: PayloadType { configuration.payloadType }
     public var retransmissionType: PayloadType? { configuration.retransmissionType }
 
@@ -123,7 +145,7 @@ public struct SendStream: Sendable {
     /// Cuts a frame into packets and stores them. Returns their sequence numbers, none when the frame is empty or needs
     /// more than half of the history (counted as `frameTooLarge`).
     public mutating func packetize(
-        _ frame: Span<UInt8>, isKeyframe: Bool, captureTime: Instant, layer: TemporalLayerInfo? = nil
+        _ frame: Span<UInt8>, isKeyframe: Bool, captureTime: Instant, layer: TemporalLayerInfo? = nil, now: Instant
     ) -> SequenceRange {
         var range = SequenceRange(first: nextSequence, count: 0)
         let plan = configuration.packetizer.plan(
@@ -136,19 +158,35 @@ public struct SendStream: Sendable {
         for index in 0..<plan.count {
             let isLast = index == plan.count - 1
             let entry = PacketHistory.Entry(
-                sequence: nextSequence, timestamp: timestamp, captureTime: captureTime, size: 0,
-                hasMarker: isLast && plan.marksLast, startsFrame: index == 0, isKeyframe: isKeyframe, firstSent: nil,
-                lastSent: nil, retransmissions: 0, retransmissionGranted: nil)
+                sequence: nextSequence, timestamp: timestamp, captureTime: captureTime, packetizedAt: now, size: 0,
+                hasMarker: isLast && plan.marksLast, startsFrame: index == 0, endsFrame: isLast, isKeyframe: isKeyframe,
+                firstSent: nil, lastSent: nil, retransmissions: 0, retransmissionGranted: nil)
             history.insert(entry, descriptor: plan.descriptor(index), frame: frame, range: plan.range(index))
             nextSequence = nextSequence.next
         }
         range.count = plan.count
-        statistics.frames += 1
-        if isKeyframe {
-            statistics.keyframes += 1
-            keyframeStart = range.first
-        }
+        if isKeyframe { keyframeStart = range.first }
         return range
+    }
+}
+
+extension SendStream.Configuration {
+    fileprivate var midBytes: [UInt8] { Array(mid.utf8.prefix(255)) }
+
+    /// Bytes of payload in the largest packet.
+    fileprivate var maximumPayload: Int {
+        let overhead =
+            RTPHeader.size + OutgoingExtensions.maximumSize(extensionIDs, midLength: midBytes.count)
+            + (retransmissionType == nil ? 0 : 2)
+        let payload = maximumPacketSize - overhead
+        precondition(payload >= 64, "send stream: no room for payload")
+        return payload
+    }
+
+    /// Whether packets look the same on the wire.
+    fileprivate func reads(as other: SendStream.Configuration) -> Bool {
+        payloadType == other.payloadType && retransmissionSSRC == other.retransmissionSSRC
+            && retransmissionType == other.retransmissionType && mid == other.mid && extensionIDs == other.extensionIDs
     }
 }
 
@@ -198,6 +236,7 @@ public struct SequenceRange: Hashable, Sendable, Sequence {
 
 /// What was sent, by the names of webrtc-stats (RTCOutboundRtpStreamStats, RTCRemoteInboundRtpStreamStats).
 public struct SendStatistics: Hashable, Sendable {
+    /// Frames whose last packet was sent.
     public var frames: UInt64 = 0
     public var keyframes: UInt64 = 0
     /// Media packets and payload bytes, retransmissions included.
@@ -214,7 +253,7 @@ public struct SendStatistics: Hashable, Sendable {
     /// For the sender report: payload bytes and packets of the media source alone (RFC 3550 section 6.4.1).
     public var reportedPackets: UInt32 = 0
     public var reportedBytes: UInt32 = 0
-    /// Sum of the time from packetizing to sending is the pacer's; this is the sum over packets of capture to sending.
+    /// `totalPacketSendDelay`: the sum over packets of the time from packetizer to socket.
     public var totalSendDelay: Duration = .zero
     /// As the peer last reported.
     public var remoteFractionLost: Double = 0

@@ -36,13 +36,19 @@ public struct TransportFeedback: ~Escapable {
     }
 
     /// Appends one entry for each packet the message speaks of. `reference` follows the reference times of one
-    /// transport's messages, so that arrivals of all of them are on one scale.
+    /// transport's messages, so that arrivals of all of them are on one scale. The message came at `now`.
     ///
-    /// - Throws: `RTPError.malformedPayload` when chunks or deltas end early; nothing is appended then.
+    /// - Throws: `RTPError.malformedPayload` when chunks or deltas end early, or when the receiver's clock has leapt since
+    ///   the last message; nothing is appended then.
     public func read(
-        into arrivals: inout [PacketArrival], following reference: inout ReferenceTime
+        into arrivals: inout [PacketArrival], following reference: inout ReferenceTime, now: Instant
     ) throws(RTPError) {
         guard statusCount <= TransportFeedback.maximumStatusCount else { throw .malformedPayload }
+        guard reference.isPlausible(referenceTime, now: now) else {
+            // A clock that was set anew goes on from where it is now.
+            reference = ReferenceTime()
+            throw .malformedPayload
+        }
         let start = arrivals.count
         var delta = try firstDelta()
         var chunk = 0
@@ -75,7 +81,7 @@ public struct TransportFeedback: ~Escapable {
             }
             remaining -= min(symbols.count, remaining)
         }
-        reference.accept(referenceTime)
+        reference.accept(referenceTime, now: now)
     }
 
     private func fail(_ arrivals: inout [PacketArrival], _ start: Int) throws(RTPError) {
@@ -97,10 +103,32 @@ public struct TransportFeedback: ~Escapable {
 }
 
 /// Follows the 24-bit reference times of a transport's feedback messages over their wrap, every 12 days.
+///
+/// The receiver's clock and ours run alike: what goes further than ours did, or back, was made up or began anew, and
+/// following it message after message would lead to times that no arithmetic holds.
 public struct ReferenceTime: Hashable, Sendable {
-    private var last: Int64?
+    /// How far the two clocks may part between two messages: messages wait in queues, and receivers take their time.
+    static let tolerance: Duration = .seconds(60)
+    /// 64 ms each: farther than any session lasts, and nanoseconds still fit.
+    private static let range = Int64(-1) << 36...1 << 36
 
-    public init() { last = nil }
+    private var last: Int64?
+    private var lastAt: Instant
+
+    public init() {
+        last = nil
+        lastAt = .zero
+    }
+
+    /// Whether a message that came at `now` may carry this time.
+    func isPlausible(_ wire: Int32, now: Instant) -> Bool {
+        guard let last else { return true }
+        let time = unwrapped(wire)
+        let elapsed = Duration.nanoseconds((time - last) * TransportFeedback.referenceUnit * 1000)
+        let parted = elapsed - (now - lastAt)
+        return parted <= ReferenceTime.tolerance && parted >= .zero - ReferenceTime.tolerance
+            && ReferenceTime.range.contains(time)
+    }
 
     /// In units of 64 ms.
     func unwrapped(_ wire: Int32) -> Int64 {
@@ -110,7 +138,10 @@ public struct ReferenceTime: Hashable, Sendable {
         return last + Int64(difference >> 8)
     }
 
-    mutating func accept(_ wire: Int32) { last = unwrapped(wire) }
+    mutating func accept(_ wire: Int32, now: Instant) {
+        last = unwrapped(wire)
+        lastAt = now
+    }
 }
 
 /// The packet statuses of one chunk (section 3.1.3 and 3.1.4): 0 not received, 1 small delta, 2 large or negative

@@ -103,21 +103,3 @@ public struct VP8PayloadDescriptor: Hashable, Sendable {
         }
     }
 }
-
-/// What the first bytes of a VP8 frame say (RFC 6386 section 9.1).
-public struct VP8FrameHeader: Hashable, Sendable {
-    public var isKeyframe: Bool
-    /// Pixels; nil in frames that are no keyframes.
-    public var width: Int?
-    public var height: Int?
-
-    /// Nil for bytes that begin no VP8 frame.
-    public init?(_ frame: Span<UInt8>) {
-        guard frame.count >= 3 else { return nil }
-        isKeyframe = frame[0] & 1 == 0
-        guard isKeyframe else { return }
-        guard frame.count >= 10, frame[3] == 0x9D, frame[4] == 0x01, frame[5] == 0x2A else { return nil }
-        width = Int(frame[6]) | Int(frame[7] & 0x3F) << 8
-        height = Int(frame[8]) | Int(frame[9] & 0x3F) << 8
-    }
-}

@@ -102,6 +102,26 @@ import Testing
     }
 }
 
+@Suite struct PictureReaderTests {
+    private let taken = Instant(nanoseconds: 5_000_000_000)
+
+    @Test(arguments: [(PixelFormat.mjpeg, JPEGPictures.yuv420), (.i420, [UInt8](repeating: 99, count: 384))])
+    func aDamagedPictureSpendsTheFrame(format: PixelFormat, whole: [UInt8]) throws {
+        let layout = try #require(PictureLayout(pixelFormat: format, width: 16, height: 16, bytesPerLine: 16))
+        var reader = PictureReader(layout)
+        var frame = VideoFrame(width: 16, height: 16)
+        let isWhole = whole.withUnsafeBytes { reader.read($0, taken: taken, into: &frame) }
+        #expect(isWhole)
+        #expect(frame.captureTime == taken)
+        // Cut off: some of it may stand in the frame now, which must not pass for the whole picture of before.
+        let isHalf = whole.dropLast(12).withUnsafeBytes {
+            reader.read($0, taken: taken + .milliseconds(33), into: &frame)
+        }
+        #expect(!isHalf)
+        #expect(frame.captureTime == .zero)
+    }
+}
+
 @Suite struct JPEGDecoderTests {
     private func decode(_ bytes: [UInt8], width: Int = 16, height: Int = 16) throws -> Planes? {
         guard var decoder = JPEGDecoder() else { throw CaptureError.missing(device: "decoder") }

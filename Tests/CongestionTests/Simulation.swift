@@ -63,7 +63,7 @@ struct Simulation {
     var link: Link
     var random: RandomSource
     var now: Instant = .zero
-    /// The encoder never makes more than this.
+    /// The encoder never makes more than this, whatever the control is bounded by.
     var encoderMaximum: Double = 2600
     /// Frames grow and shrink by this share.
     var variation = 0.2
@@ -93,13 +93,12 @@ struct Simulation {
     private var nextSample: Instant = .zero
     private var canPad = false
 
-    init(_ link: Link, start: Double = 500, maximum: Double = 3000, seed: UInt64 = 1) {
+    init(_ link: Link, start: Double = 500, maximum: Double = 2640, seed: UInt64 = 1) {
         self.link = link
         random = .seeded(seed)
         controller = CongestionController(
             CongestionConfiguration(
                 start: .kilobits(start), maximum: .kilobits(maximum), usesTransportFeedback: true), now: .zero)
-        controller.setDemand(.kilobits(encoderMaximum + 40), now: .zero)
     }
 
     mutating func run(until seconds: Double) {

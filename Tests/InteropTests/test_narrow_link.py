@@ -1,5 +1,6 @@
 """A kiosk at the end of a link that carries next to nothing."""
 
+import subprocess
 import time
 
 import pytest
@@ -60,3 +61,28 @@ def test_150_kbit_carry_a_picture_that_moves_and_sound(narrow, folder):
         narrow.set(up={"rate": 0})
         console.wait(lambda: agent.status()["video"]["width"] == 640, 60, "the picture does not come back")
         console.wait(lambda: agent.status()["audio"]["targetBitrate"] == 32_000, 20, "the sound does not come back")
+
+
+def test_a_link_that_takes_nothing_for_a_while(folder):
+    """A driver that holds its queue: the kiosk's sockets are full, and nothing can leave."""
+    with network.wire() as kiosk:
+        server = Server(folder, network.MONITOR)
+        populate(server)
+        agent = Agent(folder, server.address, prefix=kiosk.prefix)
+        with running(server, agent), browser.started("chromium") as driver:
+            console = Console(driver, server.address).open()
+            console.sign_in("MONITOR_01", PASSWORD)
+            console.online(KIOSK)
+            console.watch(KIOSK)
+            console.decoded(KIOSK, 60, 20)
+            queue = (*kiosk.prefix, "tc", "qdisc")
+            # A token bucket without tokens keeps what it is given, and the socket has to account for it.
+            network.run(*queue, "replace", "dev", "kiosk0", "root", "tbf", "rate", "8kbit", "burst", "1600", "limit", "100000000")
+            time.sleep(5)
+            held = subprocess.run((*queue, "-s", "show", "dev", "kiosk0"), capture_output=True, text=True).stdout
+            assert agent.alive(), agent.tail()
+            network.run(*queue, "del", "dev", "kiosk0", "root")
+            before = console.frames(KIOSK)
+            console.wait(lambda: console.frames(KIOSK) > before + 60, 15, "the picture does not come back")
+            say(f"held back for 5 s: {held.split('backlog')[1].splitlines()[0].strip()}")
+            assert agent.alive(), agent.tail()

@@ -88,9 +88,10 @@ import Testing
         #expect(kiosk.stage.quality.limitation == .bandwidth)
         #expect(kiosk.sizes.last == PictureSize(width: 320, height: 240))
         #expect(kiosk.brokenBeginnings == 0)
-        // What the configuration allows is the limit, whatever the network carries.
+        // What the configuration allows is the limit with the next session, whatever the network carried.
         kiosk.control.videoBitrate = .kilobits(3000)
         kiosk.control.videoBitrateLimit = .kilobits(80)
+        #expect(kiosk.control.beginVideo() == .kilobits(80))
         kiosk.run(20)
         #expect(kiosk.sizes.last == PictureSize(width: 320, height: 240))
     }

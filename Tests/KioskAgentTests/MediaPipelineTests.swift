@@ -154,6 +154,30 @@ func eventually(_ condition: () -> Bool) -> Bool {
         #expect(later == [])
     }
 
+    /// One monitor goes and the next comes before the camera's thread looks.
+    @Test func theNextMonitorHearsThatTheCameraRuns() throws {
+        let (pipeline, _, gate) = try makeVideo(.testPattern)
+        defer { pipeline.stop() }
+        gate.open()
+        #expect(next { if case .running(.video, _) = $0 { true } else { false } })
+        gate.close()
+        gate.open()
+        #expect(next { if case .running(.video, _) = $0 { true } else { false } })
+    }
+
+    @Test func theNextMonitorHearsThatTheMicrophoneRuns() throws {
+        let gate = try MediaGate()
+        let ring = FrameRing(kind: .audio, frameCapacity: 1500, readable: readable, opened: gate.wake)
+        let pipeline = AudioPipeline(.testTone, ring: ring, control: control, gate: gate, events: events)
+        try pipeline.start()
+        defer { pipeline.stop() }
+        gate.open()
+        #expect(next { if case .running(.audio, _) = $0 { true } else { false } })
+        gate.close()
+        gate.open()
+        #expect(next { if case .running(.audio, _) = $0 { true } else { false } })
+    }
+
     @Test func aCameraThatOnlyGivesGarbageIsNamed() throws {
         let (pipeline, _, gate) = try makeVideo(try #require(CameraSource("test:garbage")))
         defer { pipeline.stop() }

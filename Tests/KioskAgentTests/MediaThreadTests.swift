@@ -41,6 +41,20 @@ import Testing
         #expect(!control.usesForwardErrorCorrection)
     }
 
+    @Test func theConfigurationsLimitHoldsFromTheNextSessionOn() {
+        #expect(control.beginVideo() == .kilobits(600))
+        // Raised while somebody watches: what the network carries is told to the encoder up to the session's limit.
+        control.videoBitrateLimit = .kilobits(2000)
+        control.videoBitrate = .kilobits(600)
+        #expect(control.beginVideo() == .kilobits(2000))
+        control.videoBitrate = .kilobits(1800)
+        // Lowered: not in the session that runs.
+        control.videoBitrateLimit = .kilobits(300)
+        #expect(control.videoBitrate == .kilobits(1800))
+        #expect(control.beginVideo() == .kilobits(300))
+        #expect(control.videoBitrate == .kilobits(300))
+    }
+
     @Test func theNextSessionBeginsAnew() {
         control.noteLoss(percent: 20)
         control.audioBitrate = .kilobits(16)
@@ -124,17 +138,24 @@ private func alongside(_ body: @escaping @Sendable () -> Void, _ meanwhile: () -
     @Test func aGateTellsEveryOpening() throws {
         let gate = try MediaGate()
         let backwards = Atomic<Int>(0)
-        let last = Atomic<Int>(0)
+        let lastChange = Atomic<Int>(0)
+        let lastOpening = Atomic<Int>(0)
         try alongside({
             let now = Int(gate.deviceChanges)
-            if now < last.exchange(now, ordering: .relaxed) { backwards.add(1, ordering: .relaxed) }
-            _ = gate.opening
+            if now < lastChange.exchange(now, ordering: .relaxed) { backwards.add(1, ordering: .relaxed) }
+            if let opening = gate.opening.map(Int.init),
+                opening < lastOpening.exchange(opening, ordering: .relaxed)
+            {
+                backwards.add(1, ordering: .relaxed)
+            }
             gate.wake.clear()
         }) {
-            for _ in 0..<5000 {
+            for round in 1...5000 as ClosedRange<UInt32> {
                 gate.open()
+                // Whoever compares numbers sees that this is another one, whether it saw the gate closed or not.
+                #expect(gate.opening == round)
                 gate.deviceChanged()
-                gate.close()
+                if round % 2 == 0 { gate.close() }
             }
         }
         #expect(backwards.load(ordering: .relaxed) == 0)

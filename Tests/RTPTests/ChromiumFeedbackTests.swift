@@ -16,7 +16,7 @@ struct ChromiumFeedbackTests {
             arrivals.removeAll()
             while let packet = try reader.next() {
                 guard case .transportFeedback(let feedback) = packet else { continue }
-                try feedback.read(into: &arrivals, following: &reference)
+                try feedback.read(into: &arrivals, following: &reference, now: .zero)
                 #expect(arrivals.count == feedback.statusCount)
             }
             for arrival in arrivals {

@@ -110,7 +110,7 @@ struct RTCPTests {
         var reference = ReferenceTime()
         while let packet = try reader.next() {
             guard case .transportFeedback(let feedback) = packet else { continue }
-            try feedback.read(into: &arrivals, following: &reference)
+            try feedback.read(into: &arrivals, following: &reference, now: .zero)
         }
         return arrivals
     }
@@ -158,12 +158,14 @@ struct RTCPTests {
         }
         var reference = ReferenceTime()
         var times: [Int64] = []
-        for value: UInt32 in [0x7F_FFFF, 0x80_0000, 0xFF_FFFF, 0x00_0000] {
+        for (value, now) in [
+            (0x7F_FFFF, Instant.zero), (0x80_0000, .zero), (0xFF_FFFF, .ms(0x7F_FFFF * 64)), (0, .ms(0x7F_FFFF * 64)),
+        ] as [(UInt32, Instant)] {
             let bytes = feedback(value)
             var reader = RTCPReader(bytes.span)
             var arrivals: [PacketArrival] = []
             guard case .transportFeedback(let feedback) = try reader.next() else { continue }
-            try feedback.read(into: &arrivals, following: &reference)
+            try feedback.read(into: &arrivals, following: &reference, now: now)
             times.append(try #require(arrivals.first?.arrival).nanoseconds / 64_000_000)
         }
         #expect(times == [0x7F_FFFF, 0x80_0000, 0xFF_FFFF, 0x100_0000])

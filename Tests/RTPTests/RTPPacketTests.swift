@@ -106,15 +106,4 @@ struct RTPPacketTests {
         let descriptor = try VP8PayloadDescriptor(parsing: &reader)
         #expect(descriptor.pictureID == 0x11)
     }
-
-    @Test("A VP8 keyframe states its size")
-    func frameHeader() {
-        func read(_ frame: [UInt8]) -> VP8FrameHeader? { VP8FrameHeader(frame.span) }
-        let header = read(vp8Frame(20, isKeyframe: true))
-        #expect(header?.isKeyframe == true)
-        #expect(header?.width == 640)
-        #expect(header?.height == 480)
-        #expect(read(vp8Frame(20, isKeyframe: false))?.isKeyframe == false)
-        #expect(read([0x10, 0, 0]) == nil)
-    }
 }

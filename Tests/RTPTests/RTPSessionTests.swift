@@ -32,7 +32,7 @@ struct RTPPair {
     }
 
     mutating func send(_ frame: [UInt8], isKeyframe: Bool) {
-        for sequence in kiosk.packetize(frame.span, on: video, isKeyframe: isKeyframe, captureTime: now) {
+        for sequence in kiosk.packetize(frame.span, on: video, isKeyframe: isKeyframe, captureTime: now, now: now) {
             queue.append((sequence, .media))
         }
     }
@@ -268,7 +268,7 @@ struct RTPSessionTests {
         var pair = RTPPair()
         func midOfNextPacket() throws -> [UInt8]? {
             let range = pair.kiosk.packetize(
-                vp8Frame(10, isKeyframe: true).span, on: 0, isKeyframe: true, captureTime: .zero)
+                vp8Frame(10, isKeyframe: true).span, on: 0, isKeyframe: true, captureTime: .zero, now: .zero)
             var packet = PacketBuffer(capacity: 1500)
             let wasWritten = pair.kiosk.write(
                 range.first, on: 0, as: .media, extensions: .init(), into: &packet, now: .zero)

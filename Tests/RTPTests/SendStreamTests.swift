@@ -175,6 +175,57 @@ struct SendStreamTests {
         #expect(itself)
     }
 
+    @Test("A keyframe of 65,536 packets ago, whose number an ordinary packet has now, supersedes nothing")
+    func supersededLongAgo() {
+        var stream = SendStream.video()
+        let keyframe = stream.packetize(vp8Frame(50, isKeyframe: true).span, isKeyframe: true, captureTime: .zero).first
+        _ = stream.written(keyframe)
+        let frame = vp8Frame(50, isKeyframe: false)
+        var newest = keyframe
+        for index in 1...65_537 as ClosedRange<Int64> {
+            newest = stream.packetize(frame.span, isKeyframe: false, captureTime: .ms(index * 33)).first
+            if index > 65_500 { _ = stream.written(newest, now: .ms(index * 33)) }
+        }
+        let before = SequenceNumber(keyframe.rawValue &- 2)
+        #expect(newest.distance(from: before) == 3)
+        let isGranted = stream.requestRetransmission(of: before, now: .ms(65_600 * 33))
+        #expect(isGranted)
+        #expect(stream.dropped[.retransmissionSuperseded] == 0)
+    }
+
+    @Test("The delay of sending is that from packetizer to socket, each packet once")
+    func sendDelay() {
+        var stream = SendStream.video()
+        let range = stream.packetize(
+            vp8Frame(2000, isKeyframe: true).span, isKeyframe: true, captureTime: .zero, now: .ms(100))
+        #expect(range.count == 2)
+        for sequence in range { _ = stream.written(sequence, now: .ms(130)) }
+        _ = stream.written(range.first, as: .retransmission, now: .ms(900))
+        #expect(stream.statistics.totalSendDelay == .milliseconds(60))
+    }
+
+    @Test("A frame counts as sent when its last packet is, and not when it is taken back")
+    func framesSent() throws {
+        var stream = SendStream.video()
+        let first = stream.packetize(vp8Frame(2000, isKeyframe: true).span, isKeyframe: true, captureTime: .zero)
+        let numbers = Array(first)
+        _ = stream.written(numbers[0])
+        #expect(stream.statistics.frames == 0)
+        _ = stream.written(numbers[1])
+        _ = stream.written(numbers[1], as: .retransmission, now: .ms(100))
+        #expect(stream.statistics.frames == 1 && stream.statistics.keyframes == 1)
+        let second = stream.packetize(vp8Frame(20, isKeyframe: false).span, isKeyframe: false, captureTime: .ms(33))
+        stream.withdraw(from: second.first)
+        #expect(stream.statistics.frames == 1)
+        var random = RandomSource.seeded(1)
+        var audio = SendStream(.audio(), ntp: .test, random: &random, origin: .zero)
+        for index in 0..<3 as Range<Int64> {
+            let range = audio.packetize([0xFC, 1, 2].span, isKeyframe: true, captureTime: .ms(index * 20))
+            _ = audio.written(range.first)
+        }
+        #expect(audio.statistics.frames == 3)
+    }
+
     @Test("Retransmissions keep to the rate set aside for them")
     func budget() {
         var stream = SendStream.video()

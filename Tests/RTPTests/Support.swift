@@ -46,6 +46,13 @@ extension SendStream {
             .video(ids: ids, rtx: rtx, history: history, random: &random), ntp: .test, random: &random, origin: .zero)
     }
 
+    /// Where it does not matter when a frame was cut: at once.
+    mutating func packetize(
+        _ frame: Span<UInt8>, isKeyframe: Bool, captureTime: Instant, layer: TemporalLayerInfo? = nil
+    ) -> SequenceRange {
+        packetize(frame, isKeyframe: isKeyframe, captureTime: captureTime, layer: layer, now: captureTime)
+    }
+
     /// The packet's bytes as they would go to SRTP; nil when the history has lost it.
     mutating func written(
         _ sequence: SequenceNumber, as kind: PacketKind = .media, transport: UInt16? = nil, now: Instant = .zero

@@ -31,7 +31,10 @@ public final class Pair {
     public private(set) var framesSent: UInt32 = 0
     public private(set) var audioSent: UInt32 = 0
     private var isMediaRunning = false
-    private var wantsKeyframe = true
+    /// How many pictures are on their way through the encoder when a keyframe is asked for.
+    public var keyframeDelay: UInt32 = 0
+    /// The number of the next keyframe.
+    private var keyframeAt: UInt32? = 0
     private var seenKeyframeRequests = 0
 
     public init(
@@ -130,17 +133,18 @@ public final class Pair {
         guard kiosk.isConnected else { return }
         if kiosk.keyframeRequests > seenKeyframeRequests {
             seenKeyframeRequests = kiosk.keyframeRequests
-            wantsKeyframe = true
+            if keyframeAt == nil { keyframeAt = framesSent + keyframeDelay }
         }
+        let isKeyframe = keyframeAt == framesSent
         var frame = EncodedFrame(kind: .video, capacity: keyframeSize)
-        var size = wantsKeyframe ? keyframeSize : frameSize
+        var size = isKeyframe ? keyframeSize : frameSize
         if encoderFollows, let rate = kiosk.videoBitrate {
-            size = Int(Double(rate.bitsPerSecond) / 8 / 30 * overshoot * (wantsKeyframe ? 4.5 : 1))
+            size = Int(Double(rate.bitsPerSecond) / 8 / 30 * overshoot * (isKeyframe ? 4.5 : 1))
         }
         SyntheticFrame.write(
-            framesSent, kind: .video, isKeyframe: wantsKeyframe, size: size, captureTime: simulation.now, into: &frame)
+            framesSent, kind: .video, isKeyframe: isKeyframe, size: size, captureTime: simulation.now, into: &frame)
         captured.append(simulation.now)
-        wantsKeyframe = false
+        if isKeyframe { keyframeAt = nil }
         framesSent += 1
         kiosk.session.send(frame, now: simulation.now)
     }

@@ -48,6 +48,9 @@ public final class SimulatedPeer: SimulatedNode {
         session.finishLocalAddresses(now: now)
     }
 
+    /// Whether the other side gets media of this kind.
+    public func sends(_ kind: MediaKind) -> Bool { session.sends(kind) }
+
     public var isConnected: Bool { session.phase == .connected }
 
     public var closeReason: PeerSession.CloseReason? {

@@ -34,7 +34,7 @@ final class AudioPipeline: MediaPipeline {
         return true
     }
 
-    /// Until the gate closes, or the microphone fails.
+    /// Until the gate's opening is over, or the microphone fails.
     private func serve(_ microphone: inout Microphone, _ loop: inout SourceLoop) throws(CaptureError) {
         var samples = AudioFrame()
         var encoded = EncodedFrame(kind: .audio, capacity: OpusEncoder.maximumPacket)
@@ -42,7 +42,7 @@ final class AudioPipeline: MediaPipeline {
         var current: UInt32?
         var judge = SoundJudge(events: line.events)
         defer { judge.sourceClosed() }
-        while line.gate.opening != nil {
+        while let opening = loop.opening, line.gate.opening == opening {
             let generation = line.ring.generation
             let outcome = try microphone.read(
                 into: &samples, timeout: AudioPipeline.frozenAfter, interruptedBy: line.gate.wake)

@@ -33,7 +33,7 @@ public final class EncoderControl: Sendable {
         set { videoBits.store(newValue.bitsPerSecond, ordering: .relaxed) }
     }
 
-    /// What the configuration allows the video encoder at most, whatever the network carries.
+    /// What the configuration allows the video encoder at most, whatever the network carries, from the next session on.
     public var videoBitrateLimit: Bitrate {
         get { Bitrate(bitsPerSecond: videoLimit.load(ordering: .relaxed)) }
         set { videoLimit.store(newValue.bitsPerSecond, ordering: .relaxed) }
@@ -101,6 +101,15 @@ public final class EncoderControl: Sendable {
     /// `audio.dtx` of the configuration.
     public func allowDiscontinuousTransmission(_ isAllowed: Bool) {
         maySkipSilence.store(isAllowed, ordering: .relaxed)
+    }
+
+    /// A session's picture begins, as the configuration allows it now.
+    ///
+    /// - Returns: what the session may have at most, to its end.
+    func beginVideo() -> Bitrate {
+        let limit = videoBitrateLimit
+        videoBitrate = min(videoBitrate, limit)
+        return limit
     }
 
     /// A session's sound begins, as its monitor likes to get it.

@@ -151,7 +151,7 @@ struct EncodingStage: ~Copyable {
             framesPerSecond: rate.note(picture.captureTime), target: Int(targetBitrate.bitsPerSecond))
     }
 
-    private var targetBitrate: Bitrate { min(control.videoBitrate, control.videoBitrateLimit) }
+    private var targetBitrate: Bitrate { control.videoBitrate }
 
     private func settings(_ size: PictureSize) -> VP8EncoderSettings {
         VP8EncoderSettings(

@@ -100,6 +100,9 @@ public final class FrameRing: Sendable {
         }
     }
 
+    /// Whether frames are wanted.
+    public var isOpen: Bool { state.withLock { $0.isOpen } }
+
     /// Swaps the oldest frame into `frame`; false, with `frame` untouched, when there is none.
     public func pop(into frame: inout EncodedFrame) -> Bool {
         state.withLock { state in

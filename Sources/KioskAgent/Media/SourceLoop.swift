@@ -14,6 +14,8 @@ struct SourceLoop: ~Copyable {
     private let log: Log
     private var machine: SourceMachine
     private var seenChanges: UInt32
+    /// The gate's opening that the device is, or is to be, open for; nil while the gate is closed.
+    private(set) var opening: UInt32?
     /// What was told last, so that a fault that stays is told once.
     private var told: CaptureError?
 
@@ -25,13 +27,14 @@ struct SourceLoop: ~Copyable {
         self.log = log
         machine = SourceMachine()
         seenChanges = gate.deviceChanges
+        opening = nil
         told = nil
     }
 
     /// Until `stop`.
     ///
-    /// - Parameter attempt: opens the device and takes frames, telling `delivered` of each, until the gate closes or the
-    ///   device fails. Returns false when there is nothing to open.
+    /// - Parameter attempt: opens the device and takes frames, telling `delivered` of each, until the gate's opening is no
+    ///   longer `opening` or the device fails. Returns false when there is nothing to open.
     mutating func run(_ stop: StopFlag, attempt: (inout SourceLoop) throws(CaptureError) -> Bool) {
         while !stop.isRequested {
             gate.wake.clear()
@@ -61,7 +64,14 @@ struct SourceLoop: ~Copyable {
             seenChanges = changes
             machine.devicesChanged()
         }
-        if machine.gateIs(open: gate.opening != nil) {
+        let current = gate.opening
+        if opening != nil, current != nil, current != opening {
+            // Closed and opened between two looks: for whoever it opened, everything begins anew.
+            _ = machine.gateIs(open: false)
+            told = nil
+        }
+        opening = current
+        if machine.gateIs(open: current != nil) {
             told = nil
             events.post(.stopped(kind))
             log.info("\(noun) closed")
@@ -81,8 +91,8 @@ struct SourceLoop: ~Copyable {
 
     private mutating func failed(_ error: CaptureError) {
         machine.failed(error.heals, now: MonotonicClock.now())
-        // The gate may have closed meanwhile; then nobody is to hear of it.
-        guard gate.opening != nil, told != error else { return }
+        // The gate may have moved meanwhile; then nobody is to hear of it, or the next attempt tells.
+        guard let opening, gate.opening == opening, told != error else { return }
         told = error
         let trouble = MediaTrouble(kind, error)
         log.warning(

@@ -37,7 +37,7 @@ final class VideoPipeline: MediaPipeline {
         return true
     }
 
-    /// Until the gate closes, or the camera fails.
+    /// Until the gate's opening is over, or the camera fails.
     private func serve(_ camera: inout Camera, _ loop: inout SourceLoop) throws(CaptureError) {
         var frame = camera.makeFrame()
         let format = camera.format
@@ -46,9 +46,9 @@ final class VideoPipeline: MediaPipeline {
             frameRate: min(60, max(1, Int(format.frameRate.framesPerSecond.rounded()))), ring: line.ring,
             control: line.control)
         var judge = PictureJudge(events: line.events)
-        var frameOpening: UInt32?
+        var hasFrame = false
         defer { judge.sourceClosed() }
-        while let opening = line.gate.opening {
+        while let opening = loop.opening, line.gate.opening == opening {
             // Before the picture is taken: one taken for an earlier monitor must not reach the next.
             let generation = line.ring.generation
             let outcome = try camera.nextFrame(
@@ -58,7 +58,7 @@ final class VideoPipeline: MediaPipeline {
             switch outcome {
             case .captured:
                 loop.delivered("\(camera.identity.name), \(format)", now: now)
-                frameOpening = opening
+                hasFrame = true
                 note(judge.count(camera.events, now: now))
                 judge.look(at: frame, now: now)
                 guard let generation else { continue }
@@ -67,8 +67,8 @@ final class VideoPipeline: MediaPipeline {
             case .interrupted:
                 line.gate.wake.clear()
                 // The ring may just have opened: the picture in hand is this session's and a frame old at most.
-                guard let generation = line.ring.generation, stage.isNew(generation), frameOpening == line.gate.opening,
-                    frameOpening != nil, now - frame.captureTime < .milliseconds(200)
+                guard let generation = line.ring.generation, stage.isNew(generation), hasFrame,
+                    line.gate.opening == opening, now - frame.captureTime < .milliseconds(200)
                 else { continue }
                 note(stage.process(frame, generation: generation, clock: MonotonicClock.now), &judge)
             }

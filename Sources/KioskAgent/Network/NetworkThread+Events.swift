@@ -19,15 +19,9 @@ extension NetworkThread {
         case .connected:
             session.statisticsAt = now + NetworkThread.statisticsInterval
             session.lastStatisticsAt = now
-            beginAudio()
-            // A kind that the monitor did not ask for is not encoded either.
-            switch peer {
-            case .some(let peer):
-                if peer.sends(.video) { videoRing.open() }
-                if peer.sends(.audio) { audioRing.open() }
-            case .none: break
-            }
+            matchRings()
             events.post(.connected(sessionId: id))
+        case .sentKindsChanged: matchRings()
         case .firstVideoPacketSent:
             let elapsed = session.offerArrivedAt.map { Int((now - $0).milliseconds.rounded()) } ?? 0
             events.post(.firstFrameSent(sessionId: id, milliseconds: elapsed))
@@ -37,7 +31,7 @@ extension NetworkThread {
         case .lossReported(let fraction):
             session.fractionLost = fraction
             control.noteLoss(percent: Int((fraction * 100).rounded()))
-        case .videoBitrateChanged(let rate): control.videoBitrate = min(rate, maximumVideo)
+        case .videoBitrateChanged(let rate): control.videoBitrate = min(rate, session.maximumVideo)
         case .audioBitrateChanged(let rate): control.audioBitrate = rate
         case .disconnected: NetworkThread.log.info("path went quiet", [LogField("SESSION", id)])
         case .reconnected: NetworkThread.log.info("path carries again", [LogField("SESSION", id)])
@@ -46,6 +40,20 @@ extension NetworkThread {
         case .nameSocketsIdle: closeNameSockets()
         case .relayStreamFailed(let local, let alternate): relayFailed(from: local, alternate: alternate)
         case .closed(let reason): closed(reason)
+        }
+    }
+
+    /// A kind that the monitor does not ask for is not encoded either.
+    private func matchRings() {
+        switch peer {
+        case .some(let peer):
+            let isConnected = peer.phase == .connected
+            if isConnected, peer.sends(.audio), !audioRing.isOpen { beginAudio() }
+            for (ring, isWanted) in [(videoRing, peer.sends(.video)), (audioRing, peer.sends(.audio))]
+            where ring.isOpen != (isConnected && isWanted) {
+                if ring.isOpen { ring.close() } else { ring.open() }
+            }
+        case .none: break
         }
     }
 

@@ -21,8 +21,6 @@ struct NetworkThread: ~Copyable {
     let videoRing: FrameRing
     let audioRing: FrameRing
     let control: EncoderControl
-    /// What the configuration allows the video encoder.
-    let maximumVideo: Bitrate
     let progress: ThreadProgress
 
     var loop: EventLoop
@@ -44,6 +42,8 @@ struct NetworkThread: ~Copyable {
     /// What is known of the session besides the peer itself. Meaningful only while there is one.
     struct LiveSession {
         var id = ""
+        /// What the configuration allowed the video encoder when the session began.
+        var maximumVideo = Bitrate.zero
         var offerArrivedAt: Instant?
         var statisticsAt: Instant?
         var lastBytes: UInt64 = 0
@@ -51,6 +51,7 @@ struct NetworkThread: ~Copyable {
         var framesSent = 0
         var keyframeRequests = 0
         var lostDatagrams = 0
+        var backpressure = Backpressure()
         var fractionLost: Double?
         var areServersKnown = false
         var hasFinishedGathering = false
@@ -78,7 +79,6 @@ struct NetworkThread: ~Copyable {
         videoRing = video
         audioRing = audio
         self.control = control
-        maximumVideo = control.videoBitrate
         self.progress = progress
         session = LiveSession()
         peer = nil
@@ -115,6 +115,7 @@ struct NetworkThread: ~Copyable {
                 } else if let relay = relays.first(where: { $0.token == event.token }) {
                     advance(relay, event)
                 } else if let bound = nameSockets.first(where: { $0.token == event.token }) {
+                    if event.isWritable, bound.isBlocked { unblock(bound) }
                     if event.isReadable { receiveNames(on: bound) }
                 }
             }
@@ -125,7 +126,7 @@ struct NetworkThread: ~Copyable {
 
     private var nextTimeout: Wake? {
         switch peer {
-        case .some(let peer): peer.nextTimeout
+        case .some(let peer): session.backpressure.postpone(peer.nextTimeout)
         case .none: nil
         }
     }
@@ -144,6 +145,7 @@ struct NetworkThread: ~Copyable {
     private mutating func handleTimeouts() {
         let now = MonotonicClock.now()
         if let wake = nextTimeout, wake.at <= now {
+            session.backpressure.release()
             mutate { peer, now in peer.handleTimeout(now: now) }
             if let next = nextTimeout {
                 precondition(
@@ -175,11 +177,13 @@ struct NetworkThread: ~Copyable {
     mutating func transmit(now: Instant) {
         while true {
             // A full batch that the kernel does not take means: wait for the socket; packets rest in their queues.
-            if sockets.contains(where: { $0.socket.isQueueFull && $0.isBlocked }) { return }
+            if sockets.contains(where: { $0.socket.isQueueFull && $0.isBlocked }) {
+                return session.backpressure.hold(now: now)
+            }
             guard var packet = pool.take() else {
                 flush()
                 // Blocked sockets hold the slots; everybody else's came back with the flush.
-                guard pool.outstanding < pool.slotCount else { return }
+                guard pool.outstanding < pool.slotCount else { return session.backpressure.hold(now: now) }
                 continue
             }
             guard let transmit = peer?.pollTransmit(into: &packet, now: now) else { break }
@@ -198,6 +202,7 @@ struct NetworkThread: ~Copyable {
             }
             bound.socket.enqueue(packet, to: transmit.destination)
         }
+        session.backpressure.release()
         flush()
         flushRelays()
     }
@@ -321,6 +326,7 @@ struct NetworkThread: ~Copyable {
     private mutating func open(_ id: String) {
         close()
         let now = MonotonicClock.now()
+        let maximumVideo = control.beginVideo()
         do throws(PeerError) {
             peer = try PeerSession(
                 PeerSession.Configuration(bitrates: PeerBitrates(maximumVideo: maximumVideo)),
@@ -330,7 +336,7 @@ struct NetworkThread: ~Copyable {
             events.post(.ended(sessionId: id, reason: "\(error)"))
             return
         }
-        session = LiveSession(id: id)
+        session = LiveSession(id: id, maximumVideo: maximumVideo)
         for address in usableAddresses(mayBeLoopback: true) { bind(address.address, now: now) }
         openNameSockets()
     }
