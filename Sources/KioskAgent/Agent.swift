@@ -1,6 +1,5 @@
 import Capture
 public import Configuration
-import Database
 import Glibc
 import Primitives
 import Reactor
@@ -14,7 +13,7 @@ private let log = Log("agent")
 /// Threads: this one (the supervisor's), `signaling`, `control` (local programs and the outbox), `network` (media),
 /// `video` and `audio`. They talk through mailboxes and rings; only this thread decides.
 public final class Agent {
-    /// As it was read last. What needs a restart is still the first one's.
+    /// What is in effect: what was read last, but for what needs a restart, which is still the first one's.
     var configuration: AgentConfiguration
     let file: String
     let wake: WakeFD
@@ -65,7 +64,8 @@ public final class Agent {
         let now = MonotonicClock.now()
         notifier = ServiceNotifier()
         indicator = Indicator(configuration.indicator)
-        supervisor = Supervisor(hasMicrophone: microphone != .none)
+        supervisor = Supervisor(
+            hasMicrophone: microphone != .none, liveWithoutServer: configuration.session.withoutServer)
         watchdog = Watchdog()
         do throws(SystemError) {
             wake = try WakeFD()
@@ -166,18 +166,11 @@ public final class Agent {
     // MARK: threads
 
     private func startThreads() throws(AgentError) {
-        try StateDirectory.make(configuration.stateDirectoryPath)
         try StateDirectory.make(StateDirectory.parent(of: configuration.controlSocket))
-        let outbox: CrewStorage
-        do throws(DatabaseError) {
-            outbox = try CrewStorage(configuration.outboxPath, wall: SystemWallClock.now())
-        } catch {
-            throw AgentError("outbox \(configuration.outboxPath): \(error)")
-        }
         do throws(SystemError) {
             let listener = try UnixSocketListener(at: configuration.controlSocket)
             try desk.start(
-                listener: listener, outbox: outbox, badgeReader: configuration.badgeReader)
+                listener: listener, outbox: configuration.outboxPath, badgeReader: configuration.badgeReader)
             try driver.start()
             try video.start()
             try audio.start()

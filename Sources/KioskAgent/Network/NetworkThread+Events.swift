@@ -25,6 +25,7 @@ extension NetworkThread {
             case .some(let peer):
                 if peer.sends(.video) { videoRing.open() }
                 if peer.sends(.audio) { audioRing.open() }
+                events.post(.sending(sessionId: id, Set(MediaKind.allCases.filter { peer.sends($0) })))
             case .none: break
             }
             events.post(.connected(sessionId: id))
