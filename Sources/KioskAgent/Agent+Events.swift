@@ -125,7 +125,6 @@ extension Agent {
             case .closeMedia(let kinds):
                 for kind in kinds { gate(kind).close() }
             case .indicator(let isLive):
-                log.notice(isLive ? "live: media leaves the kiosk" : "no longer live", sessionFields)
                 setLive(isLive, now: now)
             case .status:
                 publish(now: now)
@@ -137,15 +136,18 @@ extension Agent {
 
     /// The sign is lit before the first picture leaves and goes out after the last.
     private func setLive(_ isLive: Bool, now: Instant) {
+        indicatorCheckAt = nil
         if !isLive {
             videoRing.forbid()
             audioRing.forbid()
         }
         let problems = switchIndicator(isLive)
-        guard isLive else { return }
+        guard isLive else { return log.notice("no longer live", sessionFields) }
         if configuration.requireIndicator, let problem = problems.first {
             return perform(supervisor.indicatorFailed(problem), now: now)
         }
+        log.notice("live: media leaves the kiosk", sessionFields)
+        if !configuration.indicator.isEmpty { indicatorCheckAt = now + Agent.indicatorInterval }
         videoRing.permit()
         audioRing.permit()
         perform(supervisor.mediaPermitted(), now: now)
@@ -153,7 +155,8 @@ extension Agent {
 
     /// A lamp may be unplugged, or another program may switch it, while media leaves.
     private func checkIndicator(now: Instant) {
-        guard supervisor.isLit, let problem = indicator.problems().first else { return }
+        indicatorCheckAt = now + Agent.indicatorInterval
+        guard let problem = indicator.problems().first else { return }
         log.repeated(.error, "indicator", "the indicator is not lit while media leaves: \(problem)")
         if configuration.requireIndicator {
             perform(supervisor.indicatorFailed(problem), now: now)
@@ -162,6 +165,7 @@ extension Agent {
         } else {
             indicatorProblem = indicator.set(true).first
         }
+        publish(now: now)
     }
 
     @discardableResult
@@ -209,10 +213,8 @@ extension Agent {
         let ends = supervisor.timeoutReached(now: now)
         if !ends.isEmpty { log.warning("session given up: \(supervisor.session?.reason ?? "")", sessionFields) }
         perform(ends, now: now)
-        if let due = statusDueAt, due <= now {
-            checkIndicator(now: now)
-            publish(now: now)
-        }
+        if let due = indicatorCheckAt, due <= now { checkIndicator(now: now) }
+        if let due = statusDueAt, due <= now { publish(now: now) }
         if let due = networkCheckAt, due <= now {
             networkCheckAt = nil
             checkNetwork()

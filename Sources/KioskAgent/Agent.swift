@@ -41,6 +41,8 @@ public final class Agent {
     var addresses: Set<InterfaceAddress>
     var networkCheckAt: Instant?
     var statusDueAt: Instant?
+    /// When the lamp is looked at next; nil while it is not to be lit.
+    var indicatorCheckAt: Instant?
     var watchdogDueAt: Instant?
     var memoryCheckAt: Instant
     var exitStatus: ExitStatus?
@@ -52,6 +54,7 @@ public final class Agent {
     /// Addresses come one by one; after this long most are there, and the others are another change.
     private static let networkSettling = Duration.milliseconds(100)
     static let statusInterval = Duration.seconds(1)
+    static let indicatorInterval = Duration.seconds(1)
     static let memoryInterval = Duration.seconds(30)
 
     /// - Parameter file: where the configuration is read again from on SIGHUP.
@@ -192,7 +195,8 @@ public final class Agent {
     }
 
     private var nextTimeout: Instant? {
-        [supervisor.nextTimeout, networkCheckAt, statusDueAt, watchdogDueAt, memoryCheckAt].compactMap(\.self).min()
+        [supervisor.nextTimeout, networkCheckAt, statusDueAt, indicatorCheckAt, watchdogDueAt, memoryCheckAt]
+            .compactMap(\.self).min()
     }
 
     /// Without udev a device that is back is found by trying, a little later.
