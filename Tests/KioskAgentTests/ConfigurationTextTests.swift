@@ -1,6 +1,7 @@
 import Configuration
 import Glibc
 import Reactor
+import SocketIO
 import Testing
 
 @testable import KioskAgent
@@ -174,6 +175,13 @@ import Testing
         try reload("video: { maxBitrate: 300000 }", expecting: "with the next session: video.maxBitrate")
         try reload(
             "log: { level: debug }", expecting: "in effect now: log.level; with the next session: video.maxBitrate")
+        // What waits for a restart is told each time, and nothing pretends to be there already.
+        let lamp = "indicator: { file: \(agent.directory)/sign }\nrequireIndicator: true"
+        try reload(
+            lamp, expecting: "in effect now: log.level; after a restart: indicator.file, requireIndicator\n")
+        try reload(lamp, expecting: "read again: after a restart: indicator.file, requireIndicator\n")
+        let status = try ControlClient.ask(["command": "status"], at: agent.socket)["status"]
+        #expect(status?["indicator"] == nil)
         #expect(agent.terminate() == 0)
     }
 }

@@ -215,6 +215,37 @@ import Testing
         _ = try desk.store(CrewEntry(kind: .signOn, crewId: "1"))
     }
 
+    @Test func aRefusedEventGoesOnceMoreOrIsForgottenWhenAPersonSaysSo() throws {
+        let folder = try folder()
+        defer { remove(folder) }
+        let now = Instant.zero + .seconds(1000)
+        var desk = CrewDesk("\(folder)/outbox.db", now: now)
+        let event = try desk.store(CrewEntry(kind: .signOn, crewId: "4711"))
+        let refusal = Acknowledgement.refused(SignalingError(.badRequest, "no such crew member"))
+        desk.linkRegistered(now: now)
+        desk.clockMeasured(.zero)
+        for _ in 0..<2 {
+            var next = desk.next(now: now)
+            #expect(next?.eventId == event.eventId)
+            desk.answered(eventId: event.eventId, refusal, now: now)
+            let state = desk.state
+            #expect((state.waiting, state.rejected) == (0, 1))
+            next = desk.next(now: now)
+            #expect(next == nil)
+            let retried = try desk.retry(eventId: event.eventId)
+            #expect(retried?.eventId == event.eventId)
+        }
+        let waiting = try desk.discard(eventId: event.eventId)
+        #expect(waiting == nil, "it waits again, and is nobody's to forget")
+        _ = desk.next(now: now)
+        desk.answered(eventId: event.eventId, refusal, now: now)
+        let entry = try #require(try desk.list().first)
+        #expect(entry.rejection == "no such crew member")
+        let discarded = try desk.discard(eventId: event.eventId)
+        let state = desk.state
+        #expect(discarded?.eventId == event.eventId && state == CrewState())
+    }
+
     /// Sent again at once, it would be refused again at once.
     @Test func aRefusalThatCannotBeWrittenDownIsNoLoop() throws {
         let folder = try folder()
