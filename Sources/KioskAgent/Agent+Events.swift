@@ -20,6 +20,7 @@ extension Agent {
         switch event {
         case .phaseChanged(let phase):
             if status.link == .registered, phase != .registered { desk.post(.linkLost) }
+            supervisor.serverIs(here: phase == .registered, now: now)
             status.link = phase
             publish(now: now)
         case .registered:
@@ -95,14 +96,17 @@ extension Agent {
         }
         let change = ConfigurationChange(from: configuration, to: new)
         log.notice(change.summary)
-        configuration = new
-        Log.level = new.log.serviceLevel
-        if let source = CameraSource(new.camera.device) { video.update(new.camera.request(source)) }
-        if let source = MicrophoneSource(new.microphone.device) { audio.update(source) }
-        control.videoBitrateLimit = new.video.maxBitrate
-        control.preference = new.video.preference
-        control.allowDiscontinuousTransmission(new.audio.dtx)
-        link.post(.passwordFile(new.kiosk.passwordFile))
+        configuration.adopt(new)
+        Log.level = configuration.log.serviceLevel
+        if let source = CameraSource(configuration.camera.device) {
+            video.update(configuration.camera.request(source))
+        }
+        if let source = MicrophoneSource(configuration.microphone.device) { audio.update(source) }
+        control.videoBitrateLimit = configuration.video.maxBitrate
+        control.preference = configuration.video.preference
+        control.allowDiscontinuousTransmission(configuration.audio.dtx)
+        supervisor.liveWithoutServer = configuration.session.withoutServer
+        link.post(.passwordFile(configuration.kiosk.passwordFile))
     }
 
     // MARK: what the supervisor wants
@@ -113,17 +117,14 @@ extension Agent {
             case .peer(let order): driver.post(PeerCommand(order))
             case .send(let event): link.post(.send(event))
             case .carried(let sessionId): link.post(.carried(sessionId: sessionId))
-            case .openMedia:
+            case .openMedia(let kinds):
                 let section = configuration.camera
                 control.setMaximumSize(width: section.width, height: section.height)
                 control.frameRate = section.frameRate
-                videoGate.open()
-                audioGate.open()
-            case .closeMedia:
-                videoGate.close()
-                audioGate.close()
+                for kind in kinds { gate(kind).open() }
+            case .closeMedia(let kinds):
+                for kind in kinds { gate(kind).close() }
             case .indicator(let isLive):
-                log.notice(isLive ? "live: media leaves the kiosk" : "no longer live", sessionFields)
                 setLive(isLive, now: now)
             case .status:
                 publish(now: now)
@@ -131,19 +132,40 @@ extension Agent {
         }
     }
 
+    private func gate(_ kind: MediaKind) -> MediaGate { kind == .video ? videoGate : audioGate }
+
     /// The sign is lit before the first picture leaves and goes out after the last.
     private func setLive(_ isLive: Bool, now: Instant) {
+        indicatorCheckAt = nil
         if !isLive {
             videoRing.forbid()
             audioRing.forbid()
         }
         let problems = switchIndicator(isLive)
-        guard isLive else { return }
+        guard isLive else { return log.notice("no longer live", sessionFields) }
         if configuration.requireIndicator, let problem = problems.first {
             return perform(supervisor.indicatorFailed(problem), now: now)
         }
+        log.notice("live: media leaves the kiosk", sessionFields)
+        if !configuration.indicator.isEmpty { indicatorCheckAt = now + Agent.indicatorInterval }
         videoRing.permit()
         audioRing.permit()
+        perform(supervisor.mediaPermitted(), now: now)
+    }
+
+    /// A lamp may be unplugged, or another program may switch it, while media leaves.
+    private func checkIndicator(now: Instant) {
+        indicatorCheckAt = now + Agent.indicatorInterval
+        guard let problem = indicator.problems().first else { return }
+        log.repeated(.error, "indicator", "the indicator is not lit while media leaves: \(problem)")
+        if configuration.requireIndicator {
+            perform(supervisor.indicatorFailed(problem), now: now)
+            // It may let itself be switched off, and was dark all the same.
+            indicatorProblem = indicatorProblem ?? problem
+        } else {
+            indicatorProblem = indicator.set(true).first
+        }
+        publish(now: now)
     }
 
     @discardableResult
@@ -167,7 +189,8 @@ extension Agent {
         status.session = supervisor.session.map { session in
             AgentStatus.Session(
                 id: session.id, monitorId: session.monitorId, phase: session.phase, liveSince: session.liveSince,
-                firstFrameMilliseconds: session.firstFrameMilliseconds, reason: session.reason)
+                firstFrameMilliseconds: session.firstFrameMilliseconds, reason: session.reason,
+                sends: session.sends)
         }
         if status.session?.phase != .live { status.peer = nil }
         status.camera = AgentStatus.Device(supervisor.video, supervisor.videoCondition)
@@ -187,7 +210,10 @@ extension Agent {
     }
 
     func handleTimeouts(now: Instant) {
-        perform(supervisor.timeoutReached(now: now), now: now)
+        let ends = supervisor.timeoutReached(now: now)
+        if !ends.isEmpty { log.warning("session given up: \(supervisor.session?.reason ?? "")", sessionFields) }
+        perform(ends, now: now)
+        if let due = indicatorCheckAt, due <= now { checkIndicator(now: now) }
         if let due = statusDueAt, due <= now { publish(now: now) }
         if let due = networkCheckAt, due <= now {
             networkCheckAt = nil
@@ -246,7 +272,6 @@ extension Agent {
             return
         }
         watchdogDueAt = now + timeout / 3
-        let isRunning = if case .running = supervisor.video { true } else { false }
         let verdict = watchdog.verdict(
             [
                 .init(name: "signaling", lastBeat: link.progress.lastBeat, patience: .seconds(90)),
@@ -255,7 +280,7 @@ extension Agent {
                 .init(name: "video", lastBeat: video.progress.lastBeat, patience: .seconds(15)),
                 .init(name: "audio", lastBeat: audio.progress.lastBeat, patience: .seconds(15)),
             ],
-            isLiveWithCamera: isRunning && supervisor.session?.phase == .live,
+            expectsPictures: supervisor.expectsPictures,
             framesEncoded: video.counters.encoded, now: now)
         if let verdict {
             log.repeated(.error, "watchdog", "not alive: \(verdict)")

@@ -1,6 +1,5 @@
 import Capture
 public import Configuration
-import Database
 import Glibc
 import Primitives
 import Reactor
@@ -14,7 +13,7 @@ private let log = Log("agent")
 /// Threads: this one (the supervisor's), `signaling`, `control` (local programs and the outbox), `network` (media),
 /// `video` and `audio`. They talk through mailboxes and rings; only this thread decides.
 public final class Agent {
-    /// As it was read last. What needs a restart is still the first one's.
+    /// What is in effect: what was read last, but for what needs a restart, which is still the first one's.
     var configuration: AgentConfiguration
     let file: String
     let wake: WakeFD
@@ -42,6 +41,8 @@ public final class Agent {
     var addresses: Set<InterfaceAddress>
     var networkCheckAt: Instant?
     var statusDueAt: Instant?
+    /// When the lamp is looked at next; nil while it is not to be lit.
+    var indicatorCheckAt: Instant?
     var watchdogDueAt: Instant?
     var machineCheckAt: Instant
     var exitStatus: ExitStatus?
@@ -54,6 +55,7 @@ public final class Agent {
     private static let networkSettling = Duration.milliseconds(100)
     static let statusInterval = Duration.seconds(1)
     static let machineInterval = Duration.seconds(30)
+    static let indicatorInterval = Duration.seconds(1)
 
     /// - Parameter file: where the configuration is read again from on SIGHUP.
     public init(_ configuration: AgentConfiguration, file: String) throws(AgentError) {
@@ -65,7 +67,8 @@ public final class Agent {
         let now = MonotonicClock.now()
         notifier = ServiceNotifier()
         indicator = Indicator(configuration.indicator)
-        supervisor = Supervisor(hasMicrophone: microphone != .none)
+        supervisor = Supervisor(
+            hasMicrophone: microphone != .none, liveWithoutServer: configuration.session.withoutServer)
         watchdog = Watchdog()
         do throws(SystemError) {
             wake = try WakeFD()
@@ -165,18 +168,11 @@ public final class Agent {
     // MARK: threads
 
     private func startThreads() throws(AgentError) {
-        try StateDirectory.make(configuration.stateDirectoryPath)
         try StateDirectory.make(StateDirectory.parent(of: configuration.controlSocket))
-        let outbox: CrewStorage
-        do throws(DatabaseError) {
-            outbox = try CrewStorage(configuration.outboxPath, wall: SystemWallClock.now())
-        } catch {
-            throw AgentError("outbox \(configuration.outboxPath): \(error)")
-        }
         do throws(SystemError) {
             let listener = try UnixSocketListener(at: configuration.controlSocket)
             try desk.start(
-                listener: listener, outbox: outbox, badgeReader: configuration.badgeReader)
+                listener: listener, outbox: configuration.outboxPath, badgeReader: configuration.badgeReader)
             try driver.start()
             try video.start()
             try audio.start()
@@ -198,7 +194,8 @@ public final class Agent {
     }
 
     private var nextTimeout: Instant? {
-        [supervisor.nextTimeout, networkCheckAt, statusDueAt, watchdogDueAt, machineCheckAt].compactMap(\.self).min()
+        [supervisor.nextTimeout, networkCheckAt, statusDueAt, indicatorCheckAt, watchdogDueAt, machineCheckAt]
+            .compactMap(\.self).min()
     }
 
     /// Without udev a device that is back is found by trying, a little later.

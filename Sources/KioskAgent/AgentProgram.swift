@@ -32,6 +32,7 @@ public enum AgentProgram {
         "--config", "FILE", help: "the configuration (\(AgentConfiguration.defaultFile))")
     private static let formatFlag = Flag(
         "--format", choices: ["text", "json"], help: "text for people, json for machines")
+    private static let refusedEvent = Argument("EVENT_ID", help: "the event's identifier, from crew list")
     private static let crewFlags = [
         Flag("--id", "ID", required: true, help: "who: the crew member's number"),
         Flag("--name", "NAME", help: "the crew member's name"),
@@ -54,6 +55,13 @@ public enum AgentProgram {
                 "crew list", summary: "List the crew events that wait for the server.",
                 flags: [formatFlag, socketFlag]),
             Command(
+                "crew retry", summary: "Send a crew event that the server refused once more.",
+                arguments: [refusedEvent], flags: [socketFlag],
+                discussion: "For when the server has been put right."),
+            Command(
+                "crew discard", summary: "Forget a crew event that the server refused.", arguments: [refusedEvent],
+                flags: [socketFlag], discussion: "It is gone then; the journal keeps its identifier."),
+            Command(
                 "status", summary: "Show what the running agent does.",
                 flags: [formatFlag, socketFlag],
                 discussion: "Exit status 1 when no agent is running."),
@@ -73,7 +81,8 @@ public enum AgentProgram {
                     Flag("--bundle", "FILE", help: "write a support archive (tar) without secrets"), socketFlag,
                 ],
                 discussion: "Checks: \(CheckID.allCases.map(\.rawValue).joined(separator: ", ")).\n"
-                    + "Exit status 0 when all is well, 1 when something failed, 3 when there are warnings."),
+                    + "Exit status 0 when all is well, 1 when something failed, 3 when there are warnings or an answer that was due\n"
+                    + "did not come."),
             Command("version", summary: "Print the version."),
         ])
 
@@ -84,6 +93,16 @@ public enum AgentProgram {
         case "crew sign-on": return crew(.signOn, invocation, socket)
         case "crew sign-off": return crew(.signOff, invocation, socket)
         case "crew list": return ask("crew-list", socket) { StatusText.crewList($0, format: invocation["--format"]) }
+        case "crew retry", "crew discard":
+            let isRetry = invocation.command == "crew retry"
+            let request: JSONValue = [
+                "command": .string(isRetry ? "crew-retry" : "crew-discard"),
+                "eventId": .string(invocation["EVENT_ID"] ?? ""),
+            ]
+            return answer(request, socket) { answer in
+                (isRetry ? "goes once more: " : "discarded: ")
+                    + StatusText.crewEvent(answer["event"] ?? .null)
+            }
         case "status": return ask("status", socket) { StatusText.status($0, format: invocation["--format"]) }
         case "config check", "config show":
             return config(invocation)

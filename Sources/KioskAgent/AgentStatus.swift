@@ -40,6 +40,11 @@ struct AgentStatus: Sendable, Equatable {
         var liveSince: Instant?
         var firstFrameMilliseconds: Int?
         var reason: String?
+        /// The kinds of media that the monitor takes.
+        var sends: Set<MediaKind>
+
+        /// Whether media leaves the kiosk.
+        var isLit: Bool { phase == .live && !sends.isEmpty }
     }
 
     var kioskId: String
@@ -106,7 +111,9 @@ struct AgentStatus: Sendable, Equatable {
     var summary: String {
         if let session, session.phase == .live {
             var text = "live to \(session.monitorId)"
-            if camera.message == nil, video.width > 0 {
+            if !session.sends.contains(.video) {
+                text += ", no picture wanted"
+            } else if camera.message == nil, video.width > 0 {
                 text += ", \(video.width)x\(video.height) at \(Int(video.framesPerSecond.rounded()))"
             }
             if let peer { text += ", \(peer.sentBitsPerSecond / 1000) kbit/s" }
@@ -156,7 +163,7 @@ extension AgentStatus {
         object["camera"] = deviceJSON(camera)
         object["microphone"] = deviceJSON(microphone)
         if let indicator {
-            var lamp = JSONObject([("state", indicator.isEmpty ? (session?.phase == .live ? "lit" : "dark") : "failed")]
+            var lamp = JSONObject([("state", indicator.isEmpty ? (session?.isLit == true ? "lit" : "dark") : "failed")]
             )
             lamp["message"] = indicator.isEmpty ? nil : .string(indicator)
             object["indicator"] = .object(lamp)
@@ -224,6 +231,9 @@ extension AgentStatus {
             ("sessionId", .string(session.id)), ("monitorId", .string(session.monitorId)),
             ("phase", .string(session.phase.rawValue)),
         ])
+        if session.phase == .live {
+            object["sends"] = .array(MediaKind.allCases.filter(session.sends.contains).map { .string($0.rawValue) })
+        }
         object["liveSeconds"] = session.liveSince.map { JSONValue.integer(Int((now - $0).seconds)) }
         object["firstFrameMs"] = session.firstFrameMilliseconds.map { JSONValue.integer($0) }
         object["reason"] = session.reason.map(JSONValue.string)

@@ -35,17 +35,22 @@ enum StatusText {
         if events.isEmpty { return "no crew events wait\n" }
         let waiting = Int(answer["waiting"]?.integer ?? 0) + Int(answer["rejected"]?.integer ?? 0)
         let rest = waiting > events.count ? "and \(waiting - events.count) more\n" : ""
-        return events.map { event in
-            let kind = event["event"]?.string == "crew-sign-on" ? "on " : "off"
-            var line = "\(text(event, "occurredAt"))  \(kind)  \(text(event, "crewId"))"
-            for name in ["name", "role", "train"] {
-                if let value = event[name]?.string { line += "  \(name) \(value)" }
-            }
-            if event["clock"]?.string == "corrected" { line += "  (time corrected)" }
-            if event["clock"]?.string == "doubtful" { line += "  (time doubtful)" }
-            if let reason = event["rejection"]?.string { line += "  refused by the server: \(reason)" }
-            return line + "\n"
-        }.joined() + rest
+        return events.map(crewEvent).joined() + rest
+    }
+
+    /// One line; of a refused event with what to tell `crew retry` and `crew discard`.
+    static func crewEvent(_ event: JSONValue) -> String {
+        let kind = event["event"]?.string == "crew-sign-on" ? "on " : "off"
+        var line = "\(text(event, "occurredAt"))  \(kind)  \(text(event, "crewId"))"
+        for name in ["name", "role", "train"] {
+            if let value = event[name]?.string { line += "  \(name) \(value)" }
+        }
+        if event["clock"]?.string == "corrected" { line += "  (time corrected)" }
+        if event["clock"]?.string == "doubtful" { line += "  (time doubtful)" }
+        if let reason = event["rejection"]?.string {
+            line += "  refused by the server: \(reason)  (\(text(event, "eventId")))"
+        }
+        return line + "\n"
     }
 
     private static func json(_ value: JSONValue) -> String { String(decoding: value.jsonText, as: UTF8.self) + "\n" }

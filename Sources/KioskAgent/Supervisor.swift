@@ -14,16 +14,18 @@ import SocketIO
 ///                            └── failed ◀───┘   the peer is gone: devices close, a new offer of the session revives
 /// ```
 ///
-/// The camera is open exactly in granted, negotiating and live. A session whose monitor never gets through closes it
-/// after a minute, whether or not the server is there to say so.
+/// The devices are open exactly in granted, negotiating and live; once connected, only those whose media the monitor
+/// takes. A session whose monitor never gets through closes them after a minute, whether or not the server is there to
+/// say so. Media outlives the server, which may be restarted meanwhile, but not for long: nobody here hears any more that
+/// the session was ended or the monitor's account taken away.
 struct Supervisor: Sendable {
     enum Action: Equatable, Sendable {
         case peer(PeerOrder)
         case send(ClientEvent)
         case carried(sessionId: String?)
-        case openMedia
-        case closeMedia
-        /// Media leaves the kiosk now, or no longer.
+        case openMedia([MediaKind])
+        case closeMedia([MediaKind])
+        /// Media is to leave the kiosk now, or leaves no longer. `mediaPermitted` or `indicatorFailed` answers the first.
         case indicator(Bool)
         case status
     }
@@ -58,6 +60,10 @@ struct Supervisor: Sendable {
         var since: Instant
         var liveSince: Instant?
         var firstFrameMilliseconds: Int?
+        /// The kinds of media that the monitor takes: all of them until that is known.
+        var sends: Set<MediaKind>
+        /// Whether the sign that media leaves is lit, or need not be.
+        var isPermitted: Bool
         var hasReportedMedia: Bool
         /// What the monitor was told already.
         var reported: Set<SessionErrorCode>
@@ -81,6 +87,10 @@ struct Supervisor: Sendable {
     private(set) var audioCondition: MediaCondition?
     private(set) var sessionsServed: Int
     private(set) var ignored: Counter<IgnoredEvent>
+    /// How long a live session goes on without the server.
+    var liveWithoutServer: Duration
+    /// When the kiosk was registered last; nil while it is.
+    private var serverLostAt: Instant?
 
     enum DeviceState: Hashable, Sendable {
         /// Configured away.
@@ -103,7 +113,7 @@ struct Supervisor: Sendable {
 
     static let negotiationTimeout = Duration.seconds(60)
 
-    init(hasMicrophone: Bool) {
+    init(hasMicrophone: Bool, liveWithoutServer: Duration = .seconds(600)) {
         session = nil
         video = .idle
         audio = hasMicrophone ? .idle : .none
@@ -111,15 +121,23 @@ struct Supervisor: Sendable {
         audioCondition = nil
         sessionsServed = 0
         ignored = Counter()
+        self.liveWithoutServer = liveWithoutServer
+        serverLostAt = nil
     }
 
-    /// When `timeoutReached` is due: a session that does not get through.
+    /// When `timeoutReached` is due: a session that does not get through, or has no server any more.
     var nextTimeout: Instant? {
-        guard let session, session.phase == .granted || session.phase == .negotiating else { return nil }
-        return session.since + Supervisor.negotiationTimeout
+        switch session?.phase {
+        case .granted, .negotiating: session.map { $0.since + Supervisor.negotiationTimeout }
+        case .live: serverLostAt.map { $0 + liveWithoutServer }
+        case .failed, nil: nil
+        }
     }
 
     // MARK: from the server
+
+    /// Whether the server knows this kiosk now.
+    mutating func serverIs(here: Bool, now: Instant) { serverLostAt = here ? nil : serverLostAt ?? now }
 
     mutating func serverSent(_ event: ServerEvent, now: Instant) -> [Action] {
         switch event {
@@ -153,10 +171,11 @@ struct Supervisor: Sendable {
         var actions = session == nil ? [] : end(reason: "replaced")
         session = Session(
             id: sessionId, monitorId: monitorId, iceServers: iceServers, phase: .granted, since: now, liveSince: nil,
-            firstFrameMilliseconds: nil, hasReportedMedia: false, reported: [], reason: nil)
+            firstFrameMilliseconds: nil, sends: Set(MediaKind.allCases), isPermitted: false, hasReportedMedia: false,
+            reported: [], reason: nil)
         sessionsServed += 1
         actions += [startOrder(), .carried(sessionId: sessionId)].compactMap(\.self)
-        return actions + openMedia() + [.status]
+        return actions + open(MediaKind.allCases) + [.status]
     }
 
     /// Servers come with credentials for a time; what the server says last is what the next path is looked for with.
@@ -185,7 +204,7 @@ struct Supervisor: Sendable {
             session?.since = now
             session?.reason = nil
             session?.reported = []
-            return openMedia() + [startOrder(), order, .status].compactMap(\.self)
+            return open(MediaKind.allCases) + [startOrder(), order, .status].compactMap(\.self)
         case nil:
             return []
         }
@@ -205,15 +224,18 @@ struct Supervisor: Sendable {
             return toMonitor(sessionId) { .restartRequest(targetId: $0, sessionId: sessionId) }
         case .sessionError(let sessionId, let error):
             return toMonitor(sessionId) { .sessionError(targetId: $0, sessionId: sessionId, error) }
+        case .sending(let sessionId, let kinds):
+            guard isCurrent(sessionId), isOpen else { return [] }
+            return send(kinds)
         case .connected(let sessionId):
             guard isCurrent(sessionId), session?.phase == .granted || session?.phase == .negotiating else { return [] }
             session?.phase = .live
             session?.liveSince = now
-            return [.indicator(true)] + reportMedia(withoutPicture: true) + [.status]
+            return (isLit ? [.indicator(true)] : []) + [.status]
         case .firstFrameSent(let sessionId, let milliseconds):
             guard isCurrent(sessionId), session?.phase == .live else { return [] }
             session?.firstFrameMilliseconds = milliseconds
-            return reportMedia(withoutPicture: false) + [.status]
+            return reportMedia() + [.status]
         case .ended(let sessionId, let reason):
             guard isCurrent(sessionId), session?.phase != .failed else { return [] }
             return fail(reason: reason)
@@ -222,11 +244,36 @@ struct Supervisor: Sendable {
         }
     }
 
+    /// The monitor takes these kinds of media now: the devices of others close, and the sign is lit while there is any.
+    private mutating func send(_ kinds: Set<MediaKind>) -> [Action] {
+        guard let before = session?.sends, before != kinds else { return [] }
+        let wasLit = isLit
+        session?.sends = kinds
+        let closed = MediaKind.allCases.filter { before.contains($0) && !kinds.contains($0) }
+        let opened = MediaKind.allCases.filter { kinds.contains($0) && !before.contains($0) }
+        var actions: [Action] = []
+        if wasLit, !isLit {
+            actions = [.indicator(false)] + mediaStopped()
+            session?.isPermitted = false
+            session?.hasReportedMedia = false
+        }
+        if !closed.isEmpty { actions.append(.closeMedia(closed)) }
+        if !opened.isEmpty { actions += open(opened) }
+        if isLit, !wasLit { actions.append(.indicator(true)) }
+        return actions + reportMedia() + [.status]
+    }
+
+    /// The sign is lit, or nobody asked for one: media leaves.
+    mutating func mediaPermitted() -> [Action] {
+        session?.isPermitted = true
+        return reportMedia()
+    }
+
     /// The server's audit hears once that media left the kiosk: with the first picture, or without one when there is
-    /// no camera to wait for.
-    private mutating func reportMedia(withoutPicture: Bool) -> [Action] {
-        guard let session, session.phase == .live, !session.hasReportedMedia else { return [] }
-        if withoutPicture, session.firstFrameMilliseconds == nil {
+    /// none to wait for.
+    private mutating func reportMedia() -> [Action] {
+        guard let session, isLit, session.isPermitted, !session.hasReportedMedia else { return [] }
+        if session.sends.contains(.video), session.firstFrameMilliseconds == nil {
             guard case .trouble = video else { return [] }
         }
         self.session?.hasReportedMedia = true
@@ -243,16 +290,16 @@ struct Supervisor: Sendable {
     mutating func mediaReported(_ event: MediaEvent) -> [Action] {
         switch event {
         case .running(let kind, let source):
-            guard isOpen else { return [] }
+            guard isWanted(kind) else { return [] }
             setDevice(kind, .running(source: source))
             // A device that came back may fail again, and the monitor is to hear it again.
             session?.reported.subtract(
                 kind == .video ? [.cameraMissing, .cameraBusy, .cameraFailed] : [.microphoneFailed])
             return [.status]
         case .trouble(let kind, let trouble):
-            guard isOpen else { return [] }
+            guard isWanted(kind) else { return [] }
             setDevice(kind, .trouble(trouble))
-            return reportTrouble(trouble) + reportMedia(withoutPicture: true) + [.status]
+            return reportTrouble(trouble) + reportMedia() + [.status]
         case .condition(let kind, let condition):
             switch kind {
             case .video: videoCondition = condition
@@ -260,7 +307,7 @@ struct Supervisor: Sendable {
             }
             return [.status]
         case .stopped(let kind):
-            guard !isOpen, device(kind) != .none else { return [] }
+            guard !isWanted(kind), device(kind) != .none else { return [] }
             setDevice(kind, .idle)
             return [.status]
         }
@@ -272,7 +319,7 @@ struct Supervisor: Sendable {
         return [.send(.sessionError(targetId: session.monitorId, sessionId: session.id, payload))]
     }
 
-    /// The sign that the camera is live must be lit and cannot be: no media then.
+    /// The sign that the camera is live must be lit and is not: no media then.
     mutating func indicatorFailed(_ reason: String) -> [Action] {
         guard let session, session.phase == .live else { return [] }
         let payload = SessionErrorPayload(.cameraFailed, message: "the live indicator cannot be lit: \(reason)")
@@ -287,7 +334,11 @@ struct Supervisor: Sendable {
     mutating func timeoutReached(now: Instant) -> [Action] {
         guard let due = nextTimeout, due <= now else { return [] }
         let orders = session.map { [Action.peer(.end(sessionId: $0.id))] } ?? []
-        return orders + fail(reason: "no connection within \(Int(Supervisor.negotiationTimeout.seconds)) s")
+        let reason =
+            session?.phase == .live
+            ? "no server for \(Int(liveWithoutServer.seconds)) s"
+            : "no connection within \(Int(Supervisor.negotiationTimeout.seconds)) s"
+        return orders + fail(reason: reason)
     }
 
     /// The agent stops: whatever is open closes.
@@ -295,8 +346,20 @@ struct Supervisor: Sendable {
 
     // MARK: below
 
-    /// Whether the devices are to be open.
+    /// Whether a session may get media: devices are open.
     var isOpen: Bool { session.map { $0.phase != .failed } ?? false }
+
+    /// Whether media leaves the kiosk, and the sign that tells so is lit.
+    var isLit: Bool { session.map { $0.phase == .live && !$0.sends.isEmpty } ?? false }
+
+    /// Whether one picture after the other must be encoded now: somebody takes them, and the camera says that it runs.
+    var expectsPictures: Bool {
+        guard case .running = video else { return false }
+        return isLit && isWanted(.video)
+    }
+
+    /// Whether the device is to be open.
+    private func isWanted(_ kind: MediaKind) -> Bool { isOpen && session?.sends.contains(kind) == true }
 
     private mutating func isCurrent(_ sessionId: String) -> Bool {
         if session?.id == sessionId { return true }
@@ -313,32 +376,39 @@ struct Supervisor: Sendable {
         session.map { .peer(.start(sessionId: $0.id, monitorId: $0.monitorId, iceServers: $0.iceServers)) }
     }
 
-    private mutating func openMedia() -> [Action] {
-        setDevice(.video, .opening)
-        if audio != .none { setDevice(.audio, .opening) }
-        return [.openMedia]
+    private mutating func open(_ kinds: [MediaKind]) -> [Action] {
+        for kind in kinds where device(kind) != .none { setDevice(kind, .opening) }
+        return [.openMedia(kinds)]
     }
 
     private mutating func fail(reason: String) -> [Action] {
-        let wasLive = session?.phase == .live
+        let wasLit = isLit
         let reports = mediaStopped()
+        let devices = openDevices
         session?.phase = .failed
         session?.reason = reason
         session?.liveSince = nil
+        session?.sends = Set(MediaKind.allCases)
+        session?.isPermitted = false
         session?.hasReportedMedia = false
         session?.firstFrameMilliseconds = nil
-        return (wasLive ? [.indicator(false)] : []) + reports + [.closeMedia, .status]
+        return (wasLit ? [.indicator(false)] : []) + reports + devices + [.status]
     }
 
     private mutating func end(reason: String) -> [Action] {
         guard let ended = session else { return [] }
         let reports = mediaStopped()
-        session = nil
+        let devices = openDevices
         var actions: [Action] = [.peer(.end(sessionId: ended.id))]
-        if ended.phase == .live { actions.append(.indicator(false)) }
-        actions += reports
-        if ended.phase != .failed { actions.append(.closeMedia) }
-        return actions + [.carried(sessionId: nil), .status]
+        if isLit { actions.append(.indicator(false)) }
+        session = nil
+        return actions + reports + devices + [.carried(sessionId: nil), .status]
+    }
+
+    /// What closes all that is open.
+    private var openDevices: [Action] {
+        let open = MediaKind.allCases.filter(isWanted)
+        return open.isEmpty ? [] : [.closeMedia(open)]
     }
 
     private func mediaStopped() -> [Action] {

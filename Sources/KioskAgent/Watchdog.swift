@@ -11,11 +11,11 @@ struct Watchdog: Sendable {
         var patience: Duration
     }
 
-    /// Since when the camera has been running in a live session without one more frame encoded.
+    /// Since when pictures have been expected without one more frame encoded.
     private var framesSeen: UInt64
     private var framesSince: Instant?
 
-    /// A picture every so often, as long as somebody watches and the camera says that it runs.
+    /// A picture every so often, as long as `Supervisor.expectsPictures`.
     static let framePatience = Duration.seconds(10)
 
     init() {
@@ -25,14 +25,14 @@ struct Watchdog: Sendable {
 
     /// What is stuck, or nil when all goes on.
     mutating func verdict(
-        _ threads: [Thread], isLiveWithCamera: Bool, framesEncoded: UInt64, now: Instant
+        _ threads: [Thread], expectsPictures: Bool, framesEncoded: UInt64, now: Instant
     ) -> String? {
         for thread in threads {
             if let last = thread.lastBeat, now - last > thread.patience {
                 return "thread \(thread.name) is stuck for \(Int((now - last).seconds)) s"
             }
         }
-        guard isLiveWithCamera else {
+        guard expectsPictures else {
             framesSince = nil
             return nil
         }

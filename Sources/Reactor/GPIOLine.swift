@@ -36,7 +36,13 @@ public struct GPIOLine: ~Copyable, Sendable {
     /// Switches it, and reads back what came of it.
     public func set(_ isOn: Bool) throws(SystemError) {
         _ = try Syscall.call { clinux_gpio_set(descriptor.rawValue, isOn ? 1 : 0) }.get("switching \(name)")
-        let now = try Syscall.call { clinux_gpio_get(descriptor.rawValue) }.get("reading \(name)")
-        guard (now == 1) == isOn else { throw SystemError("\(name) does not change", EIO) }
+        guard try self.isOn == isOn else { throw SystemError("\(name) does not change", EIO) }
+    }
+
+    /// Whether it is on, as the chip tells it now; throws when that is gone.
+    public var isOn: Bool {
+        get throws(SystemError) {
+            try Syscall.call { clinux_gpio_get(descriptor.rawValue) }.get("reading \(name)") == 1
+        }
     }
 }

@@ -83,6 +83,33 @@ async def test_the_sign_is_on_exactly_while_media_leaves(wire, server, folder, c
 
 
 @asynchronous
+async def test_a_lamp_that_goes_dark_in_mid_session_ends_it(wire, server, folder, chip):
+    environment, state = chip
+    settings = "indicator: { gpioChip: /dev/gpiochip-fake, gpioLine: lamp }\nrequireIndicator: true\n"
+    with running(agent := agent_with(wire, server, folder, environment, settings)):
+        async with Client(server, "MONITOR_01") as monitor:
+            await monitor.kiosk_online()
+            watch = await Watch(monitor).start()
+            await watch.frames(video=10)
+            dark = state.with_name("line.dark")
+            dark.touch()
+            error = (await monitor.expect("session-error"))["error"]
+            assert error["code"] == "camera-failed" and "off again" in error["message"], error
+            eventually(lambda: agent.status()["session"]["phase"] == "failed", 10, str(agent.status()))
+            status = agent.status()
+            assert status["indicator"]["state"] == "failed" and "off again" in status["indicator"]["message"], status
+            encoded = status["video"]["encoded"]
+            await asyncio.sleep(1)
+            assert agent.status()["video"]["encoded"] == encoded, "nothing is encoded any more"
+            await watch.stop()
+            dark.unlink()
+            watch = await Watch(monitor).start()
+            await watch.frames(video=10)
+            assert agent.status()["indicator"] == {"state": "lit"}
+            await watch.stop()
+
+
+@asynchronous
 async def test_without_its_sign_no_media_leaves(wire, server, folder, chip):
     environment, state = chip
     settings = "indicator: { gpioChip: /dev/gpiochip-fake, gpioLine: lamp }\nrequireIndicator: true\n"

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import sqlite3
 import threading
 import time
 
@@ -11,7 +12,7 @@ import pytest
 
 from harness.browser import say
 from harness.monitor import Client, Watch, asynchronous
-from harness.programs import Agent, running
+from harness.programs import Agent, eventually, running
 
 
 def agent_with(wire, server, folder, **options) -> Agent:
@@ -149,6 +150,44 @@ async def test_a_video_thread_that_hangs_starves_the_watchdog(wire, server, fold
             await watch.close()
     finally:
         agent.kill()
+        manager.close()
+
+
+def audited(server) -> list[str]:
+    """What the audit holds of media, in its order."""
+    with contextlib.closing(sqlite3.connect(server.database)) as records:
+        return [kind for kind, in records.execute("SELECT kind FROM audit WHERE kind LIKE 'media-%' ORDER BY sequence")]
+
+
+@asynchronous
+async def test_a_monitor_that_only_listens_is_served_with_the_camera_closed(wire, server, folder):
+    path = str(folder / "notify")
+    manager = ServiceManager(path)
+    agent = agent_with(wire, server, folder)
+    agent.prefix += ["env", f"NOTIFY_SOCKET={path}", "WATCHDOG_USEC=3000000"]
+    try:
+        with running(agent):
+            async with Client(server, "MONITOR_01") as monitor:
+                await monitor.kiosk_online()
+                watch = await Watch(monitor, video=False).start()
+                await watch.frames(audio=50)
+                eventually(lambda: audited(server) == ["media-started"], 10, "the audit does not know of it")
+                # Longer than the watchdog waits for a picture.
+                await asyncio.sleep(14)
+                began = time.monotonic()
+                await asyncio.sleep(3)
+                assert any(at > began for at in manager.fed), f"not fed any more: {agent.tail()}"
+                status = agent.status()
+                assert status["camera"]["state"] == "idle" and status["session"]["sends"] == ["audio"], status
+                assert status["video"]["encoded"] == 0
+                await watch.stop()
+                eventually(lambda: audited(server) == ["media-started", "media-stopped"], 10, "the end is not known")
+                # The next one looks, too.
+                watch = await Watch(monitor).start()
+                await watch.frames(video=10)
+                assert agent.status()["session"]["sends"] == ["audio", "video"]
+                await watch.stop()
+    finally:
         manager.close()
 
 

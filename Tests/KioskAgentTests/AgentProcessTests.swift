@@ -69,6 +69,50 @@ import Testing
         #expect(agent.terminate() == 0)
     }
 
+    /// Whoever counts answers finds each one's: also of lines that make no sense.
+    @Test func answersComeInTheOrderOfTheirLines() throws {
+        let agent = try AgentProcess()
+        try agent.start()
+        let lines = [
+            #"{"id":1,"command":"crew-sign-on","crewId":"4711"}"#, "nonsense", #"{"id":3,"command":"crew-list"}"#,
+            "{\"id\":4,\"command\":\"\(String(repeating: "x", count: 20_000))\"}",
+        ]
+        let answers = try UnixStreamRequest.exchangeAll(lines.joined(separator: "\n"), at: agent.socket)
+        #expect(answers.map { $0["id"] } == [1, nil, 3, nil])
+        #expect(answers.map { $0["ok"]?.bool } == [true, false, true, false])
+        #expect(answers.last?["error"]?["message"]?.string == "a line must be at most 16384 bytes long")
+        #expect(agent.terminate() == 0)
+    }
+
+    @Test func whatWasNotRefusedCannotBeDecided() throws {
+        let agent = try AgentProcess()
+        try agent.start()
+        let answer = try ControlClient.ask(["command": "crew-sign-on", "crewId": "1"], at: agent.socket)
+        let eventId = try #require(answer["eventId"]?.string)
+        for command in ["crew-retry", "crew-discard"] {
+            let line = "{\"command\":\"\(command)\",\"eventId\":\"\(eventId)\"}"
+            let refusal = try UnixStreamRequest.exchange(line, at: agent.socket)
+            #expect(refusal?["error"]?["code"]?.string == "no-such-event")
+            let unnamed = try UnixStreamRequest.exchange("{\"command\":\"\(command)\"}", at: agent.socket)
+            #expect(unnamed?["error"]?["message"]?.string == "eventId is missing or not a text")
+        }
+        #expect(try events(agent.socket).map(\.id) == [eventId])
+        #expect(agent.terminate() == 0)
+    }
+
+    /// Pictures do not need the outbox.
+    @Test func anAgentWithoutItsStateDirectoryRuns() throws {
+        let agent = try AgentProcess("stateDirectory: /proc/nowhere")
+        try agent.start()
+        let status = try ControlClient.ask(["command": "status"], at: agent.socket)["status"]
+        #expect(status?["outbox"]?["storage"]?.string == "failed")
+        let refusal = try UnixStreamRequest.exchange(
+            #"{"command":"crew-sign-on","crewId":"1"}"#, at: agent.socket)
+        #expect(refusal?["error"]?["code"]?.string == "not-stored")
+        #expect(refusal?["error"]?["message"]?.string?.contains("/proc/nowhere") == true)
+        #expect(agent.terminate() == 0)
+    }
+
     @Test func aSecondAgentOnTheSameSocketSaysSo() throws {
         let agent = try AgentProcess()
         try agent.start()
@@ -166,21 +210,30 @@ enum UnixStreamRequest {
 
     /// The first line of the answer.
     static func exchange(_ line: String, at path: String) throws -> JSONValue? {
+        try exchangeAll(line, at: path, atMost: 1).first
+    }
+
+    /// The lines of the answer, in their order, until there are enough or the agent ends the connection.
+    static func exchangeAll(_ line: String, at path: String, atMost limit: Int = .max) throws -> [JSONValue] {
+        var answers: [JSONValue] = []
         var stream = try ControlClient.connect(path, deadline: MonotonicClock.now() + .seconds(20))
         _ = stream.send(Array("\(line)\n".utf8).span)
         var reader = LineReader(limit: 1 << 20)
         var chunk = [UInt8](repeating: 0, count: 4096)
-        let limit = MonotonicClock.now() + .seconds(20)
-        while MonotonicClock.now() < limit {
+        let deadline = MonotonicClock.now() + .seconds(20)
+        while MonotonicClock.now() < deadline {
             switch chunk.withUnsafeMutableBytes({ stream.receive(into: $0) }) {
             case .transferred(let count):
                 reader.append(chunk.span.extracting(0..<count))
-                if let line = try reader.next() { return try JSONValue(parsing: line) }
+                while answers.count < limit, let line = try reader.next() {
+                    answers.append(try JSONValue(parsing: line))
+                }
+                if answers.count == limit { return answers }
             case .wouldBlock: MonotonicClock.sleep(until: MonotonicClock.now() + .milliseconds(1))
-            case .ended, .failed: return nil
+            case .ended, .failed: return answers
             }
         }
-        return nil
+        return answers
     }
 }
 
@@ -202,6 +255,26 @@ enum UnixStreamRequest {
         #expect(try outbox.oldest() == nil)
         #expect((outbox.waiting, outbox.rejected) == (0, 1))
         #expect(try outbox.list() == [CrewOutbox.Entry(event: second, rejection: "too odd")])
+    }
+
+    /// What the server refused for good waits for a person, hides nothing, and has a way out.
+    @Test func refusedEventsAreListedLastAndSentOnceMoreOrForgotten() throws {
+        var outbox = try CrewOutbox(.memory, random: .seeded(1))
+        let now = WallClock(secondsSince1970: 1_700_000_000)
+        let events = try (0..<4).map { try outbox.append(entry("\($0)"), now: now) }
+        for event in events[..<2] { try outbox.reject(eventId: event.eventId, reason: "no") }
+        #expect(try outbox.list().map(\.event) == [events[2], events[3], events[0], events[1]])
+        #expect(try outbox.list(limit: 3).map(\.event) == [events[2], events[3], events[0]])
+        #expect(try outbox.retry(eventId: events[1].eventId) == events[1])
+        #expect((outbox.waiting, outbox.rejected) == (3, 1))
+        #expect(try outbox.oldest() == events[1], "in its old place")
+        #expect(try outbox.discard(eventId: events[0].eventId) == events[0])
+        #expect((outbox.waiting, outbox.rejected) == (3, 0))
+        #expect(try outbox.list().map(\.event) == Array(events[1...]))
+        // Only what was refused is a person's to decide.
+        #expect(try outbox.discard(eventId: events[2].eventId) == nil)
+        #expect(try outbox.retry(eventId: "nobody") == nil)
+        #expect((outbox.waiting, outbox.rejected) == (3, 0))
     }
 
     @Test func deliveryIsOneAtATimeAndAgainUntilAnswered() {
@@ -254,7 +327,7 @@ enum UnixStreamRequest {
     @Test func aSilentThreadIsNamed() {
         var watchdog = Watchdog()
         let judge: (inout Watchdog, Watchdog.Thread) -> String? = {
-            $0.verdict([$1], isLiveWithCamera: false, framesEncoded: 0, now: now)
+            $0.verdict([$1], expectsPictures: false, framesEncoded: 0, now: now)
         }
         #expect(judge(&watchdog, thread(.seconds(29))) == nil)
         #expect(judge(&watchdog, thread(nil)) == nil)
@@ -263,11 +336,11 @@ enum UnixStreamRequest {
 
     @Test func aPictureThatStandsStillIsNoticedOnlyWhileSomebodyWatches() {
         var watchdog = Watchdog()
-        #expect(watchdog.verdict([], isLiveWithCamera: true, framesEncoded: 5, now: now) == nil)
-        #expect(watchdog.verdict([], isLiveWithCamera: true, framesEncoded: 6, now: now + .seconds(9)) == nil)
-        #expect(watchdog.verdict([], isLiveWithCamera: true, framesEncoded: 6, now: now + .seconds(18)) == nil)
-        #expect(watchdog.verdict([], isLiveWithCamera: true, framesEncoded: 6, now: now + .seconds(20)) != nil)
-        #expect(watchdog.verdict([], isLiveWithCamera: false, framesEncoded: 6, now: now + .seconds(30)) == nil)
-        #expect(watchdog.verdict([], isLiveWithCamera: true, framesEncoded: 6, now: now + .seconds(40)) == nil)
+        #expect(watchdog.verdict([], expectsPictures: true, framesEncoded: 5, now: now) == nil)
+        #expect(watchdog.verdict([], expectsPictures: true, framesEncoded: 6, now: now + .seconds(9)) == nil)
+        #expect(watchdog.verdict([], expectsPictures: true, framesEncoded: 6, now: now + .seconds(18)) == nil)
+        #expect(watchdog.verdict([], expectsPictures: true, framesEncoded: 6, now: now + .seconds(20)) != nil)
+        #expect(watchdog.verdict([], expectsPictures: false, framesEncoded: 6, now: now + .seconds(30)) == nil)
+        #expect(watchdog.verdict([], expectsPictures: true, framesEncoded: 6, now: now + .seconds(40)) == nil)
     }
 }

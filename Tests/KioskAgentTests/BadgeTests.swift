@@ -12,17 +12,18 @@ import Testing
         "0": KEY_0, "c": KEY_C, "-": KEY_MINUS, "\n": KEY_ENTER,
     ]
 
-    private func type(_ text: String, into keys: inout BadgeKeys, at start: Instant, every pause: Duration) -> [String]
-    {
-        var lines: [String] = []
+    private func type(
+        _ text: String, into keys: inout BadgeKeys, at start: Instant, every pause: Duration
+    ) -> [BadgeKeys.Line] {
+        var lines: [BadgeKeys.Line] = []
         var now = start
         for character in text {
             let code = UInt16(BadgeTests.digits[character]!)
             for value: Int32 in [1, 2, 0] {
-                if let line = keys.handle(type: UInt16(EV_KEY), code: code, value: value, now: now) {
+                if let line = keys.handle(.init(type: UInt16(EV_KEY), code: code, value: value, at: now)) {
                     lines.append(line)
                 }
-                _ = keys.handle(type: UInt16(EV_SYN), code: 0, value: 0, now: now)
+                _ = keys.handle(.init(type: UInt16(EV_SYN), code: 0, value: 0, at: now))
             }
             now += pause
         }
@@ -31,30 +32,62 @@ import Testing
 
     @Test func aReaderTypesLines() {
         var keys = BadgeKeys()
-        #expect(type("4711\n0815\n\n", into: &keys, at: .zero, every: .milliseconds(8)) == ["4711", "0815"])
+        #expect(
+            type("4711\n0815\n\n", into: &keys, at: .zero, every: .milliseconds(8)) == [.whole("4711"), .whole("0815")])
     }
 
     @Test func shiftedLettersAndTheNumberPad() {
         var keys = BadgeKeys()
-        let press: (inout BadgeKeys, Int32, Int32) -> String? = {
-            $0.handle(type: UInt16(EV_KEY), code: UInt16($1), value: $2, now: .zero)
+        let press: (inout BadgeKeys, Int32, Int32) -> BadgeKeys.Line? = {
+            $0.handle(.init(type: UInt16(EV_KEY), code: UInt16($1), value: $2, at: .zero))
         }
         #expect(press(&keys, KEY_LEFTSHIFT, 1) == nil)
         #expect(press(&keys, KEY_A, 1) == nil)
         #expect(press(&keys, KEY_LEFTSHIFT, 0) == nil)
         for code in [KEY_B, KEY_KP5, KEY_KP0, KEY_KPDOT, KEY_SLASH] { #expect(press(&keys, code, 1) == nil) }
-        #expect(press(&keys, KEY_KPENTER, 1) == "Ab50./")
+        #expect(press(&keys, KEY_KPENTER, 1) == .whole("Ab50./"))
         // No character at all.
         #expect(press(&keys, KEY_F1, 1) == nil)
         #expect(press(&keys, 0xFFFF, 1) == nil)
         #expect(press(&keys, KEY_ENTER, 1) == nil)
     }
 
+    /// The tail of a badge is no badge: it would be somebody else's.
     @Test func whatIsTypedSlowlyIsNoBadge() {
         var keys = BadgeKeys()
-        #expect(type("47", into: &keys, at: .zero, every: .milliseconds(8)) == [])
-        #expect(type("11\n", into: &keys, at: .zero + .seconds(2), every: .milliseconds(8)) == ["11"])
-        #expect(type(String(repeating: "1", count: 65) + "22\n", into: &keys, at: .zero, every: .zero) == ["22"])
+        let fast = Duration.milliseconds(8)
+        #expect(type("47", into: &keys, at: .zero, every: fast) == [])
+        #expect(type("11\n0815\n", into: &keys, at: .zero + .seconds(2), every: fast) == [.broken, .whole("0815")])
+        // However long nobody comes between two badges.
+        #expect(type("4711\n", into: &keys, at: .zero + .seconds(99), every: fast) == [.whole("4711")])
+    }
+
+    @Test func whatIsTooLongIsNoBadge() {
+        var keys = BadgeKeys()
+        let long = String(repeating: "1", count: 65) + "22\n4711\n"
+        #expect(type(long, into: &keys, at: .zero, every: .zero) == [.broken, .whole("4711")])
+        #expect(
+            type(String(repeating: "1", count: 64) + "\n", into: &keys, at: .zero, every: .zero)
+                == [.whole(String(repeating: "1", count: 64))])
+    }
+
+    @Test func aLineWithKeysThatTheKernelDroppedIsNoBadge() {
+        var keys = BadgeKeys()
+        let dropped = BadgeKeys.Event(type: UInt16(EV_SYN), code: UInt16(SYN_DROPPED), value: 0, at: .zero)
+        #expect(type("12", into: &keys, at: .zero, every: .zero) == [])
+        #expect(keys.handle(dropped) == nil)
+        #expect(type("345\n4711\n", into: &keys, at: .zero, every: .zero) == [.broken, .whole("4711")])
+        // At its beginning, and with the end of a Shift among what is missing.
+        _ = keys.handle(.init(type: UInt16(EV_KEY), code: UInt16(KEY_LEFTSHIFT), value: 1, at: .zero))
+        #expect(keys.handle(dropped) == nil)
+        #expect(type("45\n0815\n", into: &keys, at: .zero, every: .zero) == [.broken, .whole("0815")])
+    }
+
+    /// A thread that was held up reads a badge late; what counts is when it was typed.
+    @Test func keysCarryTheTimeAtWhichTheyWerePressed() {
+        var event = input_event()
+        (event.time.tv_sec, event.time.tv_usec) = (5, 700_000)
+        #expect(cinput_nanoseconds(&event) == 5_700_000_000)
     }
 
     private func rules(_ pattern: String, _ action: AgentConfiguration.BadgeReader.Action = .toggle) -> BadgeRules {

@@ -1,6 +1,7 @@
 import Configuration
 import Glibc
 import Reactor
+import SocketIO
 import Testing
 
 @testable import KioskAgent
@@ -40,6 +41,8 @@ import Testing
                   allow: []  # default
                   deny: []  # default
                 requireIndicator: false  # default
+                session:
+                  withoutServer: 600s  # default
                 log:
                   level: info  # default
 
@@ -93,6 +96,40 @@ import Testing
         #expect(commented.audio == AgentConfiguration.Audio())
         #expect(commented.camera == AgentConfiguration.Camera())
         #expect(commented.microphone == AgentConfiguration.Microphone())
+        #expect(commented.session == AgentConfiguration.SessionSection())
+    }
+
+    /// What needs a restart stays what it is, and is told each time until there was one.
+    @Test func onlyWhatCanChangeIsTakenOver() throws {
+        var (running, _) = try document(minimal + "microphone: { device: none }\n")
+        let (new, _) = try document(
+            """
+            server: http://b.example
+            kiosk: { id: K2, passwordFile: /etc/q }
+            stateDirectory: /s
+            camera: { width: 320 }
+            microphone: { device: default }
+            indicator: { led: lamp }
+            requireIndicator: true
+            session: { withoutServer: 2m }
+            """)
+        let change = ConfigurationChange(from: running, to: new)
+        #expect(change.applied == ["kiosk.passwordFile", "session.withoutServer"])
+        #expect(change.nextSession == ["camera.width"])
+        let rest = ["indicator.led", "kiosk.id", "microphone.device", "requireIndicator", "server"]
+        #expect(change.needsRestart == rest)
+        running.adopt(new)
+        #expect(running.indicator.isEmpty && !running.requireIndicator && running.microphone.device == "none")
+        #expect(running.camera.width == 320 && running.session.withoutServer == .seconds(120))
+        #expect(running.kiosk.passwordFile == "/etc/q" && running.kiosk.id == "K1")
+        let again = ConfigurationChange(from: running, to: new)
+        #expect(again.applied.isEmpty && again.nextSession.isEmpty && again.needsRestart == rest)
+        // From one microphone to another none is needed.
+        var (other, _) = try document(minimal)
+        let (another, _) = try document(minimal + "microphone: { device: \"hw:1\" }\n")
+        #expect(ConfigurationChange(from: other, to: another).nextSession == ["microphone.device"])
+        other.adopt(another)
+        #expect(other.microphone.device == "hw:1")
     }
 
     @Test func aChangeSaysWhenItTakesEffect() throws {
@@ -138,6 +175,13 @@ import Testing
         try reload("video: { maxBitrate: 300000 }", expecting: "with the next session: video.maxBitrate")
         try reload(
             "log: { level: debug }", expecting: "in effect now: log.level; with the next session: video.maxBitrate")
+        // What waits for a restart is told each time, and nothing pretends to be there already.
+        let lamp = "indicator: { file: \(agent.directory)/sign }\nrequireIndicator: true"
+        try reload(
+            lamp, expecting: "in effect now: log.level; after a restart: indicator.file, requireIndicator\n")
+        try reload(lamp, expecting: "read again: after a restart: indicator.file, requireIndicator\n")
+        let status = try ControlClient.ask(["command": "status"], at: agent.socket)["status"]
+        #expect(status?["indicator"] == nil)
         #expect(agent.terminate() == 0)
     }
 }

@@ -58,6 +58,35 @@ import Testing
         #expect(try outbox.list()[1].event.occurredAt == (wall + .seconds(-500)).text)
     }
 
+    /// Badges mean coming and going in turn, whatever the clock was when they were read.
+    @Test func dutyIsMeasuredByTheLifeOfTheSystemAndPutRight() throws {
+        var outbox = try CrewOutbox(.memory, random: .seeded(1))
+        // The clock is more than a year behind, and is set while 4711 is on duty.
+        _ = try outbox.append(entry("4711"), now: wall + .seconds(-450 * 86_400), at: point(10))
+        var last = try #require(try outbox.lastEvent(of: "4711", now: wall + .seconds(3600), at: point(3610)))
+        #expect(last == (.signOn, .seconds(3600)))
+        let rules = BadgeRules(AgentConfiguration.BadgeReader())
+        #expect(rules.kind(after: last) == .signOff)
+        // The server tells the time, and the kiosk is switched off and on.
+        let clock = CrewClock(offset: .zero, wall: wall + .seconds(3610), at: point(3620))
+        #expect(try outbox.correct(by: clock, now: point(3620)) == 1)
+        last = try #require(try outbox.lastEvent(of: "4711", now: wall + .seconds(7200), at: point(5, "later")))
+        #expect(last == (.signOn, .seconds(7200)))
+    }
+
+    @Test func onlyWhoKnowsTheTimeForgetsAnybody() throws {
+        var outbox = try CrewOutbox(.memory, random: .seeded(1))
+        _ = try outbox.append(entry("4711"), now: wall, at: point(10), right: wall)
+        // The clock is a year ahead, and nobody has told the time.
+        _ = try outbox.append(entry("2"), now: wall + .seconds(365 * 86_400), at: point(5, "wrong"))
+        var last = try outbox.lastEvent(of: "4711", now: wall + .seconds(60), at: point(8, "right"))
+        #expect(last?.age == .seconds(60))
+        let later = wall + .seconds(31 * 86_400)
+        _ = try outbox.append(entry("3"), now: later, at: point(9, "right"), right: later)
+        last = try outbox.lastEvent(of: "4711", now: later, at: point(10, "right"))
+        #expect(last == nil)
+    }
+
     @Test func nothingLeavesBeforeTheTimeIsKnownOrNobodyTellsIt() {
         var delivery = CrewDelivery()
         let now = Instant.zero
@@ -106,10 +135,139 @@ import Testing
         #expect(SystemFile.text("\(folder)/outbox.db.damaged-1790000000")?.hasPrefix("no database") == true)
         _ = try storage.outbox.append(CrewEntry(kind: .signOn, crewId: "1"), now: wall)
         #expect(storage.outbox.waiting == 1)
-        let desk = CrewDesk(storage)
-        #expect(
-            desk.state
-                == CrewState(waiting: 1, rejected: 0, storage: .ok, damaged: "\(folder)/outbox.db.damaged-1790000000"))
+    }
+
+    @Test func theDeskTellsOfADamagedOutboxAndGoesOn() throws {
+        let folder = try folder()
+        defer { remove(folder) }
+        #expect(OwnFile.write(Array(String(repeating: "no database ", count: 1000).utf8), to: "\(folder)/outbox.db"))
+        var desk = CrewDesk("\(folder)/outbox.db", now: .zero)
+        _ = try desk.store(CrewEntry(kind: .signOn, crewId: "1"))
+        let state = desk.state
+        #expect((state.waiting, state.storage) == (1, .ok))
+        #expect(state.damaged?.hasPrefix("\(folder)/outbox.db.damaged-") == true)
+    }
+
+    /// A state directory that cannot be had is tried again every minute; until then events are refused by name.
+    @Test func withoutItsDirectoryTheDeskRefusesEventsUntilItIsThere() throws {
+        let folder = try folder()
+        defer {
+            remove("\(folder)/state")
+            remove(folder)
+        }
+        // Not even root makes a directory where a file is.
+        #expect(OwnFile.write([], to: "\(folder)/state"))
+        let begun = Instant.zero + .seconds(1000)
+        var desk = CrewDesk("\(folder)/state/outbox.db", now: begun)
+        var state = desk.state
+        var due = desk.nextTimeout
+        #expect(state.storage == .failed && state.remedy != nil && due == begun + .seconds(60))
+        var refusal: ControlRequest.Refusal?
+        do {
+            _ = try desk.store(CrewEntry(kind: .signOn, crewId: "1"))
+        } catch { refusal = error }
+        #expect(refusal?.code == "not-stored" && refusal?.message.contains("not a directory") == true)
+        #expect(throws: DatabaseError.self) { try desk.list() }
+        desk.handleTimeout(now: begun + .seconds(60))
+        state = desk.state
+        due = desk.nextTimeout
+        #expect(state.storage == .failed && due == begun + .seconds(120))
+
+        unlink("\(folder)/state")
+        desk.handleTimeout(now: begun + .seconds(120))
+        _ = try desk.store(CrewEntry(kind: .signOn, crewId: "1"))
+        state = desk.state
+        due = desk.nextTimeout
+        #expect(state.storage == .ok && state.waiting == 1 && due == nil)
+    }
+
+    /// A second connection to a desk's outbox, which makes it refuse.
+    private func obstruct(_ path: String, _ statements: String) throws {
+        var other = try Database(.file(path))
+        try other.executeScript(statements)
+    }
+
+    /// That there is room proves nothing: an outbox that could not be written is well again when something was.
+    @Test func afterAFailureOnlyAWriteProvesThatTheOutboxIsWell() throws {
+        let folder = try folder()
+        defer { remove(folder) }
+        let path = "\(folder)/outbox.db"
+        var desk = CrewDesk(path, now: .zero)
+        try obstruct(
+            path,
+            """
+            CREATE TRIGGER no_event BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'no'); END;
+            CREATE TRIGGER no_room BEFORE INSERT ON reserve BEGIN SELECT RAISE(ABORT, 'no'); END
+            """)
+        var isRefused = false
+        do { _ = try desk.store(CrewEntry(kind: .signOn, crewId: "1")) } catch { isRefused = true }
+        var due = desk.nextTimeout
+        #expect(isRefused && due != nil)
+        desk.handleTimeout(now: due ?? .zero)
+        var state = desk.state
+        #expect(state.storage == .failed, "nothing was written")
+
+        try obstruct(path, "DROP TRIGGER no_room; DROP TRIGGER no_event")
+        due = desk.nextTimeout
+        desk.handleTimeout(now: due ?? .zero)
+        state = desk.state
+        #expect(state.storage == .ok)
+        _ = try desk.store(CrewEntry(kind: .signOn, crewId: "1"))
+    }
+
+    @Test func aRefusedEventGoesOnceMoreOrIsForgottenWhenAPersonSaysSo() throws {
+        let folder = try folder()
+        defer { remove(folder) }
+        let now = Instant.zero + .seconds(1000)
+        var desk = CrewDesk("\(folder)/outbox.db", now: now)
+        let event = try desk.store(CrewEntry(kind: .signOn, crewId: "4711"))
+        let refusal = Acknowledgement.refused(SignalingError(.badRequest, "no such crew member"))
+        desk.linkRegistered(now: now)
+        desk.clockMeasured(.zero)
+        for _ in 0..<2 {
+            var next = desk.next(now: now)
+            #expect(next?.eventId == event.eventId)
+            desk.answered(eventId: event.eventId, refusal, now: now)
+            let state = desk.state
+            #expect((state.waiting, state.rejected) == (0, 1))
+            next = desk.next(now: now)
+            #expect(next == nil)
+            let retried = try desk.retry(eventId: event.eventId)
+            #expect(retried?.eventId == event.eventId)
+        }
+        let waiting = try desk.discard(eventId: event.eventId)
+        #expect(waiting == nil, "it waits again, and is nobody's to forget")
+        _ = desk.next(now: now)
+        desk.answered(eventId: event.eventId, refusal, now: now)
+        let entry = try #require(try desk.list().first)
+        #expect(entry.rejection == "no such crew member")
+        let discarded = try desk.discard(eventId: event.eventId)
+        let state = desk.state
+        #expect(discarded?.eventId == event.eventId && state == CrewState())
+    }
+
+    /// Sent again at once, it would be refused again at once.
+    @Test func aRefusalThatCannotBeWrittenDownIsNoLoop() throws {
+        let folder = try folder()
+        defer { remove(folder) }
+        let path = "\(folder)/outbox.db"
+        let now = Instant.zero + .seconds(1000)
+        var desk = CrewDesk(path, now: now)
+        let event = try desk.store(CrewEntry(kind: .signOn, crewId: "1"))
+        try obstruct(path, "CREATE TRIGGER no BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'no'); END")
+        desk.linkRegistered(now: now)
+        desk.handleTimeout(now: now + .seconds(5))
+        var next = desk.next(now: now + .seconds(5))
+        #expect(next?.eventId == event.eventId)
+        desk.answered(
+            eventId: event.eventId, .refused(SignalingError(.badRequest, "no")), now: now + .seconds(6))
+        next = desk.next(now: now + .seconds(6))
+        #expect(next == nil)
+        let due = desk.nextTimeout
+        #expect(due == now + .seconds(36))
+        desk.handleTimeout(now: now + .seconds(36))
+        next = desk.next(now: now + .seconds(36))
+        #expect(next?.eventId == event.eventId)
     }
 
     /// Pages that were written and are free: events go there, and the file does not grow.
@@ -169,6 +327,8 @@ import Testing
             ], applicationID: 0x4B41_4F42)
         try old.execute(
             "INSERT INTO event (event_id, kind, crew_id, occurred_at) VALUES ('e', 'crew-sign-on', '1', ?)", wall.text)
+        try old.execute(
+            "INSERT INTO duty (crew_id, kind, nanoseconds) VALUES ('1', 'crew-sign-on', ?)", wall.nanosecondsSince1970)
         _ = consume old
         var storage = try CrewStorage("\(folder)/outbox.db", wall: wall)
         let oldest = try storage.outbox.oldest()
@@ -176,5 +336,8 @@ import Testing
         let clock = CrewClock(offset: .zero, wall: wall, at: BootTime(boot: "b", nanoseconds: 0))
         let changed = try storage.outbox.correct(by: clock, now: BootTime(boot: "b", nanoseconds: 0))
         #expect(changed == 0)
+        let last = try storage.outbox.lastEvent(
+            of: "1", now: wall + .seconds(60), at: BootTime(boot: "b", nanoseconds: 60_000_000_000))
+        #expect(last?.kind == .signOn && last?.age == .seconds(60))
     }
 }

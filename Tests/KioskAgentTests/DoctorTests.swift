@@ -41,6 +41,44 @@ import Testing
         #expect(SystemFile.text("\(folder)/sign") == "idle\n")
     }
 
+    /// While media leaves, somebody else may switch the lamp, or pull it out.
+    @Test func aLampThatGoesDarkIsNoticed() throws {
+        let folder = try folder()
+        defer { for name in ["brightness", "trigger", "sign", ""] { remove("\(folder)/\(name)") } }
+        write("0", to: "\(folder)/brightness")
+        write("[none] timer heartbeat\n", to: "\(folder)/trigger")
+        var section = AgentConfiguration.IndicatorSection()
+        section.led = folder
+        section.file = "\(folder)/sign"
+        var indicator = Indicator(section)
+        var problems = indicator.set(true)
+        #expect(problems == [])
+        write("[none] timer heartbeat\n", to: "\(folder)/trigger")
+        problems = indicator.problems()
+        #expect(problems == [])
+        write("none [timer] heartbeat\n", to: "\(folder)/trigger")
+        problems = indicator.problems()
+        #expect(problems == ["\(folder): somebody has it blink ([timer])"])
+        write("[none] timer heartbeat\n", to: "\(folder)/trigger")
+        write("0", to: "\(folder)/brightness")
+        write("idle\n", to: "\(folder)/sign")
+        problems = indicator.problems()
+        #expect(problems == ["\(folder): off again", "\(folder)/sign: somebody changed it"])
+        remove("\(folder)/brightness")
+        remove("\(folder)/sign")
+        problems = indicator.problems()
+        #expect(problems == ["\(folder): gone", "\(folder)/sign: somebody changed it"])
+    }
+
+    @Test func aLineThatIsNotHeldIsNotLit() {
+        var section = AgentConfiguration.IndicatorSection()
+        section.gpioLine = "17"
+        section.gpioChip = "/dev/gpiochip-that-is-not-there"
+        var indicator = Indicator(section)
+        let problems = indicator.problems()
+        #expect(problems == ["/dev/gpiochip-that-is-not-there line 17: not held"])
+    }
+
     @Test func aMissingLampIsNamed() {
         var section = AgentConfiguration.IndicatorSection()
         section.led = "no-such-lamp"

@@ -1,4 +1,5 @@
 import Capture
+import Configuration
 import Glibc
 import HTTPTransport
 import Peer
@@ -14,6 +15,26 @@ import Testing
 @Suite struct FindingTests {
     private let now = WallClock(secondsSince1970: 1_790_000_000)
     private let server = ServerAddress("https://signaling.example")!
+
+    /// No answer is not no; but where one was due, all is not well either.
+    @Test func anAnswerThatWasDueAndDidNotComeIsAWarning() {
+        func entries(_ findings: [(CheckID, Finding)]) -> [Doctor.Entry] {
+            findings.map { Doctor.Entry(id: $0.0, finding: $0.1, duration: .zero) }
+        }
+        let well = entries([(.disk, .ok("room"))])
+        #expect(well.exitStatus == .success && DoctorReport.summary(well) == "no problem found\n")
+        let cold = entries([
+            (.disk, .ok("room")), (.temperature, Finding(.unknown, "the machine has no thermometer")),
+        ])
+        #expect(cold.exitStatus == .success)
+        #expect(DoctorReport.summary(cold) == "no problem found; unknown: temperature\n")
+        let silent = Finding.unanswered("no answer within 26 s", why: "it hangs", remedy: "look")
+        let hung = cold + entries([(.cameraPicture, silent), (.encoder, silent)])
+        #expect(hung.exitStatus == .warnings && silent.status == .unknown)
+        #expect(DoctorReport.summary(hung) == "1 ok, 3 unknown (temperature, camera-picture, encoder)\n")
+        let broken = hung + entries([(.udp, Finding(.failed, "nothing"))])
+        #expect(broken.exitStatus == .failed)
+    }
 
     private func certificate(_ subject: String, days: Int64, from: Int64 = -100) -> ServerCertificate {
         ServerCertificate(

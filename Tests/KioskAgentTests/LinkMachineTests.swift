@@ -217,6 +217,43 @@ import Testing
         #expect(connected.nextTimeout == start + .seconds(10))
     }
 
+    /// An address that flaps brings no login before the server's time, and none a second with a wrong password.
+    @Test func anotherNetworkDoesNotHelpAgainstAServerThatRefuses() throws {
+        func waiting(after status: Int, retryAfter: Duration? = nil) -> LinkMachine {
+            var machine = machine()
+            _ = machine.started(now: start)
+            _ = machine.requestRefused(
+                HTTPResponse(status: status), error: nil, retryAfter: retryAfter, now: start)
+            return machine
+        }
+        for machine in [waiting(after: 401), waiting(after: 429, retryAfter: .seconds(40)), waiting(after: 403)] {
+            var flapping = machine
+            for second in 0..<30 {
+                let now = start + .seconds(second)
+                #expect(flapping.networkChanged(isAddressGone: second % 2 == 0, now: now) == .none)
+                #expect(flapping.timeoutReached(now: now) == .none, "\(second) s")
+            }
+            #expect(flapping.nextTimeout == machine.nextTimeout)
+            // The failures before it are not forgotten either.
+            let due = try #require(machine.nextTimeout)
+            #expect(flapping.timeoutReached(now: due) == .logIn)
+        }
+    }
+
+    @Test func aNetworkThatKeepsChangingDoesNotPutTheAttemptOff() throws {
+        var machine = machine()
+        _ = machine.started(now: start)
+        for _ in 0..<6 {
+            _ = machine.failed(.timedOut, now: start)
+            _ = machine.timeoutReached(now: machine.nextTimeout!)
+        }
+        _ = machine.failed(.timedOut, now: start)
+        for step in 0..<4 {
+            _ = machine.networkChanged(isAddressGone: false, now: start + .milliseconds(300 * step))
+        }
+        #expect(machine.nextTimeout == start + .seconds(1))
+    }
+
     @Test func aStoppedMachineIsQuiet() {
         var machine = registered()
         machine.stopped()

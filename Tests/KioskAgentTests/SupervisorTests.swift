@@ -38,6 +38,7 @@ import Testing
         _ = supervisor.mediaReported(.running(.audio, source: "mic"))
         _ = supervisor.serverSent(offer(), now: now)
         _ = supervisor.peerReported(.connected(sessionId: "S1"), now: now)
+        _ = supervisor.mediaPermitted()
         _ = supervisor.peerReported(.firstFrameSent(sessionId: "S1", milliseconds: 18), now: now)
         return supervisor
     }
@@ -69,7 +70,9 @@ import Testing
         var supervisor = Supervisor(hasMicrophone: true)
         #expect(!supervisor.isOpen)
         #expect(
-            supervisor.serverSent(granted(), now: now) == [start(), .carried(sessionId: "S1"), .openMedia, .status])
+            supervisor.serverSent(granted(), now: now) == [
+                start(), .carried(sessionId: "S1"), .openMedia([.audio, .video]), .status,
+            ])
         #expect(supervisor.isOpen)
         #expect(supervisor.serverSent(offer(), now: now) == [.peer(.offer(sessionId: "S1", sdp: "v=0")), .status])
         let candidate = CandidatePayload(candidate: "candidate:1")
@@ -87,12 +90,13 @@ import Testing
                 == [.send(.iceCandidate(targetId: "MONITOR_01", sessionId: "S1", candidate))])
         #expect(supervisor.mediaReported(.running(.video, source: "cam")) == [.status])
         #expect(supervisor.peerReported(.connected(sessionId: "S1"), now: now) == [.indicator(true), .status])
+        #expect(supervisor.mediaPermitted() == [])
         #expect(
             supervisor.peerReported(.firstFrameSent(sessionId: "S1", milliseconds: 18), now: now)
                 == [report(.mediaStarted, 18), .status])
         #expect(
             supervisor.serverSent(stopped(), now: now) == [
-                .peer(.end(sessionId: "S1")), .indicator(false), report(.mediaStopped), .closeMedia,
+                .peer(.end(sessionId: "S1")), .indicator(false), report(.mediaStopped), .closeMedia([.audio, .video]),
                 .carried(sessionId: nil), .status,
             ])
         #expect(!supervisor.isOpen)
@@ -111,9 +115,9 @@ import Testing
         var supervisor = live()
         #expect(
             supervisor.serverSent(granted("S2", monitor: "MONITOR_02"), now: now) == [
-                .peer(.end(sessionId: "S1")), .indicator(false), report(.mediaStopped), .closeMedia,
+                .peer(.end(sessionId: "S1")), .indicator(false), report(.mediaStopped), .closeMedia([.audio, .video]),
                 .carried(sessionId: nil), .status,
-                start("S2", monitor: "MONITOR_02"), .carried(sessionId: "S2"), .openMedia, .status,
+                start("S2", monitor: "MONITOR_02"), .carried(sessionId: "S2"), .openMedia([.audio, .video]), .status,
             ])
         // What is late from the first goes nowhere.
         #expect(supervisor.peerReported(.answer(sessionId: "S1", sdp: ""), now: now) == [])
@@ -148,10 +152,9 @@ import Testing
         #expect(supervisor.mediaReported(.trouble(.video, missing)) == [told, .status])
         #expect(supervisor.mediaReported(.trouble(.video, missing)) == [.status])
         #expect(supervisor.video.word == "missing")
-        // Sound alone is media too: the audit hears of it without a first picture.
-        #expect(
-            supervisor.peerReported(.connected(sessionId: "S1"), now: now)
-                == [.indicator(true), report(.mediaStarted), .status])
+        // Sound alone is media too: the audit hears of it without a first picture, once it leaves.
+        #expect(supervisor.peerReported(.connected(sessionId: "S1"), now: now) == [.indicator(true), .status])
+        #expect(supervisor.mediaPermitted() == [report(.mediaStarted)])
         #expect(supervisor.mediaReported(.running(.video, source: "cam")) == [.status])
         #expect(supervisor.peerReported(.firstFrameSent(sessionId: "S1", milliseconds: 900), now: now) == [.status])
         #expect(supervisor.mediaReported(.trouble(.video, missing)) == [told, .status])
@@ -177,12 +180,12 @@ import Testing
         var supervisor = live()
         #expect(
             supervisor.peerReported(.ended(sessionId: "S1", reason: "consent expired"), now: now)
-                == [.indicator(false), report(.mediaStopped), .closeMedia, .status])
+                == [.indicator(false), report(.mediaStopped), .closeMedia([.audio, .video]), .status])
         #expect(!supervisor.isOpen)
         #expect(supervisor.peerReported(.ended(sessionId: "S1", reason: "again"), now: now) == [])
         #expect(
             supervisor.serverSent(offer(), now: now)
-                == [.openMedia, start(), .peer(.offer(sessionId: "S1", sdp: "v=0")), .status])
+                == [.openMedia([.audio, .video]), start(), .peer(.offer(sessionId: "S1", sdp: "v=0")), .status])
         #expect(supervisor.isOpen)
         _ = supervisor.peerReported(.ended(sessionId: "S1", reason: "consent expired"), now: now)
         // The devices are closed already.
@@ -200,7 +203,7 @@ import Testing
         #expect(supervisor.timeoutReached(now: now + .seconds(60)) == [])
         #expect(
             supervisor.timeoutReached(now: now + .seconds(110)) == [
-                .peer(.end(sessionId: "S1")), .closeMedia, .status,
+                .peer(.end(sessionId: "S1")), .closeMedia([.audio, .video]), .status,
             ])
         #expect(!supervisor.isOpen)
         #expect(supervisor.nextTimeout == nil)
@@ -215,7 +218,8 @@ import Testing
                     .sessionError(
                         targetId: "MONITOR_01", sessionId: "S1",
                         SessionErrorPayload(.cameraFailed, message: "the live indicator cannot be lit: lamp broken"))),
-                .peer(.end(sessionId: "S1")), .indicator(false), report(.mediaStopped), .closeMedia, .status,
+                .peer(.end(sessionId: "S1")), .indicator(false), report(.mediaStopped), .closeMedia([.audio, .video]),
+                .status,
             ])
         #expect(supervisor.indicatorFailed("again") == [])
     }
@@ -231,14 +235,14 @@ import Testing
         var random = RandomSource.seeded(7)
         for _ in 0..<300 {
             var supervisor = Supervisor(hasMicrophone: true)
-            var isOpen = false
+            var open: Set<MediaKind> = []
             var isLit = false
             var time = now
             for _ in 0..<60 {
                 time += .seconds(Int.random(in: 0..<30, using: &random))
                 let id = Bool.random(using: &random) ? "S1" : "S2"
                 let actions: [Supervisor.Action] =
-                    switch Int.random(in: 0..<11, using: &random) {
+                    switch Int.random(in: 0..<13, using: &random) {
                     case 0: supervisor.serverSent(granted(id), now: time)
                     case 1, 2: supervisor.serverSent(offer(id), now: time)
                     case 3: supervisor.serverSent(stopped(id), now: time)
@@ -247,24 +251,30 @@ import Testing
                     case 7: supervisor.mediaReported(.trouble(.video, missing))
                     case 8: supervisor.mediaReported(.running(.video, source: "cam"))
                     case 9: supervisor.mediaReported(.stopped(.video))
+                    case 10:
+                        supervisor.peerReported(
+                            .sending(
+                                sessionId: id,
+                                Set(MediaKind.allCases.filter { _ in Bool.random(using: &random) })), now: time)
+                    case 11: supervisor.isLit ? supervisor.mediaPermitted() : []
                     default: supervisor.timeoutReached(now: time)
                     }
                 for action in actions {
                     switch action {
-                    case .openMedia:
-                        #expect(!isOpen, "opened twice")
-                        isOpen = true
-                    case .closeMedia:
-                        #expect(isOpen, "closed twice")
-                        isOpen = false
+                    case .openMedia(let kinds):
+                        #expect(open.isDisjoint(with: kinds), "opened twice")
+                        open.formUnion(kinds)
+                    case .closeMedia(let kinds):
+                        #expect(open.isSuperset(of: kinds), "closed twice")
+                        open.subtract(kinds)
                     case .indicator(let on):
                         #expect(isLit != on)
                         isLit = on
                     case .peer, .send, .carried, .status: break
                     }
                 }
-                #expect(isOpen == supervisor.isOpen)
-                #expect(isLit == (supervisor.session?.phase == .live))
+                #expect(open == (supervisor.isOpen ? supervisor.session?.sends : []))
+                #expect(isLit == (supervisor.session?.phase == .live && supervisor.session?.sends.isEmpty == false))
             }
         }
     }

@@ -51,10 +51,12 @@ struct BadgeDesk: ~Copyable {
         var found: [String] = []
         do throws(SystemError) {
             while let key = try current.next() {
-                guard let text = keys.handle(type: key.type, code: key.code, value: key.value, now: now) else {
+                guard let line = keys.handle(key) else { continue }
+                guard case .whole(let text) = line else {
+                    log.repeated(.warning, "broken", "a badge was not read as a whole: hold it to the reader again")
                     continue
                 }
-                switch rules.judge(text, now: now) {
+                switch rules.judge(text, now: key.at) {
                 case .crew(let crewId): found.append(crewId)
                 case .repeated: break
                 case .unknown: log.repeated(.warning, "pattern", "a badge does not match badgeReader.pattern")

@@ -71,6 +71,7 @@ struct BadgeDevice: ~Copyable {
         guard descriptor >= 0 else { throw SystemError("open \(path)", errno) }
         let owned = FileDescriptor(takingOwnershipOf: descriptor)
         guard cinput_grab(descriptor) == 0 else { throw SystemError("grab \(path)", errno) }
+        guard cinput_stamp_monotonic(descriptor) == 0 else { throw SystemError("clock of \(path)", errno) }
         var buffer = [CChar](repeating: 0, count: 256)
         let length = cinput_name(descriptor, &buffer, 255)
         let text = String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
@@ -82,11 +83,15 @@ struct BadgeDevice: ~Copyable {
 
     /// The next key, or nil when none waits.
     /// - Throws: when the device is gone.
-    func next() throws(SystemError) -> (type: UInt16, code: UInt16, value: Int32)? {
+    func next() throws(SystemError) -> BadgeKeys.Event? {
         var event = input_event()
         while true {
             let count = read(owned.rawValue, &event, MemoryLayout<input_event>.size)
-            if count == MemoryLayout<input_event>.size { return (event.type, event.code, event.value) }
+            if count == MemoryLayout<input_event>.size {
+                return BadgeKeys.Event(
+                    type: event.type, code: event.code, value: event.value,
+                    at: Instant(nanoseconds: cinput_nanoseconds(&event)))
+            }
             let code = errno
             if count < 0, code == EINTR { continue }
             if count < 0, code == EAGAIN { return nil }

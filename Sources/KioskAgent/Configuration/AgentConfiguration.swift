@@ -20,6 +20,7 @@ public struct AgentConfiguration: Sendable, Decodable {
     public var indicator: IndicatorSection
     /// Whether media may only leave while the indicator is lit.
     public var requireIndicator: Bool
+    public var session: SessionSection
     /// Nil without a reader.
     public var badgeReader: BadgeReader?
     public var log: LogSection
@@ -29,9 +30,7 @@ public struct AgentConfiguration: Sendable, Decodable {
 
     enum CodingKeys: CodingKey, CaseIterable {
         case server, kiosk, camera, microphone, video, audio, controlSocket, stateDirectory, tls, network, indicator,
-            requireIndicator,
-            badgeReader,
-            log
+            requireIndicator, session, badgeReader, log
     }
 
     public init(from decoder: any Decoder) throws {
@@ -52,6 +51,7 @@ public struct AgentConfiguration: Sendable, Decodable {
         requireIndicator = try values.value(.requireIndicator, default: false) { isRequired in
             isRequired && !hasIndicator ? "needs indicator.led, indicator.gpioLine or indicator.file" : nil
         }
+        session = try values.value(.session, default: SessionSection())
         badgeReader = try values.decodeIfPresent(BadgeReader.self, forKey: .badgeReader)
         log = try values.value(.log, default: LogSection())
     }
@@ -130,6 +130,9 @@ extension AgentConfiguration {
         enum CodingKeys: CodingKey, CaseIterable { case device }
 
         public init() { device = "default" }
+
+        /// Whether the kiosk has one: the server and the supervisor count on it from the start.
+        var isThere: Bool { MicrophoneSource(device) != MicrophoneSource.none }
 
         public init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
@@ -216,6 +219,22 @@ extension AgentConfiguration {
         var isEmpty: Bool { led == nil && gpioLine == nil && file == nil }
     }
 
+    public struct SessionSection: Sendable, Hashable, Decodable {
+        /// How long a live session goes on while the server is away.
+        public var withoutServer: Duration
+
+        enum CodingKeys: CodingKey, CaseIterable { case withoutServer }
+
+        public init() { withoutServer = .seconds(600) }
+
+        public init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            // A server that is restarted takes no session with it.
+            withoutServer = try values.value(
+                .withoutServer, in: .seconds(60)...Duration.seconds(86_400), default: SessionSection().withoutServer)
+        }
+    }
+
     public struct LogSection: Sendable, Hashable, Decodable {
         public enum Level: String, Sendable, CaseIterable, Decodable { case error, warning, notice, info, debug }
         public var level: Level
@@ -232,6 +251,17 @@ extension AgentConfiguration {
 }
 
 extension AgentConfiguration {
+    /// Takes over what can change while the agent runs; the rest stays as it is in effect.
+    mutating func adopt(_ new: AgentConfiguration) {
+        kiosk.passwordFile = new.kiosk.passwordFile
+        camera = new.camera
+        if microphone.isThere == new.microphone.isThere { microphone = new.microphone }
+        video = new.video
+        audio = new.audio
+        session = new.session
+        log = new.log
+    }
+
     /// The password: what the service manager loaded wins over the file.
     public func readPassword() throws(Credentials.ReadError) -> Redacted<String> {
         Redacted(try Credentials.readSecret(at: Credentials.path("password") ?? kiosk.passwordFile))

@@ -7,6 +7,7 @@ struct ConfigurationChange: Equatable, Sendable {
     /// Takes effect after a restart: `server`.
     var needsRestart: [String]
 
+    /// - Parameter old: what is in effect, so that what waits for a restart is told again each time.
     init(from old: AgentConfiguration, to new: AgentConfiguration) {
         (applied, nextSession, needsRestart) = ([], [], [])
         let before = Dictionary(
@@ -15,7 +16,9 @@ struct ConfigurationChange: Equatable, Sendable {
             uniqueKeysWithValues: new.effectiveValues.map { ($0.path.joined(separator: "."), $0.value) })
         for key in Set(before.keys).union(after.keys).sorted() where before[key] != after[key] {
             switch key.prefix(while: { $0 != "." }) {
-            case "log": applied.append(key)
+            case "log", "session": applied.append(key)
+            // Whether there is sound at all is told to the server at registration.
+            case "microphone" where old.microphone.isThere != new.microphone.isThere: needsRestart.append(key)
             case "camera", "microphone", "video", "audio": nextSession.append(key)
             default:
                 // The password file is read for each login.

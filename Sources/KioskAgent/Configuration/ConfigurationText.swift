@@ -93,6 +93,7 @@ extension AgentConfiguration {
         }
         if let file = indicator.file { values.append((["indicator", "file"], file)) }
         values.append((["requireIndicator"], "\(requireIndicator)"))
+        values.append((["session", "withoutServer"], "\(Int(session.withoutServer.seconds))s"))
         if let reader = badgeReader {
             values += [
                 (["badgeReader", "device"], reader.device), (["badgeReader", "pattern"], reader.pattern),

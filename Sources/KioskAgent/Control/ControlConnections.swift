@@ -7,10 +7,12 @@ private let log = Log("control")
 
 /// The control socket's listener and connections: lines in, lines out, nothing blocks, nothing grows without bound.
 struct ControlConnections: ~Copyable {
-    /// One line from a connection.
+    /// One line from a connection. Those that cannot be understood come as well, so that answers keep the lines' order.
     struct Request: Sendable {
         var connection: UInt64
-        var line: JSONValue
+        var line: Result<JSONValue, ControlRequest.Refusal>
+        /// Whether nothing that comes after it could be understood: the connection ends with its answer.
+        var isLast: Bool = false
     }
 
     private final class Connection {
@@ -59,7 +61,12 @@ struct ControlConnections: ~Copyable {
         return receive(token, connection, on: &loop)
     }
 
-    mutating func send(_ value: JSONValue, to token: UInt64, on loop: inout EventLoop) {
+    mutating func answer(_ request: Request, _ value: JSONValue, on loop: inout EventLoop) {
+        send(value, to: request.connection, on: &loop)
+        if request.isLast { close(request.connection, on: &loop) }
+    }
+
+    private mutating func send(_ value: JSONValue, to token: UInt64, on loop: inout EventLoop) {
         guard let connection = connections[token] else { return }
         connection.output += value.jsonText + [0x0A]
         guard connection.output.count <= ControlConnections.mostOutput else {
@@ -116,17 +123,16 @@ struct ControlConnections: ~Copyable {
         do throws(LineReader.Failure) {
             while let line = try connection.reader.next() {
                 guard !line.isEmpty else { continue }
-                guard let value = try? JSONValue(parsing: line, maximumDepth: 8) else {
-                    send(ControlAnswer.refused(.bad("a line must be one JSON object"), nil), to: token, on: &loop)
-                    continue
-                }
-                requests.append(Request(connection: token, line: value))
+                let value = try? JSONValue(parsing: line, maximumDepth: 8)
+                requests.append(
+                    Request(
+                        connection: token,
+                        line: value.map { .success($0) } ?? .failure(.bad("a line must be one JSON object"))))
             }
         } catch {
-            send(
-                ControlAnswer.refused(.bad("a line must be at most \(ControlConnections.longestLine) bytes long"), nil),
-                to: token, on: &loop)
-            hasEnded = true
+            let refusal = ControlRequest.Refusal.bad(
+                "a line must be at most \(ControlConnections.longestLine) bytes long")
+            requests.append(Request(connection: token, line: .failure(refusal), isLast: true))
         }
         if hasEnded { close(token, on: &loop) }
         return requests

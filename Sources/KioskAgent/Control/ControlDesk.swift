@@ -47,17 +47,19 @@ final class ControlDesk: Sendable {
 
     func post(_ command: DeskCommand) { inbox.post(command) }
 
-    /// Takes the open outbox and socket, whose errors ended the start already, and begins.
+    /// Takes the open socket, whose errors ended the start already, and begins.
+    ///
+    /// - Parameter outbox: the file that keeps crew events; the desk works without them while it cannot be had.
     func start(
-        listener: consuming UnixSocketListener, outbox: consuming CrewStorage,
-        badgeReader: AgentConfiguration.BadgeReader?
+        listener: consuming UnixSocketListener, outbox: String, badgeReader: AgentConfiguration.BadgeReader?
     ) throws(SystemError) {
-        let handover = Handover(listener, outbox)
+        let handover = Handover(listener)
         let started = try WorkerThread(name: "control") { [inbox, events, progress] _ in
-            guard let contents = handover.take() else { return }
+            guard let listener = handover.take() else { return }
             do throws(SystemError) {
                 var work = try DeskWork(
-                    contents, badgeReader: badgeReader, inbox: inbox, events: events, progress: progress)
+                    listener, outbox: outbox, badgeReader: badgeReader, inbox: inbox, events: events, progress: progress
+                )
                 try work.run()
             } catch {
                 events.post(.failed("\(error)"))
@@ -76,18 +78,11 @@ final class ControlDesk: Sendable {
 
 /// A thread's body is copyable, what it is to own is not: it changes hands here, once.
 private final class Handover: Sendable {
-    struct Contents: ~Copyable, Sendable {
-        var listener: UnixSocketListener
-        var outbox: CrewStorage
-    }
+    private let listener: Mutex<UnixSocketListener?>
 
-    private let contents: Mutex<Contents?>
+    init(_ listener: consuming UnixSocketListener) { self.listener = Mutex(listener) }
 
-    init(_ listener: consuming UnixSocketListener, _ outbox: consuming CrewStorage) {
-        contents = Mutex(Contents(listener: listener, outbox: outbox))
-    }
-
-    func take() -> Contents? { contents.withLock { $0.take() } }
+    func take() -> UnixSocketListener? { listener.withLock { $0.take() } }
 }
 
 /// What the control thread owns.
@@ -109,15 +104,15 @@ private struct DeskWork: ~Copyable {
     private static let longestSleep = Duration.seconds(10)
 
     init(
-        _ contents: consuming Handover.Contents, badgeReader: AgentConfiguration.BadgeReader?,
+        _ listener: consuming UnixSocketListener, outbox: String, badgeReader: AgentConfiguration.BadgeReader?,
         inbox: Mailbox<DeskCommand>, events: Mailbox<DeskEvent>,
         progress: ThreadProgress
     ) throws(SystemError) {
         var loop = try EventLoop()
         try loop.register(inbox.wake.descriptor, token: DeskWork.inboxToken, for: .readable)
-        connections = try ControlConnections(listener: contents.listener, on: &loop)
+        connections = try ControlConnections(listener: listener, on: &loop)
         self.loop = loop
-        crew = CrewDesk(contents.outbox)
+        crew = CrewDesk(outbox, now: MonotonicClock.now())
         self.inbox = inbox
         self.events = events
         self.progress = progress
@@ -177,14 +172,16 @@ private struct DeskWork: ~Copyable {
     }
 
     private mutating func answer(_ request: ControlConnections.Request) {
-        let id = ControlRequest.identifier(request.line)
+        var id: JSONValue?
         let reply: JSONValue
         do throws(ControlRequest.Refusal) {
-            reply = ControlAnswer.ok(try perform(try ControlRequest(request.line), for: request.connection), id)
+            let line = try request.line.get()
+            id = ControlRequest.identifier(line)
+            reply = ControlAnswer.ok(try perform(try ControlRequest(line), for: request.connection), id)
         } catch {
             reply = ControlAnswer.refused(error, id)
         }
-        connections.send(reply, to: request.connection, on: &loop)
+        connections.answer(request, reply, on: &loop)
     }
 
     private mutating func perform(
@@ -204,12 +201,33 @@ private struct DeskWork: ~Copyable {
             } catch {
                 throw ControlRequest.Refusal(code: "outbox-failed", message: "\(error)")
             }
+        case .crewRetry(let eventId):
+            members["event"] = try decide(eventId) { try $0.retry(eventId: eventId) }
+        case .crewDiscard(let eventId):
+            members["event"] = try decide(eventId) { try $0.discard(eventId: eventId) }
         case .status, .watch:
             members["status"] = status?.json(now: MonotonicClock.now(), wallClock: SystemWallClock.now()) ?? .null
             members["live"] = .bool(isLive)
             if request == .watch { connections.watch(connection) }
         }
         return members
+    }
+
+    /// What a person decides of an event that the server refused.
+    private mutating func decide(
+        _ eventId: String, _ decision: (inout CrewDesk) throws -> CrewEvent?
+    ) throws(ControlRequest.Refusal) -> JSONValue {
+        let event: CrewEvent?
+        do {
+            event = try decision(&crew)
+        } catch {
+            throw ControlRequest.Refusal(code: "outbox-failed", message: "\(error)")
+        }
+        guard let event else {
+            throw ControlRequest.Refusal(
+                code: "no-such-event", message: "no event that the server refused has this identifier")
+        }
+        return DeskWork.json(CrewOutbox.Entry(event: event))
     }
 
     private mutating func readBadges() {

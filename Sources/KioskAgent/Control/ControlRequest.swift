@@ -11,12 +11,15 @@ import SocketIO
 /// | command | members | answer |
 /// |---|---|---|
 /// | `crew-sign-on`, `crew-sign-off` | `crewId`; optional `name`, `role`, `train` | `eventId`, `occurredAt`, once stored and synced |
-/// | `crew-list` | | `events`: what waits for the server, oldest first |
+/// | `crew-list` | | `events`: what waits for the server, oldest first, then what it refused |
+/// | `crew-retry`, `crew-discard` | `eventId` of one that the server refused | `event`, which goes to the server once more, or is forgotten |
 /// | `status` | | `status`, and `live`: whether media leaves the kiosk |
 /// | `watch` | | the same, and then lines `{"event":"status","status":…}` whenever it changes, and for an on-screen sign `{"event":"indicator","live":true}` before the first picture leaves, with `false` after the last |
 enum ControlRequest: Equatable, Sendable {
     case crew(CrewEntry)
     case crewList
+    case crewRetry(eventId: String)
+    case crewDiscard(eventId: String)
     case status
     case watch
 
@@ -38,6 +41,10 @@ enum ControlRequest: Equatable, Sendable {
         case "crew-sign-on", "crew-sign-off":
             known = ["crewId", "name", "role", "train"]
             self = .crew(try CrewEntry(kind: command == "crew-sign-on" ? .signOn : .signOff, members))
+        case "crew-retry", "crew-discard":
+            guard let eventId = members["eventId"]?.string else { throw .bad("eventId is missing or not a text") }
+            known = ["eventId"]
+            self = command == "crew-retry" ? .crewRetry(eventId: eventId) : .crewDiscard(eventId: eventId)
         case "crew-list": (self, known) = (.crewList, [])
         case "status": (self, known) = (.status, [])
         case "watch": (self, known) = (.watch, [])

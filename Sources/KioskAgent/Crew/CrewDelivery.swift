@@ -29,6 +29,7 @@ struct CrewDelivery: Sendable {
 
     private static let answerTimeout = Duration.seconds(30)
     private static let clockTimeout = Duration.seconds(5)
+    private static let recordingPause = Duration.seconds(30)
 
     init() {
         isRegistered = false
@@ -74,6 +75,9 @@ struct CrewDelivery: Sendable {
             return .nothing
         }
     }
+
+    /// What became of the last event could not be written down: it is its turn again, in a while.
+    mutating func notRecorded(now: Instant) { retryAt = now + CrewDelivery.recordingPause }
 
     mutating func timeoutReached(now: Instant) {
         if let current = flight, current.since + CrewDelivery.answerTimeout <= now { flight = nil }

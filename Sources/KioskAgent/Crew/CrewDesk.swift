@@ -14,7 +14,7 @@ struct CrewState: Sendable, Equatable {
         case reserve
         /// Not even that: the last event could not be stored, and whoever brought it was told.
         case full
-        /// The file cannot be written for another reason.
+        /// The file cannot be written for another reason, or not even opened.
         case failed
     }
 
@@ -34,8 +34,13 @@ struct CrewState: Sendable, Equatable {
 }
 
 /// The crew's side of the control thread: stores what comes, tells what is to be delivered, keeps the times right.
+///
+/// An outbox that cannot be had takes nobody's picture away: events are refused, and it is tried again.
 struct CrewDesk: ~Copyable {
-    private var storage: CrewStorage
+    private let path: String
+    /// Nil while the outbox cannot be opened, for `missing`.
+    private var storage: CrewStorage?
+    private var missing: DatabaseError?
     private var delivery: CrewDelivery
     private var clock: CrewClock?
     /// What the server has and the disk would not let go of yet. After a restart it is sent again, and the server knows it.
@@ -45,18 +50,62 @@ struct CrewDesk: ~Copyable {
 
     private static let roomInterval = Duration.seconds(60)
 
-    init(_ storage: consuming CrewStorage) {
+    /// - Parameter path: the outbox's file; it and its directory are made when they are not there.
+    init(_ path: String, now: Instant) {
+        self.path = path
+        storage = nil
+        missing = nil
         state = CrewState()
-        state.damaged = storage.damaged
         delivery = CrewDelivery()
         clock = nil
         delivered = []
         checkRoomAt = .zero
-        if let damaged = storage.damaged {
-            log.error("the outbox was damaged and is kept as \(damaged); keep that file, and ask for help with it")
+        open(now: now)
+    }
+
+    private mutating func open(now: Instant) {
+        do throws(DatabaseError) {
+            do throws(AgentError) {
+                try StateDirectory.make(StateDirectory.parent(of: path))
+            } catch {
+                throw DatabaseError(.inputOutput, "open \(path)", error.description)
+            }
+            let opened = try CrewStorage(path, wall: SystemWallClock.now())
+            if let damaged = opened.damaged {
+                log.error("the outbox was damaged and is kept as \(damaged); keep that file, and ask for help with it")
+                state.damaged = damaged
+            }
+            if missing != nil { log.notice("the outbox can be used again") }
+            storage = consume opened
+            missing = nil
+            state.storage = .ok
+            correctTimes(at: .now())
+            count()
+        } catch {
+            missing = error
+            state.storage = .failed
+            checkRoomAt = now + CrewDesk.roomInterval
+            log.repeated(
+                .error, "outbox-open", "no crew event can be stored: \(error); \(state.remedy ?? "")")
         }
-        self.storage = storage
-        count()
+    }
+
+    /// The outbox for one use.
+    private mutating func withStorage<Result>(
+        _ body: (inout CrewStorage) throws(DatabaseError) -> Result
+    ) throws(DatabaseError) -> Result {
+        // Taken out and put back: an optional that cannot be copied cannot be borrowed across a throw.
+        guard var storage = storage.take() else {
+            throw missing ?? DatabaseError(.inputOutput, "open \(path)", "not open")
+        }
+        do throws(DatabaseError) {
+            let result = try body(&storage)
+            self.storage = consume storage
+            return result
+        } catch {
+            self.storage = consume storage
+            throw error
+        }
     }
 
     /// A disk that is fine needs no look: the next event tells.
@@ -69,36 +118,63 @@ struct CrewDesk: ~Copyable {
         if state.storage != .ok, checkRoomAt <= now { judgeRoom(now: now) }
     }
 
+    /// Free space alone proves nothing to a file that could not be written: a quota or a broken disk shows only when
+    /// something is.
     private mutating func judgeRoom(now: Instant) {
+        guard missing == nil else { return open(now: now) }
         checkRoomAt = now + CrewDesk.roomInterval
-        let isFull = storage.diskIsFull
-        switch (state.storage, isFull) {
+        if state.storage == .full || state.storage == .failed {
+            do throws(DatabaseError) {
+                try withStorage { storage throws(DatabaseError) in try storage.outbox.probe() }
+            } catch {
+                state.storage = storageState(after: error)
+                return
+            }
+            wasWritten()
+        }
+        switch (state.storage, diskIsFull) {
         case (.ok, true):
             state.storage = .reserve
             log.error("the disk is full: crew events go into the room kept for them; \(state.remedy ?? "")")
-        case (.reserve, false), (.full, false), (.failed, false):
-            storage.keepRoom()
+        case (.reserve, false):
+            _ = try? withStorage { storage throws(DatabaseError) in storage.keepRoom() }
             state.storage = .ok
             log.notice("there is room on the disk again")
-        case (.ok, false), (.reserve, true), (.full, true), (.failed, true): break
+        case (.ok, false), (.reserve, true), (.full, _), (.failed, _): break
         }
+    }
+
+    private mutating func wasWritten() {
+        guard state.storage == .full || state.storage == .failed else { return }
+        log.notice("the outbox can be written again")
+        state.storage = .reserve
+    }
+
+    private mutating func storageState(after error: DatabaseError) -> CrewState.Storage {
+        error.kind == .full || diskIsFull ? .full : .failed
+    }
+
+    private var diskIsFull: Bool {
+        mutating get { (try? withStorage { storage throws(DatabaseError) in storage.diskIsFull }) ?? false }
     }
 
     // MARK: storing
 
     mutating func store(_ entry: CrewEntry) throws(ControlRequest.Refusal) -> CrewEvent {
         let point = BootTime.now()
-        do {
-            let event = try storage.outbox.append(
-                entry, now: SystemWallClock.now(), at: point, right: clock?.time(at: point))
+        do throws(DatabaseError) {
+            let right = clock?.time(at: point)
+            let event = try withStorage { storage throws(DatabaseError) in
+                try storage.outbox.append(entry, now: SystemWallClock.now(), at: point, right: right)
+            }
             log.notice("\(event.kind.rawValue) stored", [LogField("EVENT_ID", event.eventId)])
-            if state.storage == .full || state.storage == .failed { state.storage = .reserve }
+            wasWritten()
             judgeRoom(now: MonotonicClock.now())
             count()
             return event
         } catch {
-            state.storage = error.kind == .full || storage.diskIsFull ? .full : .failed
-            checkRoomAt = MonotonicClock.now() + CrewDesk.roomInterval
+            state.storage = storageState(after: error)
+            if missing == nil { checkRoomAt = MonotonicClock.now() + CrewDesk.roomInterval }
             log.repeated(.error, "outbox", "a crew event cannot be stored: \(error); \(state.remedy ?? "")")
             throw ControlRequest.Refusal(code: "not-stored", message: "\(error)")
         }
@@ -106,10 +182,39 @@ struct CrewDesk: ~Copyable {
 
     mutating func lastEvent(of crewId: String) throws(DatabaseError) -> (kind: CrewEvent.Kind, age: Duration)? {
         let point = BootTime.now()
-        return try storage.outbox.lastEvent(of: crewId, now: clock?.time(at: point) ?? SystemWallClock.now())
+        let now = clock?.time(at: point) ?? SystemWallClock.now()
+        return try withStorage { storage throws(DatabaseError) in
+            try storage.outbox.lastEvent(of: crewId, now: now, at: point)
+        }
     }
 
-    mutating func list() throws(DatabaseError) -> [CrewOutbox.Entry] { try storage.outbox.list() }
+    mutating func list() throws(DatabaseError) -> [CrewOutbox.Entry] {
+        try withStorage { storage throws(DatabaseError) in try storage.outbox.list() }
+    }
+
+    // MARK: what the server refused
+
+    /// A person wants a refused event to go to the server once more.
+    /// - Returns: nil when no refused event has this identifier.
+    mutating func retry(eventId: String) throws(DatabaseError) -> CrewEvent? {
+        let event = try withStorage { storage throws(DatabaseError) in try storage.outbox.retry(eventId: eventId) }
+        guard let event else { return nil }
+        count()
+        log.notice("a refused \(event.kind.rawValue) goes to the server once more", [LogField("EVENT_ID", eventId)])
+        return event
+    }
+
+    /// A person gives a refused event up.
+    /// - Returns: nil when no refused event has this identifier.
+    mutating func discard(eventId: String) throws(DatabaseError) -> CrewEvent? {
+        let event = try withStorage { storage throws(DatabaseError) in try storage.outbox.discard(eventId: eventId) }
+        guard let event else { return nil }
+        count()
+        log.warning(
+            "a refused \(event.kind.rawValue) of \(event.occurredAt) is discarded by hand",
+            [LogField("EVENT_ID", eventId)])
+        return event
+    }
 
     // MARK: delivering
 
@@ -122,10 +227,17 @@ struct CrewDesk: ~Copyable {
     /// The server's clock minus this machine's, as it was measured just now.
     mutating func clockMeasured(_ offset: Duration) {
         let point = BootTime.now()
-        let measured = CrewClock(offset: offset, wall: SystemWallClock.now(), at: point)
-        clock = measured
-        do {
-            let changed = try storage.outbox.correct(by: measured, now: point)
+        clock = CrewClock(offset: offset, wall: SystemWallClock.now(), at: point)
+        correctTimes(at: point)
+        delivery.clockBecameKnown()
+    }
+
+    private mutating func correctTimes(at point: BootTime) {
+        guard let clock, missing == nil else { return }
+        do throws(DatabaseError) {
+            let changed = try withStorage { storage throws(DatabaseError) in
+                try storage.outbox.correct(by: clock, now: point)
+            }
             if changed > 0 {
                 log.warning(
                     "this machine's clock was wrong when \(changed) crew events happened: their times are corrected or marked"
@@ -134,14 +246,16 @@ struct CrewDesk: ~Copyable {
         } catch {
             log.repeated(.error, "outbox", "the times of crew events cannot be corrected: \(error)")
         }
-        delivery.clockBecameKnown()
     }
 
     /// The event whose turn it is; nil when none may go now.
     mutating func next(now: Instant) -> CrewEvent? {
         guard delivery.isReady, state.waiting > 0 else { return nil }
-        do {
-            guard let event = try storage.outbox.oldest(besides: delivered) else { return nil }
+        do throws(DatabaseError) {
+            let event = try withStorage { [delivered] storage throws(DatabaseError) in
+                try storage.outbox.oldest(besides: delivered)
+            }
+            guard let event else { return nil }
             delivery.sent(eventId: event.eventId, now: now)
             return event
         } catch {
@@ -151,27 +265,38 @@ struct CrewDesk: ~Copyable {
     }
 
     mutating func answered(eventId: String, _ answer: Acknowledgement, now: Instant) {
-        do {
-            switch delivery.answered(eventId: eventId, answer, now: now) {
-            case .nothing: return
-            case .delivered(let eventId):
-                delivered.insert(eventId)
-                try storage.outbox.remove(delivered)
+        defer { count() }
+        switch delivery.answered(eventId: eventId, answer, now: now) {
+        case .nothing: break
+        case .delivered(let eventId):
+            delivered.insert(eventId)
+            do throws(DatabaseError) {
+                try withStorage { [delivered] storage throws(DatabaseError) in try storage.outbox.remove(delivered) }
                 delivered = []
                 log.info("crew event delivered", [LogField("EVENT_ID", eventId)])
-            case .rejected(let eventId, let reason):
-                try storage.outbox.reject(eventId: eventId, reason: reason)
-                log.error("the server refuses a crew event for good: \(reason)", [LogField("EVENT_ID", eventId)])
+            } catch {
+                log.repeated(.error, "outbox", "a delivered crew event cannot be removed: \(error)")
             }
-            count()
-        } catch {
-            count()
-            log.repeated(.error, "outbox", "a delivered crew event cannot be removed: \(error)")
+        case .rejected(let eventId, let reason):
+            log.error("the server refuses a crew event for good: \(reason)", [LogField("EVENT_ID", eventId)])
+            do throws(DatabaseError) {
+                try withStorage { storage throws(DatabaseError) in
+                    try storage.outbox.reject(eventId: eventId, reason: reason)
+                }
+            } catch {
+                // It stays the oldest: sent again at once, it would be refused again at once.
+                delivery.notRecorded(now: now)
+                log.repeated(.error, "outbox", "a refused crew event cannot be marked: \(error)")
+            }
         }
     }
 
     private mutating func count() {
-        state.waiting = storage.outbox.waiting - delivered.count
-        state.rejected = storage.outbox.rejected
+        let counts = try? withStorage { storage throws(DatabaseError) in
+            (storage.outbox.waiting, storage.outbox.rejected)
+        }
+        let (waiting, rejected) = counts ?? (0, 0)
+        state.waiting = waiting - delivered.count
+        state.rejected = rejected
     }
 }

@@ -56,6 +56,14 @@ struct CrewOutbox: ~Copyable, Sendable {
             CREATE INDEX event_unjudged ON event (sequence) WHERE clock IS NULL;
             CREATE TABLE reserve (room BLOB) STRICT;
             """),
+        // The same for what they did last; what an older program wrote tells its time only.
+        Migration(
+            """
+            ALTER TABLE duty ADD COLUMN boot TEXT;
+            ALTER TABLE duty ADD COLUMN boot_nanoseconds INTEGER;
+            ALTER TABLE duty ADD COLUMN is_judged INTEGER NOT NULL DEFAULT 0;
+            CREATE INDEX duty_unjudged ON duty (crew_id) WHERE is_judged = 0;
+            """),
     ]
 
     /// Opens or makes the file.
@@ -106,11 +114,16 @@ struct CrewOutbox: ~Copyable, Sendable {
                 event.eventId, event.kind.rawValue, event.crewId, event.name, event.role, event.train,
                 event.occurredAt, point.boot, point.nanoseconds, judgement)
             try database.execute(
-                "INSERT OR REPLACE INTO duty (crew_id, kind, nanoseconds) VALUES (?, ?, ?)", event.crewId,
-                event.kind.rawValue, time.nanosecondsSince1970)
-            // A crew member who has not been here for a month is nobody to remember.
+                """
+                INSERT OR REPLACE INTO duty (crew_id, kind, nanoseconds, boot, boot_nanoseconds, is_judged)
+                VALUES (?, ?, ?, ?, ?, ?)
+                """, event.crewId, event.kind.rawValue, time.nanosecondsSince1970, point.boot, point.nanoseconds,
+                right == nil ? 0 : 1)
+            // A crew member who has not been here for a month is nobody to remember; a wrong clock knows no month.
+            guard let right else { return }
             try database.execute(
-                "DELETE FROM duty WHERE nanoseconds < ?", time.nanosecondsSince1970 - 30 * 86_400 * 1_000_000_000)
+                "DELETE FROM duty WHERE is_judged = 1 AND nanoseconds < ?",
+                right.nanosecondsSince1970 - 30 * 86_400 * 1_000_000_000)
         }
         waiting += 1
         return event
@@ -119,11 +132,13 @@ struct CrewOutbox: ~Copyable, Sendable {
     private static let judgedRight = "right"
 
     /// Now that the right time is known: puts the times of events right whose clock was wrong, and marks them. Those of
-    /// earlier boots keep their times; impossible ones among them are marked as doubtful.
+    /// earlier boots keep their times; impossible ones among them are marked as doubtful. What each crew member did last
+    /// is put right as well.
     ///
     /// - Returns: how many events changed.
     mutating func correct(by clock: CrewClock, now: BootTime) throws(DatabaseError) -> Int {
         guard let present = clock.time(at: now) else { return 0 }
+        try correctDuty(by: clock)
         let unjudged = try database.query(
             "SELECT sequence, occurred_at, boot, boot_nanoseconds FROM event WHERE clock IS NULL"
         ) { row throws(DatabaseError) in
@@ -159,15 +174,51 @@ struct CrewOutbox: ~Copyable, Sendable {
         }
     }
 
-    /// What a crew member did last at this kiosk, and how long ago.
-    mutating func lastEvent(of crewId: String, now: WallClock) throws(DatabaseError) -> (
-        kind: CrewEvent.Kind, age: Duration
-    )? {
-        let found = try database.first("SELECT kind, nanoseconds FROM duty WHERE crew_id = ?", crewId) {
-            row throws(DatabaseError) in (try row.text(0), try row.integer(1))
+    private mutating func correctDuty(by clock: CrewClock) throws(DatabaseError) {
+        let unjudged = try database.query("SELECT crew_id, boot, boot_nanoseconds FROM duty WHERE is_judged = 0") {
+            row throws(DatabaseError) in
+            (
+                crewId: try row.text(0),
+                point: BootTime(
+                    boot: try row.optionalText(1) ?? "", nanoseconds: try row.optionalInteger(2) ?? 0)
+            )
         }
-        guard let found, let kind = CrewEvent.Kind(rawValue: found.0) else { return nil }
-        return (kind, now - WallClock(nanosecondsSince1970: found.1))
+        guard !unjudged.isEmpty else { return }
+        try database.transaction { database throws(DatabaseError) in
+            for row in unjudged {
+                try database.execute(
+                    "UPDATE duty SET nanoseconds = coalesce(?, nanoseconds), is_judged = 1 WHERE crew_id = ?",
+                    clock.time(at: row.point)?.nanosecondsSince1970, row.crewId)
+            }
+        }
+    }
+
+    /// What a crew member did last at this kiosk, and how long ago: within one life of the system whatever its clock was
+    /// set to since.
+    mutating func lastEvent(
+        of crewId: String, now: WallClock, at point: BootTime = BootTime(boot: "", nanoseconds: 0)
+    ) throws(DatabaseError) -> (kind: CrewEvent.Kind, age: Duration)? {
+        let found = try database.first(
+            "SELECT kind, nanoseconds, boot, boot_nanoseconds FROM duty WHERE crew_id = ?", crewId
+        ) { row throws(DatabaseError) in
+            (
+                kind: try row.text(0), nanoseconds: try row.integer(1), boot: try row.optionalText(2) ?? "",
+                bootNanoseconds: try row.optionalInteger(3) ?? 0
+            )
+        }
+        guard let found, let kind = CrewEvent.Kind(rawValue: found.kind) else { return nil }
+        if !point.boot.isEmpty, found.boot == point.boot {
+            return (kind, .nanoseconds(point.nanoseconds - found.bootNanoseconds))
+        }
+        return (kind, now - WallClock(nanosecondsSince1970: found.nanoseconds))
+    }
+
+    /// Writes and takes back what an event takes: whether one could be stored now.
+    mutating func probe() throws(DatabaseError) {
+        try database.transaction { database throws(DatabaseError) in
+            try database.execute("INSERT INTO reserve (room) VALUES (zeroblob(8192))")
+            try database.execute("DELETE FROM reserve")
+        }
     }
 
     /// Makes free pages in the file, and a log that is as long: both are then written over instead of growing.
@@ -211,15 +262,44 @@ struct CrewOutbox: ~Copyable, Sendable {
         rejected += changed
     }
 
-    /// The oldest first.
-    mutating func list(limit: Int = 1000) throws(DatabaseError) -> [Entry] { try entries(where: "1", limit: limit) }
+    /// A refused event goes to the server once more, in its old place.
+    /// - Returns: it, or nil when no refused event has this identifier.
+    mutating func retry(eventId: String) throws(DatabaseError) -> CrewEvent? {
+        let event = try refused(eventId)
+        let changed = try database.execute(
+            "UPDATE event SET rejection = NULL WHERE event_id = ? AND rejection IS NOT NULL", eventId)
+        rejected -= changed
+        waiting += changed
+        return event
+    }
 
-    private mutating func entries(where condition: String, limit: Int) throws(DatabaseError) -> [Entry] {
+    /// Forgets a refused event: a person decided so.
+    /// - Returns: what it was, or nil when no refused event has this identifier.
+    mutating func discard(eventId: String) throws(DatabaseError) -> CrewEvent? {
+        let event = try refused(eventId)
+        rejected -= try database.execute(
+            "DELETE FROM event WHERE event_id = ? AND rejection IS NOT NULL", eventId)
+        return event
+    }
+
+    private mutating func refused(_ eventId: String) throws(DatabaseError) -> CrewEvent? {
+        try entries(where: "rejection IS NOT NULL AND event_id = ?", [.text(eventId)], limit: 1).first?.event
+    }
+
+    /// Those that wait first, so that refused ones hide none; each the oldest first.
+    mutating func list(limit: Int = 1000) throws(DatabaseError) -> [Entry] {
+        let waiting = try entries(where: "rejection IS NULL", limit: limit)
+        return try waiting + entries(where: "rejection IS NOT NULL", limit: limit - waiting.count)
+    }
+
+    private mutating func entries(
+        where condition: String, _ values: [DatabaseValue] = [], limit: Int
+    ) throws(DatabaseError) -> [Entry] {
         try database.query(
             """
             SELECT event_id, kind, crew_id, name, role, train, occurred_at, rejection, clock FROM event
             WHERE \(condition) ORDER BY sequence LIMIT ?
-            """, limit
+            """, binding: values + [.integer(Int64(limit))]
         ) { row throws(DatabaseError) in
             guard let kind = CrewEvent.Kind(rawValue: try row.text(1)) else {
                 throw DatabaseError(.unexpectedValue, "read crew event", "unknown kind")

@@ -152,7 +152,7 @@ extension Doctor {
         if rejected > 0 {
             return Finding(
                 .warning, "\(rejected) crew events were refused by the server", why: "they need a person's decision",
-                remedy: "kiosk-agent crew list", facts: facts)
+                remedy: "kiosk-agent crew list, then crew retry or crew discard", facts: facts)
         }
         if waiting > 100 {
             return Finding(

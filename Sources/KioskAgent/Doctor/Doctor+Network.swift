@@ -13,7 +13,7 @@ extension Doctor {
         do {
             all = try NetworkInterfaces.addresses()
         } catch {
-            return Finding(.unknown, "\(error)")
+            return .unanswered("\(error)", why: "without an address there is no network", remedy: "ip address")
         }
         let usable = all.filter { $0.isUp && $0.isRunning && !$0.isLoopback && !$0.isLinkLocal }
         let routes = DefaultRoutes.interfaces()
@@ -174,6 +174,10 @@ extension Doctor {
         switch login() {
         case .done(let answer): return .ok("as \(answer.user.id) of \(answer.user.organization)")
         case .skipped(let reason): return .skipped(reason)
+        case .unanswered(let reason):
+            return .unanswered(
+                reason, why: "without a login the kiosk cannot register",
+                remedy: "kiosk-agent doctor --only server,login")
         case .unknown(let reason, let remedy):
             return Finding(.unknown, reason, why: "without a login the kiosk cannot register", remedy: remedy)
         case .refused(let trouble):

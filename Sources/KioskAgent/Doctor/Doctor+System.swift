@@ -13,7 +13,9 @@ extension Doctor {
         while access(path, F_OK) != 0, path != "/" { path = StateDirectory.parent(of: path) }
         var status = statvfs()
         guard statvfs(path, &status) == 0 else {
-            return Finding(.unknown, "\(path): \(SystemError.text(errno))")
+            return .unanswered(
+                "\(path): \(SystemError.text(errno))", why: "crew events are kept there",
+                remedy: "journalctl -k; findmnt -T \(path)")
         }
         let free = Int64(status.f_bavail) * Int64(status.f_frsize)
         var facts = JSONObject()
@@ -34,7 +36,8 @@ extension Doctor {
     func checkMemory() -> Finding {
         let memory = MemoryState.read()
         guard let available = memory.availableKiB, let total = memory.totalKiB else {
-            return Finding(.unknown, "/proc/meminfo tells nothing")
+            return .unanswered(
+                "/proc/meminfo tells nothing", why: "nobody can tell whether memory is scarce", remedy: "mount /proc")
         }
         var facts = JSONObject()
         facts["availableKiB"] = .integer(available)

@@ -98,10 +98,11 @@ struct Doctor: Sendable {
     func limit(_ duration: Duration) -> Instant { min(deadline, MonotonicClock.now() + duration) }
 }
 
-/// The exit status of `kiosk-agent doctor`: the worst of what was found.
+/// The exit status of `kiosk-agent doctor`: the worst of what was found. An answer that was due and did not come is
+/// something to look at.
 extension [Doctor.Entry] {
     var exitStatus: ExitStatus {
         if contains(where: { $0.finding.status == .failed }) { return .failed }
-        return contains { $0.finding.status == .warning } ? .warnings : .success
+        return contains { $0.finding.status == .warning || $0.finding.wasDue } ? .warnings : .success
     }
 }

@@ -23,7 +23,9 @@ final class DoctorFacts: Sendable {
         /// No question was asked, for this reason.
         case skipped(String)
         case refused(LinkTrouble)
+        /// This user may not ask.
         case unknown(String, remedy: String?)
+        case unanswered(String)
     }
 
     enum ICEServers: Sendable {
@@ -85,7 +87,7 @@ extension Doctor {
             return .refused(
                 LinkTrouble(response, error: error, kioskId: configuration.kiosk.id, server: configuration.server))
         case .failure(let failure):
-            return .unknown("\(failure)", remedy: nil)
+            return .unanswered("\(failure)")
         }
     }
 

@@ -65,10 +65,15 @@ struct DoctorReport {
     }
 
     static func summary(_ entries: [Doctor.Entry]) -> String {
-        let counts = Finding.Status.allCases.map { status in entries.count { $0.finding.status == status } }
-        guard entries.exitStatus != .success else { return "no problem found\n" }
-        return zip(Finding.Status.allCases, counts).filter { $0.1 > 0 }.map { "\($0.1) \($0.0.rawValue)" }
-            .joined(separator: ", ") + "\n"
+        let unknown = entries.filter { $0.finding.status == .unknown }.map(\.id.rawValue).joined(separator: ", ")
+        guard entries.exitStatus != .success else {
+            return unknown.isEmpty ? "no problem found\n" : "no problem found; unknown: \(unknown)\n"
+        }
+        return Finding.Status.allCases.compactMap { status in
+            let count = entries.count { $0.finding.status == status }
+            guard count > 0 else { return nil }
+            return "\(count) \(status.rawValue)" + (status == .unknown ? " (\(unknown))" : "")
+        }.joined(separator: ", ") + "\n"
     }
 
     static func json(_ entries: [Doctor.Entry], kioskId: String?, at time: WallClock) -> JSONValue {

@@ -73,8 +73,8 @@ final class DoctorRun: Sendable {
         let seconds = Int(Doctor.timeLimit.seconds)
         return Doctor.Entry(
             id: id,
-            finding: Finding(
-                .unknown, "no answer within \(seconds) s", why: "what it asks does not answer, or is slow",
+            finding: .unanswered(
+                "no answer within \(seconds) s", why: "what it asks does not answer, or is slow",
                 remedy: "kiosk-agent doctor --only \(id.rawValue)"),
             duration: Doctor.timeLimit)
     }

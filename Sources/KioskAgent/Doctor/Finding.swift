@@ -22,6 +22,9 @@ struct Finding: Equatable, Sendable {
     var remedy: String?
     /// Numbers and names for machines.
     var facts: JSONObject
+    /// Of `unknown`: whether there should have been an answer, so that somebody has to look. Not so where this machine has
+    /// nothing to ask, or this user may not.
+    var wasDue = false
 
     init(_ status: Status, _ seen: String, why: String? = nil, remedy: String? = nil, facts: JSONObject = JSONObject())
     {
@@ -33,5 +36,12 @@ struct Finding: Equatable, Sendable {
     }
 
     static func ok(_ seen: String, facts: JSONObject = JSONObject()) -> Finding { Finding(.ok, seen, facts: facts) }
+    /// Something that always answers did not.
+    static func unanswered(_ seen: String, why: String, remedy: String?, facts: JSONObject = JSONObject()) -> Finding {
+        var finding = Finding(.unknown, seen, why: why, remedy: remedy, facts: facts)
+        finding.wasDue = true
+        return finding
+    }
+
     static func skipped(_ seen: String) -> Finding { Finding(.skipped, seen) }
 }

@@ -70,15 +70,16 @@ final class SelfCall {
 
     /// Calls, counts pictures for two seconds, and hangs up.
     func run(deadline: Instant) throws(Failure) -> Outcome {
+        // Before the first thread: one that cannot be had leaves none behind.
+        defer {
+            pipeline.stop()
+            driver.stop()
+        }
         do throws(SystemError) {
             try driver.start()
             try pipeline.start()
         } catch {
             throw .system("\(error)")
-        }
-        defer {
-            pipeline.stop()
-            driver.stop()
         }
         ring.permit()
         gate.open()
@@ -160,7 +161,7 @@ final class SelfCall {
         case .ended(_, let reason): trouble = .peer(reason)
         case .statistics(let statistics):
             outcome.cipher = statistics.dtlsCipher ?? outcome.cipher
-        case .connected, .firstFrameSent, .restartRequest, .summary: break
+        case .sending, .connected, .firstFrameSent, .restartRequest, .summary: break
         }
     }
 
@@ -210,7 +211,7 @@ extension Doctor {
             do throws(SystemError) {
                 call = try SelfCall(configuration, source)
             } catch {
-                return Finding(.unknown, "\(error)", why: why, remedy: "see the checks of memory and network")
+                return .unanswered("\(error)", why: why, remedy: "see the checks of memory and network")
             }
             return Doctor.selfCallFinding(
                 try call.run(deadline: deadline), wantedRate: Double(configuration.camera.frameRate))
@@ -223,7 +224,7 @@ extension Doctor {
                     .failed, "no call: \(reason)", why: why,
                     remedy: "let UDP through on this machine itself: nft list ruleset; see network-interfaces")
             case .system(let reason):
-                return Finding(.unknown, reason, why: why, remedy: "see the checks of memory and network")
+                return .unanswered(reason, why: why, remedy: "see the checks of memory and network")
             }
         }
     }

@@ -56,6 +56,8 @@ struct LinkMachine: Sendable {
     /// Whether the server refused a token since it last let us in.
     private var tokenWasRefused: Bool
     private var deadline: Instant?
+    /// No attempt before, whatever becomes of the network: the server asked to wait, or only a person can help.
+    private var notBefore: Instant?
     private var registeredAt: Instant
     private var heartbeatInterval: Duration
     private var heartbeatAt: Instant?
@@ -81,6 +83,7 @@ struct LinkMachine: Sendable {
         refreshToken = nil
         tokenWasRefused = false
         deadline = nil
+        notBefore = nil
         registeredAt = .zero
         heartbeatInterval = .seconds(30)
         heartbeatAt = nil
@@ -150,9 +153,11 @@ struct LinkMachine: Sendable {
     mutating func networkChanged(isAddressGone: Bool, now: Instant) -> Action {
         switch phase {
         case .waiting:
+            // A server that throttles and a password that is wrong are the same in every network.
+            if let notBefore, notBefore > now { return .none }
             schedule.reset()
-            // Addresses come one by one; a second later most are there.
-            deadline = now + .seconds(1)
+            // Addresses come one by one; a second later most are there. One that flaps does not put it off for ever.
+            deadline = min(deadline ?? now + .seconds(1), now + .seconds(1))
             return .none
         case .registered:
             let action = heartbeat(now: now)
@@ -267,6 +272,7 @@ struct LinkMachine: Sendable {
 
     private mutating func attempt() -> Action {
         deadline = nil
+        notBefore = nil
         if let token {
             phase = .opening
             return .open(token)
@@ -295,6 +301,7 @@ struct LinkMachine: Sendable {
         var delay = schedule.delayAfterFailure(trouble.isSlow ? .slow : .ordinary)
         if let notBefore { delay = max(delay, min(notBefore, .seconds(300))) }
         deadline = now + delay
+        self.notBefore = trouble.isOfTheNetwork ? nil : deadline
         return .abandon(trouble, retryIn: delay)
     }
 }

@@ -46,6 +46,18 @@ public struct LinkTrouble: Hashable, Sendable {
     }
 }
 
+extension LinkTrouble {
+    /// Whether another network may be the end of it.
+    var isOfTheNetwork: Bool {
+        switch kind {
+        case .serverAway, .nameNotFound, .tlsRefused, .clockWrong, .notAServer, .captivePortal, .connectionLost: true
+        case .wrongPassword, .accountDisabled, .wrongRole, .passwordUnreadable, .tokenRefused, .throttled,
+            .serverFailed:
+            false
+        }
+    }
+}
+
 extension LinkTrouble: CustomStringConvertible {
     public var description: String { remedy.map { "\(message); \($0)" } ?? message }
 }

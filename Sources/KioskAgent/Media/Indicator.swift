@@ -23,11 +23,47 @@ struct Indicator: ~Copyable {
         var problems: [String] = []
         if let problem = switchLine(isOn) { problems.append(problem) }
         if let led, let problem = switchLED(led, isOn) { problems.append(problem) }
-        if let file, let problem = Indicator.replace(file, with: isOn ? "live\n" : "idle\n") {
+        if let file, let problem = Indicator.replace(file, with: Indicator.text(isOn)) {
             problems.append(problem)
         }
         return problems
     }
+
+    /// What is not lit although it was switched on, in words: a lamp that went away, or that somebody else has switched.
+    mutating func problems() -> [String] {
+        var problems: [String] = []
+        if let problem = lineProblem() { problems.append(problem) }
+        if let led, let problem = Indicator.problem(ofLED: led) { problems.append(problem) }
+        if let file, SystemFile.text(file) != Indicator.text(true) { problems.append("\(file): somebody changed it") }
+        return problems
+    }
+
+    private mutating func lineProblem() -> String? {
+        guard let gpio else { return nil }
+        let name = "\(gpio.chip) line \(gpio.line)"
+        // Taken out and put back, as for switching.
+        guard let held = line.take() else { return "\(name): not held" }
+        do throws(SystemError) {
+            let isOn = try held.isOn
+            line = consume held
+            return isOn ? nil : "\(name): off again"
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    private static func problem(ofLED path: String) -> String? {
+        // The trigger in use stands in brackets: "none [heartbeat] timer".
+        if let trigger = SystemFile.text("\(path)/trigger")?.split(separator: " ").first(where: { $0.hasPrefix("[") }),
+            !trigger.hasPrefix("[none]")
+        {
+            return "\(path): somebody has it blink (\(trigger))"
+        }
+        guard let brightness = SystemFile.integer("\(path)/brightness") else { return "\(path): gone" }
+        return brightness > 0 ? nil : "\(path): off again"
+    }
+
+    private static func text(_ isOn: Bool) -> String { isOn ? "live\n" : "idle\n" }
 
     private mutating func switchLine(_ isOn: Bool) -> String? {
         guard let gpio else { return nil }

@@ -19,9 +19,9 @@ extension NetworkThread {
         case .connected:
             session.statisticsAt = now + NetworkThread.statisticsInterval
             session.lastStatisticsAt = now
-            matchRings()
+            matchRings(of: id)
             events.post(.connected(sessionId: id))
-        case .sentKindsChanged: matchRings()
+        case .sentKindsChanged: matchRings(of: id)
         case .firstVideoPacketSent:
             let elapsed = session.offerArrivedAt.map { Int((now - $0).milliseconds.rounded()) } ?? 0
             events.post(.firstFrameSent(sessionId: id, milliseconds: elapsed))
@@ -44,7 +44,7 @@ extension NetworkThread {
     }
 
     /// A kind that the monitor does not ask for is not encoded either.
-    private func matchRings() {
+    private func matchRings(of sessionId: String) {
         switch peer {
         case .some(let peer):
             let isConnected = peer.phase == .connected
@@ -53,6 +53,8 @@ extension NetworkThread {
             where ring.isOpen != (isConnected && isWanted) {
                 if ring.isOpen { ring.close() } else { ring.open() }
             }
+            guard isConnected else { break }
+            events.post(.sending(sessionId: sessionId, Set(MediaKind.allCases.filter { peer.sends($0) })))
         case .none: break
         }
     }

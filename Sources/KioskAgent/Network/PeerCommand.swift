@@ -1,3 +1,4 @@
+public import Primitives
 public import Signaling
 
 /// What the agent asks of the network thread. Posted to `PeerDriver`, executed there in order.
@@ -30,6 +31,8 @@ public enum PeerEvent: Sendable {
     case answer(sessionId: String, sdp: String)
     /// A candidate of ours; an empty one is end-of-candidates.
     case localCandidate(sessionId: String, CandidatePayload)
+    /// The kinds of media that the monitor takes now: before `connected`, and whenever it negotiates others.
+    case sending(sessionId: String, Set<MediaKind>)
     /// ICE and DTLS are done: media may flow, the rings are open.
     case connected(sessionId: String)
     /// The first video frame left, so long after the offer arrived.

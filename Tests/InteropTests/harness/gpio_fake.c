@@ -1,6 +1,7 @@
 /* A GPIO chip with two lines, for kernels without gpio-sim: preloaded into the agent, it answers for the device
  * /dev/gpiochip-fake as linux/gpio.h says a chip does, and keeps the state of line 1, "lamp", in the file FAKE_GPIO: "requested
- * FLAGS CONSUMER", then "0" or "1" for each change. With the file FAKE_GPIO.broken beside it nothing can be switched. */
+ * FLAGS CONSUMER", then "0" or "1" for each change. With the file FAKE_GPIO.broken beside it nothing can be switched; with
+ * FAKE_GPIO.dark the lamp is off whatever was switched. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -21,9 +22,9 @@ static void note(const char *text) {
     fclose(file);
 }
 
-static int is_broken(void) {
+static int is_said(const char *what) {
     char path[512];
-    snprintf(path, sizeof path, "%s.broken", getenv("FAKE_GPIO"));
+    snprintf(path, sizeof path, "%s.%s", getenv("FAKE_GPIO"), what);
     return access(path, F_OK) == 0;
 }
 
@@ -73,14 +74,14 @@ int ioctl(int fd, unsigned long request, ...) {
     }
     case GPIO_V2_LINE_SET_VALUES_IOCTL: {
         struct gpio_v2_line_values *values = argument;
-        if (fd != line || values->mask != 1 || is_broken()) return errno = EIO, -1;
+        if (fd != line || values->mask != 1 || is_said("broken")) return errno = EIO, -1;
         if ((values->bits & 1) != (unsigned)value) note(values->bits & 1 ? "1" : "0");
         value = values->bits & 1;
         return 0;
     }
     case GPIO_V2_LINE_GET_VALUES_IOCTL:
         if (fd != line) return errno = EIO, -1;
-        ((struct gpio_v2_line_values *)argument)->bits = value;
+        ((struct gpio_v2_line_values *)argument)->bits = value && !is_said("dark");
         return 0;
     }
     int (*real)(int, unsigned long, ...) = dlsym(RTLD_NEXT, "ioctl");
