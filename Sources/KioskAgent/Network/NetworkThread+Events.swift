@@ -20,6 +20,9 @@ extension NetworkThread {
             session.statisticsAt = now + NetworkThread.statisticsInterval
             session.lastStatisticsAt = now
             beginAudio()
+            // Open already for a peer that has begun anew, and perhaps wants something else.
+            videoRing.close()
+            audioRing.close()
             // A kind that the monitor did not ask for is not encoded either.
             switch peer {
             case .some(let peer):
@@ -39,9 +42,14 @@ extension NetworkThread {
             control.noteLoss(percent: Int((fraction * 100).rounded()))
         case .videoBitrateChanged(let rate): control.videoBitrate = min(rate, maximumVideo)
         case .audioBitrateChanged(let rate): control.audioBitrate = rate
-        case .disconnected: NetworkThread.log.info("path went quiet", [LogField("SESSION", id)])
+        case .disconnected:
+            NetworkThread.log.info("path went quiet", [LogField("SESSION", id)])
+            // Perhaps for good, where no address of ours has changed: another path is looked for meanwhile.
+            if session.restarts.mayAsk(now: now) { events.post(.restartRequest(sessionId: id)) }
         case .reconnected: NetworkThread.log.info("path carries again", [LogField("SESSION", id)])
-        case .restartNeeded: events.post(.restartRequest(sessionId: id))
+        case .restartNeeded:
+            session.restarts.asked(now: now)
+            events.post(.restartRequest(sessionId: id))
         case .nameSocketsNeeded: openNameSockets()
         case .nameSocketsIdle: closeNameSockets()
         case .relayStreamFailed(let local, let alternate): relayFailed(from: local, alternate: alternate)
@@ -109,7 +117,9 @@ extension NetworkThread {
         guard var statistics = statistics(now: now) else { return }
         session.statisticsAt = now + NetworkThread.statisticsInterval
         if let last = session.lastStatisticsAt, now > last {
-            let bits = (UInt64(statistics.bytesSent) &- session.lastBytes) &* 8
+            // A peer that begins anew is counted anew.
+            let sent = UInt64(statistics.bytesSent)
+            let bits = (sent >= session.lastBytes ? sent - session.lastBytes : sent) * 8
             statistics.sentBitsPerSecond = Int(Double(bits) / (now - last).seconds)
         }
         session.lastBytes = UInt64(statistics.bytesSent)
