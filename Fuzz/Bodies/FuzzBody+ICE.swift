@@ -51,7 +51,7 @@ func fuzzICE(_ operations: [UInt8]) {
         case 3: agents[index].setRemoteCredentials(agents[1 - index].localCredentials, isLite: argument == 7, now: now)
         case 4: if let candidate = candidates[1 - index].last { agents[index].addRemoteCandidate(candidate, now: now) }
         case 5: for candidate in candidates[1 - index] { agents[index].addRemoteCandidate(candidate, now: now) }
-        case 6: agents[index].endRemoteCandidates(now: now)
+        case 6: _ = agents[index].isPaired(bases[1 - index][0], with: base)
         case 7: agents[index].restart(now: now)
         case 8, 9, 10, 11:
             // Deliver some, doubled or damaged.

@@ -56,7 +56,7 @@ extension Candidate {
                 guard let tcpType = TCPCandidateType(rawValue: value) else { throw .fieldInvalid("tcptype") }
                 self.tcpType = tcpType
             case "ufrag":
-                guard value.utf8.allSatisfy(isICECharacter) else { throw .fieldInvalid("ufrag") }
+                guard value.utf8.allSatisfy(isCredentialCharacter) else { throw .fieldInvalid("ufrag") }
                 usernameFragment = value
             default:
                 guard Candidate.isToken(name), extensions.count < 16 else { throw .fieldInvalid("extension") }

@@ -83,8 +83,10 @@ struct CheckList: Sendable {
         }
     }
 
-    /// The pair to be checked next (RFC 8445 section 6.1.4.2): a triggered one, the best that waits, or the best
-    /// frozen one whose foundation is not being tried.
+    /// The pair to be checked next (RFC 8445 section 6.1.4.2): a triggered one, the best that waits, the best frozen one
+    /// whose foundation is not being tried, and then, other than there, the best frozen one at all. A check that nobody
+    /// answers is under way for 39.5 s, which is all the patience there is: a pair that waited for it would never be
+    /// tried. As nothing else has a turn then, its check costs only what the pacing allows.
     mutating func next(ordinary: Bool) -> Int? {
         if let at = triggered.firstIndex(where: { self[id: $0]?.awaitsPermission == false }) {
             return triggered.remove(at: at)
@@ -95,7 +97,6 @@ struct CheckList: Sendable {
             pair.state == .frozen && !pair.awaitsPermission
                 && !pairs.contains { $0.hasFoundation(of: pair) && ($0.state == .waiting || $0.state == .inProgress) }
         }
-        // When every frozen one's foundation is under way, the best of them need not wait for a lost cause.
         return (frozen ?? pairs.first { $0.state == .frozen && !$0.awaitsPermission })?.id
     }
 

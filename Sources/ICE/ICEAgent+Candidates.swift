@@ -24,6 +24,7 @@ extension ICEAgent {
     /// The interface is gone: its pairs end. A selected one is replaced by the best that still works, or by nothing.
     public mutating func removeLocalAddress(_ base: SocketAddress, now: Instant) {
         for relay in relays where relay.client.base == base && relay.client.transport == .udp {
+            lostRelayDrops.add(relay.client.drops)
             relays.removeAll { $0.client.isSame(as: relay.client) }
             for address in relay.client.relayed { removeLocalAddress(address, now: now) }
         }
@@ -32,18 +33,25 @@ extension ICEAgent {
         transactions.removeAll { $0.base == base }
         gathering.removeAll { $0.base == base }
         reflexive.removeAll { $0.base == base }
+        reallocations.removeAll { $0.base == base }
+        var lostConsent: Instant?
         func leave(_ generation: inout ICEGeneration) {
             generation.checkList.removeAll { $0.local.base == base }
             if let selected = generation.selected, generation.checkList.index(of: selected) == nil {
+                lostConsent = generation.consent?.expiresAt ?? lostConsent
                 generation.selected = nil
                 generation.consent = nil
             }
         }
-        leave(&current)
         if previous != nil { leave(&previous!) }
+        leave(&current)
         selectBestValid(now: now)
-        if carrier == nil { current.checkList.recheck(except: nil) }
+        if carrier == nil {
+            consentEndsAt = lostConsent ?? consentEndsAt
+            current.checkList.recheck(except: nil)
+        }
         updateState(now: now)
+        completeGatheringIfDone()
     }
 
     /// All local addresses have been added.
@@ -83,7 +91,6 @@ extension ICEAgent {
     /// (an answer to our own restart, or an offer that restarts; for the latter call `restart` first).
     public mutating func setRemoteCredentials(_ credentials: ICECredentials, isLite: Bool = false, now: Instant) {
         guard state != .closed else { return }
-        current.isRemoteLite = isLite
         if isLite, role == .controlled { switchRole(to: .controlling) }
         guard current.remote != credentials else { return }
         current.setRemote(credentials)
@@ -121,9 +128,6 @@ extension ICEAgent {
         guard state != .closed, current.namesAsked.contains(candidate) else { return }
         addRemote(candidate, at: SocketAddress(address: address, port: candidate.address.port), now: now)
     }
-
-    /// The peer has no further candidates in this generation (RFC 8838 section 14).
-    public mutating func endRemoteCandidates(now: Instant) { current.remoteEnded = true }
 
     private mutating func addRemote(_ candidate: Candidate, at address: SocketAddress, now: Instant) {
         guard address.port != 0, !address.address.isUnspecified, !address.address.isMulticast else {
@@ -172,6 +176,10 @@ extension ICEAgent {
         guard ICEAgent.mayReach(local.base.address, remote.address.address) else { return nil }
         if let index = current.checkList.index(base: local.base, remote: remote.address) {
             return current.checkList.pairs[index].id
+        }
+        guard !isFull(local, for: remote.address) else {
+            drops.add(.pairOverLimit)
+            return nil
         }
         var pair = CandidatePair(id: nextPairID, local: local, remote: remote, role: role)
         pair.awaitsPermission = needsPermission(local, remote.address, now: now)

@@ -11,36 +11,54 @@ struct Relay: Sendable {
     /// That moment has passed: gathering does not wait for it any more.
     var isLate: Bool
     var wasAllocated: Bool
+    /// When the server forgets the allocation that this one replaces.
+    let predecessorEndsAt: Instant?
+}
+
+/// An allocation that can be had only later.
+struct Reallocation: Sendable {
+    let base: SocketAddress
+    let server: SocketAddress
+    let at: Instant
 }
 
 /// Relayed candidates (RFC 8445 section 5.1.1.2): each TURN client's relayed address is a base like a socket's, only
 /// that what leaves from it is framed and goes to the server.
 extension ICEAgent {
+    /// Each of those over UDP, and of those behind streams: many addresses must not keep the last resort away.
     private static var maximumRelays: Int { 8 }
 
     /// A TURN server over UDP, resolved. Every base of its family allocates there, those that come later too. One that is
-    /// known already only gets the credentials.
+    /// known already gets the credentials, and is asked again where it gave no allocation.
     public mutating func addTURNServer(_ server: TURNServer, now: Instant) {
         precondition(server.transport == .udp, "ice agent: a stream to a TURN server is added once it is connected")
         guard state != .closed else { return }
         if let index = turnServers.firstIndex(where: { $0.address == server.address }) {
-            guard turnServers[index].credentials != server.credentials else { return }
-            replaceTURNCredentials(server.credentials, ofServer: server.address, now: now)
+            if turnServers[index].credentials != server.credentials {
+                replaceTURNCredentials(server.credentials, ofServer: server.address, now: now)
+            }
         } else {
             guard turnServers.count < 8 else { return }
             turnServers.append(server)
         }
+        allocateMissing(at: server, now: now)
+    }
+
+    mutating func allocateMissing(at server: TURNServer, now: Instant) {
         for endpoint in bases where endpoint.type == .host { allocate(at: server, from: endpoint, now: now) }
     }
 
     /// A TCP or TLS stream to a TURN server that the driver has connected, by its local address. What the agent then
     /// transmits with that transport are frames of the stream; what `TURNStreamReader` cuts out of it goes to `handle`.
+    /// `turnStreamFailed` follows at once where there are too many.
     public mutating func addTURNStream(_ server: TURNServer, local: SocketAddress, now: Instant) {
         precondition(server.transport != .udp, "ice agent: UDP is no stream")
         guard state != .closed else { return }
         // After every socket of ours: a relay behind a stream is the last resort, and TLS only costs more.
         let preference = UInt16(clamping: (server.transport == .tcp ? 1000 : 500) - relays.count)
-        startRelay(server, base: local, localPreference: preference, now: now)
+        guard startRelay(server, base: local, localPreference: preference, now: now) else {
+            return events.append(.turnStreamFailed(local: local, alternate: nil))
+        }
     }
 
     /// The stream has ended.
@@ -67,15 +85,23 @@ extension ICEAgent {
         guard endpoint.base.address.isIPv4 == server.address.address.isIPv4, !endpoint.base.address.isLinkLocal,
             endpoint.base.address.isLoopback == server.address.address.isLoopback
         else { return }
+        // While the server holds on to an allocation that is lost to us, it gives this address no other.
+        guard !reallocations.contains(where: { $0.base == endpoint.base && $0.server == server.address }) else {
+            return
+        }
         startRelay(server, base: endpoint.base, localPreference: endpoint.localPreference, now: now)
     }
 
+    @discardableResult
     private mutating func startRelay(
-        _ server: TURNServer, base: SocketAddress, localPreference: UInt16, now: Instant
-    ) {
-        guard relays.count < ICEAgent.maximumRelays,
+        _ server: TURNServer, base: SocketAddress, localPreference: UInt16, predecessorEndsAt: Instant? = nil,
+        now: Instant
+    ) -> Bool {
+        let isStream = server.transport != .udp
+        let count = relays.reduce(0) { $0 + (($1.server.transport != .udp) == isStream ? 1 : 0) }
+        guard count < ICEAgent.maximumRelays,
             !relays.contains(where: { $0.client.base == base && $0.server.address == server.address })
-        else { return }
+        else { return false }
         var client = TURNClient(
             server: server, base: base, minimumRTO: configuration.minimumRTO, authenticator: authenticator,
             random: random.split())
@@ -84,7 +110,9 @@ extension ICEAgent {
         relays.append(
             Relay(
                 client: client, server: server, localPreference: localPreference,
-                endsAt: now + configuration.gatheringTimeout, isLate: false, wasAllocated: false))
+                endsAt: now + configuration.gatheringTimeout, isLate: false, wasAllocated: false,
+                predecessorEndsAt: predecessorEndsAt))
+        return true
     }
 
     /// Whether gathering still waits for an allocation.
@@ -145,12 +173,11 @@ extension ICEAgent {
     // MARK: Events
 
     mutating func handleRelayEvents(now: Instant) {
-        for client in relays.map(\.client) {
-            while let index = relays.firstIndex(where: { $0.client.isSame(as: client) }),
-                let event = relays[index].client.pollEvent()
-            {
-                handle(event, ofRelayAt: index, now: now)
-            }
+        // An event may change the list, so each is looked for anew.
+        while let index = relays.firstIndex(where: { $0.client.hasEvents }),
+            let event = relays[index].client.pollEvent()
+        {
+            handle(event, ofRelayAt: index, now: now)
         }
         completeGatheringIfDone()
     }
@@ -158,13 +185,9 @@ extension ICEAgent {
     private mutating func handle(_ event: TURNEvent, ofRelayAt index: Int, now: Instant) {
         let client = relays[index].client
         switch event {
-        case .allocated(let relayed, let mapped):
+        case .allocated(let relayed, _):
             relays[index].wasAllocated = true
-            if client.transport == .udp, let mapped, mapped != client.base {
-                announceReflexive(
-                    mapped, base: client.base, server: client.server.address,
-                    localPreference: relays[index].localPreference)
-            }
+            announceMapped(of: relays[index])
             for address in relayed {
                 let endpoint = LocalEndpoint(
                     base: address, type: .relayed, localPreference: relays[index].localPreference,
@@ -191,23 +214,61 @@ extension ICEAgent {
                 let alternate: SocketAddress? = if case .redirected(let next) = failure { next } else { nil }
                 events.append(.turnStreamFailed(local: client.base, alternate: alternate))
             }
-            // An allocation that was lost may be had again, with credentials that are newer perhaps.
-            if relay.wasAllocated, client.transport == .udp,
-                let server = turnServers.first(where: { $0.address == relay.server.address })
-            {
-                startRelay(server, base: client.base, localPreference: relay.localPreference, now: now)
-            }
+            if client.transport == .udp { replace(relay, after: failure, now: now) }
         }
         updateState(now: now)
     }
 
+    /// An allocation that was lost may be had again, with credentials that are newer perhaps: at once, or when the server
+    /// has forgotten the lost one, for until then it has no other for the same address (437, RFC 8656 section 6.2).
+    private mutating func replace(_ relay: Relay, after failure: TURNFailure, now: Instant) {
+        let base = relay.client.base
+        guard isKnownBase(base), let server = turnServers.first(where: { $0.address == relay.server.address }) else {
+            return
+        }
+        if relay.wasAllocated {
+            startRelay(
+                server, base: base, localPreference: relay.localPreference, predecessorEndsAt: relay.client.expiresAt,
+                now: now)
+        } else if failure == .refused(.allocationMismatch) {
+            // "SHOULD NOT try to create another allocation on the server for 2 minutes" (section 6.4), unless we know when
+            // it forgets; its clock may be a little behind ours.
+            let at = relay.predecessorEndsAt.map { max($0, now) + .seconds(2) } ?? now + .seconds(120)
+            reallocations.append(Reallocation(base: base, server: server.address, at: at))
+        }
+    }
+
+    private mutating func handleReallocations(now: Instant) {
+        let due = reallocations.filter { $0.at <= now }
+        guard !due.isEmpty else { return }
+        reallocations.removeAll { $0.at <= now }
+        for one in due {
+            guard let server = turnServers.first(where: { $0.address == one.server }),
+                let endpoint = bases.first(where: { $0.base == one.base })
+            else { continue }
+            allocate(at: server, from: endpoint, now: now)
+        }
+    }
+
+    /// The server of an allocation also says how it sees us.
+    mutating func announceMapped(of relay: Relay) {
+        guard relay.client.transport == .udp, relay.client.isAllocated, let mapped = relay.client.mapped,
+            mapped != relay.client.base
+        else { return }
+        announceReflexive(
+            mapped, base: relay.client.base, server: relay.client.server.address,
+            localPreference: relay.localPreference)
+    }
+
     private mutating func drop(relayOf client: TURNClient, now: Instant) {
+        lostRelayDrops.add(client.drops)
         relays.removeAll { $0.client.isSame(as: client) }
         for address in client.relayed { removeLocalAddress(address, now: now) }
         completeGatheringIfDone()
     }
 
     mutating func handleRelayTimeouts(now: Instant) {
+        handleReallocations(now: now)
         guard !relays.isEmpty else { return }
         for index in relays.indices { relays[index].client.handleTimeout(now: now) }
         handleRelayEvents(now: now)
@@ -223,7 +284,16 @@ extension ICEAgent {
                 wake = .earliest(wake, Wake(at: relay.endsAt, reason: .iceGathering))
             }
         }
+        for one in reallocations { wake = .earliest(wake, Wake(at: one.at, reason: .turnRefresh)) }
         return wake
+    }
+
+    /// Whether the relay whose address this is has no room for another peer.
+    func isFull(_ local: LocalEndpoint, for remote: SocketAddress) -> Bool {
+        guard local.type == .relayed, let relay = relays.first(where: { $0.client.relayed.contains(local.base) }) else {
+            return false
+        }
+        return !relay.client.mayPermit(remote.address)
     }
 
     /// Lets the remote address in at the relay whose address this is; true when a check has to wait for it.
@@ -234,6 +304,17 @@ extension ICEAgent {
         guard !relays[index].client.isPermitted(remote.address) else { return false }
         relays[index].client.permit(remote.address, now: now)
         return true
+    }
+
+    /// Peers that no generation knows any more need not be let in; else restarts would add up.
+    mutating func forgetPermissions() {
+        let needed = Set((current.remotes + (previous?.remotes ?? [])).map(\.address.address))
+        for index in relays.indices { relays[index].client.retainPermissions(of: needed) }
+    }
+
+    /// What the relays of now and those that are gone have dropped.
+    public var relayDrops: Counter<TURNDrop> {
+        relays.reduce(into: lostRelayDrops) { $0.add($1.client.drops) }
     }
 
     /// The path in use deserves the small header.

@@ -17,7 +17,10 @@ extension ICEAgent {
         for endpoint in bases { announce(endpoint) }
         // What servers have said before holds until they say something else.
         for address in reflexive { announce(address) }
+        for relay in relays { announceMapped(of: relay) }
+        forgetPermissions()
         for server in stunServers { for endpoint in bases { ask(server, from: endpoint.base, now: now) } }
+        for server in turnServers { allocateMissing(at: server, now: now) }
         if state == .failed { setState(.checking) }
         completeGatheringIfDone()
         updateState(now: now)

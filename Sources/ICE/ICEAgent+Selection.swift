@@ -105,5 +105,11 @@ extension ICEAgent {
             selectBestValid(now: now)
             if carrier == nil { events.append(.consentExpired) }
         }
+        // The path went with its address, and nothing has taken its place.
+        if carrier == nil, let end = consentEndsAt, now >= end {
+            consentEndsAt = nil
+            current.consentExpired = true
+            events.append(.consentExpired)
+        }
     }
 }

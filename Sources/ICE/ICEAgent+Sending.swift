@@ -223,6 +223,7 @@ extension ICEAgent {
         }
         consider(current.consent)
         consider(previous?.consent)
+        if carrier == nil { consider(consentEndsAt, .iceConsent) }
         if current.selected != nil {
             consider(current.consent?.questionAt(configuration: configuration), .iceKeepalive)
         }

@@ -51,10 +51,14 @@ public struct ICEAgent: Sendable {
     var reflexive: [ReflexiveAddress]
     var turnServers: [TURNServer]
     var relays: [Relay]
+    var reallocations: [Reallocation]
+    var lostRelayDrops: Counter<TURNDrop>
 
     var current: ICEGeneration
     /// The one before a restart, which carries media until the current one can.
     var previous: ICEGeneration?
+    /// When the peer's consent to the path that was lost with its address ends; nil while there is a path.
+    var consentEndsAt: Instant?
 
     var nextPairID: Int
     var transactions: [CheckTransaction]
@@ -91,8 +95,11 @@ public struct ICEAgent: Sendable {
         reflexive = []
         turnServers = []
         relays = []
+        reallocations = []
+        lostRelayDrops = Counter()
         current = ICEGeneration(number: 0, local: .random(using: &random))
         previous = nil
+        consentEndsAt = nil
         nextPairID = 0
         transactions = []
         responses = RingBuffer()
@@ -121,10 +128,12 @@ public struct ICEAgent: Sendable {
         responses.removeAll()
         gathering.removeAll()
         reflexive.removeAll()
+        reallocations.removeAll()
         for index in relays.indices { relays[index].client.close(now: now) }
         previous = nil
         current.selected = nil
         current.consent = nil
+        consentEndsAt = nil
         setSelectedPath(nil)
         setState(.closed)
     }
@@ -149,6 +158,16 @@ public struct ICEAgent: Sendable {
         }
         if state == .disconnected { updateState(now: now) }
     }
+
+    /// Whether a pair joins these two addresses: the peer has named the remote one in signaling, or has shown by a check
+    /// with our password that it is there. What others send there is not the peer's.
+    public func isPaired(_ remote: SocketAddress, with local: SocketAddress) -> Bool {
+        current.checkList.index(base: local, remote: remote) != nil
+            || previous?.checkList.index(base: local, remote: remote) != nil
+    }
+
+    /// Whether the selected path was found with the credentials of now, rather than with those before a restart.
+    public var isPathCurrent: Bool { current.selected != nil }
 
     // MARK: State
 
@@ -181,6 +200,7 @@ public struct ICEAgent: Sendable {
             setState(stateWithoutPath(now: now))
             return
         }
+        consentEndsAt = nil
         setSelectedPath(path(of: pair))
         if carrier.consent?.isQuiet(configuration: configuration, now: now) ?? false {
             if state != .disconnected { current.checkList.recheck(except: current.selected) }

@@ -2,15 +2,16 @@ public import Primitives
 
 /// The username fragment and password of one side (RFC 8445 section 5.3). They do not show in logs.
 public struct ICECredentials: Hashable, Sendable {
-    /// 4 to 256 ice-chars.
+    /// 4 to 256 characters.
     public var usernameFragment: String
-    /// 22 to 256 ice-chars.
+    /// 22 to 256 characters.
     public var password: String
 
-    /// Takes what a description says; nil when it breaks the grammar of RFC 8839 section 5.4.
+    /// Takes what a description says; nil when it breaks the grammar of RFC 8839 section 5.4, to which `-`, `_` and `=`
+    /// are added: some stacks use them, and they harm nothing.
     public init?(usernameFragment: String, password: String) {
-        guard (4...256).contains(usernameFragment.utf8.count), usernameFragment.utf8.allSatisfy(isICECharacter),
-            (22...256).contains(password.utf8.count), password.utf8.allSatisfy(isICECharacter)
+        guard (4...256).contains(usernameFragment.utf8.count), usernameFragment.utf8.allSatisfy(isCredentialCharacter),
+            (22...256).contains(password.utf8.count), password.utf8.allSatisfy(isCredentialCharacter)
         else { return nil }
         self.usernameFragment = usernameFragment
         self.password = password
@@ -36,6 +37,11 @@ public struct ICECredentials: Hashable, Sendable {
 extension ICECredentials: CustomStringConvertible, CustomReflectable {
     public var description: String { "(redacted)" }
     public var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+/// What credentials consist of: ice-chars, and what some stacks take for them.
+func isCredentialCharacter(_ byte: UInt8) -> Bool {
+    isICECharacter(byte) || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "=")
 }
 
 /// ice-char = ALPHA / DIGIT / "+" / "/" (RFC 8839 section 5.1).

@@ -32,7 +32,7 @@ public enum ICEState: String, Sendable, CaseIterable {
     case completed
     /// The path has gone quiet. Next: connected or completed when it answers again, failed.
     case disconnected
-    /// No pair works, or consent has expired. Only a restart leads out.
+    /// No pair works, or consent has expired. A restart leads out, and so does an address that is added.
     case failed
     case closed
 }

@@ -10,18 +10,17 @@ struct ICEGeneration: Sendable {
     private(set) var remoteKey: IntegrityKey?
     /// USERNAME of our requests: their fragment, colon, ours.
     private(set) var username: String
-    var isRemoteLite: Bool
     var remotes: [RemoteEndpoint]
     /// Names that were given out to be resolved, so that none is asked for twice.
     var namesAsked: [Candidate]
-    var remoteEnded: Bool
     var checkList: CheckList
     /// The pair that carries data.
     var selected: Int?
     /// Consent on the selected pair.
     var consent: Consent?
     var consentExpired: Bool
-    /// Not before then does the generation fail (RFC 8863).
+    /// Not before then does the generation fail, even if the peer has said that it has no further candidates: its checks
+    /// may still show one (RFC 8863).
     var patienceEndsAt: Instant?
     /// When the controlling side nominates what it has.
     var nominateAt: Instant?
@@ -33,10 +32,8 @@ struct ICEGeneration: Sendable {
         remote = nil
         remoteKey = nil
         username = ""
-        isRemoteLite = false
         remotes = []
         namesAsked = []
-        remoteEnded = false
         checkList = CheckList()
         selected = nil
         consent = nil

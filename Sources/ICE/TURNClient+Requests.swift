@@ -98,6 +98,7 @@ extension TURNClient {
             case .channelBind(let number, _): channels.removeAll { $0.number == number }
             }
         }
+        if isRunningOut, let expiresAt, expiresAt <= now { return fail(.unauthenticated) }
         if let refreshAt, refreshAt <= now {
             self.refreshAt = nil
             submit(.refresh, now: now)
@@ -124,6 +125,7 @@ extension TURNClient {
         if phase == .allocated, transport == .udp {
             wake = .earliest(wake, Wake(at: keepaliveAt, reason: .iceKeepalive))
         }
+        if isRunningOut, let expiresAt { wake = .earliest(wake, Wake(at: expiresAt, reason: .turnRefresh)) }
         if let refreshAt { wake = .earliest(wake, Wake(at: refreshAt, reason: .turnRefresh)) }
         for permission in permissions where permission.refreshAt < .distantFuture {
             wake = .earliest(wake, Wake(at: permission.refreshAt, reason: .turnRefresh))

@@ -103,6 +103,7 @@ extension TURNClient {
     /// A minute before the end; a short lifetime at its half; never so soon that refreshing is all we do.
     private mutating func scheduleRefresh(_ lifetime: UInt32, now: Instant) {
         let seconds = Int64(min(lifetime, 3600))
+        expiresAt = now + .seconds(seconds)
         refreshAt = now + .seconds(max(seconds > 120 ? seconds - 60 : seconds / 2, 5))
     }
 
@@ -132,9 +133,7 @@ extension TURNClient {
             guard request.refusals < 4, takeChallenge(message) else { return fail(.unauthenticated) }
             submit(request.kind, refusals: request.refusals + 1, now: now)
         case .unauthenticated, .wrongCredentials:
-            guard let replacement, request.refusals < 4 else {
-                return request.kind == .deallocate ? () : fail(.unauthenticated)
-            }
+            guard let replacement, request.refusals < 4 else { return refuseName(request, now: now) }
             adopt(replacement)
             _ = takeChallenge(message)
             submit(request.kind, refusals: request.refusals + 1, now: now)
@@ -150,6 +149,16 @@ extension TURNClient {
             asksForBothFamilies = false
             submit(.allocate, refusals: request.refusals, now: now)
         default: refuse(request, code, now: now)
+        }
+    }
+
+    /// Neither the old name nor a newer one is taken: a server keeps an allocation to the name that made it (441). What
+    /// stands serves until its lifetime is over, and only then can the newer name have another from the same address.
+    private mutating func refuseName(_ request: Request, now: Instant) {
+        switch request.kind {
+        case .refresh where expiresAt.map { $0 > now } ?? false: isRunningOut = true
+        case .deallocate: break
+        case .allocate, .refresh, .createPermission, .channelBind: fail(.unauthenticated)
         }
     }
 
@@ -174,13 +183,16 @@ extension TURNClient {
         guard let range = message.valueRange(of: .nonce), range.count <= 763, !realm.isEmpty else { return false }
         nonce = message.copyBytes(of: .nonce)
         passwordAlgorithms = message.copyBytes(of: .passwordAlgorithms)
-        algorithm = TURNClient.strongest(in: passwordAlgorithms)
+        guard let known = TURNClient.firstKnown(in: passwordAlgorithms) else { return false }
+        algorithm = known
         makeKey()
         return true
     }
 
-    /// The first algorithm of the server's list that we know: number, length of parameters, parameters, padded.
-    private static func strongest(in list: [UInt8]) -> PasswordAlgorithm {
+    /// The first algorithm of the server's list that we know, MD5 where there is no list; nil when we know none of them
+    /// (RFC 8489 section 9.2.5). An entry is a number, the length of its parameters, and these, padded.
+    private static func firstKnown(in list: [UInt8]) -> PasswordAlgorithm? {
+        guard !list.isEmpty else { return .md5 }
         var at = 0
         while at + 4 <= list.count {
             let number = UInt16(list[at]) << 8 | UInt16(list[at + 1])
@@ -188,6 +200,6 @@ extension TURNClient {
             if length == 0, let known = PasswordAlgorithm(rawValue: number) { return known }
             at += 4 + (length + 3) & ~3
         }
-        return .md5
+        return nil
     }
 }

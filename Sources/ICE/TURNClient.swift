@@ -19,6 +19,8 @@ public import STUN
 /// four. The driver owns the socket: over UDP each transmit is a datagram; over TCP and TLS it is a frame of the
 /// stream, and `TURNStreamReader` cuts what comes back.
 public struct TURNClient: Sendable {
+    private static let maximumPermissions = 64
+
     enum Phase: Sendable { case idle, allocating, allocated, failed, closed }
 
     struct Request: Sendable {
@@ -79,6 +81,10 @@ public struct TURNClient: Sendable {
     public internal(set) var mapped: SocketAddress?
     var requests: [Request]
     var refreshAt: Instant?
+    /// When the server forgets the allocation, unless it is refreshed; kept after the end, for whoever wants another.
+    public internal(set) var expiresAt: Instant?
+    /// The server refuses to refresh, so that it ends with its lifetime.
+    var isRunningOut: Bool
     var permissions: [Permission]
     var channels: [Channel]
     var nextChannel: UInt16
@@ -111,6 +117,8 @@ public struct TURNClient: Sendable {
         mapped = nil
         requests = []
         refreshAt = nil
+        expiresAt = nil
+        isRunningOut = false
         permissions = []
         channels = []
         // 0x4000 … 0x4FFF (RFC 8656 section 12); a random start tells generations of one base apart.
@@ -126,6 +134,7 @@ public struct TURNClient: Sendable {
     public var isAllocating: Bool { phase == .idle || phase == .allocating }
 
     public mutating func pollEvent() -> TURNEvent? { events.popFirst() }
+    var hasEvents: Bool { !events.isEmpty }
 
     public mutating func start(now: Instant) {
         guard phase == .idle else { return }
@@ -141,6 +150,7 @@ public struct TURNClient: Sendable {
         permissions.removeAll()
         channels.removeAll()
         refreshAt = nil
+        isRunningOut = false
         if wasAllocated { submit(.deallocate, now: now) }
     }
 
@@ -171,6 +181,7 @@ public struct TURNClient: Sendable {
         permissions.removeAll()
         channels.removeAll()
         refreshAt = nil
+        isRunningOut = false
         events.append(.failed(failure))
     }
 
@@ -183,13 +194,27 @@ public struct TURNClient: Sendable {
             if known.isGranted { events.append(.permissionGranted(peer)) }
             return
         }
-        guard permissions.count < 64 else { return }
+        guard permissions.count < TURNClient.maximumPermissions else {
+            return events.append(.permissionDenied(peer))
+        }
         permissions.append(Permission(address: peer, isGranted: false, refreshAt: .distantFuture))
         submit(.createPermission([peer]), now: now)
     }
 
+    /// Whether there is room for the address, or it is known.
+    func mayPermit(_ peer: IPAddress) -> Bool {
+        permissions.count < TURNClient.maximumPermissions || permissions.contains { $0.address == peer }
+    }
+
     public func isPermitted(_ peer: IPAddress) -> Bool {
         permissions.contains { $0.address == peer && $0.isGranted }
+    }
+
+    /// Lets permissions of others end: they are not refreshed any more. One that a channel needs stays.
+    mutating func retainPermissions(of peers: Set<IPAddress>) {
+        permissions.removeAll { permission in
+            !peers.contains(permission.address) && !channels.contains { $0.peer.address == permission.address }
+        }
     }
 
     /// Binds a channel for the peer that carries media.

@@ -11,9 +11,6 @@ public struct TURNStreamReader: Sendable {
     /// The stream is not TURN's: close it.
     public private(set) var isBroken: Bool
 
-    /// Larger than any frame a relay sends: 65,535 bytes of data with their headers.
-    public static let maximumFrame = 65_535 + 64
-
     public init() {
         buffer = []
         start = 0

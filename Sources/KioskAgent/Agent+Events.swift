@@ -44,7 +44,8 @@ extension Agent {
         case .statistics(let statistics): status.peer = statistics
         case .summary(let statistics, let reason):
             log.notice(
-                "session over, \(reason): \(statistics.summary)", [LogField("SESSION_ID", statistics.sessionId)])
+                "session over, \(reason): \(statistics.summary)",
+                [LogField("SESSION_ID", statistics.sessionId), LogField("STATS", statistics.reportForLog)])
         default: perform(supervisor.peerReported(event, now: now), now: now)
         }
     }

@@ -522,6 +522,13 @@ struct MediaPath: ~Copyable {
         return all
     }
 
+    var senderErrors: Counter<SRTPError> {
+        switch sender {
+        case .some(let sender): sender.errors
+        case .none: Counter()
+        }
+    }
+
     var receiverErrors: Counter<SRTPError> {
         switch receiver {
         case .some(let receiver): receiver.errors

@@ -27,6 +27,8 @@ public enum PeerDrop: Int, CaseIterable, Sendable {
     case unknownProtocol
     /// DTLS before an offer told who may speak.
     case dtlsBeforeDescription
+    /// DTLS from an address with which ICE has nothing to do.
+    case dtlsFromStranger
     /// Came after the session's end.
     case afterEnd
     /// A candidate that cannot be read.

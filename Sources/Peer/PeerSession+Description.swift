@@ -7,25 +7,30 @@ import SDP
 
 extension PeerSession {
     /// The answer to an offer. A later offer renegotiates, and with new ICE credentials restarts ICE, while media goes
-    /// on over the path in use.
+    /// on over the path in use. With another fingerprint it comes from a peer that began anew: keys are made anew with it,
+    /// over a path that is found anew, and its media begins with them.
     ///
     /// - Throws: `PeerError`; the session then goes on as before.
     public mutating func accept(offer text: String, now: Instant) throws(PeerError) -> String {
         guard phase != .closed, case .answering(var negotiator) = negotiation else { throw .wrongState }
         let offer = try parse(text)
-        let isRestart = negotiator.isICERestart(offer)
-        if isRestart { ice.restart(now: now) }
-        if dtls == nil { timeline.describedAt = now }
+        // The answer needs the credentials of a restart that only happens if there is an answer.
+        var restarted = ice
+        if negotiator.isICERestart(offer) { restarted.restart(now: now) }
 
         let answer: SessionDescription
         do throws(NegotiationError) {
-            answer = try negotiator.answer(offer, with: localTransport)
+            answer = try negotiator.answer(offer, with: transport(of: restarted))
         } catch {
             throw error == .noCommonCodec ? .noCommonCodec : .malformedDescription("\(error)")
         }
         guard let session = negotiator.session else { throw .wrongState }
+        let remote = try remoteCredentials(of: session)
+        let association = try association(for: session)
+        ice = restarted
         negotiation = .answering(negotiator)
-        try apply(session, now: now)
+        if timeline.describedAt == nil { timeline.describedAt = now }
+        apply(session, remote, association, now: now)
         return answer.text
     }
 
@@ -33,10 +38,11 @@ extension PeerSession {
     public mutating func makeOffer(now: Instant) throws(PeerError) -> String {
         guard phase != .closed, case .offering(var offerer, let session) = negotiation else { throw .wrongState }
         if session != nil { ice.restart(now: now) }
-        let offer = offerer.offer(with: localTransport)
+        let offer = offerer.offer(with: transport(of: ice))
         negotiation = .offering(offerer, session)
-        tricklesCandidates = true
+        settle(now: now)
         discardAnnouncedCandidates()
+        tricklesCandidates = true
         return offer.text
     }
 
@@ -50,9 +56,11 @@ extension PeerSession {
         } catch {
             throw error == .noCommonCodec ? .noCommonCodec : .malformedDescription("\(error)")
         }
+        let remote = try remoteCredentials(of: session)
+        let association = try association(for: session)
         negotiation = .offering(offerer, session)
-        if dtls == nil { timeline.describedAt = now }
-        try apply(session, now: now)
+        if timeline.describedAt == nil { timeline.describedAt = now }
+        apply(session, remote, association, now: now)
     }
 
     /// Kinds of media that the last description asked for in no codec of ours, for a `session-error`.
@@ -71,7 +79,7 @@ extension PeerSession {
         }
     }
 
-    private var localTransport: LocalTransport {
+    private func transport(of ice: ICEAgent) -> LocalTransport {
         LocalTransport(
             credentials: SDP.ICECredentials(
                 usernameFragment: ice.localCredentials.usernameFragment, password: ice.localCredentials.password),
@@ -79,34 +87,57 @@ extension PeerSession {
             candidates: ice.localCandidates.map(\.attribute), isEndOfCandidates: ice.isGatheringComplete)
     }
 
-    private mutating func apply(_ session: NegotiatedSession, now: Instant) throws(PeerError) {
-        if let tagged = session.media.first(where: \.isAccepted) { taggedSection = (tagged.mid, tagged.index) }
-        remoteFingerprints = session.remoteFingerprints
-        if dtls == nil {
-            do throws(CryptoError) {
-                dtls = try DTLSEndpoint(role: session.dtlsRole, borrowing: certificate)
-            } catch {
-                throw .cryptography("\(error)")
-            }
-        }
-        media.configure(session, random: &random, now: now)
-
+    private func remoteCredentials(of session: NegotiatedSession) throws(PeerError) -> ICE.ICECredentials {
         let credentials = session.remoteICE.credentials
         guard
             let remote = ICE.ICECredentials(
                 usernameFragment: credentials.usernameFragment, password: credentials.password.unredacted)
         else { throw .malformedDescription("sdp: ice credentials outside their grammar") }
+        return remote
+    }
+
+    /// The DTLS association that the description begins; nil where the one that there is goes on (RFC 8842 section 5.5).
+    private func association(for session: NegotiatedSession) throws(PeerError) -> DTLSEndpoint? {
+        guard dtls == nil || session.isNewDTLSAssociation else { return nil }
+        do throws(CryptoError) {
+            return try DTLSEndpoint(role: session.dtlsRole, borrowing: certificate)
+        } catch {
+            throw .cryptography("\(error)")
+        }
+    }
+
+    /// Takes over what was agreed. Whatever can fail has not, before anything of it is taken over.
+    private mutating func apply(
+        _ session: NegotiatedSession, _ remote: ICE.ICECredentials, _ association: consuming DTLSEndpoint?,
+        now: Instant
+    ) {
+        if let tagged = session.media.first(where: \.isAccepted) { taggedSection = (tagged.mid, tagged.index) }
+        remoteFingerprints = session.remoteFingerprints
+        switch consume association {
+        case .some(let association):
+            if phase != .new { beginAnew() }
+            dtls = consume association
+        case .none: break
+        }
+        media.configure(session, random: &random, now: now)
+
         ice.setRemoteCredentials(remote, isLite: session.remoteICE.isLite, now: now)
         for candidate in session.remoteICE.candidates { addRemoteCandidate(candidate.text, now: now) }
-        if session.remoteICE.isEndOfCandidates { ice.endRemoteCandidates(now: now) }
         if phase == .new { phase = .connecting }
 
+        settle(now: now)
         // What the description announces does not trickle again; what comes later does.
         if role == .answerer {
             discardAnnouncedCandidates()
             tricklesCandidates = true
         }
-        settle(now: now)
+    }
+
+    /// The peer that there was is gone, and what was sent to it is of no use to the one that comes.
+    private mutating func beginAnew() {
+        phase = .connecting
+        security = nil
+        media = MediaPath(clock: clock, bitrates: bitrates)
     }
 
     /// Events about candidates that stand in the description itself would only repeat it.

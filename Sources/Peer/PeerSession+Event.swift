@@ -16,7 +16,7 @@ extension PeerSession {
         case relayStreamFailed(local: SocketAddress, alternate: SocketAddress?)
         /// No more candidates of ours will come, until an ICE restart.
         case endOfLocalCandidates(mid: String, sectionIndex: Int)
-        /// ICE, DTLS and SRTP are ready: frames may be sent.
+        /// ICE, DTLS and SRTP are ready: frames may be sent. Again when the peer has begun anew.
         case connected
         /// The first packet of the first picture is on its way.
         case firstVideoPacketSent

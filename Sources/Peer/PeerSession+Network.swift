@@ -71,19 +71,13 @@ extension PeerSession {
     /// A candidate of the peer: `candidate:…`, with or without `a=`. What cannot be read is dropped and counted.
     public mutating func addRemoteCandidate(_ text: String, now: Instant) {
         guard phase != .closed else { return drops.add(.afterEnd) }
-        if text.isEmpty { return endRemoteCandidates(now: now) }
+        // The peer has no more: nothing depends on that (RFC 8863).
+        if text.isEmpty { return }
         do throws(CandidateParseError) {
             ice.addRemoteCandidate(try Candidate(text), now: now)
         } catch {
             drops.add(.malformedCandidate)
         }
-        settle(now: now)
-    }
-
-    /// The peer has no more candidates.
-    public mutating func endRemoteCandidates(now: Instant) {
-        guard phase != .closed else { return drops.add(.afterEnd) }
-        ice.endRemoteCandidates(now: now)
         settle(now: now)
     }
 }

@@ -1,4 +1,5 @@
 public import Congestion
+public import Crypto
 public import ICE
 public import Primitives
 public import RTP
@@ -19,7 +20,11 @@ public struct PeerSnapshot: Sendable {
     public var mediaDrops: Counter<MediaDrop>
     public var rtpDrops: Counter<RTPDropReason>
     public var srtpErrors: Counter<SRTPError>
+    public var srtpSendErrors: Counter<SRTPError>
+    public var dtlsDrops: Counter<DTLSDrop>
     public var iceDrops: Counter<ICEDrop>
+    public var turnDrops: Counter<TURNDrop>
+    public var nameDrops: Counter<MDNSDrop>
 
     /// The candidate types of the path, ours and the peer's: `host/srflx`.
     public var pathDescription: String? { path.map { "\($0.localType.rawValue)/\($0.remoteType.rawValue)" } }
@@ -32,25 +37,42 @@ public struct PeerSnapshot: Sendable {
     public var packetsSent: UInt64 { streams.reduce(0) { $0 + $1.packets } }
     public var packetsRetransmitted: UInt64 { streams.reduce(0) { $0 + $1.retransmittedPackets } }
 
-    /// Everything dropped at least once, by name.
+    /// Everything dropped at least once, by name; where several machines have a name, the machine stands before it.
     public var dropped: [String: UInt64] {
         var all: [String: UInt64] = [:]
-        for (name, count) in sessionDrops.nonZero { all["\(name)", default: 0] += count }
-        for (name, count) in mediaDrops.nonZero { all["\(name)", default: 0] += count }
-        for (name, count) in rtpDrops.nonZero { all["\(name)", default: 0] += count }
-        for (name, count) in srtpErrors.nonZero { all["\(name)", default: 0] += count }
-        for (name, count) in iceDrops.nonZero { all["\(name)", default: 0] += count }
+        func add<Name>(_ counter: Counter<Name>, of machine: String = "") {
+            for (name, count) in counter.nonZero {
+                var name = "\(name)"
+                if !machine.isEmpty { name = machine + name.prefix(1).uppercased() + name.dropFirst() }
+                all[name, default: 0] += count
+            }
+        }
+        add(sessionDrops)
+        add(mediaDrops)
+        add(rtpDrops)
+        add(srtpErrors)
+        add(srtpSendErrors, of: "send")
+        add(dtlsDrops, of: "dtls")
+        add(iceDrops)
+        add(turnDrops, of: "turn")
+        add(nameDrops, of: "mdns")
         return all
     }
 }
 
 extension PeerSession {
     public var snapshot: PeerSnapshot {
-        PeerSnapshot(
+        let dtlsDrops: Counter<DTLSDrop> =
+            switch dtls {
+            case .some(let dtls): dtls.drops
+            case .none: Counter()
+            }
+        return PeerSnapshot(
             path: ice.selectedPath, security: security, timeline: timeline, roundTripTime: media.roundTripTime,
             audio: media.sendStream(of: .audio)?.statistics, video: media.sendStream(of: .video)?.statistics,
             congestion: media.congestion?.statistics, queued: media.queue.size,
             sessionDrops: drops, mediaDrops: media.drops, rtpDrops: media.rtpDrops, srtpErrors: media.receiverErrors,
-            iceDrops: ice.drops)
+            srtpSendErrors: media.senderErrors, dtlsDrops: dtlsDrops, iceDrops: ice.drops, turnDrops: ice.relayDrops,
+            nameDrops: names.resolver.drops)
     }
 }

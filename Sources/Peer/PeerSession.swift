@@ -10,6 +10,7 @@ public import SDP
 //            of the peer              ─▶ DTLS starts           fingerprint right
 //   new ─────────────────▶ connecting ───────────────▶ … ──────────────────────▶ connected
 //    │                         │                                                     │
+//    │                         └──────────────── a new DTLS association ◀────────────┤
 //    └── close ────────────────┴── ICE failed, DTLS failed, consent expired, close ──┴──▶ closed
 //
 //   bytes in   handle ─▶ DatagramKind ─▶ ICEAgent │ DTLSEndpoint │ MediaPath
@@ -51,7 +52,7 @@ public struct PeerSession: ~Copyable {
         case new
         /// → connected, closed
         case connecting
-        /// → closed
+        /// → connecting (the peer begins anew), closed
         case connected
         /// Final.
         case closed
@@ -76,6 +77,9 @@ public struct PeerSession: ~Copyable {
     var tricklesCandidates: Bool
     var isDisconnected: Bool
     var lastPath: SelectedPath?
+    /// For the media of a peer that begins anew.
+    let clock: NTPClock
+    let bitrates: PeerBitrates
     /// There was a path, and there is none now.
     var isPathLost: Bool
     var isPathReleased: Bool
@@ -106,7 +110,9 @@ public struct PeerSession: ~Copyable {
             role: configuration.role == .answerer ? .controlled : .controlling, configuration: configuration.ice,
             authenticator: .openSSL, random: random.split())
         dtls = nil
-        media = MediaPath(clock: NTPClock(wallClock, at: now), bitrates: configuration.bitrates)
+        clock = NTPClock(wallClock, at: now)
+        bitrates = configuration.bitrates
+        media = MediaPath(clock: clock, bitrates: bitrates)
         switch configuration.role {
         case .answerer:
             negotiation = .answering(Negotiator(capabilities: configuration.capabilities, random: random.split()))
@@ -155,6 +161,8 @@ public struct PeerSession: ~Copyable {
         switch DatagramKind(packet.bytes) {
         case .dtls:
             guard dtls != nil else { return drops.add(.dtlsBeforeDescription) }
+            // ICE has proved these addresses. Anyone else could end the handshake with one alert in plain text.
+            guard ice.isPaired(source, with: local) else { return drops.add(.dtlsFromStranger) }
             dtls?.handle(packet.bytes, now: now)
         case .rtp:
             if media.handleMedia(&packet, now: now) { ice.noteReceived(from: source, local: local, now: now) }
@@ -252,6 +260,7 @@ public struct PeerSession: ~Copyable {
         while let event = ice.pollEvent() { handle(event, now: now) }
         settleNames(now: now)
         while let event = ice.pollEvent() { handle(event, now: now) }
+        startHandshakeIfReady(now: now)
         while let event = dtls?.pollEvent() { handle(event, now: now) }
         while let event = media.pollEvent() { handle(event, now: now) }
     }
@@ -281,7 +290,6 @@ public struct PeerSession: ~Copyable {
             if isPathLost, phase == .connected { events.append(.keyframeRequested) }
             isPathLost = false
             lastPath = path
-            startHandshake(now: now)
         case .resolveName(let name, let candidate): resolve(name, for: candidate, now: now)
         case .turnStreamFailed(let local, let alternate):
             events.append(.relayStreamFailed(local: local, alternate: alternate))
@@ -290,14 +298,11 @@ public struct PeerSession: ~Copyable {
         }
     }
 
-    private mutating func startHandshake(now: Instant) {
-        // The client speaks first; a server waits for it.
-        let isClient =
-            switch dtls {
-            case .some(let dtls): dtls.role == .client
-            case .none: false
-            }
-        if isClient { dtls?.start(now: now) }
+    /// The client speaks, and the server's time to hear it begins, when there is a path to the peer that the description
+    /// means: after a restart that is not yet the one that still carries.
+    private mutating func startHandshakeIfReady(now: Instant) {
+        guard phase == .connecting, ice.isPathCurrent else { return }
+        dtls?.start(now: now)
     }
 
     private mutating func handle(_ state: ICEState, now: Instant) {
@@ -312,7 +317,7 @@ public struct PeerSession: ~Copyable {
             isDisconnected = true
             events.append(.disconnected)
         case .failed:
-            // What was connected once can be connected again by an ICE restart, as long as consent lasts.
+            // What was connected once can be connected again by an ICE restart, until the consent to the lost path ends.
             if phase == .connected {
                 events.append(.restartNeeded)
             } else if phase != .closed {
@@ -334,8 +339,13 @@ public struct PeerSession: ~Copyable {
                 return end(.dtlsFailed("srtp: profile refused"), now: now)
             }
             security = PeerSecurity(cipher: result.cipher, profile: result.profile)
-            timeline.handshakeDoneAt = now
             phase = .connected
+            if timeline.handshakeDoneAt == nil {
+                timeline.handshakeDoneAt = now
+            } else {
+                // The encoder has been running: the new peer can begin with a keyframe only.
+                events.append(.keyframeRequested)
+            }
             events.append(.connected)
         case .failed(let failure): end(.dtlsFailed("\(failure)"), now: now)
         case .closedByPeer: end(.closedByPeer, now: now)
@@ -346,6 +356,7 @@ public struct PeerSession: ~Copyable {
         switch event {
         case .keyframeRequested: events.append(.keyframeRequested)
         case .firstVideoPacketSent:
+            guard timeline.firstVideoPacketAt == nil else { return }
             timeline.firstVideoPacketAt = now
             events.append(.firstVideoPacketSent)
         case .lossReported(let fraction): events.append(.lossReported(fraction: fraction))

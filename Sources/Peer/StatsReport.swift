@@ -45,6 +45,8 @@ public struct StatsReport: Hashable, Sendable {
             append(name, value.map { .number(Double($0.bitsPerSecond)) })
         }
 
+        mutating func removeAll(where predicate: (String) -> Bool) { members.removeAll { predicate($0.name) } }
+
         private mutating func append(_ name: String, _ value: Value?) {
             if let value { members.append((name, value)) }
         }
@@ -67,8 +69,38 @@ public struct StatsReport: Hashable, Sendable {
 
     public init(entries: [Entry] = []) { self.entries = entries }
 
+    /// What may stand in a log: the same without the members that tell where somebody is, or that belong to a secret.
+    public var loggable: StatsReport {
+        StatsReport(
+            entries: entries.map { entry in
+                var entry = entry
+                entry.removeAll { ["address", "port", "iceLocalUsernameFragment"].contains($0) }
+                return entry
+            })
+    }
+
     /// The first entry of a kind, for media of `media` where the kind has one per medium.
     public func entry(_ kind: Kind, of media: MediaKind? = nil) -> Entry? {
         entries.first { $0.kind == kind && (media == nil || $0["kind"] == .text(media!.rawValue)) }
+    }
+}
+
+extension StatsReport: CustomStringConvertible {
+    /// `outbound-video: packetsSent=812 bytesSent=…; transport: …`, for the log.
+    public var description: String {
+        entries.map { entry in
+            "\(entry.id): " + entry.members.map { "\($0.name)=\($0.value)" }.joined(separator: " ")
+        }.joined(separator: "; ")
+    }
+}
+
+extension StatsReport.Value: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .count(let count): "\(count)"
+        case .number(let number): "\(number)"
+        case .text(let text): text
+        case .flag(let flag): "\(flag)"
+        }
     }
 }

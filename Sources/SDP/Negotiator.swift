@@ -52,8 +52,13 @@ public struct Negotiator: Sendable {
     public mutating func answer(
         _ offer: SessionDescription, with transport: LocalTransport
     ) throws(NegotiationError) -> SessionDescription {
-        if let session, offer.media.count < session.media.count { throw .sectionsRemoved }
         let remote = try selectTransport(of: offer)
+        // Sections stay in their place as long as it is the same peer connection that offers (RFC 3264 section 8).
+        if let session, Set(session.remoteFingerprints) == Set(remote.fingerprints),
+            offer.media.count < session.media.count
+        {
+            throw .sectionsRemoved
+        }
         let isNewAssociation = isNewAssociation(remote)
         let role = dtlsRole(for: remote, isNewAssociation: isNewAssociation)
         let isRestart = session.map { $0.remoteICE.credentials != remote.ice.credentials } ?? false

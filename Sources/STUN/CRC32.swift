@@ -4,7 +4,7 @@ enum CRC32 {
         (0..<8).reduce(UInt32(index)) { crc, _ in crc & 1 == 1 ? 0xEDB8_8320 ^ (crc >> 1) : crc >> 1 }
     }
 
-    /// Takes `bytes[range]` into a running checksum, which starts as `start` and ends by `finish`.
+    /// Takes one byte into a running checksum, which starts as `start` and ends by `finish`.
     static func update(_ crc: UInt32, with byte: UInt8) -> UInt32 {
         table[Int(UInt8(truncatingIfNeeded: crc) ^ byte)] ^ (crc >> 8)
     }

@@ -152,23 +152,6 @@ extension STUNMessage {
         }
         return result
     }
-
-    /// ADDRESS-ERROR-CODE (RFC 8656 section 18.12): which family was refused and why.
-    public var addressErrorCode: (family: AddressFamily, code: ErrorCode)? {
-        guard let range = range(of: .addressErrorCode), range.count >= 4,
-            let family = AddressFamily(rawValue: bytes[range.lowerBound])
-        else { return nil }
-        let hundreds = Int(bytes[range.lowerBound + 2] & 0x07)
-        let number = Int(bytes[range.lowerBound + 3])
-        guard (3...6).contains(hundreds), number < 100 else { return nil }
-        return (family, ErrorCode(rawValue: hundreds * 100 + number))
-    }
-
-    /// ICMP (RFC 8656 section 18.13): type, code and error data of a message the relay received.
-    public var icmp: (type: UInt8, code: UInt8, data: UInt32)? {
-        guard let range = range(of: .icmp), range.count == 8 else { return nil }
-        return (bytes[range.lowerBound + 2], bytes[range.lowerBound + 3], readUInt32(bytes, range.lowerBound + 4))
-    }
 }
 
 /// The family byte of addresses and of REQUESTED-ADDRESS-FAMILY (RFC 8489 section 14.1, RFC 8656 section 18.6).

@@ -96,6 +96,7 @@ import Testing
         #expect(ICECredentials(usernameFragment: "abcd", password: String(repeating: "x", count: 21)) == nil)
         #expect(ICECredentials(usernameFragment: "ab:d", password: String(repeating: "x", count: 22)) == nil)
         #expect(ICECredentials(usernameFragment: "ab+/", password: String(repeating: "x", count: 22)) != nil)
+        #expect(ICECredentials(usernameFragment: "a-_=", password: String(repeating: "-", count: 22)) != nil)
         var random = RandomSource.seeded(1)
         let credentials = ICECredentials.random(using: &random)
         #expect(

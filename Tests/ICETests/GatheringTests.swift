@@ -74,4 +74,21 @@ import Testing
         #expect(try pair.simulation.run(within: .seconds(5)) { pair.bothNominated } != nil)
         #expect(try pair.dataFlows())
     }
+
+    @Test func anAddressThatGoesEndsTheWaitForItsServers() {
+        let now = Instant(nanoseconds: 1_000_000_000)
+        let base = SocketAddress("192.0.2.1:1000")!
+        var agent = ICEAgent(role: .controlled, authenticator: .openSSL, random: .seeded(1))
+        agent.addSTUNServer(server, now: now)
+        agent.addTURNServer(
+            TURNServer(address: server, credentials: TURNCredentials(username: "u", password: "p")), now: now)
+        agent.addLocalAddress(base, now: now)
+        agent.finishLocalAddresses(now: now)
+        #expect(!agent.isGatheringComplete)
+        agent.removeLocalAddress(base, now: now)
+        #expect(agent.isGatheringComplete)
+        var isTold = false
+        while let event = agent.pollEvent() { isTold = isTold || event == .gatheringComplete }
+        #expect(isTold)
+    }
 }

@@ -352,4 +352,21 @@ import Testing
         #expect(agent.drops[.malformed] == 1)
         #expect(try poll(&agent, now: now) == nil)
     }
+
+    /// Both pairs have one foundation, and the first is never answered: until it has failed, all patience would be over.
+    @Test func aFrozenPairDoesNotWaitForALostCause() throws {
+        var clock = ManualClock()
+        var agent = agent(at: clock.now)
+        for port in [5000, 5001] {
+            let candidate = try Candidate("candidate:1 1 udp \(9000 - port) 198.51.100.1 \(port) typ host")
+            agent.addRemoteCandidate(candidate, now: clock.now)
+        }
+        #expect(try poll(&agent, now: clock.now)?.to == remote)
+        #expect(try poll(&agent, now: clock.now) == nil)
+        clock.advance(to: clock.now + .milliseconds(50))
+        let check = try #require(try poll(&agent, now: clock.now))
+        #expect(check.to == other)
+        answer(check, &agent, now: clock.now)
+        #expect(agent.selectedPath?.remote == other)
+    }
 }

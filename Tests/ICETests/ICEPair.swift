@@ -99,11 +99,8 @@ final class ICEPair {
                     // Through the text, as in real life.
                     receiver.agent.addRemoteCandidate(try! Candidate(text), now: now)
                 }
-            case .gatheringComplete:
-                simulation.schedule(after: signalingDelay) { [unowned self] in
-                    receiver.agent.endRemoteCandidates(now: now)
-                }
-            case .stateChanged, .selectedPathChanged, .resolveName, .consentExpired, .roleChanged, .turnStreamFailed:
+            case .gatheringComplete, .stateChanged, .selectedPathChanged, .resolveName, .consentExpired, .roleChanged,
+                .turnStreamFailed:
                 break
             }
         }

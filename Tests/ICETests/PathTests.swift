@@ -203,4 +203,39 @@ import Testing
         try pair.simulation.run(for: .seconds(60))
         #expect(pair.simulation.network.delivered <= delivered + 4)
     }
+
+    /// Nothing is left that could be asked for consent, and yet it ends.
+    @Test func aPathThatWentWithItsAddressEndsWithItsConsent() throws {
+        let pair = try connected()
+        try pair.simulation.run(for: .seconds(60))
+        pair.kiosk.agent.removeLocalAddress(ICEPair.base("198.51.100.20", port: 6000), now: pair.now)
+        try pair.simulation.run(for: .seconds(20))
+        #expect(!pair.kiosk.events.contains(.consentExpired))
+        try pair.simulation.run(for: .seconds(11))
+        #expect(pair.kiosk.events.filter { $0 == .consentExpired }.count == 1)
+        #expect(pair.kiosk.agent.state == .failed)
+        #expect(pair.kiosk.agent.nextTimeout == nil)
+    }
+
+    @Test func anotherAddressInTimeKeepsTheConsent() throws {
+        let pair = try connected()
+        pair.simulation.network.setAddresses([IPAddress("203.0.113.200")!], of: pair.kioskHost)
+        pair.kiosk.agent.removeLocalAddress(ICEPair.base("198.51.100.20", port: 6000), now: pair.now)
+        try pair.simulation.run(for: .seconds(10))
+        pair.kiosk.agent.addLocalAddress(ICEPair.base("203.0.113.200", port: 6001), now: pair.now)
+        try pair.simulation.run(for: .seconds(60))
+        #expect(pair.kiosk.agent.selectedPath != nil)
+        #expect(!pair.kiosk.events.contains(.consentExpired))
+    }
+
+    /// Whose datagrams may be the peer's: those from addresses that a pair has.
+    @Test func strangersAreNotPaired() throws {
+        let pair = try connected()
+        let (local, remote) = (ICEPair.base("198.51.100.20", port: 6000), ICEPair.base("192.0.2.10", port: 5000))
+        #expect(pair.kiosk.agent.isPaired(remote, with: local))
+        #expect(!pair.kiosk.agent.isPaired(ICEPair.base("192.0.2.10", port: 5001), with: local))
+        #expect(!pair.kiosk.agent.isPaired(remote, with: ICEPair.base("198.51.100.21", port: 6000)))
+        pair.kiosk.agent.restart(now: pair.now)
+        #expect(pair.kiosk.agent.isPaired(remote, with: local), "the path of before a restart is still in use")
+    }
 }

@@ -169,4 +169,119 @@ import Testing
         #expect(time != nil)
         #expect(try pair.dataFlows())
     }
+
+    /// Its allocation, its permissions and every other trace of it are gone when it comes back.
+    @Test func aServerThatIsAwayForLong() throws {
+        let (pair, server) = pair { $0.grantedLifetime = 60 }
+        _ = try pair.connect()
+        server.isDead = true
+        try pair.simulation.run(for: .seconds(300))
+        server.isDead = false
+        pair.restart()
+        #expect(try pair.simulation.run(within: .seconds(30)) { pair.bothNominated } != nil)
+        #expect(try pair.dataFlows())
+    }
+
+    @Test func aServerThatWasDeadIsAskedAgainByARestart() throws {
+        let (pair, server) = pair { $0.isDead = true }
+        #expect(try pair.connect(within: .seconds(60)) == nil)
+        server.isDead = false
+        pair.restart()
+        let time = try #require(try pair.simulation.run(within: .seconds(10)) { pair.bothNominated })
+        #expect(time < .seconds(2), "\(time)")
+        #expect(pair.kiosk.agent.selectedPath?.relay != nil)
+    }
+
+    @Test func aRestartAnnouncesWhatTheRelaySaw() throws {
+        let (pair, _) = pair()
+        _ = try pair.connect()
+        let before = pair.kiosk.agent.localCandidates.filter { $0.type == .serverReflexive }
+        #expect(before.count == 1)
+        pair.kiosk.agent.restart(now: pair.now)
+        let after = pair.kiosk.agent.localCandidates.filter { $0.type == .serverReflexive }
+        #expect(after.map(\.address) == before.map(\.address))
+    }
+
+    /// The server gives an address one allocation, and keeps it to the name that made it: when it refuses to renew a
+    /// permission, the new name gets its own only when the old one's lifetime is over.
+    @Test func renewedCredentialsOfAnotherName() throws {
+        let (pair, server) = pair()
+        _ = try pair.connect()
+        let before = try #require(pair.kiosk.agent.selectedPath?.relay)
+        (server.username, server.password) = ("later", "new")
+        let renewed = TURNCredentials(username: "later", password: "new")
+        pair.kiosk.agent.addTURNServer(TURNServer(address: address, credentials: renewed), now: pair.now)
+        let ended = try #require(
+            try pair.simulation.run(within: .seconds(300)) { pair.kiosk.agent.selectedPath?.relay != before })
+        #expect(ended >= .seconds(230), "\(ended)")
+        let time = try #require(
+            try pair.simulation.run(within: .seconds(400)) {
+                server.allocations.contains { $0.username == "later" }
+            })
+        #expect(ended + time < .seconds(605), "\(time)")
+        #expect(server.allocations.count == 1)
+        pair.restart()
+        #expect(try pair.simulation.run(within: .seconds(10)) { pair.bothNominated } != nil)
+        #expect(try pair.dataFlows())
+    }
+
+    /// A refresh that got no answer ends the allocation for us, but not for the server.
+    @Test func anAllocationThatTheServerStillHoldsIsHadLater() throws {
+        let (pair, server) = pair()
+        _ = try pair.connect()
+        try pair.simulation.run(for: .seconds(535))
+        server.isDead = true
+        try pair.simulation.run(for: .seconds(46))
+        #expect(pair.kiosk.agent.localCandidates.allSatisfy { $0.type != .relayed })
+        server.isDead = false
+        try pair.simulation.run(for: .seconds(5))
+        #expect(server.allocations.count == 1, "the lost one")
+        let time = try pair.simulation.run(within: .seconds(30)) {
+            pair.kiosk.agent.localCandidates.contains { $0.type == .relayed }
+        }
+        #expect(time != nil)
+    }
+
+    /// Two interfaces with several addresses each, and a firewall that lets only the stream out.
+    @Test func manyAddressesLeaveRoomForAStream() throws {
+        let now = Instant(nanoseconds: 1_000_000_000)
+        var agent = ICEAgent(role: .controlled, authenticator: .openSSL, random: .seeded(1))
+        agent.addTURNServer(TURNServer(address: address, credentials: credentials), now: now)
+        for index in 1...10 { agent.addLocalAddress(SocketAddress("192.0.2.\(index):1000")!, now: now) }
+        let stream = SocketAddress("192.0.2.1:7777")!
+        func add(_ local: SocketAddress) {
+            agent.addTURNStream(
+                TURNServer(address: address, transport: .tls, credentials: credentials), local: local, now: now)
+        }
+        add(stream)
+        var packet = PacketBuffer(capacity: 1500)
+        var asked: [SocketAddress] = []
+        while let transmit = agent.pollTransmit(into: &packet, now: now) {
+            if transmit.transport == .tls { asked.append(transmit.source) }
+        }
+        #expect(asked == [stream])
+        // And those that are too many are refused aloud.
+        for port in UInt16(8000)..<8008 { add(SocketAddress(address: stream.address, port: port)) }
+        var refused: [ICEEvent] = []
+        while let event = agent.pollEvent() { if case .turnStreamFailed = event { refused.append(event) } }
+        #expect(refused == [.turnStreamFailed(local: SocketAddress("192.0.2.1:8007")!, alternate: nil)])
+    }
+
+    /// Each generation brings other peers; those of long ago need not be let in any more.
+    @Test func restartsDoNotFillTheRelay() throws {
+        let (pair, server) = pair()
+        _ = try pair.connect()
+        for generation in 1...4 {
+            pair.restart()
+            try pair.simulation.run(for: .milliseconds(100))
+            for index in 1...30 {
+                let text = "candidate:\(index) 1 udp \(index) 198.51.\(generation).\(index) 5000 typ host"
+                pair.kiosk.agent.addRemoteCandidate(try Candidate(text), now: pair.now)
+            }
+            try pair.simulation.run(for: .seconds(2))
+            let permitted = server.allocations[0].permissions
+            for index in 1...30 { #expect(permitted[IPAddress("198.51.\(generation).\(index)")!] != nil) }
+        }
+        #expect(try pair.dataFlows())
+    }
 }

@@ -193,12 +193,44 @@ import Testing
 
     @Test func renewedCredentialsServeWhenTheOldOnesEnd() {
         let link = allocated()
-        link.servers[0].username = "later"
         link.servers[0].password = "new"
-        link.client.replaceCredentials(TURNCredentials(username: "later", password: "new"))
+        link.client.replaceCredentials(TURNCredentials(username: "kiosk", password: "new"))
         link.run(for: .seconds(1500))
         #expect(link.client.isAllocated)
         #expect(link.servers[0].allocations.count == 1)
+    }
+
+    /// A server keeps an allocation to the name that made it: it serves as long as it lives.
+    @Test func anotherNameCannotKeepTheAllocation() {
+        let link = allocated()
+        link.servers[0].username = "later"
+        link.servers[0].password = "new"
+        link.client.replaceCredentials(TURNCredentials(username: "later", password: "new"))
+        link.run(for: .seconds(599))
+        #expect(link.client.isAllocated)
+        link.run(for: .seconds(1))
+        #expect(link.events.last == .failed(.unauthenticated))
+        #expect(link.client.nextTimeout == nil)
+    }
+
+    @Test func algorithmsThatNobodyKnows() {
+        let server = TURNServerNode(Self.address)
+        server.usesSHA256 = true
+        server.algorithms = [0, 9, 0, 0]
+        let link = Link([server])
+        link.client.start(now: link.clock.now)
+        link.settle()
+        #expect(link.events == [.failed(.unauthenticated)])
+        #expect(server.counts[.allocate] == 1, "nothing is signed by an algorithm that the server did not name")
+    }
+
+    @Test func morePeersThanThereIsRoomFor() {
+        let link = allocated()
+        let peers = (0..<65).map { IPAddress.v4(0xCB00_7100 + UInt32($0)) }
+        for peer in peers { link.client.permit(peer, now: link.clock.now) }
+        link.settle()
+        #expect(link.client.isPermitted(peers[63]))
+        #expect(link.events.filter { $0 == .permissionDenied(peers[64]) }.count == 1)
     }
 
     @Test func expiredCredentialsEndTheAllocation() {

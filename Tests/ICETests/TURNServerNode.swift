@@ -3,10 +3,14 @@ import STUN
 import TestSupport
 
 /// A TURN server as RFC 8656 describes it, small and strict: long-term credentials with nonces that go stale,
-/// permissions, channels, lifetimes. It relays from further ports of its own address.
+/// one allocation for an address and only for the name that made it, permissions, channels, lifetimes. It relays from further ports of its own address.
 final class TURNServerNode: SimulatedNode {
     struct Allocation {
         var client: SocketAddress
+        /// Who made it: nobody else may use it (441).
+        var username: String
+        /// Of the request that made it: the same one again gets the same answer, another one 437.
+        var transaction: TransactionID
         var relayed: [SocketAddress]
         var expiresAt: Instant
         var permissions: [IPAddress: Instant] = [:]
@@ -40,7 +44,7 @@ final class TURNServerNode: SimulatedNode {
     }
 
     private let realm = "example.org"
-    private let algorithms: [UInt8] = [0, 2, 0, 0, 0, 1, 0, 0]
+    var algorithms: [UInt8] = [0, 2, 0, 0, 0, 1, 0, 0]
     private func nonce(now: Instant) -> String {
         if nonceMadeAt.map({ now - $0 > nonceLifetime }) ?? true {
             nonceMadeAt = now
@@ -120,12 +124,18 @@ final class TURNServerNode: SimulatedNode {
         guard message.text(of: .nonce) == nonce(now: now) else {
             return challenge(id, method, .staleNonce, to: client, now: now)
         }
+        if method != .allocate, let index, message.text(of: .username) != allocations[index].username {
+            return respond(id, method, error: .wrongCredentials, to: client)
+        }
         switch method {
         case .allocate:
             if let alternate {
                 return respond(id, method, error: .tryAlternate, to: client) {
                     $0.write(.alternateServer, plain: alternate, into: &$1)
                 }
+            }
+            if let index, allocations[index].transaction != id {
+                return respond(id, method, error: .allocationMismatch, to: client)
             }
             let wantsBoth = message.has(.additionalAddressFamily)
             let families = relayAddresses.filter { $0.isIPv4 || wantsBoth }
@@ -134,7 +144,8 @@ final class TURNServerNode: SimulatedNode {
             allocations.removeAll { $0.client == client }
             allocations.append(
                 Allocation(
-                    client: client, relayed: relayed, expiresAt: now + .seconds(Int64(grantedLifetime))))
+                    client: client, username: username, transaction: id, relayed: relayed,
+                    expiresAt: now + .seconds(Int64(grantedLifetime))))
             respond(id, method, to: client) { [self] message, writer in
                 for address in relayed { message.write(.xorRelayedAddress, xor: address, into: &writer) }
                 message.write(.xorMappedAddress, xor: client, into: &writer)

@@ -159,6 +159,21 @@ def test_a_wrong_password_is_said_and_tried_again_slowly(wire, server, folder):
 
 
 @asynchronous
+async def test_a_monitor_that_begins_anew_goes_on_with_its_session(server, agent):
+    """Its application dies without a word and starts again: other keys and other addresses, and the same session."""
+    async with Client(server, "MONITOR_01") as client:
+        await client.kiosk_online()
+        watch = await Watch(client).start()
+        await watch.frames(video=30, audio=30)
+        await watch.vanish()
+        again = await Watch(client).start()
+        assert again.session["sessionId"] == watch.session["sessionId"]
+        await again.frames(video=60, audio=60)
+        assert agent.status()["session"]["phase"] == "live"
+        await again.stop()
+
+
+@asynchronous
 async def test_a_monitor_that_vanishes_frees_the_camera(wire, server, agent):
     client = await Client(server, "MONITOR_01").connect()
     await client.kiosk_online()

@@ -110,7 +110,11 @@ import Testing
         #expect(Doctor.relayFinding([good, dead], .udp).status == .warning, "one of two is enough")
         #expect(Doctor.relayFinding([trial { $0.echo = .notPermitted }], .tcp).status == .warning)
         #expect(Doctor.relayFinding([trial { $0.echo = .lost }], .tcp).status == .failed)
-        for failure: RelayProbe.Failure in [.unauthenticated, .refused(486), .refused(508), .refused(400), .malformed] {
+        let failures: [RelayProbe.Failure] = [
+            .unauthenticated, .refused(486), .refused(508), .refused(400), .malformed,
+            .redirected(to: SocketAddress("192.0.2.1:3478")!),
+        ]
+        for failure in failures {
             let finding = Doctor.relayFinding([trial { $0.failure = failure }], .tls)
             #expect(finding.status == .failed && finding.remedy != nil && finding.why != nil)
         }

@@ -37,12 +37,16 @@ import Testing
         #expect(pair.kiosk.closeReason == .fingerprintMismatch)
     }
 
-    /// ICE works and DTLS is swallowed: fifteen seconds after its beginning the session ends, and says why.
-    @Test func aHandshakeThatNobodyAnswers() throws {
+    /// ICE works and DTLS is swallowed: fifteen seconds after its beginning the session ends, and says why; as the server,
+    /// which never hears of it, too.
+    @Test(arguments: ["a=setup:actpass", "a=setup:active"])
+    func aHandshakeThatNobodyAnswers(setup: String) throws {
         let pair = try Pair()
         let began = pair.simulation.now
-        let answer = try pair.kiosk.session.accept(
-            offer: try pair.monitor.session.makeOffer(now: began), now: began)
+        let offer = try pair.monitor.session.makeOffer(now: began).split(
+            separator: "\r\n", omittingEmptySubsequences: false
+        ).map { $0.hasPrefix("a=setup:") ? setup : String($0) }.joined(separator: "\r\n")
+        let answer = try pair.kiosk.session.accept(offer: offer, now: began)
         try pair.monitor.session.accept(answer: answer, now: began)
         var (kiosk, monitor) = (Queue(), Queue())
         var now = began

@@ -131,11 +131,24 @@ struct RenegotiationTests {
         var negotiator = Negotiator(capabilities: .kiosk, random: .seeded(1))
         _ = try negotiator.answer(Fixture.chromium.offer, with: .test())
         let before = negotiator.session
-        let smaller = try TestOffer().offer
+        var smaller = try Fixture.chromium.offer
+        smaller.media.removeLast()
         #expect(throws: NegotiationError.sectionsRemoved) { try negotiator.answer(smaller, with: .test()) }
         var broken = try Fixture.chromium.offer
         for index in broken.media.indices { broken.media[index].attributes.removeAll { $0.name == "fingerprint" } }
         #expect(throws: NegotiationError.fingerprintMissing) { try negotiator.answer(broken, with: .test()) }
         #expect(negotiator.session == before)
+    }
+
+    @Test("A page that was loaded anew may offer less")
+    func anotherPeerConnection() throws {
+        var negotiator = Negotiator(capabilities: .kiosk, random: .seeded(1))
+        _ = try negotiator.answer(Fixture.chromium.offer, with: .test())
+        let sections = try #require(negotiator.session?.media.count)
+        let offer = try TestOffer().offer
+        #expect(offer.media.count < sections)
+        _ = try negotiator.answer(offer, with: .test("second"))
+        #expect(negotiator.session?.isNewDTLSAssociation == true)
+        #expect(negotiator.session?.media.count == offer.media.count)
     }
 }

@@ -81,6 +81,10 @@ extension RelayTrial {
         case .refused(486): Problem(seen: "has no room for this user (486)", remedy: "raise user-quota in the relay")
         case .refused(508): Problem(seen: "has no free port (508)", remedy: "widen the relay's port range")
         case .refused(let code): Problem(seen: "refuses with \(code)", remedy: "see the relay's log")
+        case .redirected(let next):
+            Problem(
+                seen: "sends its clients on to \(next)",
+                remedy: "name that server in the server's ice.turn, or end the relay's alternate-server")
         case .malformed: Problem(seen: "answers unlike TURN", remedy: "check the server's ice.turn")
         }
     }

@@ -92,7 +92,9 @@ extension NetworkThread {
         askForRestart()
     }
 
-    private func askForRestart() {
-        if session.offerArrivedAt != nil { events.post(.restartRequest(sessionId: session.id)) }
+    private mutating func askForRestart() {
+        guard session.offerArrivedAt != nil else { return }
+        session.restarts.asked(now: MonotonicClock.now())
+        events.post(.restartRequest(sessionId: session.id))
     }
 }

@@ -19,6 +19,9 @@ extension NetworkThread {
         case .connected:
             session.statisticsAt = now + NetworkThread.statisticsInterval
             session.lastStatisticsAt = now
+            // Open already for a peer that has begun anew, and perhaps wants something else.
+            videoRing.close()
+            audioRing.close()
             matchRings(of: id)
             events.post(.connected(sessionId: id))
         case .sentKindsChanged: matchRings(of: id)
@@ -33,9 +36,14 @@ extension NetworkThread {
             control.noteLoss(percent: Int((fraction * 100).rounded()))
         case .videoBitrateChanged(let rate): control.videoBitrate = min(rate, session.maximumVideo)
         case .audioBitrateChanged(let rate): control.audioBitrate = rate
-        case .disconnected: NetworkThread.log.info("path went quiet", [LogField("SESSION", id)])
+        case .disconnected:
+            NetworkThread.log.info("path went quiet", [LogField("SESSION", id)])
+            // Perhaps for good, where no address of ours has changed: another path is looked for meanwhile.
+            if session.restarts.mayAsk(now: now) { events.post(.restartRequest(sessionId: id)) }
         case .reconnected: NetworkThread.log.info("path carries again", [LogField("SESSION", id)])
-        case .restartNeeded: events.post(.restartRequest(sessionId: id))
+        case .restartNeeded:
+            session.restarts.asked(now: now)
+            events.post(.restartRequest(sessionId: id))
         case .nameSocketsNeeded: openNameSockets()
         case .nameSocketsIdle: closeNameSockets()
         case .relayStreamFailed(let local, let alternate): relayFailed(from: local, alternate: alternate)
@@ -119,7 +127,9 @@ extension NetworkThread {
         guard var statistics = statistics(now: now) else { return }
         session.statisticsAt = now + NetworkThread.statisticsInterval
         if let last = session.lastStatisticsAt, now > last {
-            let bits = (UInt64(statistics.bytesSent) &- session.lastBytes) &* 8
+            // A peer that begins anew is counted anew.
+            let sent = UInt64(statistics.bytesSent)
+            let bits = (sent >= session.lastBytes ? sent - session.lastBytes : sent) * 8
             statistics.sentBitsPerSecond = Int(Double(bits) / (now - last).seconds)
         }
         session.lastBytes = UInt64(statistics.bytesSent)

@@ -3,7 +3,8 @@ import Primitives
 import Reactor
 import Service
 
-/// Sockets for multicast DNS (RFC 6762), which exist only while a name of the session is asked for.
+/// Sockets for multicast DNS (RFC 6762). They open with every session, to hear what a browser announces before its offer
+/// arrives, and close when it is connected and no name is asked for any more.
 extension NetworkThread {
     private static let port: UInt16 = 5353
     private static let groups = [IPAddress("224.0.0.251")!, IPAddress("ff02::fb")!]
@@ -51,7 +52,8 @@ extension NetworkThread {
             try register(bound)
             return bound.socket.localAddress
         } catch {
-            NetworkThread.log.repeated(.info, "mdns", "names are not asked for from \(address.address): \(error)")
+            NetworkThread.log.repeated(
+                .info, "mdns", "names are not asked for from \(Redacted(address.address)): \(error)")
             return nil
         }
     }

@@ -41,8 +41,10 @@ extension NetworkThread {
     private mutating func connect(
         to server: ResolvedICEServer, failures: Int = 0, redirections: Int = 0, now: Instant
     ) {
-        guard hasSession, relays.count < NetworkThread.maximumRelays else { return }
-        guard server.transport != .tls || trust != nil else { return }
+        guard hasSession, server.transport != .tls || trust != nil else { return }
+        guard relays.count < NetworkThread.maximumRelays else {
+            return relayRetries.append(RelayRetry(server: server, at: now + RelayRetry.pause, failures: failures))
+        }
         do {
             let relay = RelayConnection(
                 server, token: makeToken(), tcp: try TCPStream(connectingTo: server.address),
@@ -53,7 +55,8 @@ extension NetworkThread {
             relays.append(relay)
         } catch {
             NetworkThread.log.repeated(
-                .info, "relay", "turn server \(server.address) not reachable over \(server.transport): \(error)")
+                .info, "relay",
+                "turn server \(Redacted(server.address)) not reachable over \(server.transport): \(error)")
             retry(server, failures: failures + 1, now: now)
         }
     }
@@ -155,7 +158,7 @@ extension NetworkThread {
 
     private mutating func lose(_ relay: RelayConnection, _ why: String) {
         NetworkThread.log.repeated(
-            .info, "relay", "turn server \(relay.server.address) over \(relay.server.transport): \(why)")
+            .info, "relay", "turn server \(Redacted(relay.server.address)) over \(relay.server.transport): \(why)")
         let wasInUse = relay.isInUse
         let server = newest(relay.server)
         close(relay)
@@ -211,7 +214,7 @@ extension NetworkThread {
             connect(to: server, redirections: redirections, now: now)
         } else {
             NetworkThread.log.repeated(
-                .info, "relay", "turn server \(server.address) over \(server.transport) gives no relay")
+                .info, "relay", "turn server \(Redacted(server.address)) over \(server.transport) gives no relay")
             retry(server, failures: isRenewed ? 0 : 6, now: now)
         }
     }
@@ -241,8 +244,8 @@ extension NetworkThread {
 
     mutating func handleRelayTimeouts(now: Instant) {
         for relay in relays where relay.deadline.map({ $0 <= now }) ?? false { lose(relay, "no answer") }
-        let due = relayRetries.filter { $0.at <= now }
-        relayRetries.removeAll { $0.at <= now }
+        let room = NetworkThread.maximumRelays - relays.count
+        let due = RelayRetry.takeDue(from: &relayRetries, room: room, now: now)
         for one in due { connect(to: newest(one.server), failures: one.failures, now: now) }
     }
 

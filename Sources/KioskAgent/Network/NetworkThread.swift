@@ -27,7 +27,8 @@ struct NetworkThread: ~Copyable {
     var session: LiveSession
     var peer: PeerSession?
     var sockets: [BoundSocket]
-    /// Sockets that ask for names, and those that hear answers to everyone; only while a name is asked for.
+    /// Sockets that ask for names, and those that hear answers to everyone; from the session's beginning until it is
+    /// connected, and while a name is asked for.
     var nameSockets: [BoundSocket]
     var relays: [RelayConnection]
     /// What is read from a relay's connection goes through it.
@@ -57,6 +58,7 @@ struct NetworkThread: ~Copyable {
         var hasFinishedGathering = false
         /// TURN servers behind streams whose credentials are newer than the stream's.
         var renewedServers: [ResolvedICEServer] = []
+        var restarts = RestartRequests()
         /// When addresses that could not be bound are tried again, and how often yet.
         var rebindAt: Instant?
         var rebindsLeft = 0

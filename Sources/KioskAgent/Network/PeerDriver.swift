@@ -11,8 +11,9 @@ import Synchronization
 //   audio thread     ─ push ─▶ FrameRing            │                                     └▶ PeerEvent ─▶ supervisor
 //   network          ─────────▶ UDPSocket           ┘
 //
-// Only `NetworkThread.mutate` touches a session, and it always drains: whatever a call made the session want to send
-// or to say has left when it returns.
+// What happens to a session happens in `NetworkThread.mutate`, which always drains: whatever a call made the session want
+// to send or to say has left when it returns. Where many datagrams or frames come at once, each goes to the session
+// directly, and one empty `mutate` after the last drains for all.
 
 /// Runs peer sessions on a thread of its own. One session at a time.
 public final class PeerDriver: Sendable {

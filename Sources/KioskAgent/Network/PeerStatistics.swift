@@ -68,6 +68,9 @@ public struct PeerStatistics: Hashable, Sendable {
         return parts.joined(separator: ", ") + droppedText
     }
 
+    /// All of it under the W3C's names, without what must not stand in a log.
+    var reportForLog: String { report.loggable.description }
+
     private var droppedText: String {
         guard !dropped.isEmpty else { return "" }
         return ", dropped: "

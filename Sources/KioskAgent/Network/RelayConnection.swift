@@ -55,4 +55,21 @@ struct RelayRetry {
     var server: ResolvedICEServer
     var at: Instant
     var failures: Int
+
+    /// How long those wait that are due while there is no room for their connection.
+    static let pause = Duration.seconds(5)
+
+    /// Takes those out that are due, as many as there is room for; the others come later.
+    static func takeDue(from retries: inout [RelayRetry], room: Int, now: Instant) -> [RelayRetry] {
+        var due: [RelayRetry] = []
+        retries = retries.compactMap { retry in
+            guard retry.at <= now else { return retry }
+            guard due.count < room else {
+                return RelayRetry(server: retry.server, at: now + pause, failures: retry.failures)
+            }
+            due.append(retry)
+            return nil
+        }
+        return due
+    }
 }

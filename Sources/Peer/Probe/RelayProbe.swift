@@ -18,6 +18,8 @@ public struct RelayProbe: Sendable {
         case unauthenticated
         /// The server refuses, with this code (RFC 8656 section 19).
         case refused(Int)
+        /// The server wants another one to be asked (RFC 8489 section 10).
+        case redirected(to: SocketAddress)
         /// The server's answers make no sense.
         case malformed
     }
@@ -43,6 +45,8 @@ public struct RelayProbe: Sendable {
 
     private struct Leg: Sendable {
         var client: TURNClient
+        var granted: [SocketAddress]
+        /// The one that is used, of the family that both legs have.
         var relayed: SocketAddress?
         var isPermitted: Bool
     }
@@ -77,7 +81,7 @@ public struct RelayProbe: Sendable {
                 client: TURNClient(
                     server: turn, base: base, minimumRTO: .milliseconds(200), authenticator: .openSSL,
                     random: random.split()),
-                relayed: nil, isPermitted: false)
+                granted: [], relayed: nil, isPermitted: false)
         }
         payload = Array("echo".utf8) + (0..<16).map { _ in UInt8.random(in: 0...255, using: &random) }
         startedAt = now
@@ -154,10 +158,12 @@ public struct RelayProbe: Sendable {
     private mutating func handle(_ event: TURNEvent, leg: Int, now: Instant) {
         switch event {
         case .allocated(let relayed, let mapped):
-            legs[leg].relayed = relayed.first { $0.address.isIPv4 } ?? relayed.first
-            if leg == 0 { (result.relayed, result.mapped) = (legs[0].relayed, mapped) }
-            guard let first = legs[0].relayed, let second = legs[1].relayed else { return }
+            legs[leg].granted = relayed
+            if leg == 0 { (result.relayed, result.mapped) = (relayed.first, mapped) }
+            guard legs.allSatisfy({ !$0.granted.isEmpty }) else { return }
             result.allocated = now - startedAt
+            guard let (first, second) = commonFamily() else { return finish(.notPermitted, now: now) }
+            (legs[0].relayed, legs[1].relayed, result.relayed) = (first, second, first)
             legs[0].client.permit(second.address, now: now)
             legs[1].client.permit(first.address, now: now)
         case .permissionGranted:
@@ -170,9 +176,22 @@ public struct RelayProbe: Sendable {
             case .timeout: fail(.silent, now: now)
             case .unauthenticated: fail(.unauthenticated, now: now)
             case .refused(let code): fail(.refused(code.rawValue), now: now)
-            case .redirectedTooOften, .redirected, .malformedResponse: fail(.malformed, now: now)
+            case .redirected(let next): fail(.redirected(to: next), now: now)
+            case .redirectedTooOften, .malformedResponse: fail(.malformed, now: now)
             }
         }
+    }
+
+    /// Relays of one family, one of each leg: a relay reaches no other family than its own.
+    private func commonFamily() -> (SocketAddress, SocketAddress)? {
+        for isIPv4 in [true, false] {
+            if let first = legs[0].granted.first(where: { $0.address.isIPv4 == isIPv4 }),
+                let second = legs[1].granted.first(where: { $0.address.isIPv4 == isIPv4 })
+            {
+                return (first, second)
+            }
+        }
+        return nil
     }
 
     private mutating func send(now: Instant) {

@@ -236,6 +236,14 @@ class Watch:
         if self.pc:
             await self.pc.close()
 
+    async def vanish(self) -> None:
+        """Our end is gone at once, as that of an application that was killed: nobody says goodbye to the kiosk."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        for transport in {one.receiver.transport for one in self.pc.getTransceivers()}:
+            await transport.transport._connection.close()
+
     async def stop(self) -> dict:
         answer = await self.client.call("stop-monitoring", {"kioskId": self.kiosk})
         assert answer["ok"], answer

@@ -1,0 +1,143 @@
+import Crypto
+import ICE
+import Primitives
+import STUN
+import TestSupport
+import Testing
+
+@testable import Peer
+
+/// What later descriptions do to a session, and who may speak DTLS to it.
+@Suite struct AssociationTests {
+    private func playing() throws -> Pair {
+        let pair = try Pair()
+        _ = try #require(try pair.connect())
+        pair.startMedia()
+        try pair.simulation.run(for: .seconds(2))
+        #expect(pair.monitor.video.count > 50)
+        return pair
+    }
+
+    /// The monitor's application dies without a word, starts again, and is given the same session.
+    @Test func aMonitorThatBeginsAnew() throws {
+        let pair = try playing()
+        pair.simulation.network.changeLinks(of: pair.monitorHost) { $0.isDown = true }
+        let address = IPAddress("10.2.0.3")!
+        let host = pair.simulation.network.addHost("again", addresses: [address])
+        let again = try SimulatedPeer(
+            role: .offerer, addresses: [SocketAddress(address: address, port: 50_001)], random: .seeded(99),
+            now: pair.simulation.now)
+        pair.simulation.attach(again, to: host, name: "again")
+        let firstPicture = pair.kiosk.session.timeline.firstVideoPacketAt
+
+        let offer = try again.session.makeOffer(now: pair.simulation.now)
+        let answer = try pair.kiosk.session.accept(offer: offer, now: pair.simulation.now)
+        #expect(!pair.kiosk.isConnected)
+        try again.session.accept(answer: answer, now: pair.simulation.now)
+        let time = try #require(
+            try pair.simulation.run(within: .seconds(5)) { again.isConnected && pair.kiosk.isConnected })
+        #expect(time < .seconds(1), "\(time)")
+        try pair.simulation.run(for: .seconds(2))
+        #expect(again.video.count > 50)
+        #expect(again.video.first?.isKeyframe == true && again.video.allSatisfy(\.isIntact))
+        // Long after the old path's consent is over.
+        try pair.simulation.run(for: .seconds(35))
+        #expect(pair.kiosk.closeReason == nil && again.closeReason == nil)
+        #expect(again.video.count > 1000)
+        #expect(pair.kiosk.session.timeline.firstVideoPacketAt == firstPicture)
+    }
+
+    /// Nothing of an offer that is refused is taken over.
+    @Test func aRefusedRestartRestartsNothing() throws {
+        let pair = try playing()
+        let credentials = pair.kiosk.session.ice.localCredentials
+        let lines = try pair.monitor.session.makeOffer(now: pair.simulation.now).components
+        let lastSection = try #require(lines.lastIndex { $0.hasPrefix("m=") })
+        let smaller = lines[..<lastSection].joined(separator: "\r\n") + "\r\n"
+        #expect(throws: PeerError.self) {
+            try pair.kiosk.session.accept(offer: smaller, now: pair.simulation.now)
+        }
+        #expect(pair.kiosk.session.ice.localCredentials == credentials)
+        #expect(pair.kiosk.session.ice.remoteCredentials != nil)
+    }
+
+    /// The description's grammar is a little wider than the standard's, and the agent's the same.
+    @Test func credentialsWithOtherCharacters() throws {
+        let pair = try Pair()
+        let offer = try pair.monitor.session.makeOffer(now: pair.simulation.now).components.map { line in
+            line.hasPrefix("a=ice-ufrag:") ? "a=ice-ufrag:ab-_=d" : line
+        }.joined(separator: "\r\n")
+        _ = try pair.kiosk.session.accept(offer: offer, now: pair.simulation.now)
+        #expect(pair.kiosk.session.ice.remoteCredentials?.usernameFragment == "ab-_=d")
+    }
+
+    /// An answer to an ICE restart holds the candidates; they do not come a second time by themselves.
+    @Test func whatTheAnswerAnnouncesDoesNotTrickle() throws {
+        let pair = try playing()
+        let offer = try pair.monitor.session.makeOffer(now: pair.simulation.now).components
+            .filter { !$0.hasPrefix("a=candidate:") }.joined(separator: "\r\n")
+        let before = pair.kiosk.events.count
+        let answer = try pair.kiosk.session.accept(offer: offer, now: pair.simulation.now)
+        #expect(answer.components.contains { $0.hasPrefix("a=candidate:") })
+        pair.kiosk.settle(now: pair.simulation.now)
+        for event in pair.kiosk.events[before...] {
+            if case .localCandidate(let text, _, _) = event { Issue.record("\(text)") }
+        }
+    }
+
+    /// A fatal alert in plain text from somewhere else, while the handshake is under way.
+    @Test func aStrangersAlert() throws {
+        let pair = try Pair()
+        try pair.offer()
+        _ = try #require(try pair.simulation.run(within: .seconds(5)) { pair.kiosk.session.selectedPath != nil })
+        let base = try #require(pair.kiosk.session.selectedPath?.base)
+        #expect(!pair.kiosk.isConnected)
+        let alert: [UInt8] = [21, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 40]
+        var packet = PacketBuffer(alert)
+        pair.kiosk.session.handle(
+            &packet, from: SocketAddress("203.0.113.66:4433")!, local: base, now: pair.simulation.now)
+        #expect(pair.kiosk.session.drops[.dtlsFromStranger] == 1)
+        #expect(
+            try pair.simulation.run(within: .seconds(5)) { pair.kiosk.isConnected && pair.monitor.isConnected } != nil)
+    }
+
+    /// The only interface goes away, and nothing comes in its place.
+    @Test func aSessionWithoutAnAddressEnds() throws {
+        let pair = try playing()
+        pair.stopMedia()
+        try pair.simulation.run(for: .seconds(60))
+        pair.isSignalingUp = false
+        pair.kiosk.session.removeLocalAddress(SocketAddress("10.1.0.2:40000")!, now: pair.simulation.now)
+        try pair.simulation.run(for: .seconds(31))
+        #expect(pair.kiosk.closeReason == .consentExpired)
+    }
+
+    /// What every machine of a session drops can be read.
+    @Test func dropsOfEveryMachine() throws {
+        let pair = try playing()
+        let selected = pair.kiosk.session.selectedPath
+        let path = try #require(selected)
+        var packet = PacketBuffer([22, 1, 2, 3] as [UInt8])
+        pair.kiosk.session.handle(&packet, from: path.remote, local: path.base, now: pair.simulation.now)
+        pair.kiosk.session.handleNameResponse(
+            ([0, 0, 0x84] as [UInt8]).span, from: SocketAddress("10.1.0.9:5354")!, now: pair.simulation.now)
+        let dropped = pair.kiosk.session.snapshot.dropped
+        #expect(dropped["dtlsMalformedRecord"] == 1)
+        #expect(dropped["mdnsWrongPort"] == 1)
+    }
+
+    @Test func aReportForTheLogTellsNoAddress() throws {
+        let pair = try playing()
+        let report = pair.kiosk.session.statsReport
+        let text = report.loggable.description
+        #expect(text.contains("outbound-video: kind=video") && text.contains("framesSent="))
+        #expect(text.contains("candidateType=host"))
+        #expect("\(report)".contains("address=10.1.0.2") && !text.contains("10.1.0.2"))
+        #expect(!text.contains(pair.kiosk.session.ice.localCredentials.usernameFragment))
+    }
+}
+
+extension String {
+    /// The lines of a description.
+    fileprivate var components: [String] { split(separator: "\r\n", omittingEmptySubsequences: false).map(String.init) }
+}
