@@ -13,6 +13,8 @@ public struct PeerSnapshot: Sendable {
     public var roundTripTime: Duration?
     public var audio: SendStatistics?
     public var video: SendStatistics?
+    /// All that were ever sent: what is no longer asked for counts on, so that the sums never fall.
+    var streams: [SendStatistics]
     public var congestion: CongestionStatistics?
     /// What waits to leave.
     public var queued: DataSize
@@ -31,7 +33,6 @@ public struct PeerSnapshot: Sendable {
     /// What the path is believed to carry.
     public var target: Bitrate? { congestion?.target }
     public var cipher: String? { security?.cipher }
-    private var streams: [SendStatistics] { [audio, video].compactMap(\.self) }
     /// Bytes sent with RTP headers, packets sent, and those of them that were sent again.
     public var bytesSent: UInt64 { streams.reduce(0) { $0 + $1.bytes + $1.headerBytes } }
     public var packetsSent: UInt64 { streams.reduce(0) { $0 + $1.packets } }
@@ -70,7 +71,8 @@ extension PeerSession {
         return PeerSnapshot(
             path: ice.selectedPath, security: security, timeline: timeline, roundTripTime: media.roundTripTime,
             audio: media.sendStream(of: .audio)?.statistics, video: media.sendStream(of: .video)?.statistics,
-            congestion: media.congestion?.statistics, queued: media.queue.size,
+            streams: media.rtp?.sendStreams.map(\.statistics) ?? [], congestion: media.congestion?.statistics,
+            queued: media.queue.size,
             sessionDrops: drops, mediaDrops: media.drops, rtpDrops: media.rtpDrops, srtpErrors: media.receiverErrors,
             srtpSendErrors: media.senderErrors, dtlsDrops: dtlsDrops, iceDrops: ice.drops, turnDrops: ice.relayDrops,
             nameDrops: names.resolver.drops)
