@@ -17,7 +17,7 @@ import Testing
         let status = AgentStatus(
             kioskId: "kiosk", server: "server", startedAt: .zero, link: .connecting, session: nil, camera: .init(.idle),
             microphone: .init(.idle), video: video, audio: .init(), peer: nil, packetsInUse: 0, crew: CrewState(),
-            memory: .read(), sessionsServed: 0, clockOffset: nil)
+            memory: .read(), thermal: .read(), sessionsServed: 0, clockOffset: nil)
         let stats = status.statsJSON(pair.kiosk.session.statsReport, wallClock: WallClock(secondsSince1970: 1))
         let outbound = try #require(stats.array).filter { $0["type"]?.string == "outbound-rtp" }
         #expect(outbound.count == 2)
