@@ -79,7 +79,8 @@ def test_a_picture_that_is_not_wanted_for_a_while_stops_and_comes_back(driver, s
         async with calling(driver, server) as call:
             for _ in range(2):
                 await call.negotiate(await call.page("offerDirection", "call", "video", "inactive"))
-                await asyncio.sleep(0.5)
+                # The status tells of the last second.
+                await asyncio.sleep(2.5)
                 encoded = agent.status()["video"]["encoded"]
                 await call.grows("audio", "packetsReceived", 100)
                 assert agent.status()["video"]["encoded"] == encoded, "pictures are encoded for nobody"
@@ -87,7 +88,7 @@ def test_a_picture_that_is_not_wanted_for_a_while_stops_and_comes_back(driver, s
                 assert kinds == {"audio"}, kinds
                 await call.negotiate(await call.page("offerDirection", "call", "video", "recvonly"))
                 await call.grows("video", "framesDecoded", 60)
-                assert agent.status()["video"]["encoded"] > encoded + 60
+                assert agent.status()["video"]["encoded"] > encoded + 5
 
     pause()
 
@@ -97,7 +98,7 @@ def test_sound_that_is_not_wanted_for_a_while_leaves_the_picture(driver, server,
     async def pause():
         async with calling(driver, server) as call:
             await call.negotiate(await call.page("offerDirection", "call", "audio", "inactive"))
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(2.5)
             encoded = agent.status()["audio"]["encoded"]
             await call.grows("video", "framesDecoded", 60)
             assert agent.status()["audio"]["encoded"] == encoded
