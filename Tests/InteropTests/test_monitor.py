@@ -56,7 +56,8 @@ async def test_the_status_counts_what_the_monitor_receives(server, agent):
         stats = entries()
         video, pair = stats["outbound-video"], stats["pair"]
         assert video["type"] == "outbound-rtp" and video["kind"] == "video"
-        assert video["frameWidth"] == 640 and video["framesEncoded"] >= video["framesSent"]
+        # Which size it is, a busy machine decides.
+        assert (video["frameWidth"], video["frameHeight"]) in watch.received["video"].sizes and video["framesEncoded"] >= video["framesSent"]
         assert stats["source-video"]["frames"] >= video["framesEncoded"]
         assert stats["outbound-audio"]["packetsSent"] >= 100
         assert stats["remote-video"]["fractionLost"] == 0

@@ -140,16 +140,18 @@ import Testing
             kiosk: { id: K1, passwordFile: /etc/q }
             stateDirectory: /s
             camera: { width: 320 }
-            video: { maxBitrate: 600000 }
+            video: { maxBitrate: 600000, preference: keepResolution }
+            audio: { dtx: true }
             log: { level: debug }
             """)
         let change = ConfigurationChange(from: old, to: new)
-        #expect(change.applied == ["kiosk.passwordFile", "log.level"])
+        #expect(change.applied == ["audio.dtx", "kiosk.passwordFile", "log.level", "video.preference"])
         #expect(change.nextSession == ["camera.width", "video.maxBitrate"])
         #expect(change.needsRestart == ["server"])
         #expect(
             change.summary
-                == "configuration read again: in effect now: kiosk.passwordFile, log.level; "
+                == "configuration read again: in effect now: audio.dtx, kiosk.passwordFile, log.level, "
+                + "video.preference; "
                 + "with the next session: camera.width, video.maxBitrate; after a restart: server")
     }
 

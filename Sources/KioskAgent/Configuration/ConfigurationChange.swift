@@ -17,6 +17,8 @@ struct ConfigurationChange: Equatable, Sendable {
         for key in Set(before.keys).union(after.keys).sorted() where before[key] != after[key] {
             switch key.prefix(while: { $0 != "." }) {
             case "log", "session": applied.append(key)
+            case "video" where key == "video.preference": applied.append(key)
+            case "audio" where key == "audio.dtx": applied.append(key)
             // Whether there is sound at all is told to the server at registration.
             case "microphone" where old.microphone.isThere != new.microphone.isThere: needsRestart.append(key)
             case "camera", "microphone", "video", "audio": nextSession.append(key)
