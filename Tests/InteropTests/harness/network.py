@@ -56,21 +56,20 @@ def wire():
 
     Both ends have a default route: Firefox gathers nothing without one."""
     require_own_network()
-    kiosk = Namespace("kiosk")
-    run("ip", "link", "add", "room0", "type", "veth", "peer", "name", "kiosk0", "netns", "kiosk")
-    run("ip", "addr", "add", f"{MONITOR}/24", "dev", "room0")
-    run("ip", "-6", "addr", "add", "fd77::1/64", "dev", "room0", "nodad")
-    run("ip", "link", "set", "room0", "up")
-    kiosk.ip("addr", "add", f"{KIOSK}/24", "dev", "kiosk0")
-    kiosk.ip("-6", "addr", "add", "fd77::2/64", "dev", "kiosk0", "nodad")
-    kiosk.ip("link", "set", "kiosk0", "up")
-    run("ip", "route", "add", "default", "via", KIOSK)
-    kiosk.ip("route", "add", "default", "via", MONITOR)
-    try:
+    with contextlib.ExitStack() as undo:
+        kiosk = Namespace("kiosk")
+        undo.callback(kiosk.remove)
+        run("ip", "link", "add", "room0", "type", "veth", "peer", "name", "kiosk0", "netns", "kiosk")
+        undo.callback(run, "ip", "link", "del", "room0")
+        run("ip", "addr", "add", f"{MONITOR}/24", "dev", "room0")
+        run("ip", "-6", "addr", "add", "fd77::1/64", "dev", "room0", "nodad")
+        run("ip", "link", "set", "room0", "up")
+        kiosk.ip("addr", "add", f"{KIOSK}/24", "dev", "kiosk0")
+        kiosk.ip("-6", "addr", "add", "fd77::2/64", "dev", "kiosk0", "nodad")
+        kiosk.ip("link", "set", "kiosk0", "up")
+        run("ip", "route", "add", "default", "via", KIOSK)
+        kiosk.ip("route", "add", "default", "via", MONITOR)
         yield kiosk
-    finally:
-        run("ip", "link", "del", "room0")
-        kiosk.remove()
 
 
 # A small internet
@@ -85,7 +84,9 @@ KINDS = ("cone", "full", "symmetric", "none")
 class Site:
     """A place behind a router: `inside` is its network, the router's outside address is on the internet."""
 
-    def __init__(self, internet: Namespace, inside: Namespace | None, name: str, number: int, kind: str) -> None:
+    def __init__(
+        self, internet: Namespace, inside: Namespace | None, name: str, number: int, kind: str, undo: contextlib.ExitStack,
+    ) -> None:
         self.inside = inside
         self.kind = kind
         self.name = name
@@ -96,7 +97,10 @@ class Site:
         self.address_6 = f"{self.network_6}::2"
         self.interface = f"{name}0"
         self.router = Namespace(f"{name}-router")
+        undo.callback(self.router.remove)
         run("ip", "link", "add", "in0", "netns", self.router.name, "type", "veth", "peer", "name", self.interface, "netns", inside.name if inside else str(os.getpid()))
+        # By name, for the kernel takes its time to clear up a namespace, and the other end has a name where the tests run.
+        undo.callback(self.router.ip, "link", "del", "in0")
         run("ip", "link", "add", "out0", "netns", self.router.name, "type", "veth", "peer", "name", f"{name}-port", "netns", internet.name)
         self.router.ip("addr", "add", f"{self.network}.1/24", "dev", "in0")
         self.router.ip("-6", "addr", "add", f"{self.network_6}::1/64", "dev", "in0", "nodad")
@@ -161,16 +165,14 @@ class Site:
               chain forward {{ type filter hook forward priority 0; iifname "out0" ct state invalid drop; {filtering} }}
             }}"""
 
-    def remove(self) -> None:
-        self.router.remove()
-
 
 class Internet:
     """The room with the monitors (where the tests run) and a kiosk, each behind a router, and the servers' network between them."""
 
-    def __init__(self, room: str, kiosk: str) -> None:
+    def __init__(self, room: str, kiosk: str, undo: contextlib.ExitStack) -> None:
         require_own_network()
         self.servers = Namespace("internet")
+        undo.callback(self.servers.remove)
         self.servers.ip("link", "add", "bridge0", "type", "bridge")
         self.servers.ip("link", "set", "bridge0", "up")
         self.servers.ip("addr", "add", f"{INTERNET}/24", "dev", "bridge0")
@@ -179,20 +181,12 @@ class Internet:
         self.servers.ip("route", "add", "default", "dev", "bridge0")
         run(*self.servers.prefix, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
         self.kiosk_side = Namespace("kiosk")
-        self.room = Site(self.servers, None, "room", 1, room)
-        self.kiosk = Site(self.servers, self.kiosk_side, "kiosk", 2, kiosk)
-
-    def remove(self) -> None:
-        self.room.remove()
-        self.kiosk.remove()
-        self.kiosk_side.remove()
-        self.servers.remove()
+        undo.callback(self.kiosk_side.remove)
+        self.room = Site(self.servers, None, "room", 1, room, undo)
+        self.kiosk = Site(self.servers, self.kiosk_side, "kiosk", 2, kiosk, undo)
 
 
 @contextlib.contextmanager
 def internet(room: str = "cone", kiosk: str = "cone"):
-    one = Internet(room, kiosk)
-    try:
-        yield one
-    finally:
-        one.remove()
+    with contextlib.ExitStack() as undo:
+        yield Internet(room, kiosk, undo)
