@@ -152,16 +152,16 @@ public struct BandwidthEstimator: Sendable {
             lastOveruse = now
             overuses += 1
         }
-        let before = rateControl.rate
+        let (before, lastDecrease) = (rateControl.rate, rateControl.lastDecrease)
         // Growth needs proof: the rate must have been used.
         let used = acknowledged.rate.map { $0 >= rateControl.rate * 0.6 } ?? true
         rateControl.update(
             usage, acknowledged: acknowledged.rate, recent: acknowledged.recent, queueDelay: queue.delay,
             roundTripTime: roundTripTime ?? .milliseconds(100), mayIncrease: used, now: now)
-        if usage == .overusing {
-            probes.abort(
-                isRefuted: rateControl.hasRefutedProbe, isUseless: rateControl.hasLostGain,
-                isDeepFall: rateControl.rate < before * 0.6)
+        if usage == .overusing { probes.abort() }
+        // Once for each fall: while the queue empties, the overuse is told of again and again.
+        if rateControl.lastDecrease != lastDecrease {
+            probes.rateFell(hasLostGain: rateControl.hasLostGain, isDeep: rateControl.rate < before * 0.6)
         }
     }
 

@@ -11,11 +11,10 @@ struct ProbeController: Sendable {
     /// A probe that reached this share of its rate is followed by a larger one.
     static let success = 0.7
     static let interval: Duration = .milliseconds(2500)
-    /// The longest time between probes that find nothing new, and between ones that were wrong, which disturb others.
+    /// The longest time between probes, which disturb others: when they find nothing new, or what they found was lost.
     static let longestInterval: Duration = .seconds(5)
-    static let refutedInterval: Duration = .seconds(20)
-    /// How long a cluster lasts.
-    static let duration: Duration = .milliseconds(15)
+    /// How long a cluster lasts: long beside a path's jitter of some milliseconds, short beside its queue.
+    static let duration: Duration = .milliseconds(20)
     static let minimumPackets = 5
 
     private var pending: RingBuffer<ProbeCluster>
@@ -69,15 +68,15 @@ struct ProbeController: Sendable {
         create(target * ProbeController.nextFactor, now: now)
     }
 
-    /// The path is overused: no larger probes. One that was refuted is not repeated soon, and one whose gain was lost not
-    /// at once; after a deep fall of the rate, which is the path's own, the way up is looked for as at first.
-    mutating func abort(isRefuted: Bool, isUseless: Bool, isDeepFall: Bool) {
-        isExponential = false
-        if isRefuted {
-            interval = min(interval * 2, ProbeController.refutedInterval)
-        } else if isUseless {
-            interval = max(interval, ProbeController.longestInterval)
-        } else if isDeepFall {
+    /// The path is overused: no larger probes.
+    mutating func abort() { isExponential = false }
+
+    /// The rate fell for it. A probe whose gain was lost is not repeated at once; after a deep fall, which is the path's
+    /// own, the way up is looked for as at first.
+    mutating func rateFell(hasLostGain: Bool, isDeep: Bool) {
+        if hasLostGain {
+            interval = ProbeController.longestInterval
+        } else if isDeep {
             interval = ProbeController.interval
         }
     }

@@ -46,9 +46,7 @@ struct RateControl: Sendable {
     private(set) var lastDecrease: Instant?
     /// The last raise that a probe gave, until time has confirmed it.
     private var raise: Raise?
-    /// Whether the last decrease took back what a probe had promised: another flow shares the path.
-    private(set) var hasRefutedProbe: Bool
-    /// Whether the last decrease took back what a probe had gained, refuted or too small to trust.
+    /// Whether the last decrease took back what a probe had gained: too little to trust.
     private(set) var hasLostGain: Bool
     let minimum: Bitrate
     let maximum: Bitrate
@@ -62,7 +60,6 @@ struct RateControl: Sendable {
         lastUpdate = nil
         lastDecrease = nil
         raise = nil
-        hasRefutedProbe = false
         hasLostGain = false
         self.minimum = minimum
         self.maximum = maximum
@@ -116,14 +113,12 @@ struct RateControl: Sendable {
         carried: Bitrate?, queueDelay: Duration, roundTripTime: Duration, now: Instant
     ) {
         var measured = min(carried ?? rate, rate)
-        hasRefutedProbe = false
         hasLostGain = false
         if let raise, now - raise.at < RateControl.confirmation + roundTripTime {
-            hasRefutedProbe = measured < raise.to * 0.85
-            if hasRefutedProbe || measured < raise.from * RateControl.clearGain {
-                // The path does not keep up what the probe saw for a moment. Holding what was pushed out of another
-                // flow meanwhile would be robbery; and a gain so small is more likely that than a path that got wider:
-                // the largest of several flows would take a little more with each probe.
+            // What is carried is less than the probe saw for a moment, as a rule, and counts all the same when it is
+            // plainly more than before. A small gain is more likely what was pushed out of another flow than a path that
+            // got wider: the largest of several flows would take a little more with each probe.
+            if measured < raise.from * RateControl.clearGain {
                 hasLostGain = true
                 measured = min(rate, raise.from)
             }

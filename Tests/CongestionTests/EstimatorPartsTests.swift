@@ -30,6 +30,23 @@ struct EstimatorPartsTests {
         #expect(abs(try #require(rate.rate).bitsPerSecond - 800_000) < 200_000)
     }
 
+    @Test("An overuse takes back a probe's small gain, and keeps a large one as far as it is carried")
+    func gains() {
+        func rate(after measured: Double, carrying carried: Double) -> (Bitrate, Bool) {
+            var control = RateControl(start: .kilobits(1000), minimum: .kilobits(50), maximum: .kilobits(5000))
+            let isNews = control.probed(.kilobits(measured), isSaturated: true, now: .ms(1000))
+            #expect(isNews)
+            control.update(
+                .overusing, acknowledged: .kilobits(carried), recent: nil, queueDelay: .milliseconds(10),
+                roundTripTime: .milliseconds(40), mayIncrease: true, now: .ms(1200))
+            return (control.rate, control.hasLostGain)
+        }
+        let small = rate(after: 1800, carrying: 1200)
+        #expect(small == (.kilobits(850), true))
+        let large = rate(after: 3000, carrying: 2400)
+        #expect(large == (.kilobits(2040), false))
+    }
+
     @Test("One probe is followed by one larger one, however many packets make its result more exact")
     func oneResult() throws {
         var estimator = BandwidthEstimator(

@@ -53,6 +53,23 @@ struct ScenarioTests {
     }
 
     @Test(
+        "A little jitter, as every real path has it, is in nobody's way: nine tenths at the start and after a step",
+        arguments: [3, 8], [1, 4, 5, 12, 26, 29] as [UInt64])
+    func stepsWithJitter(milliseconds: Int, seed: UInt64) throws {
+        var simulation = Simulation(
+            Link(rates: [(0, 2500), (20, 1000), (30, 2500)], jitter: .milliseconds(milliseconds)), maximum: 3000,
+            seed: seed)
+        simulation.encoderMaximum = 3000
+        simulation.run(until: 45)
+        let start = simulation.time(toReach: 2200, from: 0)
+        let back = simulation.time(toReach: 2200, from: 30)
+        look("steps", simulation, "start \(start ?? -1) s, back \(back ?? -1) s")
+        #expect(try #require(start) <= 3)
+        #expect(try #require(back) <= 8)
+        #expect(simulation.meanReceived(5..<20) >= 2000)
+    }
+
+    @Test(
         "Random loss on 2.5 Mbit/s",
         arguments: [(0.05, 2000.0), (0.1, 1500.0), (0.2, 500.0)], [1, 2] as [UInt64])
     func randomLoss(plan: (loss: Double, kept: Double), seed: UInt64) {
