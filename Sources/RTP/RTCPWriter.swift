@@ -47,6 +47,7 @@ extension ByteWriter {
     }
 
     mutating func writeGoodbye(_ sources: [SSRC]) {
+        precondition(sources.count <= 31, "rtcp goodbye: its count has five bits")
         let start = beginRTCP(RTCPPacket.goodbyeType, count: UInt8(sources.count))
         for source in sources { write(source.rawValue) }
         endRTCP(start)

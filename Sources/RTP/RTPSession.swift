@@ -122,7 +122,11 @@ public struct RTPSession: Sendable {
     /// Takes over what a later description says of a stream; see `SendStream.update`. One that has ended begins again,
     /// with its numbers: a source whose numbers came twice would be encrypted twice with the same key stream.
     public mutating func update(_ stream: Int, to new: SendStream.Configuration) -> Bool {
-        sendStreams[stream].hasEnded = false
+        if sendStreams[stream].hasEnded {
+            sendStreams[stream].hasEnded = false
+            let sources = RTPSession.sources(sendStreams[stream])
+            goodbyes.removeAll { sources.contains($0) }
+        }
         return sendStreams[stream].update(new)
     }
 

@@ -53,7 +53,7 @@ extension Negotiator {
                 section.headerExtensions, capability, direction: direction, allowsMixed: allowsMixed),
             allowsMixedExtensions: allowsMixed, usesReducedSizeRTCP: section.hasReducedSizeRTCP, local: nil,
             remoteSources: section.sources, remoteRetransmissionSources: section.retransmissionSources)
-        if direction.sends { media.local = localStream(for: media) }
+        if direction.sends { media.local = localStream(for: media, kind: kind) }
         return media
     }
 
@@ -101,27 +101,41 @@ extension Negotiator {
         }
     }
 
-    /// The identifiers of what we send in a section: those declared before, or new ones that nobody here uses.
-    private mutating func localStream(for media: NegotiatedMedia) -> LocalStream {
-        var stream =
-            streams[streamKey(media)]
-            ?? LocalStream(
-                ssrc: unusedSSRC(besides: media.remoteSources), retransmissionSSRC: nil, cname: cname,
-                streamID: streamID,
+    /// The identifiers of what we send in a section: those declared before, or new ones that nobody here uses, or, when
+    /// there are enough, those of the section that was declared longest ago, whose numbers go on.
+    private mutating func localStream(for media: NegotiatedMedia, kind: MediaKind) -> LocalStream {
+        let section = sectionName(media)
+        var declared: DeclaredStream
+        if let known = streams.firstIndex(where: { $0.kind == kind && $0.section == section }) {
+            declared = streams.remove(at: known)
+        } else {
+            var stream = LocalStream(
+                ssrc: SSRC(0), retransmissionSSRC: nil, cname: cname, streamID: streamID,
                 trackID: Negotiator.token(using: &random))
-        streams[streamKey(media)] = stream
-        if media.codecs.first?.retransmissionType != nil, stream.retransmissionSSRC == nil {
-            stream.retransmissionSSRC = unusedSSRC(besides: media.remoteSources)
+            if streams.count(where: { $0.kind == kind }) >= Negotiator.streamsPerKind,
+                let oldest = streams.firstIndex(where: { $0.kind == kind })
+            {
+                let taken = streams.remove(at: oldest).stream
+                stream.ssrc = taken.ssrc
+                stream.retransmissionSSRC = taken.retransmissionSSRC
+            } else {
+                stream.ssrc = unusedSSRC(besides: media.remoteSources)
+            }
+            declared = DeclaredStream(section: section, kind: kind, stream: stream)
         }
-        streams[streamKey(media)] = stream
-        if media.codecs.first?.retransmissionType == nil { stream.retransmissionSSRC = nil }
-        return stream
+        let repairs = media.codecs.first?.retransmissionType != nil
+        if repairs, declared.stream.retransmissionSSRC == nil {
+            declared.stream.retransmissionSSRC = unusedSSRC(besides: media.remoteSources + [declared.stream.ssrc])
+        }
+        streams.append(declared)
+        if !repairs { declared.stream.retransmissionSSRC = nil }
+        return declared.stream
     }
 
     private mutating func unusedSSRC(besides remote: [SSRC]) -> SSRC {
         while true {
             let ssrc = SSRC.random(using: &random)
-            let isUsed = streams.values.contains { $0.ssrc == ssrc || $0.retransmissionSSRC == ssrc }
+            let isUsed = streams.contains { $0.stream.ssrc == ssrc || $0.stream.retransmissionSSRC == ssrc }
             if !isUsed, !remote.contains(ssrc) { return ssrc }
         }
     }

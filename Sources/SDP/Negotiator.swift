@@ -12,6 +12,10 @@ public import Primitives
 // A later offer is judged against what the one before led to: a section keeps its codec and source identifiers by
 // its mid, changed ICE credentials are an ICE restart, changed fingerprints a new DTLS association, and our DTLS role
 // stays. An offer that cannot be answered leaves everything as it was.
+//
+// Sections come and go for as long as the peer likes, and each of them could want a source of its own for ever: past
+// `streamsPerKind` a new section takes over the source of the one that was declared longest ago. There is one camera and
+// one microphone, so that one is silent by then.
 
 /// Answers the offers of one session.
 public struct Negotiator: Sendable {
@@ -22,8 +26,10 @@ public struct Negotiator: Sendable {
     let streamID: String
     let sessionID: String
     var version: UInt64
-    /// What was ever declared, by section name, so that it can be declared again.
-    var streams: [String: LocalStream]
+    /// How many sections of a kind have a source of their own.
+    static let streamsPerKind = 4
+    /// What was declared, the latest last, so that it can be declared again.
+    var streams: [DeclaredStream]
     var random: RandomSource
 
     public init(capabilities: LocalCapabilities, random: RandomSource) {
@@ -35,7 +41,7 @@ public struct Negotiator: Sendable {
         // A positive 63-bit number (RFC 9429 section 5.2.1).
         sessionID = String(UInt64.random(in: 1...UInt64(Int64.max), using: &random))
         version = 0
-        streams = [:]
+        streams = []
         self.random = random
     }
 
@@ -72,9 +78,16 @@ public struct Negotiator: Sendable {
         return writeAnswer(to: offer, negotiated, over: remote, with: transport)
     }
 
-    func streamKey(_ media: NegotiatedMedia) -> String {
+    /// What was declared in one section.
+    struct DeclaredStream: Sendable {
+        var section: String
+        var kind: MediaKind
+        var stream: LocalStream
+    }
+
+    func sectionName(_ media: NegotiatedMedia) -> String {
         // A recycled section has a new mid; one without mids is known by its place.
-        media.mid.isEmpty ? "#\(media.index)" : "\(media.kind?.rawValue ?? "") \(media.mid)"
+        media.mid.isEmpty ? "#\(media.index)" : media.mid
     }
 
     static func token(using random: inout RandomSource) -> String {

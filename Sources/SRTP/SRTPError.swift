@@ -12,4 +12,6 @@ public enum SRTPError: Int, Error, CaseIterable, Sendable {
     case noRoom
     /// Anything else libsrtp refuses.
     case failed
+    /// From a source beyond those that a peer may speak for.
+    case tooManySources
 }

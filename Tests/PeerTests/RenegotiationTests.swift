@@ -1,3 +1,4 @@
+import Foundation
 import Primitives
 import RTP
 import SDP
@@ -166,6 +167,71 @@ import Testing
         let back = try #require(headers(pair).last { $0.payloadType.rawValue == 96 })
         #expect(back.ssrc == before.ssrc)
         #expect(back.sequenceNumber.distance(from: before.sequenceNumber) > 0)
+    }
+
+    @Test(
+        "Sections that come and go without end cost nothing: of their sources there are few, and no number comes twice")
+    func recycledForEver() throws {
+        let (pair, offer) = try connected()
+        var highest: [SSRC: SequenceNumber] = [:]
+        for round in 1...40 {
+            let again = changing(.video, in: offer) { $0 == "a=mid:0" ? "a=mid:v\(round)" : $0 }
+                .replacing("BUNDLE 0 1", with: "BUNDLE v\(round) 1")
+            try accept(again, pair)
+            try pair.simulation.run(for: .milliseconds(300))
+            for header in headers(pair) where header.payloadType.rawValue == 96 {
+                if let before = highest[header.ssrc] {
+                    #expect(header.sequenceNumber.distance(from: before) > 0)
+                }
+                highest[header.ssrc] = header.sequenceNumber
+            }
+        }
+        #expect(highest.count == 4)
+        #expect(pair.kiosk.session.snapshot.streams.count <= 8)
+        #expect(pair.kiosk.closeReason == nil && pair.monitor.closeReason == nil)
+    }
+
+    @Test("A section without a name may be of another kind in the next offer")
+    func kindChangesInPlace() throws {
+        let pair = try Pair()
+        let offer = try pair.monitor.session.makeOffer(now: pair.simulation.now)
+        func alone(_ kind: MediaKind) -> String {
+            let other = kind == .video ? "m=audio" : "m=video"
+            let unnamed = offer.components(separatedBy: "\r\n").filter {
+                !$0.hasPrefix("a=mid") && !$0.hasPrefix("a=group") && !$0.contains("sdes:mid")
+            }.joined(separator: "\r\n")
+            let sections = unnamed.components(separatedBy: "\r\nm=")
+            return sections.enumerated().filter { $0.offset == 0 || !"m=\($0.element)".hasPrefix(other) }
+                .map(\.element).joined(separator: "\r\nm=") + (unnamed.hasSuffix("\r\n") ? "" : "\r\n")
+        }
+        let first = try pair.kiosk.session.accept(offer: alone(.video), now: pair.simulation.now)
+        #expect(pair.kiosk.sends(.video) && !pair.kiosk.sends(.audio))
+        let second = try pair.kiosk.session.accept(offer: alone(.audio), now: pair.simulation.now)
+        #expect(!pair.kiosk.sends(.video) && pair.kiosk.sends(.audio))
+        func source(_ answer: String) -> Substring? { answer.firstMatch(of: /a=ssrc:(\d+)/)?.1 }
+        #expect(source(first) != nil && source(first) != source(second))
+    }
+
+    @Test("Offers that come faster than the handshake are no goodbyes without end")
+    func recycledBeforeKeys() throws {
+        let pair = try Pair()
+        let offer = try pair.monitor.session.makeOffer(now: pair.simulation.now)
+        var answer = ""
+        for round in 0...200 {
+            let changed = offer.replacing("a=mid:0", with: "a=mid:v\(round)").replacing(
+                "a=mid:1", with: "a=mid:a\(round)"
+            )
+            .replacing("BUNDLE 0 1", with: "BUNDLE v\(round) a\(round)")
+            _ = try pair.kiosk.session.accept(offer: changed, now: pair.simulation.now)
+        }
+        answer = try pair.kiosk.session.accept(offer: offer, now: pair.simulation.now)
+        try pair.monitor.session.accept(answer: answer, now: pair.simulation.now)
+        _ = try #require(
+            try pair.simulation.run(within: .seconds(5)) { pair.kiosk.isConnected && pair.monitor.isConnected })
+        pair.startMedia()
+        try pair.simulation.run(for: .seconds(2))
+        #expect(pair.monitor.video.count > 50)
+        #expect(pair.kiosk.closeReason == nil && pair.monitor.closeReason == nil)
     }
 
     @Test("Another payload type and other extension identifiers are used from then on, and the numbers go on")

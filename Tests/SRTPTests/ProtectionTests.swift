@@ -37,6 +37,27 @@ import Testing
         return nil
     }
 
+    @Test("A peer that speaks for ever more sources is heard for the first ones only")
+    func sources() throws {
+        var sender = try SRTPSender(key: Self.key(.aeadAES128GCM))
+        var receiver = try SRTPReceiver(key: Self.key(.aeadAES128GCM))
+        func error(_ sequence: UInt16, from ssrc: UInt32, control: Bool = false) throws -> SRTPError? {
+            var packet = control ? Self.report(ssrc: ssrc) : Self.packet(sequence: sequence, ssrc: ssrc)
+            if control { try sender.protectControl(&packet) } else { try sender.protect(&packet) }
+            do throws(SRTPError) {
+                if control { try receiver.unprotectControl(&packet) } else { try receiver.unprotect(&packet) }
+            } catch { return error }
+            return nil
+        }
+        let most = UInt32(SRTPReceiver.mostSources)
+        for ssrc in 1...most { #expect(try error(1, from: ssrc, control: ssrc.isMultiple(of: 2)) == nil) }
+        #expect(try error(1, from: most + 1) == .tooManySources)
+        #expect(try error(1, from: most + 2, control: true) == .tooManySources)
+        #expect(receiver.errors[.tooManySources] == 2)
+        #expect(try error(2, from: 1) == nil)
+        #expect(try error(2, from: 2) == nil, "the same source in RTP as in RTCP")
+    }
+
     @Test(arguments: SRTPProfile.allCases)
     func roundTrip(profile: SRTPProfile) throws {
         var sender = try SRTPSender(key: Self.key(profile))
