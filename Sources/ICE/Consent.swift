@@ -16,13 +16,16 @@ struct Consent: Sendable {
     /// When an additional check may be asked for because the path is quiet.
     private var nextQuestionAt: Instant
 
-    /// Begins with an answered check, or with the peer's own nomination, which is verified at once.
+    /// An answer as old as this is asked for again at once.
+    private static let fresh = Duration.seconds(1)
+
+    /// Begins where the pair was last answered: who moves media to and fro between pairs that answer no more gets none.
     init(
-        configuration: ICEConfiguration, lastReceivedAt: Instant, verifyAtOnce: Bool, random: inout RandomSource,
+        configuration: ICEConfiguration, answeredAt: Instant, lastReceivedAt: Instant, random: inout RandomSource,
         now: Instant
     ) {
-        nextCheckAt = verifyAtOnce ? now : now + Consent.interval(configuration, &random)
-        expiresAt = now + configuration.consentTimeout
+        nextCheckAt = now - answeredAt > Consent.fresh ? now : now + Consent.interval(configuration, &random)
+        expiresAt = answeredAt + configuration.consentTimeout
         self.lastReceivedAt = lastReceivedAt
         unansweredSince = nil
         nextQuestionAt = now

@@ -2,6 +2,10 @@ public import Primitives
 
 /// Local and remote candidates, and the pairs they make.
 extension ICEAgent {
+    /// A base leaves room below its preference for several candidates of a type, of different servers and families: each has
+    /// a priority of its own (RFC 8445 section 5.1.2).
+    static let preferencesPerBase: UInt16 = 32
+
     // MARK: Local
 
     /// A bound UDP socket's address is a host candidate. The order of adding is the local preference, so whoever
@@ -10,15 +14,27 @@ extension ICEAgent {
         precondition(!base.address.isUnspecified, "ice agent: a base must be a concrete address")
         guard state != .closed, !bases.contains(where: { $0.base == base }) else { return }
         let endpoint = LocalEndpoint(
-            base: base, type: .host, localPreference: nextLocalPreference,
+            base: base, type: .host, localPreference: freeLocalPreference,
             foundation: Foundation.of(type: .host, base: base.address, server: nil))
-        nextLocalPreference -= 1
         bases.append(endpoint)
         announce(endpoint)
         for server in stunServers { ask(server, from: base, now: now) }
         for server in turnServers { allocate(at: server, from: endpoint, now: now) }
         for remote in current.remotes { pairUp(endpoint, remote, now: now) }
         updateState(now: now)
+    }
+
+    /// The highest that no socket has. What one that is gone had is free again: addresses may come and go for days.
+    private var freeLocalPreference: UInt16 {
+        // Below are the relays behind streams.
+        let lowest: UInt16 = 2048
+        var preference = UInt16.max
+        while preference > lowest + ICEAgent.preferencesPerBase,
+            bases.contains(where: { $0.type == .host && $0.localPreference == preference })
+        {
+            preference -= ICEAgent.preferencesPerBase
+        }
+        return preference
     }
 
     /// The interface is gone: its pairs end. A selected one is replaced by the best that still works, or by nothing.

@@ -112,20 +112,17 @@ extension ICEAgent {
     }
 
     mutating func announce(_ address: ReflexiveAddress) {
-        guard let endpoint = bases.first(where: { $0.base == address.base }) else { return }
-        announceReflexive(
-            address.mapped, base: address.base, server: address.server.address,
-            localPreference: endpoint.localPreference)
+        announceReflexive(address.mapped, base: address.base, server: address.server.address)
     }
 
     /// The same mapped address from two servers is one candidate.
-    mutating func announceReflexive(
-        _ mapped: SocketAddress, base: SocketAddress, server: IPAddress, localPreference: UInt16
-    ) {
-        let isKnown = localCandidates.contains {
-            $0.type == .serverReflexive && $0.address == .ip(mapped) && $0.relatedAddress == .ip(base)
-        }
-        guard !isKnown, !isKnownBase(mapped) else { return }
+    mutating func announceReflexive(_ mapped: SocketAddress, base: SocketAddress, server: IPAddress) {
+        let known = localCandidates.filter { $0.type == .serverReflexive && $0.relatedAddress == .ip(base) }
+        // Behind a symmetric NAT each server sees another one.
+        guard !known.contains(where: { $0.address == .ip(mapped) }), !isKnownBase(mapped),
+            known.count < Int(ICEAgent.preferencesPerBase), let endpoint = bases.first(where: { $0.base == base })
+        else { return }
+        let localPreference = endpoint.localPreference - UInt16(known.count)
         let candidate = Candidate(
             foundation: Foundation.of(type: .serverReflexive, base: base.address, server: server),
             priority: Candidate.priority(type: .serverReflexive, localPreference: localPreference),

@@ -149,9 +149,11 @@ extension ICEAgent {
         }
         current.checkList.update(id) {
             $0.lastNomination = transaction
-            $0.isNominatedOnSuccess = !$0.isValid
+            $0.isNominatedOnSuccess = true
         }
-        if pair.isValid { select(id, nominated: true, now: now) }
+        if mayCarry(pair, now: now) { return select(id, nominated: true, now: now) }
+        // Answered once, but long ago: its next answer decides.
+        if pair.state == .succeeded, current.selected != id { current.checkList.trigger(id) }
     }
 
     /// A request of the generation before a restart: answered, and followed if it moves the path.
@@ -167,16 +169,15 @@ extension ICEAgent {
         let pair = generation.checkList.pairs[index]
         if generation.selected == pair.id {
             generation.consent?.received(now: now)
-        } else if role == .controlled, message.has(.useCandidate), pair.isValid, generation.selected != nil,
-            pair.lastNomination != message.transactionID
+        } else if role == .controlled, message.has(.useCandidate), mayCarry(pair, now: now),
+            generation.selected != nil, pair.lastNomination != message.transactionID
         {
             generation.checkList.update(pair.id) {
                 $0.lastNomination = message.transactionID
                 $0.isNominated = true
             }
             generation.selected = pair.id
-            generation.consent = Consent(
-                configuration: configuration, lastReceivedAt: now, verifyAtOnce: true, random: &random, now: now)
+            generation.consent = consent(of: pair, now: now)
         }
         previous = generation
         updateState(now: now)

@@ -27,6 +27,8 @@ struct Reallocation: Sendable {
 extension ICEAgent {
     /// Each of those over UDP, and of those behind streams: many addresses must not keep the last resort away.
     private static var maximumRelays: Int { 8 }
+    /// A relayed address of each family.
+    private static var preferencesPerRelay: UInt16 { 2 }
 
     /// A TURN server over UDP, resolved. Every base of its family allocates there, those that come later too. One that is
     /// known already gets the credentials, and is asked again where it gave no allocation.
@@ -55,7 +57,10 @@ extension ICEAgent {
         precondition(server.transport != .udp, "ice agent: UDP is no stream")
         guard state != .closed else { return }
         // After every socket of ours: a relay behind a stream is the last resort, and TLS only costs more.
-        let preference = UInt16(clamping: (server.transport == .tcp ? 1000 : 500) - relays.count)
+        var preference: UInt16 = server.transport == .tcp ? 1000 : 500
+        while relays.contains(where: { $0.localPreference == preference }) {
+            preference -= ICEAgent.preferencesPerRelay
+        }
         guard startRelay(server, base: local, localPreference: preference, now: now) else {
             return events.append(.turnStreamFailed(local: local, alternate: nil))
         }
@@ -89,7 +94,10 @@ extension ICEAgent {
         guard !reallocations.contains(where: { $0.base == endpoint.base && $0.server == server.address }) else {
             return
         }
-        startRelay(server, base: endpoint.base, localPreference: endpoint.localPreference, now: now)
+        let rank = turnServers.firstIndex { $0.address == server.address } ?? 0
+        startRelay(
+            server, base: endpoint.base,
+            localPreference: endpoint.localPreference - UInt16(rank) * ICEAgent.preferencesPerRelay, now: now)
     }
 
     @discardableResult
@@ -153,10 +161,17 @@ extension ICEAgent {
     }
 
     mutating func pollRelays(into packet: inout PacketBuffer, now: Instant) -> Transmit? {
-        for index in relays.indices {
+        for index in relays.indices where !relays[index].client.isAboutToStart {
             if let transmit = relays[index].client.pollTransmit(into: &packet, now: now) { return transmit }
         }
         return nil
+    }
+
+    /// The first question for an allocation starts a transaction like a check, so it keeps to Ta (RFC 8445 section 14.1).
+    mutating func pollAllocation(into packet: inout PacketBuffer, now: Instant) -> Transmit? {
+        guard now >= nextCheckAt, let index = relays.firstIndex(where: { $0.client.isAboutToStart }) else { return nil }
+        nextCheckAt = now + configuration.pacing
+        return relays[index].client.pollTransmit(into: &packet, now: now)
     }
 
     /// Where a datagram from `source` to `destination` really goes, with its header; nil when the relay is gone or has
@@ -188,9 +203,9 @@ extension ICEAgent {
         case .allocated(let relayed, _):
             relays[index].wasAllocated = true
             announceMapped(of: relays[index])
-            for address in relayed {
+            for (rank, address) in relayed.prefix(Int(ICEAgent.preferencesPerRelay)).enumerated() {
                 let endpoint = LocalEndpoint(
-                    base: address, type: .relayed, localPreference: relays[index].localPreference,
+                    base: address, type: .relayed, localPreference: relays[index].localPreference - UInt16(rank),
                     foundation: Foundation.of(type: .relayed, base: address.address, server: client.server.address))
                 bases.append(endpoint)
                 announce(endpoint)
@@ -211,7 +226,7 @@ extension ICEAgent {
             let relay = relays[index]
             drop(relayOf: client, now: now)
             if client.transport != .udp {
-                let alternate: SocketAddress? = if case .redirected(let next) = failure { next } else { nil }
+                let alternate: AlternateServer? = if case .redirected(let next) = failure { next } else { nil }
                 events.append(.turnStreamFailed(local: client.base, alternate: alternate))
             }
             if client.transport == .udp { replace(relay, after: failure, now: now) }
@@ -255,9 +270,7 @@ extension ICEAgent {
         guard relay.client.transport == .udp, relay.client.isAllocated, let mapped = relay.client.mapped,
             mapped != relay.client.base
         else { return }
-        announceReflexive(
-            mapped, base: relay.client.base, server: relay.client.server.address,
-            localPreference: relay.localPreference)
+        announceReflexive(mapped, base: relay.client.base, server: relay.client.server.address)
     }
 
     private mutating func drop(relayOf client: TURNClient, now: Instant) {
@@ -279,7 +292,11 @@ extension ICEAgent {
     var relayWake: Wake? {
         var wake: Wake?
         for relay in relays {
-            wake = .earliest(wake, relay.client.nextTimeout)
+            var next = relay.client.nextTimeout
+            if relay.client.isAboutToStart, let due = next {
+                next = Wake(at: max(due.at, nextCheckAt), reason: due.reason)
+            }
+            wake = .earliest(wake, next)
             if !isGatheringComplete, relay.client.isAllocating, !relay.isLate {
                 wake = .earliest(wake, Wake(at: relay.endsAt, reason: .iceGathering))
             }

@@ -23,13 +23,22 @@ extension ICEAgent {
         if current.selected != id {
             bindChannelIfRelayed(pair, now: now)
             current.selected = id
-            let answeredAt = pair.statistics.lastResponseAt ?? now
-            current.consent = Consent(
-                configuration: configuration,
-                lastReceivedAt: max(answeredAt, pair.statistics.lastRequestAt ?? answeredAt),
-                verifyAtOnce: now - answeredAt > .seconds(1), random: &random, now: now)
+            current.consent = consent(of: pair, now: now)
         }
         current.consentExpired = false
+    }
+
+    func mayCarry(_ pair: CandidatePair, now: Instant) -> Bool {
+        // Half the time that consent lasts is left for asking again; an older answer is renewed before media follows.
+        pair.isValid
+            && pair.statistics.lastResponseAt.map { now - $0 < configuration.consentTimeout / 2 } ?? false
+    }
+
+    mutating func consent(of pair: CandidatePair, now: Instant) -> Consent {
+        let answeredAt = pair.statistics.lastResponseAt ?? now
+        return Consent(
+            configuration: configuration, answeredAt: answeredAt,
+            lastReceivedAt: max(answeredAt, pair.statistics.lastRequestAt ?? answeredAt), random: &random, now: now)
     }
 
     /// Before the peer has decided, or after its choice is gone, the best pair that works is used. During a restart

@@ -22,7 +22,16 @@ extension ICEAgent {
         }
         if let transmit = pollConsent(into: &packet, now: now) { return transmit }
         if let transmit = pollGathering(into: &packet, now: now) { return transmit }
-        return pollCheck(into: &packet, now: now)
+        // Checks and allocations in turn: neither waits until the other has nothing left.
+        if isAllocationsTurn, let transmit = pollAllocation(into: &packet, now: now) {
+            isAllocationsTurn = false
+            return transmit
+        }
+        if let transmit = pollCheck(into: &packet, now: now) {
+            isAllocationsTurn = true
+            return transmit
+        }
+        return pollAllocation(into: &packet, now: now)
     }
 
     // MARK: Responses

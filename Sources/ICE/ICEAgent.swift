@@ -38,8 +38,6 @@ public struct ICEAgent: Sendable {
 
     /// Sockets, in the order in which they were added.
     var bases: [LocalEndpoint]
-    /// Never used again, so that preferences stay distinct.
-    var nextLocalPreference: UInt16
     /// All local candidates of this generation so far, for a description.
     public internal(set) var localCandidates: [Candidate]
     var localAddressesFinished: Bool
@@ -66,6 +64,8 @@ public struct ICEAgent: Sendable {
     var events: RingBuffer<ICEEvent>
     /// Not before then does a new check start (Ta).
     var nextCheckAt: Instant
+    /// Whether the next transaction to start is an allocation's, if there is one.
+    var isAllocationsTurn: Bool
     /// The way for application data, kept for the media path.
     public internal(set) var selectedPath: SelectedPath?
     /// What was dropped, by reason.
@@ -86,7 +86,6 @@ public struct ICEAgent: Sendable {
         state = .new
         tieBreaker = random.next()
         bases = []
-        nextLocalPreference = .max
         localCandidates = []
         localAddressesFinished = false
         isGatheringComplete = false
@@ -105,6 +104,7 @@ public struct ICEAgent: Sendable {
         responses = RingBuffer()
         events = RingBuffer()
         nextCheckAt = Instant(nanoseconds: .min)
+        isAllocationsTurn = false
         selectedPath = nil
         drops = Counter()
         self.random = random

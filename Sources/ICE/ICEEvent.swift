@@ -15,7 +15,7 @@ public enum ICEEvent: Hashable, Sendable {
     case consentExpired
     /// The TURN server behind the stream from this local address gives no relay, or no longer; `alternate` is the server
     /// that it wants to be asked instead (300, RFC 8489 section 10).
-    case turnStreamFailed(local: SocketAddress, alternate: SocketAddress?)
+    case turnStreamFailed(local: SocketAddress, alternate: AlternateServer?)
     /// The role was switched by a role conflict (RFC 8445 section 7.3.1.1).
     case roleChanged(ICERole)
 }

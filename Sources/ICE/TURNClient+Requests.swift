@@ -56,9 +56,14 @@ extension TURNClient {
         case .allocate:
             // 17 is UDP, the only transport between relay and peer that we want (RFC 8656 section 18.7).
             message.write(.requestedTransport, UInt32(17) << 24, into: &writer)
-            if asksForBothFamilies {
+            // Without any attribute an address of IPv4 is meant (RFC 8656 section 7.1).
+            switch families {
+            case .both:
                 message.write(
                     .additionalAddressFamily, UInt32(AddressFamily.ipv6.rawValue) << 24, into: &writer)
+            case .ipv4: break
+            case .ipv6:
+                message.write(.requestedAddressFamily, UInt32(AddressFamily.ipv6.rawValue) << 24, into: &writer)
             }
         case .refresh: message.write(.lifetime, UInt32(600), into: &writer)
         case .deallocate: message.write(.lifetime, UInt32(0), into: &writer)

@@ -139,14 +139,18 @@ extension TURNClient {
             submit(request.kind, refusals: request.refusals + 1, now: now)
         case .tryAlternate where request.kind == .allocate:
             guard let next = message.address(of: .alternateServer) else { return fail(.refused(code)) }
-            guard transport == .udp else { return fail(.redirected(to: next)) }
+            guard transport == .udp else {
+                let domain = message.text(of: .alternateDomain, limit: 255).flatMap { $0.isEmpty ? nil : $0 }
+                return fail(.redirected(to: AlternateServer(address: next, domain: domain)))
+            }
             guard next.address.isIPv4 == server.address.isIPv4, redirections.count < 4, !redirections.contains(next)
             else { return fail(.redirectedTooOften) }
             redirections.append(next)
             server = next
             submit(.allocate, now: now)
-        case .addressFamilyNotSupported where request.kind == .allocate && asksForBothFamilies:
-            asksForBothFamilies = false
+        case .addressFamilyNotSupported where request.kind == .allocate:
+            guard let fewer = families.fewer else { return fail(.refused(code)) }
+            families = fewer
             submit(.allocate, refusals: request.refusals, now: now)
         default: refuse(request, code, now: now)
         }

@@ -13,7 +13,7 @@ public import STUN
 /// The allocation is refreshed a minute before it ends (or at half its lifetime, when that is short), permissions
 /// every four minutes of their five, channels before their ten are over. Any request may meet a stale nonce (438) and
 /// is then sent again with the fresh one. Both families are asked for at once (ADDITIONAL-ADDRESS-FAMILY); a server
-/// that cannot gives what it can.
+/// that refuses (440) is asked for IPv4 alone, and then for IPv6 alone.
 ///
 /// Data goes as Send indications until a channel is bound, with 36 or 48 bytes of overhead, and in a channel with
 /// four. The driver owns the socket: over UDP each transmit is a datagram; over TCP and TLS it is a frame of the
@@ -40,6 +40,20 @@ public struct TURNClient: Sendable {
         var refusals: Int
         /// Whether it was sent with credentials.
         var isAuthenticated: Bool
+    }
+
+    /// Of which families the relayed addresses are to be.
+    enum RelayedFamilies: Sendable {
+        case both, ipv4, ipv6
+
+        /// What is asked for when the server has not all of these.
+        var fewer: RelayedFamilies? {
+            switch self {
+            case .both: .ipv4
+            case .ipv4: .ipv6
+            case .ipv6: nil
+            }
+        }
     }
 
     struct Permission: Sendable {
@@ -73,7 +87,7 @@ public struct TURNClient: Sendable {
     /// PASSWORD-ALGORITHMS as the server sent it, to be sent back; empty for servers of RFC 5389.
     var passwordAlgorithms: [UInt8]
     var algorithm: PasswordAlgorithm
-    var asksForBothFamilies: Bool
+    var families: RelayedFamilies
     var redirections: [SocketAddress]
 
     /// The relayed transport addresses.
@@ -111,7 +125,7 @@ public struct TURNClient: Sendable {
         key = nil
         passwordAlgorithms = []
         algorithm = .md5
-        asksForBothFamilies = true
+        families = .both
         redirections = [server.address]
         relayed = []
         mapped = nil
@@ -132,6 +146,12 @@ public struct TURNClient: Sendable {
     public var isAllocated: Bool { phase == .allocated }
     /// Whether an answer to the question for an allocation is still open.
     public var isAllocating: Bool { phase == .idle || phase == .allocating }
+
+    /// The first question has not been sent yet. Over a stream there is nothing to wait for.
+    var isAboutToStart: Bool {
+        phase == .allocating && transport == .udp && key == nil && redirections.count == 1
+            && requests.contains { $0.transmissions == 0 }
+    }
 
     public mutating func pollEvent() -> TURNEvent? { events.popFirst() }
     var hasEvents: Bool { !events.isEmpty }

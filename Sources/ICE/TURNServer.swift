@@ -40,7 +40,7 @@ public enum TURNFailure: Error, Hashable, Sendable {
     /// The server sent us on in a circle, or too often.
     case redirectedTooOften
     /// The server wants another one to be asked (300), which over a stream only the driver can do.
-    case redirected(to: SocketAddress)
+    case redirected(to: AlternateServer)
     /// Any other error response.
     case refused(ErrorCode)
     /// A response lacked what it must have.
@@ -69,4 +69,17 @@ public enum TURNInput: Hashable, Sendable {
 /// Why something from a TURN server was dropped.
 public enum TURNDrop: Int, Sendable, CaseIterable {
     case malformed, transactionUnknown, integrityInvalid, channelUnknown, indicationIncomplete, noPermission
+}
+
+/// The server that another one wants to be asked in its place (ALTERNATE-SERVER, ALTERNATE-DOMAIN: RFC 8489 sections 10,
+/// 14.15 and 14.16).
+public struct AlternateServer: Hashable, Sendable {
+    public var address: SocketAddress
+    /// The name that its certificate has; nil: the one that the first server was asked by.
+    public var domain: String?
+
+    public init(address: SocketAddress, domain: String? = nil) {
+        self.address = address
+        self.domain = domain
+    }
 }

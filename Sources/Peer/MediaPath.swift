@@ -123,7 +123,7 @@ struct MediaPath: ~Copyable {
     private func makeSession(_ session: NegotiatedSession, random: inout RandomSource) -> RTPSession {
         let accepted = session.media.filter(\.isAccepted)
         let configuration = RTPSession.Configuration(
-            cname: accepted.compactMap { $0.local?.cname }.first ?? "monitor", ntp: clock,
+            cname: session.cname, ntp: clock,
             usesReducedSize: accepted.allSatisfy(\.usesReducedSizeRTCP),
             receivedTransportSequenceID: accepted.compactMap { $0.receiveExtensionID(.transportSequence) }.first)
         return RTPSession(configuration, random: random.split())

@@ -1,3 +1,4 @@
+public import ICE
 public import Primitives
 
 extension PeerSession {
@@ -13,7 +14,7 @@ extension PeerSession {
         case nameSocketsIdle
         /// The TURN server behind the stream from this local address gives no relay, or no longer: close the stream, and
         /// open one to `alternate`, if the server wants that.
-        case relayStreamFailed(local: SocketAddress, alternate: SocketAddress?)
+        case relayStreamFailed(local: SocketAddress, alternate: AlternateServer?)
         /// No more candidates of ours will come, until an ICE restart.
         case endOfLocalCandidates(mid: String, sectionIndex: Int)
         /// ICE, DTLS and SRTP are ready: frames may be sent. Again when the peer has begun anew.

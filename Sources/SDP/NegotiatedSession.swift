@@ -5,6 +5,8 @@ public struct NegotiatedSession: Hashable, Sendable {
     /// One entry for each section of the offer, in its order, rejected ones too.
     public var media: [NegotiatedMedia]
     public var remoteICE: RemoteICE
+    /// Our RTCP's name in every section (RFC 7022).
+    public var cname: String
     /// Any one of these must match the peer's certificate.
     public var remoteFingerprints: [Fingerprint]
     public var dtlsRole: DTLSRole

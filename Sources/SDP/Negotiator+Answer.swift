@@ -61,7 +61,7 @@ extension Negotiator {
         }
         attributes.append(Attribute("ice-ufrag", transport.credentials.usernameFragment))
         attributes.append(Attribute("ice-pwd", transport.credentials.password.unredacted))
-        attributes.append(Attribute("ice-options", "trickle"))
+        attributes.append(Attribute("ice-options", "trickle ice2"))
         attributes += transport.fingerprints.map { Attribute("fingerprint", $0.text) }
         switch role {
         case .client: attributes.append(Attribute("setup", "active"))

@@ -71,7 +71,8 @@ public struct Negotiator: Sendable {
 
         // From here on nothing fails.
         let negotiated = NegotiatedSession(
-            media: negotiate(offer, over: remote), remoteICE: remote.ice, remoteFingerprints: remote.fingerprints,
+            media: negotiate(offer, over: remote), remoteICE: remote.ice, cname: cname,
+            remoteFingerprints: remote.fingerprints,
             dtlsRole: role, isICERestart: isRestart, isNewDTLSAssociation: session != nil && isNewAssociation)
         session = negotiated
         version += 1

@@ -66,7 +66,7 @@ public struct Offerer: Sendable {
             receiving(pair.0, pair.1, of: answer, at: index)
         }
         return NegotiatedSession(
-            media: media, remoteICE: ice, remoteFingerprints: fingerprints,
+            media: media, remoteICE: ice, cname: "monitor", remoteFingerprints: fingerprints,
             dtlsRole: setup == "active" ? .server : .client,
             isICERestart: previous.map { $0.remoteICE.credentials != credentials } ?? false,
             isNewDTLSAssociation: previous.map { Set($0.remoteFingerprints) != Set(fingerprints) } ?? false)
@@ -101,7 +101,7 @@ public struct Offerer: Sendable {
             media: kind.rawValue, port: 9, transport: "UDP/TLS/RTP/SAVPF", formats: formats)
         section.attributes = [
             Attribute("mid", String(index)), Attribute("ice-ufrag", transport.credentials.usernameFragment),
-            Attribute("ice-pwd", transport.credentials.password.unredacted), Attribute("ice-options", "trickle"),
+            Attribute("ice-pwd", transport.credentials.password.unredacted), Attribute("ice-options", "trickle ice2"),
         ]
         section.attributes += transport.fingerprints.map { Attribute("fingerprint", $0.text) }
         section.attributes.append(Attribute("setup", "actpass"))

@@ -199,6 +199,37 @@ import Testing
         #expect(agent.selectedPath?.remote == remote)
     }
 
+    /// Choosing one pair and then the other every second for `duration`, the first `answered` of it with answers to checks.
+    private func choosing(for duration: Int, answered: Int) throws -> (expiredAfter: Int?, chosen: Set<SocketAddress>) {
+        let began = ManualClock().now
+        var agent = agent(at: began)
+        var chosen: Set<SocketAddress> = []
+        for step in 0..<duration * 20 {
+            let now = began + .milliseconds(50 * step)
+            agent.handleTimeout(now: now)
+            if step % 20 < 2 {
+                let address = (step / 20 + step).isMultiple(of: 2) ? remote : other
+                receive(Request(id: UInt64(100 + step), useCandidate: step % 20 == 1), from: address, &agent, now: now)
+            }
+            while let sent = try poll(&agent, now: now) {
+                if sent.type == .bindingRequest, step < answered * 20 { answer(sent, &agent, now: now) }
+            }
+            if let remote = agent.selectedPath?.remote { chosen.insert(remote) }
+            while let event = agent.pollEvent() { if event == .consentExpired { return (step / 20, chosen) } }
+        }
+        return (nil, chosen)
+    }
+
+    @Test("A peer that answers no more gets no time by choosing one pair after the other (RFC 7675 section 5.1)")
+    func consentIsNotRenewedByNomination() throws {
+        let silent = try choosing(for: 120, answered: 10)
+        #expect(silent.chosen == [remote, other])
+        let expired = try #require(silent.expiredAfter)
+        #expect((38...40).contains(expired), "after \(expired) s")
+        let answering = try choosing(for: 120, answered: 120)
+        #expect(answering.expiredAfter == nil && answering.chosen == [remote, other])
+    }
+
     @Test func useCandidateBeforeOurOwnCheckWaitsForItsAnswer() throws {
         let now = ManualClock().now
         var agent = agent(at: now)

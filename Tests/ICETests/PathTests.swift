@@ -24,6 +24,21 @@ import Testing
         #expect(pair.kiosk.agent.state == .completed)
     }
 
+    @Test("Each consent check comes at another interval (RFC 7675 section 5.1)")
+    func consentIsRandomized() throws {
+        let pair = try connected()
+        var (times, before): ([Instant], UInt64) = ([], 0)
+        for _ in 0..<6000 {
+            try pair.simulation.run(for: .milliseconds(20))
+            let asked = UInt64(pair.kiosk.agent.selectedPairStatistics?.consentRequestsSent ?? 0)
+            if asked != before { times.append(pair.now) }
+            before = asked
+        }
+        let intervals = zip(times, times.dropFirst()).map { ($1 - $0).milliseconds }
+        #expect(intervals.allSatisfy { (3950...6050).contains($0) }, "\(intervals)")
+        #expect((intervals.max() ?? 0) - (intervals.min() ?? 0) > 500, "\(intervals)")
+    }
+
     @Test func aDeadPathIsDisconnectedThenConsentExpires() throws {
         let pair = try connected()
         try pair.simulation.run(for: .seconds(10))

@@ -45,6 +45,58 @@ import Testing
         #expect(server.channelFrames > 0)
     }
 
+    @Test("Of several servers, sockets and families no two candidates of a type have one priority")
+    func priorities() throws {
+        let pair = ICEPair(
+            monitor: .init("10.1.0.2", nat: .symmetric), kiosk: .init("10.2.0.2", "10.2.0.3", nat: .symmetric))
+        for number in 1...3 {
+            let relays = [IPAddress("198.18.0.\(number)")!, IPAddress("2001:db8::\(number)")!]
+            let at = SocketAddress(address: relays[0], port: 3478)
+            let host = pair.simulation.network.addHost("turn\(number)", addresses: relays)
+            pair.simulation.attach(TURNServerNode(at, relays: relays), to: host, name: "turn\(number)")
+            pair.kiosk.agent.addTURNServer(TURNServer(address: at, credentials: credentials), now: pair.now)
+        }
+        _ = try pair.connect()
+        try pair.simulation.run(for: .seconds(3))
+        let candidates = pair.kiosk.agent.localCandidates
+        #expect(candidates.count { $0.type == .relayed } == 12)
+        #expect(candidates.count { $0.type == .serverReflexive } == 6)
+        for type in [CandidateType.host, .serverReflexive, .relayed] {
+            let priorities = candidates.filter { $0.type == type }.map(\.priority)
+            #expect(Set(priorities).count == priorities.count, "\(type) \(priorities)")
+        }
+    }
+
+    @Test("Allocations start no closer to each other, and to checks, than Ta")
+    func pacing() throws {
+        var agent = ICEAgent(role: .controlled, authenticator: .openSSL, random: .seeded(3))
+        for number in 1...4 {
+            let server = TURNServer(address: SocketAddress("198.18.0.\(number):3478")!, credentials: credentials)
+            agent.addTURNServer(server, now: .zero)
+        }
+        agent.addLocalAddress(SocketAddress("192.0.2.1:6000")!, now: .zero)
+        var random = RandomSource.seeded(4)
+        agent.setRemoteCredentials(.random(using: &random), now: .zero)
+        let remote = "candidate:1 1 udp 2122260223 192.0.2.9 5000 typ host"
+        agent.addRemoteCandidate(try Candidate(remote), now: .zero)
+        var starts: [Instant] = []
+        var seen: Set<TransactionID> = []
+        var now = Instant.zero
+        while now < .zero + .seconds(1) {
+            var packet = PacketBuffer(capacity: 1500)
+            while agent.pollTransmit(into: &packet, now: now) != nil {
+                let message = try STUNMessage(packet.bytes)
+                if seen.insert(message.transactionID).inserted { starts.append(now) }
+            }
+            let wake = try #require(agent.nextTimeout)
+            #expect(wake.at > now)
+            now = wake.at
+            agent.handleTimeout(now: now)
+        }
+        #expect(starts.count == 5)
+        for (earlier, later) in zip(starts, starts.dropFirst()) { #expect(later - earlier >= .milliseconds(50)) }
+    }
+
     @Test(arguments: UInt64(1)...4)
     func withLoss(seed: UInt64) throws {
         let (pair, _) = pair(seed: seed, link: LinkConditions(loss: 0.1, reordering: 0.1))

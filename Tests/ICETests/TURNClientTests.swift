@@ -191,6 +191,34 @@ import Testing
         #expect(circle.events == [.failed(.redirectedTooOften)])
     }
 
+    @Test("Over a stream the driver is told whom to ask, and by which name its certificate goes")
+    func anotherServerByName() {
+        let first = TURNServerNode(Self.address)
+        first.alternate = SocketAddress("198.18.0.2:5349")!
+        first.alternateDomain = "turn2.example.org"
+        let link = Link([first], transport: .tls)
+        link.client.start(now: link.clock.now)
+        link.settle()
+        let next = AlternateServer(address: SocketAddress("198.18.0.2:5349")!, domain: "turn2.example.org")
+        #expect(link.events == [.failed(.redirected(to: next))])
+    }
+
+    @Test("A server that has not both families is asked for the one, then for the other")
+    func oneFamilyOnly() {
+        func relayed(_ relay: String) -> (TURNEvent?, Int?) {
+            let server = TURNServerNode(Self.address, relays: [IPAddress(relay)!])
+            server.givesBothFamilies = false
+            let link = Link([server])
+            link.client.start(now: link.clock.now)
+            link.settle()
+            return (link.events.first, server.counts[.allocate])
+        }
+        let ipv4 = relayed("198.18.0.1")
+        #expect(ipv4 == (.allocated(relayed: [SocketAddress("198.18.0.1:50000")!], mapped: Self.base), 3))
+        let ipv6 = relayed("2001:db8::9")
+        #expect(ipv6 == (.allocated(relayed: [SocketAddress("[2001:db8::9]:50000")!], mapped: Self.base), 4))
+    }
+
     @Test func renewedCredentialsServeWhenTheOldOnesEnd() {
         let link = allocated()
         link.servers[0].password = "new"

@@ -25,6 +25,9 @@ final class TURNServerNode: SimulatedNode {
     var grantedLifetime: UInt32 = 600
     /// Where clients are sent instead.
     var alternate: SocketAddress?
+    var alternateDomain: String?
+    /// Whether it knows ADDITIONAL-ADDRESS-FAMILY; else it refuses it (440).
+    var givesBothFamilies = true
     /// Answers nothing any more.
     var isDead = false
     var usesSHA256 = false
@@ -132,13 +135,18 @@ final class TURNServerNode: SimulatedNode {
             if let alternate {
                 return respond(id, method, error: .tryAlternate, to: client) {
                     $0.write(.alternateServer, plain: alternate, into: &$1)
+                    if let domain = self.alternateDomain { $0.write(.alternateDomain, utf8: domain, into: &$1) }
                 }
             }
             if let index, allocations[index].transaction != id {
                 return respond(id, method, error: .allocationMismatch, to: client)
             }
             let wantsBoth = message.has(.additionalAddressFamily)
-            let families = relayAddresses.filter { $0.isIPv4 || wantsBoth }
+            let wantsIPv6 = message.uint32(of: .requestedAddressFamily) == UInt32(AddressFamily.ipv6.rawValue) << 24
+            let families = relayAddresses.filter { wantsBoth || $0.isIPv4 != wantsIPv6 }
+            guard givesBothFamilies || !wantsBoth, !families.isEmpty else {
+                return respond(id, method, error: .addressFamilyNotSupported, to: client)
+            }
             let relayed = families.map { SocketAddress(address: $0, port: nextPort) }
             nextPort += 1
             allocations.removeAll { $0.client == client }

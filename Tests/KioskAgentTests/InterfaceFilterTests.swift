@@ -30,12 +30,22 @@ import Testing
 
     @Test func whatReachesSomebody() {
         #expect(
-            names(InterfaceFilter()) == ["eth0 192.0.2.1", "eth0 2001:db8::1", "wlan0 198.51.100.1", "wg0 10.0.6.1"])
+            names(InterfaceFilter()) == ["eth0 2001:db8::1", "eth0 192.0.2.1", "wlan0 198.51.100.1", "wg0 10.0.6.1"])
+    }
+
+    @Test("The families take turns, whatever order the kernel has (RFC 8421 section 4)")
+    func interleaved() {
+        let listed = ["192.0.2.1", "198.51.100.1", "203.0.113.1", "2001:db8::1", "2001:db8:1::1"]
+        let selected = InterfaceFilter().select(listed.map { address("eth0", $0) })
+        #expect(
+            selected.map { "\($0.address)" } == [
+                "2001:db8::1", "192.0.2.1", "2001:db8:1::1", "198.51.100.1", "203.0.113.1",
+            ])
     }
 
     @Test func denied() {
         #expect(
-            names(InterfaceFilter(denied: ["w*"])) == ["eth0 192.0.2.1", "eth0 2001:db8::1"], "bridges stay denied")
+            names(InterfaceFilter(denied: ["w*"])) == ["eth0 2001:db8::1", "eth0 192.0.2.1"], "bridges stay denied")
         #expect(names(InterfaceFilter(denied: ["eth", "wg", "wlan"])).count == 4, "a name is not a prefix")
     }
 

@@ -70,7 +70,7 @@ struct NegotiationTests {
                 "a=candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host",
                 "a=ice-ufrag:abcdfirst",
                 "a=ice-pwd:0123456789abcdefghijklfirst",
-                "a=ice-options:trickle",
+                "a=ice-options:trickle ice2",
                 "a=fingerprint:sha-256 00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F",
                 "a=setup:active",
                 "a=mid:0",

@@ -21,14 +21,26 @@ public struct InterfaceFilter: Hashable, Sendable {
         self.denied = denied
     }
 
-    /// The usable addresses in their order of preference: IPv6 and IPv4 as the kernel lists them. A machine without any
+    /// The usable addresses in their order of preference: IPv6 and IPv4 in turn, each as the kernel lists them, so that a
+    /// family that reaches nobody delays the other by one check at a time (RFC 8421 section 4). A machine without any
     /// other gets its loopback address, so that a browser on the same machine can still see it.
     ///
     /// - Parameter mayBeLoopback: whether that last exception is made.
     public func select(_ addresses: [InterfaceAddress], mayBeLoopback: Bool = true) -> [InterfaceAddress] {
         let usable = addresses.filter { $0.isUp && $0.isRunning && !$0.address.isMulticast && !$0.isLinkLocal }
         let external = usable.filter { !$0.isLoopback && allows($0.name) }
-        return external.isEmpty && mayBeLoopback ? usable.filter { $0.isLoopback && $0.address.isIPv4 } : external
+        if external.isEmpty, mayBeLoopback { return usable.filter { $0.isLoopback && $0.address.isIPv4 } }
+        return InterfaceFilter.interleaved(external)
+    }
+
+    private static func interleaved(_ addresses: [InterfaceAddress]) -> [InterfaceAddress] {
+        var (rest, others) = (addresses.filter { !$0.address.isIPv4 }[...], addresses.filter(\.address.isIPv4)[...])
+        var ordered: [InterfaceAddress] = []
+        while let next = rest.popFirst() {
+            ordered.append(next)
+            (rest, others) = others.isEmpty ? (rest, others) : (others, rest)
+        }
+        return ordered + others
     }
 
     private func allows(_ name: String) -> Bool {

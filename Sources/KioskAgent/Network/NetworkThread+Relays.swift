@@ -1,3 +1,4 @@
+import ICE
 import Peer
 import Primitives
 import Reactor
@@ -202,7 +203,7 @@ extension NetworkThread {
     }
 
     /// The server refused an allocation or ended it: only another server, or newer credentials, can help.
-    mutating func relayFailed(from local: SocketAddress, alternate: SocketAddress?) {
+    mutating func relayFailed(from local: SocketAddress, alternate: AlternateServer?) {
         guard let relay = relays.first(where: { $0.isInUse && $0.local == local }) else { return }
         var server = newest(relay.server)
         let redirections = relay.redirections + 1
@@ -210,7 +211,9 @@ extension NetworkThread {
         close(relay)
         let now = MonotonicClock.now()
         if let alternate, redirections <= NetworkThread.maximumRedirections {
-            server.address = alternate
+            server.address = alternate.address
+            // Its certificate is for its own name.
+            if let domain = alternate.domain { server.host = domain }
             connect(to: server, redirections: redirections, now: now)
         } else {
             NetworkThread.log.repeated(

@@ -176,7 +176,7 @@ public struct RelayProbe: Sendable {
             case .timeout: fail(.silent, now: now)
             case .unauthenticated: fail(.unauthenticated, now: now)
             case .refused(let code): fail(.refused(code.rawValue), now: now)
-            case .redirected(let next): fail(.redirected(to: next), now: now)
+            case .redirected(let next): fail(.redirected(to: next.address), now: now)
             case .redirectedTooOften, .malformedResponse: fail(.malformed, now: now)
             }
         }
