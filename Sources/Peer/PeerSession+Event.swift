@@ -1,4 +1,3 @@
-public import ICE
 public import Primitives
 
 extension PeerSession {
@@ -13,8 +12,8 @@ extension PeerSession {
         /// No name is asked for any more and the session is connected: the sockets can be closed.
         case nameSocketsIdle
         /// The TURN server behind the stream from this local address gives no relay, or no longer: close the stream, and
-        /// open one to `alternate`, if the server wants that.
-        case relayStreamFailed(local: SocketAddress, alternate: AlternateServer?)
+        /// open one to `alternate`, if the server wants that; its certificate is for `domain`, if it has another name.
+        case relayStreamFailed(local: SocketAddress, alternate: SocketAddress?, domain: String?)
         /// No more candidates of ours will come, until an ICE restart.
         case endOfLocalCandidates(mid: String, sectionIndex: Int)
         /// ICE, DTLS and SRTP are ready: frames may be sent. Again when the peer has begun anew.

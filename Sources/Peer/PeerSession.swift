@@ -292,7 +292,8 @@ public struct PeerSession: ~Copyable {
             lastPath = path
         case .resolveName(let name, let candidate): resolve(name, for: candidate, now: now)
         case .turnStreamFailed(let local, let alternate):
-            events.append(.relayStreamFailed(local: local, alternate: alternate))
+            events.append(
+                .relayStreamFailed(local: local, alternate: alternate?.address, domain: alternate?.domain))
         case .consentExpired: end(.consentExpired, now: now)
         case .roleChanged: break
         }

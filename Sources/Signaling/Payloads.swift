@@ -1,3 +1,4 @@
+public import Primitives
 public import SocketIO
 
 /// Which media a kiosk can give.
@@ -60,6 +61,14 @@ public struct ICEServer: Hashable, Sendable {
         self.urls = urls
         self.username = username
         self.credential = credential
+    }
+
+    /// When time-limited credentials end, by the server's clock: their username is `expiry:userId`. Nil for all others.
+    public var credentialEnd: WallClock? {
+        guard let username, let colon = username.firstIndex(of: ":"), let seconds = Int64(username[..<colon]),
+            seconds > 0
+        else { return nil }
+        return WallClock(secondsSince1970: seconds)
     }
 }
 

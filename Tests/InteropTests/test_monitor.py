@@ -36,6 +36,66 @@ async def test_towards_an_ice_lite_monitor_the_kiosk_controls(server, agent):
         await watch.stop()
 
 
+class PassiveWatch(Watch):
+    """A monitor that says it opens DTLS itself: the kiosk has to be the server, whose ClientHello comes from aiortc."""
+
+    def offer(self, sdp: str) -> str:
+        assert "a=setup:actpass" in sdp
+        return sdp.replace("a=setup:actpass", "a=setup:active")
+
+
+@asynchronous
+async def test_towards_a_monitor_that_opens_dtls_the_kiosk_is_the_server(server, agent):
+    async with Client(server, "MONITOR_01") as client:
+        await client.kiosk_online()
+        watch = await PassiveWatch(client).start()
+        assert "a=setup:passive" in watch.pc.remoteDescription.sdp
+        await watch.frames(video=60, audio=100)
+        await watch.stop()
+
+
+@asynchronous
+async def test_the_kiosk_says_that_no_more_candidates_come(server, agent):
+    async with Client(server, "MONITOR_01") as client:
+        await client.kiosk_online()
+        watch = await Watch(client).start()
+        await watch.until(lambda: watch.has_all_candidates, 10, "no end of candidates")
+        await watch.frames(video=30)
+        await watch.stop()
+
+
+@asynchronous
+async def test_a_kiosk_that_has_lost_its_path_asks_for_another(wire, server, agent):
+    async with Client(server, "MONITOR_01") as client:
+        await client.kiosk_online()
+        watch = await Watch(client).start()
+        await watch.frames(video=30)
+        await client.nothing("restart-request", 1)
+        wire.nft("table inet cut {\nchain input { type filter hook input priority 0; meta l4proto udp drop\n}\n}")
+        try:
+            request = await client.expect("restart-request", 20, fromId="KIOSK_01")
+        finally:
+            wire.nft("delete table inet cut")
+        assert request["sessionId"] == watch.session["sessionId"]
+        seen = watch.received["video"].frames
+        await watch.frames(video=seen + 30)
+        await watch.stop()
+
+
+@asynchronous
+async def test_a_kiosk_that_gets_another_address_asks_for_an_offer(wire, server, agent):
+    async with Client(server, "MONITOR_01") as client:
+        await client.kiosk_online()
+        watch = await Watch(client).start()
+        await watch.frames(video=30)
+        wire.ip("addr", "add", "10.77.0.9/24", "dev", "kiosk0")
+        try:
+            await client.expect("restart-request", 5, fromId="KIOSK_01")
+        finally:
+            wire.ip("addr", "del", "10.77.0.9/24", "dev", "kiosk0")
+        await watch.stop()
+
+
 @asynchronous
 async def test_the_status_counts_what_the_monitor_receives(server, agent):
     """The kiosk's numbers under the W3C's names, beside what arrived here; and the last of them in the log."""

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from conftest import peer_missing, populate
 from harness import network
 from harness.monitor import Client, asynchronous
-from harness.programs import BIN, PASSWORD, Server, eventually, free_port, running
+from harness.programs import BIN, PASSWORD, Agent, Server, eventually, free_port, running
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -243,6 +243,23 @@ async def test_the_metrics_count(watched):
         assert metric(watched, "kiosk_signaling_store_seconds_count") > 0
         assert metric(watched, "kiosk_signaling_loop_seconds_count") > 0
         assert get(watched, "/readyz") == "ready\n" and get(watched, "/healthz") == "ok\n"
+
+
+def test_the_credentials_of_turn_servers_are_renewed_while_a_kiosk_is_registered(wire, folder):
+    settings = f"metrics: {{ allow: [{network.MONITOR}] }}\nice: {{ turn: ['turn:{network.MONITOR}:9'], sharedSecret: shared-secret, credentialLifetime: 60s }}\n"
+    server = Server(folder, network.MONITOR, settings)
+    populate(server)
+    kiosk = Agent(folder, server.address, prefix=wire.prefix)
+    registrations = 'kiosk_signaling_events_total{event="register-kiosk"}'
+    with running(server, kiosk):
+        eventually(lambda: f"{registrations} 1" in get(server, "/metrics"), 15, "not registered")
+        began = time.monotonic()
+        eventually(lambda: f"{registrations} 2" in get(server, "/metrics"), 45, "not registered again")
+        assert 25 < time.monotonic() - began < 40
+        # On the same socket, and nothing else has happened.
+        assert 'kiosk_signaling_sockets{role="kiosk"} 1' in get(server, "/metrics")
+        assert kiosk.log.read_text().count("registered with") == 1
+        assert kiosk.status()["state"] == "idle"
 
 
 def test_only_who_may_reads_the_metrics(server):

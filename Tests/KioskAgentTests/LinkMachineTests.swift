@@ -57,6 +57,27 @@ import Testing
         #expect(machine.timeoutReached(now: start + .seconds(30)) == .sendHeartbeat)
     }
 
+    @Test("A kiosk registers again at half the life of its TURN credentials, and again when nothing comes of it")
+    func credentialsAreRenewed() {
+        var machine = registered()
+        machine.credentialsEnd(in: .seconds(40), now: start)
+        machine.credentialsEnd(in: .seconds(30), now: start + .seconds(5))
+        #expect(machine.nextTimeout == start + .seconds(20))
+        #expect(machine.timeoutReached(now: start + .seconds(20)) == .register)
+        #expect(machine.phase == .registered)
+        // Refused: the next pong tells how long they last still.
+        #expect(machine.registrationRefused(SignalingError(.throttled, "too many"), now: start + .seconds(20)) == .none)
+        #expect(machine.timeoutReached(now: start + .seconds(30)) == .sendHeartbeat)
+        #expect(machine.pongReceived(now: start + .seconds(30)) == .none)
+        machine.credentialsEnd(in: .seconds(10), now: start + .seconds(30))
+        #expect(machine.timeoutReached(now: start + .seconds(45)) == .register)
+        #expect(machine.registered(heartbeatInterval: .seconds(30), now: start + .seconds(45)) == .none)
+        #expect(machine.nextTimeout == start + .seconds(60))
+        machine.credentialsEnd(in: .seconds(43_200), now: start + .seconds(46))
+        #expect(machine.disconnected(.transportClosed, now: start + .seconds(50)) != .none)
+        #expect(machine.nextTimeout.map { $0 < start + .seconds(90) } == true, "nothing is renewed while away")
+    }
+
     @Test func anAwayServerIsTriedForEverBetweenOneAndThirtySeconds() throws {
         var machine = machine()
         var now = start

@@ -25,6 +25,8 @@ struct LinkDriver: ~Copyable {
     private var status: KioskStatus
     private var carriedSession: String?
     private var heartbeatSentAt: WallClock?
+    /// When the credentials of the registration's TURN servers end, by the server's clock.
+    private var credentialsEnd: WallClock?
     /// Set when the goodbye began: the thread ends then at the latest.
     private var endsAt: Instant?
     private(set) var isFinished: Bool
@@ -46,6 +48,7 @@ struct LinkDriver: ~Copyable {
         status = KioskStatus()
         carriedSession = nil
         heartbeatSentAt = nil
+        credentialsEnd = nil
         endsAt = nil
         isFinished = false
     }
@@ -188,12 +191,16 @@ struct LinkDriver: ~Copyable {
             return
         }
         switch parsed {
-        case .kioskRegistered(_, let interval, _):
+        case .kioskRegistered(_, let interval, let servers):
+            credentialsEnd = servers.compactMap(\.credentialEnd).min()
             run(machine.registered(heartbeatInterval: interval, now: now), now: now)
             events.post(.server(parsed))
         case .heartbeatPong(let serverTime):
             run(machine.pongReceived(now: now), now: now)
             measureClock(serverTime)
+            if let credentialsEnd, let server = WallClock(text: serverTime) {
+                machine.credentialsEnd(in: credentialsEnd - server, now: now)
+            }
         case .error(let error, let event):
             log.repeated(
                 .warning, "refused", "the server refused \(event): \(error.message)",

@@ -14,6 +14,9 @@ import SocketIO
 ///            └──── waiting ◀──────┴───────────┴─────────────┴───────────────────────────────┴──────┘
 /// ```
 ///
+/// The credentials of TURN servers end while a session may go on for days: a registered kiosk registers again in time, and
+/// the answer brings new ones.
+///
 /// A token is kept and used again until the server refuses it: only the server's clock judges it, so a wrong clock
 /// here does no harm. One refused token is replaced at once; a second one in a row means waiting.
 struct LinkMachine: Sendable {
@@ -63,6 +66,8 @@ struct LinkMachine: Sendable {
     private var heartbeatAt: Instant?
     private var lastHeartbeatAt: Instant?
     private var pongDeadline: Instant?
+    /// When to register again, for new credentials.
+    private var renewAt: Instant?
 
     private static let registrationTimeout = Duration.seconds(15)
     /// A registration that held this long was a success; a shorter one counts as one more failure.
@@ -71,6 +76,8 @@ struct LinkMachine: Sendable {
     private static let pongTimeoutAfterChange = Duration.seconds(10)
     /// A connection from an address that is gone only waits for its end.
     private static let pongTimeoutAfterLoss = Duration.seconds(2)
+    /// However short-lived credentials are, registering is not all that is done.
+    private static let leastRenewal = Duration.seconds(15)
     /// Status changes within this time go out together.
     private static let heartbeatSpacing = Duration.seconds(1)
 
@@ -89,10 +96,11 @@ struct LinkMachine: Sendable {
         heartbeatAt = nil
         lastHeartbeatAt = nil
         pongDeadline = nil
+        renewAt = nil
     }
 
     /// When `timeoutReached` is due.
-    var nextTimeout: Instant? { [deadline, heartbeatAt, pongDeadline].compactMap(\.self).min() }
+    var nextTimeout: Instant? { [deadline, heartbeatAt, pongDeadline, renewAt].compactMap(\.self).min() }
 
     // MARK: the way up
 
@@ -120,6 +128,7 @@ struct LinkMachine: Sendable {
     }
 
     mutating func registered(heartbeatInterval interval: Duration, now: Instant) -> Action {
+        renewAt = nil
         guard phase == .registering else { return .none }
         phase = .registered
         deadline = nil
@@ -136,6 +145,12 @@ struct LinkMachine: Sendable {
     mutating func pongReceived(now: Instant) -> Action {
         pongDeadline = nil
         return .none
+    }
+
+    /// Credentials that the registration brought end in `remaining`, by the server's own clock.
+    mutating func credentialsEnd(in remaining: Duration, now: Instant) {
+        guard phase == .registered, renewAt == nil else { return }
+        renewAt = now + max(LinkMachine.leastRenewal, remaining / 2)
     }
 
     /// Something in the heartbeat's status is different now.
@@ -257,6 +272,11 @@ struct LinkMachine: Sendable {
             return attempt()
         }
         if let due = heartbeatAt, due <= now { return heartbeat(now: now) }
+        if let due = renewAt, due <= now {
+            // Unanswered or refused, it is asked again when a pong has told once more how long they last.
+            renewAt = nil
+            return .register
+        }
         return .none
     }
 
@@ -266,6 +286,7 @@ struct LinkMachine: Sendable {
         deadline = nil
         heartbeatAt = nil
         pongDeadline = nil
+        renewAt = nil
     }
 
     // MARK: below
@@ -297,6 +318,7 @@ struct LinkMachine: Sendable {
         heartbeatAt = nil
         lastHeartbeatAt = nil
         pongDeadline = nil
+        renewAt = nil
         phase = .waiting
         var delay = schedule.delayAfterFailure(trouble.isSlow ? .slow : .ordinary)
         if let notBefore { delay = max(delay, min(notBefore, .seconds(300))) }

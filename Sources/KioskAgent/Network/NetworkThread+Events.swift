@@ -46,7 +46,8 @@ extension NetworkThread {
             events.post(.restartRequest(sessionId: id))
         case .nameSocketsNeeded: openNameSockets()
         case .nameSocketsIdle: closeNameSockets()
-        case .relayStreamFailed(let local, let alternate): relayFailed(from: local, alternate: alternate)
+        case .relayStreamFailed(let local, let alternate, let domain):
+            relayFailed(from: local, alternate: alternate, domain: domain)
         case .closed(let reason): closed(reason)
         }
     }

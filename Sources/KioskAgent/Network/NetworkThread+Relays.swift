@@ -1,4 +1,3 @@
-import ICE
 import Peer
 import Primitives
 import Reactor
@@ -203,7 +202,7 @@ extension NetworkThread {
     }
 
     /// The server refused an allocation or ended it: only another server, or newer credentials, can help.
-    mutating func relayFailed(from local: SocketAddress, alternate: AlternateServer?) {
+    mutating func relayFailed(from local: SocketAddress, alternate: SocketAddress?, domain: String?) {
         guard let relay = relays.first(where: { $0.isInUse && $0.local == local }) else { return }
         var server = newest(relay.server)
         let redirections = relay.redirections + 1
@@ -211,9 +210,9 @@ extension NetworkThread {
         close(relay)
         let now = MonotonicClock.now()
         if let alternate, redirections <= NetworkThread.maximumRedirections {
-            server.address = alternate.address
+            server.address = alternate
             // Its certificate is for its own name.
-            if let domain = alternate.domain { server.host = domain }
+            if let domain { server.host = domain }
             connect(to: server, redirections: redirections, now: now)
         } else {
             NetworkThread.log.repeated(

@@ -165,6 +165,7 @@ class Watch:
         self.want = [kind for kind, wanted in (("video", video), ("audio", audio)) if wanted]
         self.received = {"video": Received(), "audio": Received()}
         self.session: dict = {}
+        self.has_all_candidates = False
         self.pc: RTCPeerConnection | None = None
         self.tasks: list[asyncio.Task] = []
 
@@ -183,6 +184,8 @@ class Watch:
         assert answer["ok"], answer
         await self.client.emit("ice-candidate", {"targetId": self.kiosk, "candidate": None})
         reply = await self.client.expect("answer", timeout, fromId=self.kiosk)
+        # What was complete when the answer was made says so there.
+        self.has_all_candidates = "a=end-of-candidates" in reply["answer"]["sdp"]
         await self.pc.setRemoteDescription(RTCSessionDescription(reply["answer"]["sdp"], "answer"))
         self.tasks.append(asyncio.ensure_future(self._candidates()))
         return self
@@ -204,6 +207,7 @@ class Watch:
             event = await self.client.expect("ice-candidate", 3600, fromId=self.kiosk)
             line = (event["candidate"] or {}).get("candidate")
             if not line:
+                self.has_all_candidates = True
                 await self.pc.addIceCandidate(None)
                 continue
             candidate = candidate_from_sdp(line.removeprefix("candidate:"))
