@@ -14,9 +14,18 @@ public struct VP8EncoderSettings: Sendable, Equatable {
     public var speed: Int
     /// Whether pictures may be dropped to hold the bitrate; the buffer's fill in percent below which it happens, or 0.
     public var dropFrameThreshold: Int
-    /// The largest keyframe in percent of a picture's share of the bitrate. 450 lets a keyframe take about 150 ms of
-    /// the link at 30 pictures per second: small enough not to stall the pacer.
-    public var maximumIntraPercent: Int
+    /// How long the link may carry one keyframe. Receivers count more than 150 ms beyond the usual distance of two
+    /// pictures as a freeze.
+    public static let longestKeyframe: Duration = .milliseconds(150)
+    /// At few pictures per second a keyframe still needs more than its share.
+    static let leastIntraPercent = 200
+
+    /// The largest keyframe in percent of a picture's share of the bitrate: `longestKeyframe` at any frame rate.
+    var maximumIntraPercent: Int {
+        max(
+            VP8EncoderSettings.leastIntraPercent,
+            Int(VP8EncoderSettings.longestKeyframe.seconds * Double(frameRate) * 100))
+    }
     /// Best and worst quantizer, 0 … 63.
     public var minimumQuantizer: Int
     public var maximumQuantizer: Int
@@ -25,7 +34,7 @@ public struct VP8EncoderSettings: Sendable, Equatable {
 
     public init(
         width: Int, height: Int, frameRate: Int, bitrate: Bitrate, speed: Int = -6, dropFrameThreshold: Int = 30,
-        maximumIntraPercent: Int = 450, minimumQuantizer: Int = 2, maximumQuantizer: Int = 56, temporalLayers: Int = 1
+        minimumQuantizer: Int = 2, maximumQuantizer: Int = 56, temporalLayers: Int = 1
     ) {
         self.width = width
         self.height = height
@@ -33,7 +42,6 @@ public struct VP8EncoderSettings: Sendable, Equatable {
         self.bitrate = bitrate
         self.speed = speed
         self.dropFrameThreshold = dropFrameThreshold
-        self.maximumIntraPercent = maximumIntraPercent
         self.minimumQuantizer = minimumQuantizer
         self.maximumQuantizer = maximumQuantizer
         self.temporalLayers = temporalLayers
@@ -49,7 +57,6 @@ public struct VP8EncoderSettings: Sendable, Equatable {
         try require((10_000...20_000_000).contains(bitrate.bitsPerSecond), "bitrate not 10 … 20000 kbit/s (\(bitrate))")
         try require((-16 ... -1).contains(speed), "speed not -16 … -1 (\(speed))")
         try require((0...100).contains(dropFrameThreshold), "drop threshold not 0 … 100 (\(dropFrameThreshold))")
-        try require(maximumIntraPercent >= 0, "intra percentage negative (\(maximumIntraPercent))")
         try require(
             minimumQuantizer >= 0 && minimumQuantizer <= maximumQuantizer && maximumQuantizer <= 63,
             "quantizers not 0 … 63 in order (\(minimumQuantizer), \(maximumQuantizer))")

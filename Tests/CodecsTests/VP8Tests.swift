@@ -89,6 +89,23 @@ import Testing
         }
     }
 
+    @Test("A keyframe takes the link no longer at few pictures per second", arguments: [30, 20, 15])
+    func keyframesAreShort(frameRate: Int) throws {
+        var settings = Self.settings(width: 640, height: 480, kilobits: 850)
+        settings.frameRate = 30
+        var encoder = try VP8Encoder(settings)
+        // As when the ladder steps up: the rate changes with the picture that becomes a keyframe.
+        settings.frameRate = frameRate
+        try encoder.update(settings)
+        var picture = VideoFrame(width: 640, height: 480)
+        var frame = EncodedFrame(kind: .video, capacity: 65536)
+        for number in 0..<60 {
+            drawMovingPicture(&picture, number: number * 30 / frameRate)
+            _ = try encoder.encode(picture, forceKeyframe: number == 50, into: &frame)
+            if number == 50 { #expect(Double(frame.count) * 8 / 850_000 < 0.15 * 1.2) }
+        }
+    }
+
     @Test func picturesAreDroppedWhenTheRateAsksForIt() throws {
         var settings = Self.settings(width: 640, height: 480, kilobits: 60)
         settings.dropFrameThreshold = 60
