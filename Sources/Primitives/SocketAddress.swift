@@ -32,6 +32,19 @@ public enum IPAddress: Hashable, Sendable {
         }
     }
 
+    /// Whether both are in one network whose prefix has so many bits.
+    public func isInNetwork(of other: IPAddress, prefixLength: Int) -> Bool {
+        func areEqual<Word: FixedWidthInteger>(_ a: Word, _ b: Word, first bits: Int) -> Bool {
+            bits <= 0 || (a ^ b) >> (Word.bitWidth - min(bits, Word.bitWidth)) == 0
+        }
+        return switch (self, other) {
+        case (.v4(let a), .v4(let b)): areEqual(a, b, first: prefixLength)
+        case (.v6(let high, let low), .v6(let otherHigh, let otherLow)):
+            areEqual(high, otherHigh, first: prefixLength) && areEqual(low, otherLow, first: prefixLength - 64)
+        case (.v4, .v6), (.v6, .v4): false
+        }
+    }
+
     public var isLoopback: Bool {
         switch self {
         case .v4(let value): value >> 24 == 127

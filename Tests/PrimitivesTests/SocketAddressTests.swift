@@ -30,6 +30,21 @@ import Testing
         #expect(IPAddress("::")!.isUnspecified && IPAddress("0.0.0.0")!.isUnspecified)
     }
 
+    @Test(arguments: [
+        ("192.0.2.1", "192.0.2.254", 24, true), ("192.0.2.1", "192.0.3.1", 24, false),
+        ("192.0.2.1", "192.0.3.1", 23, true),
+        ("192.0.2.1", "203.0.113.1", 0, true), ("192.0.2.1", "192.0.2.1", 32, true),
+        ("192.0.2.1", "192.0.2.0", 32, false),
+        ("2001:db8::1", "2001:db8::ffff:1", 64, true), ("2001:db8::1", "2001:db8:0:1::1", 64, false),
+        ("2001:db8::1", "2001:db8::2", 127, false), ("2001:db8::2", "2001:db8::3", 127, true),
+        ("2001:db8::1", "2001:db8::1", 128, true), ("::", "0.0.0.0", 0, false),
+    ])
+    func networks(_ a: String, _ b: String, _ length: Int, _ isOne: Bool) throws {
+        let (a, b) = (try #require(IPAddress(a)), try #require(IPAddress(b)))
+        #expect(a.isInNetwork(of: b, prefixLength: length) == isOne)
+        #expect(b.isInNetwork(of: a, prefixLength: length) == isOne)
+    }
+
     @Test(arguments: ["192.0.2.1:0", "192.0.2.1:65535", "[2001:db8::1]:443"])
     func withPorts(_ text: String) throws {
         #expect(try #require(SocketAddress(text)).description == text)

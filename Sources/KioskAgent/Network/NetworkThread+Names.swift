@@ -15,7 +15,8 @@ extension NetworkThread {
         closeNameSockets()
         var asking: [SocketAddress] = []
         var seen: [(UInt32, Bool)] = []
-        for address in usableAddresses(mayBeLoopback: false) where !address.isPointToPoint {
+        nameNetworks = usableAddresses(mayBeLoopback: false).filter { !$0.isPointToPoint }
+        for address in nameNetworks {
             let isIPv4 = address.address.isIPv4
             guard !seen.contains(where: { $0 == (address.index, isIPv4) }) else { continue }
             seen.append((address.index, isIPv4))
@@ -37,10 +38,16 @@ extension NetworkThread {
     mutating func receiveNames(on bound: BoundSocket) {
         guard case .received = bound.socket.receive(from: pool) else { return }
         while let datagram = bound.socket.nextDatagram() {
-            guard hasSession else { continue }
+            guard hasSession, isOnLink(datagram.source.address) else { continue }
             peer!.handleNameResponse(datagram.packet.bytes, from: datagram.source, now: MonotonicClock.now())
         }
         mutate { _, _ in }
+    }
+
+    /// Names are an affair of one link: what comes from farther away is not heard (RFC 6762 section 11).
+    private func isOnLink(_ source: IPAddress) -> Bool {
+        source.isLinkLocal
+            || nameNetworks.contains { source.isInNetwork(of: $0.address, prefixLength: $0.prefixLength) }
     }
 
     private mutating func open(_ address: SocketAddress, askingBy index: UInt32) -> SocketAddress? {

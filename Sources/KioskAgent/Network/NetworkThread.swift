@@ -30,6 +30,8 @@ struct NetworkThread: ~Copyable {
     /// Sockets that ask for names, and those that hear answers to everyone; from the session's beginning until it is
     /// connected, and while a name is asked for.
     var nameSockets: [BoundSocket]
+    /// The networks that they are on.
+    var nameNetworks: [InterfaceAddress]
     var relays: [RelayConnection]
     /// What is read from a relay's connection goes through it.
     var relayBuffer: [UInt8]
@@ -86,6 +88,7 @@ struct NetworkThread: ~Copyable {
         peer = nil
         sockets = []
         nameSockets = []
+        nameNetworks = []
         relays = []
         relayRetries = []
         relayBuffer = [UInt8](repeating: 0, count: 16 * 1024)
