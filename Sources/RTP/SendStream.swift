@@ -238,7 +238,6 @@ public struct SequenceRange: Hashable, Sendable, Sequence {
 public struct SendStatistics: Hashable, Sendable {
     /// Frames whose last packet was sent.
     public var frames: UInt64 = 0
-    public var keyframes: UInt64 = 0
     /// Media packets and payload bytes, retransmissions included.
     public var packets: UInt64 = 0
     public var bytes: UInt64 = 0

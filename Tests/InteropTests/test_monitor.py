@@ -79,7 +79,9 @@ async def test_the_status_counts_what_the_monitor_receives(server, agent):
         say(summary)
         assert "first picture" in summary and "pictures" in summary
         # All that the status had, with nothing that tells where somebody is.
-        logged = dict(part.split(": ", 1) for part in re.search(r' stats="([^"]*)"', summary)[1].split("; "))
+        field = re.search(r' stats="([^"]*)"', summary)
+        assert field, f"no numbers in {summary}"
+        logged = dict(part.split(": ", 1) for part in field[1].split("; "))
         assert set(logged) == set(stats), summary
         members = {name: dict(re.findall(r"(\w+)=(\S+)", text)) for name, text in logged.items()}
         assert int(members["outbound-video"]["framesSent"]) >= 90

@@ -123,22 +123,24 @@ import Testing
     }
 
     @Test(arguments: [
-        (TransportProtocol.udp, "turn:192.0.2.9:3478?transport=udp"), (.tcp, "turn:192.0.2.9:3478?transport=tcp"),
-        (.tls, "turns:192.0.2.9:3478?transport=tcp"),
+        (TransportProtocol?.some(.udp), "turn:192.0.2.9:3478?transport=udp"),
+        (.some(.tcp), "turn:192.0.2.9:3478?transport=tcp"), (.some(.tls), "turns:192.0.2.9:3478?transport=tcp"),
+        (nil, "stun:192.0.2.9:3478"),
     ])
-    func aRelayIsNamed(transport: TransportProtocol, url: String) {
+    func theServerIsNamed(transport: TransportProtocol?, url: String) {
         let end = SelectedPair.End(
-            address: SocketAddress("192.0.2.9:50000")!, type: .relayed, priority: 5,
+            address: SocketAddress("192.0.2.9:50000")!, type: transport == nil ? .serverReflexive : .relayed,
+            priority: 5,
             relatedAddress: SocketAddress("203.0.113.1:1000")!, server: SocketAddress("192.0.2.9:3478")!,
             relayProtocol: transport)
         let entry = StatsReport.Entry.candidate("local-1", .localCandidate, end)
         #expect(entry["address"] == .text("192.0.2.9") && entry["port"] == .count(50_000))
-        #expect(entry["relayProtocol"] == .text(transport.rawValue) && entry["url"] == .text(url))
+        #expect(entry["relayProtocol"] == transport.map { .text($0.rawValue) } && entry["url"] == .text(url))
         #expect(entry["relatedAddress"] == .text("203.0.113.1") && entry["priority"] == .count(5))
         let known = StandardStats.members["local-candidate"]!
         #expect(entry.members.allSatisfy { known.contains($0.name) })
         let logged = StatsReport(entries: [entry]).loggable.description
-        #expect(!logged.contains("192.0.2") && !logged.contains("203.0.113") && logged.contains("relayProtocol"))
+        #expect(!logged.contains("192.0.2") && !logged.contains("203.0.113") && logged.contains("candidateType"))
     }
 
     /// The report can be had once more when the session is over, and then says why.
