@@ -38,6 +38,11 @@ static inline int cvpx_last_quantizer(vpx_codec_ctx_t *context) {
     int quantizer = 0;
     return vpx_codec_control(context, VP8E_GET_LAST_QUANTIZER_64, &quantizer) == VPX_CODEC_OK ? quantizer : -1;
 }
+// The same before the public scale: VP8's own, 0 to 127 (RFC 6386 section 9.6, y_ac_qi).
+static inline int cvpx_last_quantizer_index(vpx_codec_ctx_t *context) {
+    int index = 0;
+    return vpx_codec_control(context, VP8E_GET_LAST_QUANTIZER, &index) == VPX_CODEC_OK ? index : 0;
+}
 
 // The frame in an output packet: a member of an anonymous union. Null for other kinds of packet.
 static inline const void *cvpx_packet_frame(const vpx_codec_cx_pkt_t *packet, size_t *size, unsigned *flags) {

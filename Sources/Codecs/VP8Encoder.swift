@@ -50,6 +50,8 @@ public struct VP8Encoder: ~Copyable, @unchecked Sendable {
         public var bytes: UInt64 = 0
         /// The quantizer of the newest picture, 0 (best) … 63.
         public var quantizer = 0
+        /// The same as its header has it (`y_ac_qi`, RFC 6386 section 9.6), 0 … 127.
+        public var quantizerIndex = 0
     }
 
     public init(_ settings: VP8EncoderSettings) throws(CodecError) {
@@ -206,6 +208,7 @@ public struct VP8Encoder: ~Copyable, @unchecked Sendable {
             measures.encoded += 1
             measures.bytes += UInt64(size)
             measures.quantizer = Int(cvpx_last_quantizer(context))
+            measures.quantizerIndex = Int(cvpx_last_quantizer_index(context))
             return .encoded
         }
         frame.withUnsafeMutableMemory(resizedTo: 0) { _ in }

@@ -105,6 +105,7 @@ public struct CandidatePairStatistics: Hashable, Sendable {
     public var totalRoundTripTime: Duration = .zero
     public var lastResponseAt: Instant?
     public var lastRequestAt: Instant?
+    public var traffic = PathTraffic()
 
     public init() {}
 }

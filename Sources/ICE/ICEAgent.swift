@@ -68,6 +68,12 @@ public struct ICEAgent: Sendable {
     var isAllocationsTurn: Bool
     /// The way for application data, kept for the media path.
     public internal(set) var selectedPath: SelectedPath?
+    /// How often another pair became the selected one, and how often there was none any more.
+    public internal(set) var selectedPairChanges: UInt64
+    /// What the selected pair has carried.
+    var traffic: PathTraffic
+    /// The pair that `traffic` is counted for.
+    var trafficPair: Int?
     /// What was dropped, by reason.
     public internal(set) var drops: Counter<ICEDrop>
 
@@ -106,6 +112,9 @@ public struct ICEAgent: Sendable {
         nextCheckAt = Instant(nanoseconds: .min)
         isAllocationsTurn = false
         selectedPath = nil
+        selectedPairChanges = 0
+        traffic = PathTraffic()
+        trafficPair = nil
         drops = Counter()
         self.random = random
     }
@@ -114,11 +123,6 @@ public struct ICEAgent: Sendable {
     public var localCredentials: ICECredentials { current.local }
     /// The peer's, of the current generation.
     public var remoteCredentials: ICECredentials? { current.remote }
-
-    /// Counts of the selected pair.
-    public var selectedPairStatistics: CandidatePairStatistics? {
-        (current.selectedPair ?? previous?.selectedPair)?.statistics
-    }
 
     public mutating func pollEvent() -> ICEEvent? { events.popFirst() }
 
@@ -134,6 +138,7 @@ public struct ICEAgent: Sendable {
         current.selected = nil
         current.consent = nil
         consentEndsAt = nil
+        count(for: nil)
         setSelectedPath(nil)
         setState(.closed)
     }
@@ -144,19 +149,27 @@ public struct ICEAgent: Sendable {
     /// caller drops it.
     public mutating func frame(_ packet: inout PacketBuffer, now: Instant) -> Transmit? {
         guard let path = selectedPath else { return nil }
-        guard let relay = path.relay else { return Transmit(source: path.base, destination: path.remote) }
-        return route(Transmit(source: relay, destination: path.remote), &packet)
+        let size = packet.count
+        let way = Transmit(source: path.relay ?? path.base, destination: path.remote)
+        guard let transmit = path.relay == nil ? way : route(way, &packet) else { return nil }
+        traffic.noteSent(size, now: now)
+        return transmit
     }
 
     /// Authentic application data (SRTP, DTLS) came in: if it came over the path in use, the path is alive.
     public mutating func noteReceived(from remote: SocketAddress, local: SocketAddress, now: Instant) {
-        guard let path = selectedPath, path.remote == remote, (path.relay ?? path.base) == local else { return }
+        guard isSelected(remote, local) else { return }
         if current.selected != nil {
             current.consent?.received(now: now)
         } else {
             previous?.consent?.received(now: now)
         }
         if state == .disconnected { updateState(now: now) }
+    }
+
+    func isSelected(_ remote: SocketAddress, _ local: SocketAddress) -> Bool {
+        guard let path = selectedPath else { return false }
+        return path.remote == remote && (path.relay ?? path.base) == local
     }
 
     /// Whether a pair joins these two addresses: the peer has named the remote one in signaling, or has shown by a check
@@ -196,11 +209,13 @@ public struct ICEAgent: Sendable {
     mutating func updateState(now: Instant) {
         guard state != .closed else { return }
         guard let carrier, let pair = carrier.selectedPair else {
+            count(for: nil)
             setSelectedPath(nil)
             setState(stateWithoutPath(now: now))
             return
         }
         consentEndsAt = nil
+        count(for: pair)
         setSelectedPath(path(of: pair))
         if carrier.consent?.isQuiet(configuration: configuration, now: now) ?? false {
             if state != .disconnected { current.checkList.recheck(except: current.selected) }
@@ -222,16 +237,9 @@ public struct ICEAgent: Sendable {
     }
 
     private func path(of pair: CandidatePair) -> SelectedPath {
-        var type = pair.local.type
-        // The mapped address tells a peer-reflexive local candidate from the base it hides behind.
-        if let mapped = pair.mappedAddress, mapped != pair.local.base, type == .host {
-            type =
-                localCandidates.contains { $0.type == .serverReflexive && $0.address == .ip(mapped) }
-                ? .serverReflexive : .peerReflexive
-        }
         let relay = relays.first { $0.client.relayed.contains(pair.local.base) }
         return SelectedPath(
-            base: relay?.client.base ?? pair.local.base, remote: pair.remote.address, localType: type,
+            base: relay?.client.base ?? pair.local.base, remote: pair.remote.address, localType: localType(of: pair),
             remoteType: pair.remote.type, relay: relay == nil ? nil : pair.local.base, isNominated: pair.isNominated)
     }
 }

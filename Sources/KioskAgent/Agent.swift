@@ -92,11 +92,14 @@ public final class Agent {
                 needsPermission: true)
             audioRing = FrameRing(
                 kind: .audio, frameCapacity: 1500, readable: readable, opened: audioGate.wake, needsPermission: true)
+            let tally = MediaTally()
             driver = try PeerDriver(
-                configuration, video: videoRing, audio: audioRing, control: control, events: peerEvents)
+                configuration, video: videoRing, audio: audioRing, control: control, tally: tally, events: peerEvents)
             video = VideoPipeline(
-                section.request(camera), ring: videoRing, control: control, gate: videoGate, events: mediaEvents)
-            audio = AudioPipeline(microphone, ring: audioRing, control: control, gate: audioGate, events: mediaEvents)
+                section.request(camera), ring: videoRing, control: control, tally: tally, gate: videoGate,
+                events: mediaEvents)
+            audio = AudioPipeline(
+                microphone, ring: audioRing, control: control, tally: tally, gate: audioGate, events: mediaEvents)
         } catch {
             throw AgentError("\(error)")
         }

@@ -32,45 +32,18 @@ extension Duration {
     fileprivate var roundedMilliseconds: Double { (milliseconds * 10).rounded() / 10 }
 }
 
-extension AgentStatus {
-    /// The W3C's `RTCStatsReport` as a list of dictionaries; `timestamp` in milliseconds since 1970, as there. What the
-    /// capture and encoding threads count joins what the connection counts.
-    func statsJSON(_ report: StatsReport, wallClock: WallClock) -> JSONValue {
+extension StatsReport {
+    /// The W3C's `RTCStatsReport` as a list of dictionaries; `timestamp` in milliseconds since 1970, as there.
+    func json(takenAt wallClock: WallClock) -> JSONValue {
         let timestamp = JSONValue.double(Double(wallClock.nanosecondsSince1970 / 1000) / 1000)
-        var entries = report.entries.map { entry in
-            var object = head(id: entry.id, type: entry.kind.rawValue, timestamp)
-            for (name, value) in entry.members { object[name] = JSONValue(value) }
-            if entry.kind == .outboundRTP { addEncoder(to: &object) }
-            return JSONValue.object(object)
-        }
-        for (kind, counters) in [(MediaKind.audio, audio), (.video, video)]
-        where report.entry(.outboundRTP, of: kind) != nil {
-            var source = head(id: "source-\(kind.rawValue)", type: "media-source", timestamp)
-            source["kind"] = .string(kind.rawValue)
-            source["trackIdentifier"] = .string(kind == .video ? "camera" : "microphone")
-            if kind == .video {
-                source["width"] = .integer(counters.width)
-                source["height"] = .integer(counters.height)
-                source["frames"] = .integer(counters.captured)
-                source["framesPerSecond"] = .double(counters.framesPerSecond)
-            }
-            entries.append(.object(source))
-        }
-        return .array(entries)
-    }
-
-    private func head(id: String, type: String, _ timestamp: JSONValue) -> JSONObject {
-        JSONObject([("id", .string(id)), ("type", .string(type)), ("timestamp", timestamp)])
-    }
-
-    private func addEncoder(to object: inout JSONObject) {
-        guard object["kind"]?.string == MediaKind.video.rawValue else { return }
-        object["framesEncoded"] = .integer(video.encoded)
-        object["keyFramesEncoded"] = .integer(video.keyframes)
-        object["frameWidth"] = .integer(video.width)
-        object["frameHeight"] = .integer(video.height)
-        object["framesPerSecond"] = .double(video.framesPerSecond)
-        object["qualityLimitationReason"] = .string(video.limitation.rawValue)
+        return .array(
+            entries.map { entry in
+                var object = JSONObject([
+                    ("id", .string(entry.id)), ("type", .string(entry.kind.rawValue)), ("timestamp", timestamp),
+                ])
+                for (name, value) in entry.members { object[name] = JSONValue(value) }
+                return .object(object)
+            })
     }
 }
 
@@ -81,6 +54,9 @@ extension JSONValue {
         case .number(let number): self = .double(number)
         case .text(let text): self = .string(text)
         case .flag(let flag): self = .bool(flag)
+        case .record(let record):
+            let members = record.sorted { $0.key < $1.key }
+            self = .object(JSONObject(members.map { ($0.key, .double($0.value)) }))
         }
     }
 }

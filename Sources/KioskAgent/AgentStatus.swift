@@ -68,7 +68,14 @@ struct AgentStatus: Sendable, Equatable {
     /// The server's clock minus ours, once measured.
     var clockOffset: Duration?
 
-    /// What one media thread did since the agent started.
+    /// What a camera gives, before anything is scaled or left out.
+    struct SourcePicture: Sendable, Equatable {
+        var size: PictureSize
+        /// As its pictures really come.
+        var framesPerSecond: Double
+    }
+
+    /// What one media thread did, since the agent started or in one session (`MediaTally`).
     struct MediaCounters: Sendable, Equatable {
         var captured: UInt64 = 0
         var encoded: UInt64 = 0
@@ -83,6 +90,15 @@ struct AgentStatus: Sendable, Equatable {
         var width: Int = 0
         var height: Int = 0
         var framesPerSecond: Double = 0
+        /// Nil before the camera's first picture.
+        var source: SourcePicture?
+        /// The sum over all pictures of VP8's `y_ac_qi`, 0 (best) … 127 each.
+        var quantizerSum: UInt64 = 0
+        /// Scaling included.
+        var encodeTime: Duration = .zero
+        /// How often the size followed the network or the processor.
+        var resolutionChanges: UInt64 = 0
+        var limitedFor = LimitationTimes()
         var targetBitrate: Int = 0
         /// What holds the picture below what the camera gives.
         var limitation: QualityLimitation = .none
@@ -150,7 +166,7 @@ extension AgentStatus {
     /// So far from the server's that crew members and technicians are misled.
     var clockIsOff: Bool { clockOffset.map { abs($0.seconds) >= 30 } ?? false }
 
-    /// `wallClock` stamps the entries of `stats`.
+    /// `wallClock` is the time of day at `now`.
     func json(now: Instant, wallClock: WallClock) -> JSONValue {
         var object = JSONObject()
         object["version"] = .string(AgentVersion.text)
@@ -178,7 +194,7 @@ extension AgentStatus {
         object["sessionsServed"] = .integer(sessionsServed)
         if let peer {
             object["peer"] = peer.json
-            object["stats"] = statsJSON(peer.report, wallClock: wallClock)
+            object["stats"] = peer.report.json(takenAt: wallClock + (peer.takenAt - now))
         }
         if let clockOffset { object["clockOffsetSeconds"] = .double(clockOffset.seconds) }
         return .object(object)

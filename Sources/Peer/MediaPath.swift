@@ -21,6 +21,7 @@ struct MediaPath: ~Copyable {
         case keyframeRequested
         /// The first packet of a video keyframe left.
         case firstVideoPacketSent
+        /// Of the sound.
         case lossReported(fraction: Double)
         /// What an encoder may make from now on.
         case videoBitrateChanged(Bitrate)
@@ -509,6 +510,12 @@ struct MediaPath: ~Copyable {
     func sendStream(of kind: MediaKind) -> SendStream? {
         guard let rtp, let stream = stream(kind) else { return nil }
         return rtp.sendStreams[stream]
+    }
+
+    /// Pictures that have left whole, those of streams that have ended too.
+    var framesSent: UInt64 {
+        guard let rtp else { return 0 }
+        return rtp.sendStreams.reduce(0) { $1.kind == .video ? $0 + $1.statistics.frames : $0 }
     }
 
     /// What the video encoder was told to make.

@@ -22,7 +22,7 @@ extension PeerSession {
         case firstVideoPacketSent
         /// The peer needs a keyframe now.
         case keyframeRequested
-        /// How much of what we sent was lost lately, 0 … 1, as the peer reports it.
+        /// How much of the sound was lost lately, 0 … 1, as the peer reports it: what its error correction is made for.
         case lossReported(fraction: Double)
         /// What the video encoder may make from now on.
         case videoBitrateChanged(Bitrate)

@@ -15,6 +15,8 @@ public struct PeerSnapshot: Sendable {
     public var video: SendStatistics?
     /// All that were ever sent: what is no longer asked for counts on, so that the sums never fall.
     var streams: [SendStatistics]
+    /// Pictures whose last packet was sent.
+    public var framesSent: UInt64
     public var congestion: CongestionStatistics?
     /// What waits to leave.
     public var queued: DataSize
@@ -37,6 +39,17 @@ public struct PeerSnapshot: Sendable {
     public var bytesSent: UInt64 { streams.reduce(0) { $0 + $1.bytes + $1.headerBytes } }
     public var packetsSent: UInt64 { streams.reduce(0) { $0 + $1.packets } }
     public var packetsRetransmitted: UInt64 { streams.reduce(0) { $0 + $1.retransmittedPackets } }
+
+    /// The share of the packets that was lost lately, 0 … 1, as the peer reports it: of the picture or of the sound,
+    /// whichever lost more. Nil before there is a report about what is sent now.
+    public var fractionLost: Double? {
+        var worst: Double?
+        for stream in [audio, video] {
+            guard let stream, stream.remoteReports > 0 else { continue }
+            worst = max(worst ?? 0, stream.remoteFractionLost)
+        }
+        return worst
+    }
 
     /// Everything dropped at least once, by name; where several machines have a name, the machine stands before it.
     public var dropped: [String: UInt64] {
@@ -71,8 +84,8 @@ extension PeerSession {
         return PeerSnapshot(
             path: ice.selectedPath, security: security, timeline: timeline, roundTripTime: media.roundTripTime,
             audio: media.sendStream(of: .audio)?.statistics, video: media.sendStream(of: .video)?.statistics,
-            streams: media.rtp?.sendStreams.map(\.statistics) ?? [], congestion: media.congestion?.statistics,
-            queued: media.queue.size,
+            streams: media.rtp?.sendStreams.map(\.statistics) ?? [], framesSent: media.framesSent,
+            congestion: media.congestion?.statistics, queued: media.queue.size,
             sessionDrops: drops, mediaDrops: media.drops, rtpDrops: media.rtpDrops, srtpErrors: media.receiverErrors,
             srtpSendErrors: media.senderErrors, dtlsDrops: dtlsDrops, iceDrops: ice.drops, turnDrops: ice.relayDrops,
             nameDrops: names.resolver.drops)

@@ -16,7 +16,11 @@ extension PeerSession {
             if stream.statistics.remoteReports > 0 { report.entries.append(remoteEntry(kind, stream)) }
         }
         report.entries.append(transportEntry)
-        if let path = ice.selectedPath { report.entries += pathEntries(path) }
+        if let pair = ice.selectedPair {
+            report.entries.append(pairEntry(pair))
+            report.entries.append(.candidate("local-\(pair.id)", .localCandidate, pair.local))
+            report.entries.append(.candidate("remote-\(pair.id)", .remoteCandidate, pair.remote))
+        }
         return report
     }
 
@@ -35,6 +39,7 @@ extension PeerSession {
         entry.set("mimeType", codec.map { "\(kind.rawValue)/\($0.name)" })
         entry.set("clockRate", codec.map { UInt64($0.clockRate) })
         if kind == .audio { entry.set("channels", codec.map { UInt64($0.channels) }) }
+        entry.set("sdpFmtpLine", codec.flatMap { $0.parameters.isEmpty ? nil : $0.parameters.text })
         return entry
     }
 
@@ -60,7 +65,6 @@ extension PeerSession {
         entry.set("nackCount", sent.nacks)
         if kind == .video {
             entry.set("framesSent", sent.frames)
-            entry.set("keyFramesSent", sent.keyframes)
             entry.set("pliCount", sent.pictureLossIndications)
             entry.set("firCount", sent.fullIntraRequests)
             entry.set("targetBitrate", media.videoTarget)
@@ -79,12 +83,18 @@ extension PeerSession {
         entry.set("packetsLost", Double(sent.remotePacketsLost))
         entry.set("fractionLost", sent.remoteFractionLost)
         entry.set("jitter", sent.remoteJitter)
-        entry.set("roundTripTime", stream.roundTripTime)
+        entry.set("roundTripTime", sent.roundTripTime)
+        entry.set("totalRoundTripTime", sent.totalRoundTripTime)
+        entry.set("roundTripTimeMeasurements", sent.roundTripTimeMeasurements)
         return entry
     }
 
     private var transportEntry: StatsReport.Entry {
         var entry = StatsReport.Entry("transport", .transport)
+        entry.set("packetsSent", traffic.packetsSent)
+        entry.set("packetsReceived", traffic.packetsReceived)
+        entry.set("bytesSent", traffic.bytesSent)
+        entry.set("bytesReceived", traffic.bytesReceived)
         entry.set("iceRole", ice.role == .controlled ? "controlled" : "controlling")
         entry.set("iceLocalUsernameFragment", ice.localCredentials.usernameFragment)
         entry.set("iceState", ice.state.rawValue)
@@ -92,7 +102,9 @@ extension PeerSession {
         entry.set("tlsVersion", security == nil ? nil : "FEFD")
         entry.set("dtlsCipher", security?.cipher)
         entry.set("srtpCipher", security?.profile.registeredName)
-        if ice.selectedPath != nil { entry.set("selectedCandidatePairId", "pair") }
+        entry.set("dtlsRole", negotiated?.dtlsRole.rawValue ?? "unknown")
+        entry.set("selectedCandidatePairId", ice.selectedPair.map { "pair-\($0.id)" })
+        entry.set("selectedCandidatePairChanges", ice.selectedPairChanges)
         return entry
     }
 
@@ -102,42 +114,70 @@ extension PeerSession {
         case .new: "new"
         case .connecting: timeline.pathFoundAt == nil ? "new" : "connecting"
         case .connected: "connected"
-        case .closed: "closed"
+        case .closed:
+            switch closeReason {
+            case .dtlsFailed, .fingerprintMismatch: "failed"
+            case .closedLocally, .closedByPeer, .iceFailed, .consentExpired, nil: "closed"
+            }
         }
     }
 
-    private func pathEntries(_ path: SelectedPath) -> [StatsReport.Entry] {
-        var pair = StatsReport.Entry("pair", .candidatePair)
-        pair.set("transportId", "transport")
-        pair.set("localCandidateId", "local")
-        pair.set("remoteCandidateId", "remote")
-        pair.set("state", "succeeded")
-        pair.set("nominated", path.isNominated)
-        if let checks = ice.selectedPairStatistics {
-            pair.set("requestsSent", checks.requestsSent)
-            pair.set("requestsReceived", checks.requestsReceived)
-            pair.set("responsesSent", checks.responsesSent)
-            pair.set("responsesReceived", checks.responsesReceived)
-            pair.set("consentRequestsSent", checks.consentRequestsSent)
-            pair.set("totalRoundTripTime", checks.totalRoundTripTime)
-            pair.set("currentRoundTripTime", checks.currentRoundTripTime)
+    /// Another pair is another entry: its counts do not follow from those of the one before.
+    private func pairEntry(_ pair: SelectedPair) -> StatsReport.Entry {
+        var entry = StatsReport.Entry("pair-\(pair.id)", .candidatePair)
+        let (checks, traffic) = (pair.statistics, pair.statistics.traffic)
+        entry.set("transportId", "transport")
+        entry.set("localCandidateId", "local-\(pair.id)")
+        entry.set("remoteCandidateId", "remote-\(pair.id)")
+        entry.set("state", "succeeded")
+        entry.set("nominated", pair.isNominated)
+        entry.set("packetsSent", traffic.packetsSent)
+        entry.set("packetsReceived", traffic.packetsReceived)
+        entry.set("bytesSent", traffic.bytesSent)
+        entry.set("bytesReceived", traffic.bytesReceived)
+        entry.set("lastPacketSentTimestamp", timestamp(traffic.lastSentAt))
+        entry.set("lastPacketReceivedTimestamp", timestamp(traffic.lastReceivedAt))
+        entry.set("requestsSent", checks.requestsSent)
+        entry.set("requestsReceived", checks.requestsReceived)
+        entry.set("responsesSent", checks.responsesSent)
+        entry.set("responsesReceived", checks.responsesReceived)
+        entry.set("consentRequestsSent", checks.consentRequestsSent)
+        entry.set("totalRoundTripTime", checks.totalRoundTripTime)
+        entry.set("currentRoundTripTime", checks.currentRoundTripTime)
+        entry.set("availableOutgoingBitrate", media.congestion?.statistics.target)
+        return entry
+    }
+
+    /// `DOMHighResTimeStamp`: milliseconds since 1970.
+    private func timestamp(_ instant: Instant?) -> Double? {
+        instant.map { Double((clock.wallClock + ($0 - clock.instant)).nanosecondsSince1970 / 1000) / 1000 }
+    }
+}
+
+extension StatsReport.Entry {
+    /// `RTCIceCandidateStats`. The address that was asked stands for the name of its server.
+    static func candidate(_ id: String, _ kind: StatsReport.Kind, _ end: SelectedPair.End) -> StatsReport.Entry {
+        var entry = StatsReport.Entry(id, kind)
+        entry.set("transportId", "transport")
+        entry.set("address", "\(end.address.address)")
+        entry.set("port", UInt64(end.address.port))
+        entry.set("protocol", "udp")
+        entry.set("candidateType", end.type.rawValue)
+        entry.set("priority", UInt64(end.priority))
+        entry.set("relatedAddress", end.relatedAddress.map { "\($0.address)" })
+        entry.set("relatedPort", end.relatedAddress.map { UInt64($0.port) })
+        entry.set("relayProtocol", end.relayProtocol?.rawValue)
+        entry.set("url", end.server.map { url(of: $0, over: end.relayProtocol) })
+        return entry
+    }
+
+    /// As RFC 7064 and RFC 7065 write it.
+    private static func url(of server: SocketAddress, over relayProtocol: TransportProtocol?) -> String {
+        switch relayProtocol {
+        case .udp: "turn:\(server)?transport=udp"
+        case .tcp: "turn:\(server)?transport=tcp"
+        case .tls: "turns:\(server)?transport=tcp"
+        case nil: "stun:\(server)"
         }
-        pair.set("availableOutgoingBitrate", media.congestion?.statistics.target)
-
-        var local = StatsReport.Entry("local", .localCandidate)
-        let own = path.relay ?? path.base
-        local.set("transportId", "transport")
-        local.set("address", "\(own.address)")
-        local.set("port", UInt64(own.port))
-        local.set("protocol", "udp")
-        local.set("candidateType", path.localType.rawValue)
-
-        var remote = StatsReport.Entry("remote", .remoteCandidate)
-        remote.set("transportId", "transport")
-        remote.set("address", "\(path.remote.address)")
-        remote.set("port", UInt64(path.remote.port))
-        remote.set("protocol", "udp")
-        remote.set("candidateType", path.remoteType.rawValue)
-        return [pair, local, remote]
     }
 }

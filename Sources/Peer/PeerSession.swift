@@ -90,6 +90,10 @@ public struct PeerSession: ~Copyable {
     public internal(set) var drops: Counter<PeerDrop>
     /// The handshake's cipher suite and SRTP profile, once connected.
     public internal(set) var security: PeerSecurity?
+    /// DTLS and media that left and that were taken in, over all paths.
+    var traffic: PathTraffic
+    /// Why the session ended; nil until then.
+    public private(set) var closeReason: CloseReason?
 
     /// A session that knows nothing of its peer yet, with a certificate of its own. `wallClock` was read at `now`; sender
     /// reports and the certificate's validity are derived from it.
@@ -131,6 +135,8 @@ public struct PeerSession: ~Copyable {
         timeline = PeerTimeline(createdAt: now)
         drops = Counter()
         security = nil
+        traffic = PathTraffic()
+        closeReason = nil
         self.random = random
     }
 
@@ -158,6 +164,7 @@ public struct PeerSession: ~Copyable {
     private mutating func handleApplication(
         _ packet: inout PacketBuffer, from source: SocketAddress, local: SocketAddress, now: Instant
     ) {
+        let size = packet.count
         switch DatagramKind(packet.bytes) {
         case .dtls:
             guard dtls != nil else { return drops.add(.dtlsBeforeDescription) }
@@ -165,11 +172,15 @@ public struct PeerSession: ~Copyable {
             guard ice.isPaired(source, with: local) else { return drops.add(.dtlsFromStranger) }
             dtls?.handle(packet.bytes, now: now)
         case .rtp:
-            if media.handleMedia(&packet, now: now) { ice.noteReceived(from: source, local: local, now: now) }
+            guard media.handleMedia(&packet, now: now) else { return }
+            ice.noteReceived(from: source, local: local, now: now)
         case .rtcp:
-            if media.handleControl(&packet, now: now) { ice.noteReceived(from: source, local: local, now: now) }
-        case .stun, .turnChannel, nil: drops.add(.unknownProtocol)
+            guard media.handleControl(&packet, now: now) else { return }
+            ice.noteReceived(from: source, local: local, now: now)
+        case .stun, .turnChannel, nil: return drops.add(.unknownProtocol)
         }
+        traffic.noteReceived(size, now: now)
+        ice.countReceived(size, from: source, local: local, now: now)
     }
 
     /// Fills the empty buffer `packet` with the next datagram and says which way it goes; nil when there is none.
@@ -178,7 +189,11 @@ public struct PeerSession: ~Copyable {
         if let transmit = names.resolver.pollTransmit(into: &packet, now: now) { return transmit }
         // Without a path everything else waits: DTLS retransmits, and media is not taken in.
         while ice.selectedPath != nil, nextApplicationPacket(into: &packet, now: now) {
-            if let transmit = ice.frame(&packet, now: now) { return transmit }
+            let size = packet.count
+            if let transmit = ice.frame(&packet, now: now) {
+                traffic.noteSent(size, now: now)
+                return transmit
+            }
             // A relay that does not let the peer in loses it, as a network would.
             drops.add(.relayRefused)
             packet.removeAll()
@@ -372,6 +387,7 @@ public struct PeerSession: ~Copyable {
         media.stop()
         dtls?.close(now: now)
         phase = .closed
+        closeReason = reason
         events.append(.closed(reason))
     }
 }

@@ -3,11 +3,12 @@ public import Primitives
 /// A session's numbers under the names of the W3C's "Identifiers for WebRTC's Statistics API": what `getStats()` of a
 /// browser answers, said by the kiosk. Times are in seconds and rates in bits per second, as that document has them.
 public struct StatsReport: Hashable, Sendable {
-    /// `RTCStatsType`, those that a sender of media has.
+    /// `RTCStatsType`, those that a sender of media has. A media source is described by whoever captures.
     public enum Kind: String, CaseIterable, Sendable {
         case codec
         case outboundRTP = "outbound-rtp"
         case remoteInboundRTP = "remote-inbound-rtp"
+        case mediaSource = "media-source"
         case transport
         case candidatePair = "candidate-pair"
         case localCandidate = "local-candidate"
@@ -19,16 +20,18 @@ public struct StatsReport: Hashable, Sendable {
         case number(Double)
         case text(String)
         case flag(Bool)
+        /// A number for each name.
+        case record([String: Double])
     }
 
     /// One dictionary of the report; a member that is not known is left out, as the recommendation asks.
     public struct Entry: Hashable, Sendable {
-        /// Stays the same for the life of the session.
+        /// Stays the same as long as it is about the same thing, so that no count of it ever falls.
         public var id: String
         public var kind: Kind
         public private(set) var members: [(name: String, value: Value)]
 
-        init(_ id: String, _ kind: Kind) {
+        public init(_ id: String, _ kind: Kind) {
             self.id = id
             self.kind = kind
             members = []
@@ -36,11 +39,16 @@ public struct StatsReport: Hashable, Sendable {
 
         public subscript(name: String) -> Value? { members.first { $0.name == name }?.value }
 
-        mutating func set(_ name: String, _ value: String?) { append(name, value.map(Value.text)) }
-        mutating func set(_ name: String, _ value: UInt64?) { append(name, value.map(Value.count)) }
-        mutating func set(_ name: String, _ value: Double?) { append(name, value.map(Value.number)) }
-        mutating func set(_ name: String, _ value: Bool) { append(name, .flag(value)) }
-        mutating func set(_ name: String, _ value: Duration?) { append(name, (value?.seconds).map(Value.number)) }
+        public mutating func set(_ name: String, _ value: String?) { append(name, value.map(Value.text)) }
+        public mutating func set(_ name: String, _ value: UInt64?) { append(name, value.map(Value.count)) }
+        public mutating func set(_ name: String, _ value: Double?) { append(name, value.map(Value.number)) }
+        public mutating func set(_ name: String, _ value: Bool) { append(name, .flag(value)) }
+        public mutating func set(_ name: String, _ value: Duration?) {
+            append(name, (value?.seconds).map(Value.number))
+        }
+        public mutating func set(_ name: String, _ value: [String: Double]?) {
+            append(name, value.map(Value.record))
+        }
         mutating func set(_ name: String, _ value: Bitrate?) {
             append(name, value.map { .number(Double($0.bitsPerSecond)) })
         }
@@ -74,10 +82,14 @@ public struct StatsReport: Hashable, Sendable {
         StatsReport(
             entries: entries.map { entry in
                 var entry = entry
-                entry.removeAll { ["address", "port", "iceLocalUsernameFragment"].contains($0) }
+                entry.removeAll { StatsReport.privateMembers.contains($0) }
                 return entry
             })
     }
+
+    private static let privateMembers: Set = [
+        "address", "port", "relatedAddress", "relatedPort", "url", "iceLocalUsernameFragment",
+    ]
 
     /// The first entry of a kind, for media of `media` where the kind has one per medium.
     public func entry(_ kind: Kind, of media: MediaKind? = nil) -> Entry? {
@@ -101,6 +113,8 @@ extension StatsReport.Value: CustomStringConvertible {
         case .number(let number): "\(number)"
         case .text(let text): text
         case .flag(let flag): "\(flag)"
+        case .record(let record):
+            "{" + record.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ") + "}"
         }
     }
 }

@@ -71,17 +71,22 @@ extension SendStream {
         statistics.remotePacketsLost = report.cumulativeLost
         statistics.remoteJitter = .nanoseconds(
             Int64(report.jitter) * 1_000_000_000 / Int64(configuration.clockRate))
-        guard report.lastSenderReport != 0 else { return }
+        guard let time = measure(report, now: now) else { return }
+        roundTripTime = time
+        statistics.roundTripTime = time
+        statistics.totalRoundTripTime += time
+        statistics.roundTripTimeMeasurements += 1
+    }
+
+    private func measure(_ report: ReportBlock, now: Instant) -> Duration? {
+        guard report.lastSenderReport != 0 else { return nil }
         // In units of 1/65,536 s; the difference wraps as the timestamps do.
         let elapsed = ntp.compactNTP(at: now) &- report.lastSenderReport &- report.delaySinceLastSenderReport
         // A receiver that rounds up can claim a little more delay than there was.
-        guard elapsed < 0x8000_0000 else {
-            roundTripTime = .milliseconds(1)
-            return
-        }
+        guard elapsed < 0x8000_0000 else { return .milliseconds(1) }
         // Nobody waits a minute for a packet: the report is about another clock.
-        guard elapsed < 60 << 16 else { return }
-        roundTripTime = .nanoseconds(max(1_000_000, Int64(elapsed) * 1_000_000_000 >> 16))
+        guard elapsed < 60 << 16 else { return nil }
+        return .nanoseconds(max(1_000_000, Int64(elapsed) * 1_000_000_000 >> 16))
     }
 
     /// Whether a FIR is a new request, not a repetition of one already honoured (RFC 5104 section 4.3.1.1).

@@ -66,10 +66,7 @@ extension SendStream {
         if entry.firstSent == nil {
             entry.firstSent = now
             statistics.totalSendDelay += now - entry.packetizedAt
-            if entry.endsFrame {
-                statistics.frames += 1
-                if entry.isKeyframe { statistics.keyframes += 1 }
-            }
+            if entry.endsFrame { statistics.frames += 1 }
         }
         entry.lastSent = now
         if isRepair { entry.retransmissionGranted = nil }

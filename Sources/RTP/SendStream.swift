@@ -53,7 +53,7 @@ public struct SendStream: Sendable {
     public let kind: MediaKind
     public internal(set) var statistics: SendStatistics
     public internal(set) var dropped: Counter<RTPDropReason>
-    /// From the latest report about this stream that allowed to measure it.
+    /// As last measured, by a report about this stream or another one of the session.
     public internal(set) var roundTripTime: Duration?
     /// The rate set aside for retransmissions, so that they cannot starve the media; nil: unlimited.
     public var retransmissionRate: Bitrate?
@@ -238,7 +238,6 @@ public struct SequenceRange: Hashable, Sendable, Sequence {
 public struct SendStatistics: Hashable, Sendable {
     /// Frames whose last packet was sent.
     public var frames: UInt64 = 0
-    public var keyframes: UInt64 = 0
     /// Media packets and payload bytes, retransmissions included.
     public var packets: UInt64 = 0
     public var bytes: UInt64 = 0
@@ -260,6 +259,10 @@ public struct SendStatistics: Hashable, Sendable {
     public var remotePacketsLost: Int32 = 0
     public var remoteJitter: Duration = .zero
     public var remoteReports: UInt64 = 0
+    /// From the reports about this stream that allowed to measure it: the latest, the sum, and how many there were.
+    public var roundTripTime: Duration?
+    public var totalRoundTripTime: Duration = .zero
+    public var roundTripTimeMeasurements: UInt64 = 0
 
     public init() {}
 }

@@ -17,9 +17,9 @@ import Testing
 
     @Test func consentIsAskedEveryFiveSecondsMoreOrLess() throws {
         let pair = try connected()
-        let before = try #require(pair.kiosk.agent.selectedPairStatistics?.consentRequestsSent)
+        let before = try #require(pair.kiosk.agent.selectedPair?.statistics.consentRequestsSent)
         try pair.simulation.run(for: .seconds(600))
-        let asked = try #require(pair.kiosk.agent.selectedPairStatistics?.consentRequestsSent) - before
+        let asked = try #require(pair.kiosk.agent.selectedPair?.statistics.consentRequestsSent) - before
         #expect((100...150).contains(asked), "\(asked) in 600 s")
         #expect(pair.kiosk.agent.state == .completed)
     }
@@ -72,14 +72,14 @@ import Testing
 
     @Test func applicationDataKeepsAPathFromLookingQuiet() throws {
         let pair = try connected()
-        let before = pair.kiosk.agent.selectedPairStatistics?.requestsSent ?? 0
+        let before = pair.kiosk.agent.selectedPair?.statistics.requestsSent ?? 0
         for _ in 0..<600 {
             pair.monitor.sendData([0x80, 1], now: pair.now)
             pair.kiosk.sendData([0x80, 1], now: pair.now)
             try pair.simulation.run(for: .milliseconds(100))
         }
         // Only consent checks: 60 s of 4 to 6 s each.
-        let asked = (pair.kiosk.agent.selectedPairStatistics?.requestsSent ?? 0) - before
+        let asked = (pair.kiosk.agent.selectedPair?.statistics.requestsSent ?? 0) - before
         #expect((9...16).contains(asked), "\(asked)")
     }
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import re
 
 from harness.browser import say
 from harness.monitor import Client, LiteWatch, Watch, asynchronous
@@ -114,14 +115,19 @@ async def test_the_status_counts_what_the_monitor_receives(server, agent):
 
         await asyncio.to_thread(eventually, caught_up, 10, "what the monitor got was not counted")
         stats = entries()
-        video, pair = stats["outbound-video"], stats["pair"]
+        video, pair = stats["outbound-video"], stats[stats["transport"]["selectedCandidatePairId"]]
         assert video["type"] == "outbound-rtp" and video["kind"] == "video"
         # Which size it is, a busy machine decides.
         assert (video["frameWidth"], video["frameHeight"]) in watch.received["video"].sizes and video["framesEncoded"] >= video["framesSent"]
-        assert stats["source-video"]["frames"] >= video["framesEncoded"]
+        source = stats["source-video"]
+        assert source["frames"] >= video["framesEncoded"]
+        assert (source["width"], source["height"]) == (640, 480)
+        assert 0 < video["qpSum"] <= 127 * video["framesEncoded"] and video["totalEncodeTime"] > 0
+        assert sum(video["qualityLimitationDurations"].values()) > 1
         assert stats["outbound-audio"]["packetsSent"] >= 100
         assert stats["remote-video"]["fractionLost"] == 0
         assert pair["nominated"] and pair["localCandidateId"] in stats and pair["remoteCandidateId"] in stats
+        assert stats["transport"]["packetsSent"] > video["packetsSent"] and stats["transport"]["packetsReceived"] > 0
         assert stats["transport"]["dtlsState"] == "connected"
         assert stats["transport"]["srtpCipher"].startswith("SRTP_")
         first = agent.status()["peer"]["timeToFirstFrame"]
@@ -132,6 +138,42 @@ async def test_the_status_counts_what_the_monitor_receives(server, agent):
         summary = next(line for line in agent.log.read_text().splitlines() if "session over" in line)
         say(summary)
         assert "first picture" in summary and "pictures" in summary
+        # All that the status had, with nothing that tells where somebody is.
+        field = re.search(r' stats="([^"]*)"', summary)
+        assert field, f"no numbers in {summary}"
+        logged = dict(part.split(": ", 1) for part in field[1].split("; "))
+        assert set(logged) == set(stats), summary
+        members = {name: dict(re.findall(r"(\w+)=(\S+)", text)) for name, text in logged.items()}
+        assert int(members["outbound-video"]["framesSent"]) >= 90
+        assert int(members["outbound-video"]["framesEncoded"]) >= int(members["outbound-video"]["framesSent"])
+        assert members["outbound-video"]["qualityLimitationReason"] in ("none", "bandwidth", "cpu")
+        assert members["source-video"]["width"] == "640"
+        local = stats[pair["localCandidateId"]]
+        assert local["address"] and "address" not in members[pair["localCandidateId"]], summary
+        sent = int(members["outbound-video"]["framesSent"])
+        assert f"{sent} pictures" in summary
+
+
+@asynchronous
+async def test_each_session_is_counted_from_its_beginning(server, agent):
+    async with Client(server, "MONITOR_01") as client:
+        await client.kiosk_online()
+
+        def encoded() -> int:
+            stats = {entry["id"]: entry for entry in agent.status().get("stats", [])}
+            return stats.get("outbound-video", {}).get("framesEncoded", 0)
+
+        watch = await Watch(client).start()
+        await watch.frames(video=120)
+        await asyncio.to_thread(eventually, lambda: encoded() >= 120, 10, "what was encoded was not counted")
+        total = agent.status()["video"]["encoded"]
+        await watch.stop()
+        watch = await Watch(client).start()
+        await watch.frames(video=10)
+        first = await asyncio.to_thread(eventually, encoded, 10, "what was encoded was not counted")
+        assert first < 100, "the session before counts as well"
+        assert agent.status()["video"]["encoded"] >= total + 10, "the agent's own counters go on"
+        await watch.stop()
 
 
 @asynchronous

@@ -41,11 +41,14 @@ func eventually(_ condition: () -> Bool) -> Bool {
         }
     }
 
-    private func makeVideo(_ source: CameraSource) throws -> (VideoPipeline, FrameRing, MediaGate) {
+    private func makeVideo(
+        _ source: CameraSource, tally: MediaTally = MediaTally()
+    ) throws -> (VideoPipeline, FrameRing, MediaGate) {
         let gate = try MediaGate()
         let ring = FrameRing(kind: .video, frameCapacity: 64 * 1024, readable: readable, opened: gate.wake)
         let request = CameraRequest(source: source, width: 320, height: 240, frameRate: FrameRate(frames: 30))
-        let pipeline = VideoPipeline(request, ring: ring, control: control, gate: gate, events: events)
+        let pipeline = VideoPipeline(
+            request, ring: ring, control: control, tally: tally, gate: gate, events: events)
         try pipeline.start()
         return (pipeline, ring, gate)
     }
@@ -88,6 +91,40 @@ func eventually(_ condition: () -> Bool) -> Bool {
         #expect(pipeline.counters.captured == captured)
     }
 
+    /// What the camera gives and what the encoder makes of it, for the session of now.
+    @Test func countersAreTheSessions() throws {
+        let tally = MediaTally()
+        let (pipeline, ring, gate) = try makeVideo(.testPattern, tally: tally)
+        defer { pipeline.stop() }
+        control.setMaximumSize(width: 160, height: 160)
+        gate.open()
+        ring.open()
+        #expect(pop(ring, 10) { _ in })
+        ring.close()
+        let first = tally.session(.video)
+        #expect(first.source?.size == PictureSize(width: 320, height: 240))
+        #expect(first.width == 160 && first.height == 120)
+        #expect(first.source.map { 15...45 ~= $0.framesPerSecond } == true)
+        #expect(first.encodeTime > .zero)
+        #expect(first.quantizerSum > 0 && first.quantizerSum <= 127 * first.encoded)
+        #expect(QualityLimitation.allCases.contains { first.limitedFor[$0] > .zero })
+        #expect(first.encoded >= 9 && first.keyframes >= 1)
+
+        gate.close()
+        #expect(next { $0 == .stopped(.video) })
+        tally.beginSession()
+        #expect(tally.session(.video) == AgentStatus.MediaCounters())
+        control.setMaximumSize(width: 320, height: 240)
+        gate.open()
+        ring.open()
+        #expect(pop(ring, 3) { _ in })
+        ring.close()
+        let second = tally.session(.video)
+        #expect(second.encoded < first.encoded && second.width == 320)
+        #expect(second.resolutionChanges == 0, "another session's size is no change")
+        #expect(pipeline.counters.encoded >= first.encoded + second.encoded)
+    }
+
     @Test func theNetworksWishesAreFollowed() throws {
         let (pipeline, ring, gate) = try makeVideo(.testPattern)
         defer { pipeline.stop() }
@@ -101,6 +138,7 @@ func eventually(_ condition: () -> Bool) -> Bool {
         var became: Bool?
         #expect(pop(ring, 20) { if $0.width == 320, became == nil { became = $0.isKeyframe } })
         #expect(became == true, "a new size begins with a keyframe")
+        #expect(pipeline.counters.resolutionChanges == 1)
     }
 
     @Test func aMissingCameraIsReportedOnceAndFoundWhenItComes() throws {

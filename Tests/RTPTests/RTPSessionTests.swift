@@ -102,6 +102,10 @@ struct RTPSessionTests {
         let stream = pair.kiosk.sendStreams[0]
         let time = try #require(stream.roundTripTime)
         #expect(time >= .milliseconds(39) && time <= .milliseconds(43))
+        let statistics = stream.statistics
+        #expect(statistics.roundTripTime == time && statistics.roundTripTimeMeasurements >= 2)
+        let mean = statistics.totalRoundTripTime.seconds / Double(statistics.roundTripTimeMeasurements)
+        #expect(0.039...0.043 ~= mean)
         #expect(stream.statistics.remoteFractionLost == 0)
         #expect(stream.statistics.remotePacketsLost == 0)
         #expect(pair.events.contains(.transportFeedback))

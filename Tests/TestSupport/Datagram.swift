@@ -11,4 +11,7 @@ public struct Datagram: Hashable, Sendable {
         self.destination = destination
         self.bytes = bytes
     }
+
+    /// SRTP, and not SRTCP (RFC 5761 section 4).
+    public var isMedia: Bool { bytes.count > 12 && bytes[0] >> 6 == 2 && !(192...223).contains(bytes[1]) }
 }

@@ -58,6 +58,8 @@ public struct SimulatedNetwork {
     /// Datagrams handed to hosts so far, and their bytes.
     public private(set) var delivered: Int
     public private(set) var deliveredBytes: Int
+    /// Chooses what is lost where a test wants certain packets gone.
+    public var loses: ((Datagram) -> Bool)?
     /// The natural log of what happened, when a test wants to print it.
     public var onTrace: ((String) -> Void)?
 
@@ -69,6 +71,7 @@ public struct SimulatedNetwork {
         drops = Counter()
         delivered = 0
         deliveredBytes = 0
+        loses = nil
         onTrace = nil
     }
 
@@ -122,6 +125,7 @@ public struct SimulatedNetwork {
         let index = host.index
         guard hosts[index].addresses.contains(datagram.source.address) else { return drops.add(.sourceUnknown) }
         guard !hosts[index].blocksUDP else { return drops.add(.blocked) }
+        if loses?(datagram) == true { return drops.add(.lost) }
         // Within one host nothing leaves.
         if hosts[index].addresses.contains(datagram.destination.address) {
             return enqueue(datagram, stage: .arrival, host: index, at: now + .microseconds(20))

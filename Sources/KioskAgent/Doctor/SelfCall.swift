@@ -62,9 +62,11 @@ final class SelfCall {
             kind: .video, frameCapacity: 64 * 1024, readable: readable, opened: gate.wake, needsPermission: true)
         let audio = FrameRing(
             kind: .audio, frameCapacity: 1500, readable: readable, opened: silent.wake, needsPermission: true)
-        driver = try PeerDriver(configuration, video: ring, audio: audio, control: control, events: peerEvents)
+        let tally = MediaTally()
+        driver = try PeerDriver(
+            configuration, video: ring, audio: audio, control: control, tally: tally, events: peerEvents)
         pipeline = VideoPipeline(
-            section.request(source), ring: ring, control: control, gate: gate, events: mediaEvents)
+            section.request(source), ring: ring, control: control, tally: tally, gate: gate, events: mediaEvents)
         outcome = Outcome()
     }
 

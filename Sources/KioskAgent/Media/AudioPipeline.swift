@@ -20,10 +20,11 @@ final class AudioPipeline: MediaPipeline {
     private static let frozenAfter = Duration.seconds(2)
 
     init(
-        _ source: MicrophoneSource, ring: FrameRing, control: EncoderControl, gate: MediaGate,
-        events: Mailbox<MediaEvent>
+        _ source: MicrophoneSource, ring: FrameRing, control: EncoderControl, tally: MediaTally = MediaTally(),
+        gate: MediaGate, events: Mailbox<MediaEvent>
     ) {
-        line = MediaLine(.audio, source, ring: ring, control: control, gate: gate, events: events, log: log)
+        line = MediaLine(
+            .audio, source, ring: ring, control: control, tally: tally, gate: gate, events: events, log: log)
     }
 
     // MARK: the audio thread

@@ -6,7 +6,7 @@ import Reactor
 /// allows, and keyframes as they are asked for.
 struct EncodingStage: ~Copyable {
     enum Result {
-        case encoded(bytes: Int, isKeyframe: Bool, width: Int, height: Int, framesPerSecond: Double, target: Int)
+        case encoded(EncodedPicture)
         case skipped(FrameDrop)
         /// The encoder failed, and begins anew with the next picture.
         case refused(String)
@@ -29,6 +29,8 @@ struct EncodingStage: ~Copyable {
     private var seenRequests: UInt32
     private var lastKeyframeAt: Instant?
     private var rate: RateMeter
+    /// Of the picture before in this opening of the ring.
+    private var lastSize: PictureSize?
 
     /// Requests from a receiver in trouble come in bursts; more keyframes than this help nobody.
     private static let keyframeSpacing = Duration.milliseconds(250)
@@ -50,6 +52,7 @@ struct EncodingStage: ~Copyable {
         seenRequests = control.keyframeRequests
         lastKeyframeAt = nil
         rate = RateMeter()
+        lastSize = nil
         encoder = nil
         applied = nil
         // A failure comes again, and is reported, with the first picture.
@@ -83,6 +86,7 @@ struct EncodingStage: ~Copyable {
             keyframeIsDue = true
             pacer = FramePacer()
             rate = RateMeter()
+            lastSize = nil
             ladder.begin()
         }
         let began = clock()
@@ -96,7 +100,9 @@ struct EncodingStage: ~Copyable {
             let result = try scaleAndEncode(picture, to: rung.size, generation: generation)
             let ended = clock()
             ladder.note(ended - began, now: ended)
-            return result
+            guard case .encoded(var encoded) = result else { return result }
+            encoded.time = ended - began
+            return .encoded(encoded)
         } catch {
             encoder = nil
             applied = nil
@@ -146,9 +152,21 @@ struct EncodingStage: ~Copyable {
         case .keyframeNeeded: keyframeIsDue = true
         case .closed: return .skipped(.notWanted)
         }
+        let size = PictureSize(width: picture.width, height: picture.height)
+        let isResized = lastSize.map { $0 != size } ?? false
+        lastSize = size
         return .encoded(
-            bytes: bytes, isKeyframe: isKeyframe, width: picture.width, height: picture.height,
-            framesPerSecond: rate.note(picture.captureTime), target: Int(targetBitrate.bitsPerSecond))
+            EncodedPicture(
+                bytes: bytes, isKeyframe: isKeyframe, size: size, isResized: isResized,
+                framesPerSecond: rate.note(picture.captureTime), target: Int(targetBitrate.bitsPerSecond),
+                quantizer: quantizer, time: .zero))
+    }
+
+    private var quantizer: Int {
+        switch encoder {
+        case .some(let encoder): encoder.measures.quantizerIndex
+        case .none: 0
+        }
     }
 
     private var targetBitrate: Bitrate { control.videoBitrate }
@@ -174,6 +192,22 @@ struct EncodingStage: ~Copyable {
         try encoder!.update(wanted)
         applied = wanted
     }
+}
+
+/// What became of a picture that was encoded.
+struct EncodedPicture: Sendable, Hashable {
+    var bytes: Int
+    var isKeyframe: Bool
+    var size: PictureSize
+    /// It has another size than the one before it.
+    var isResized: Bool
+    /// Of the pictures that are encoded.
+    var framesPerSecond: Double
+    var target: Int
+    /// 0 (best) … 127, as the frame's header has it.
+    var quantizer: Int
+    /// What scaling and encoding took.
+    var time: Duration
 }
 
 /// What the picture is now, and why it is not more.

@@ -23,8 +23,9 @@ protocol MediaPipeline: Sendable {
 extension MediaPipeline {
     var progress: ThreadProgress { line.progress }
 
+    /// Since the agent started.
     var counters: AgentStatus.MediaCounters {
-        var counters = line.counted.withLock { $0 }
+        var counters = line.tally.total(line.kind)
         counters.dropped = line.ring.drops.total
         return counters
     }
@@ -60,23 +61,24 @@ final class MediaLine<Request: Sendable>: Sendable {
     let events: Mailbox<MediaEvent>
     let log: Log
     let progress = ThreadProgress()
-    fileprivate let counted = Mutex(AgentStatus.MediaCounters())
+    let tally: MediaTally
     fileprivate let thread = Mutex<WorkerThread?>(nil)
 
     /// - Parameter gate: its wake is the one that the ring signals when it opens.
     init(
-        _ kind: MediaKind, _ request: Request, ring: FrameRing, control: EncoderControl, gate: MediaGate,
-        events: Mailbox<MediaEvent>, log: Log
+        _ kind: MediaKind, _ request: Request, ring: FrameRing, control: EncoderControl, tally: MediaTally,
+        gate: MediaGate, events: Mailbox<MediaEvent>, log: Log
     ) {
         precondition(ring.opened === gate.wake, "media line: the ring wakes another thread")
         self.kind = kind
         self.request = Mutex(request)
         self.ring = ring
         self.control = control
+        self.tally = tally
         self.gate = gate
         self.events = events
         self.log = log
     }
 
-    func count(_ body: (inout AgentStatus.MediaCounters) -> Void) { counted.withLock { body(&$0) } }
+    func count(_ body: (inout AgentStatus.MediaCounters) -> Void) { tally.count(kind, body) }
 }

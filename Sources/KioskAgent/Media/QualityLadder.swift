@@ -30,7 +30,7 @@ public enum QualityPreference: String, Sendable, Hashable, CaseIterable, Decodab
 }
 
 /// What holds the picture below what the camera gives; the names of webrtc-stats' `qualityLimitationReason`.
-public enum QualityLimitation: String, Sendable, Hashable {
+public enum QualityLimitation: String, Sendable, Hashable, CaseIterable {
     case none, bandwidth, cpu
 }
 

@@ -23,10 +23,11 @@ final class VideoPipeline: MediaPipeline {
     private static let frozenAfter = Duration.seconds(2)
 
     init(
-        _ request: CameraRequest, ring: FrameRing, control: EncoderControl, gate: MediaGate,
-        events: Mailbox<MediaEvent>
+        _ request: CameraRequest, ring: FrameRing, control: EncoderControl, tally: MediaTally = MediaTally(),
+        gate: MediaGate, events: Mailbox<MediaEvent>
     ) {
-        line = MediaLine(.video, request, ring: ring, control: control, gate: gate, events: events, log: log)
+        line = MediaLine(
+            .video, request, ring: ring, control: control, tally: tally, gate: gate, events: events, log: log)
     }
 
     // MARK: the video thread
@@ -46,6 +47,8 @@ final class VideoPipeline: MediaPipeline {
             frameRate: min(60, max(1, Int(format.frameRate.framesPerSecond.rounded()))), ring: line.ring,
             control: line.control)
         var judge = PictureJudge(events: line.events)
+        var rate = RateMeter()
+        var meter = LimitationMeter()
         var hasFrame = false
         defer { judge.sourceClosed() }
         while let opening = loop.opening, line.gate.opening == opening {
@@ -59,11 +62,15 @@ final class VideoPipeline: MediaPipeline {
             case .captured:
                 loop.delivered("\(camera.identity.name), \(format)", now: now)
                 hasFrame = true
-                note(judge.count(camera.events, now: now))
+                let source = AgentStatus.SourcePicture(
+                    size: PictureSize(width: format.width, height: format.height),
+                    framesPerSecond: rate.note(frame.captureTime))
+                note(judge.count(camera.events, now: now), source)
                 judge.look(at: frame, now: now)
                 guard let generation else { continue }
                 note(stage.process(frame, generation: generation, clock: MonotonicClock.now), &judge)
-                note(stage.quality, &judge)
+                let quality = stage.quality
+                note(quality, meter.note(quality.limitation, generation: generation, now: now), &judge)
             case .interrupted:
                 line.gate.wake.clear()
                 // The ring may just have opened: the picture in hand is this session's and a frame old at most.
@@ -76,9 +83,10 @@ final class VideoPipeline: MediaPipeline {
     }
 
     /// What happened in the camera since the last picture.
-    private func note(_ drops: PictureJudge.Drops) {
+    private func note(_ drops: PictureJudge.Drops, _ source: AgentStatus.SourcePicture) {
         line.count { counters in
             counters.captured &+= 1
+            counters.source = source
             counters.skippedBy.add(.overtaken, drops.overtaken)
             counters.skippedBy.add(.lostByDriver, drops.lostByDriver)
             counters.skippedBy.add(.undecodable, drops.undecodable)
@@ -88,14 +96,17 @@ final class VideoPipeline: MediaPipeline {
     private func note(_ result: EncodingStage.Result, _ judge: inout PictureJudge) {
         line.count { counters in
             switch result {
-            case .encoded(let bytes, let isKeyframe, let width, let height, let framesPerSecond, let target):
+            case .encoded(let picture):
                 counters.encoded &+= 1
-                counters.bytes &+= UInt64(bytes)
-                if isKeyframe { counters.keyframes &+= 1 }
-                counters.width = width
-                counters.height = height
-                counters.framesPerSecond = framesPerSecond
-                counters.targetBitrate = target
+                counters.bytes &+= UInt64(picture.bytes)
+                if picture.isKeyframe { counters.keyframes &+= 1 }
+                counters.width = picture.size.width
+                counters.height = picture.size.height
+                counters.framesPerSecond = picture.framesPerSecond
+                counters.targetBitrate = picture.target
+                counters.quantizerSum &+= UInt64(picture.quantizer)
+                counters.encodeTime += picture.time
+                if picture.isResized { counters.resolutionChanges &+= 1 }
             case .skipped(let reason): counters.skippedBy.add(reason)
             case .refused: counters.skippedBy.add(.refused)
             }
@@ -109,9 +120,10 @@ final class VideoPipeline: MediaPipeline {
         }
     }
 
-    private func note(_ quality: Quality, _ judge: inout PictureJudge) {
+    private func note(_ quality: Quality, _ span: LimitationMeter.Span?, _ judge: inout PictureJudge) {
         line.count { counters in
             counters.limitation = quality.limitation
+            if let span { counters.limitedFor.add(span) }
             counters.processorLoad = quality.processorLoad ?? counters.processorLoad
         }
         judge.qualityIs(quality)

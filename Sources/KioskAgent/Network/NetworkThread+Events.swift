@@ -31,9 +31,7 @@ extension NetworkThread {
         case .keyframeRequested:
             session.keyframeRequests += 1
             control.requestKeyframe()
-        case .lossReported(let fraction):
-            session.fractionLost = fraction
-            control.noteLoss(percent: Int((fraction * 100).rounded()))
+        case .lossReported(let fraction): control.noteLoss(percent: Int((fraction * 100).rounded()))
         case .videoBitrateChanged(let rate): control.videoBitrate = min(rate, session.maximumVideo)
         case .audioBitrateChanged(let rate): control.audioBitrate = rate
         case .disconnected:
@@ -141,8 +139,6 @@ extension NetworkThread {
     private func statistics(now: Instant) -> PeerStatistics? {
         guard let (snapshot, report) = numbers else { return nil }
         var statistics = PeerStatistics(sessionId: session.id, snapshot: snapshot, report: report, now: now)
-        statistics.fractionLost = session.fractionLost
-        statistics.framesSent = session.framesSent
         statistics.keyframeRequests = session.keyframeRequests
         if session.lostDatagrams > 0 { statistics.dropped["datagramNotSent"] = session.lostDatagrams }
         return statistics

@@ -21,6 +21,7 @@ struct NetworkThread: ~Copyable {
     let videoRing: FrameRing
     let audioRing: FrameRing
     let control: EncoderControl
+    let tally: MediaTally
     let progress: ThreadProgress
 
     var loop: EventLoop
@@ -51,11 +52,9 @@ struct NetworkThread: ~Copyable {
         var statisticsAt: Instant?
         var lastBytes: UInt64 = 0
         var lastStatisticsAt: Instant?
-        var framesSent = 0
         var keyframeRequests = 0
         var lostDatagrams = 0
         var backpressure = Backpressure()
-        var fractionLost: Double?
         var areServersKnown = false
         var hasFinishedGathering = false
         /// TURN servers behind streams whose credentials are newer than the stream's.
@@ -69,7 +68,7 @@ struct NetworkThread: ~Copyable {
     init(
         interfaces: InterfaceFilter, trust: RelayTrust?, pool: PacketPool, commands: Mailbox<PeerCommand>,
         events: Mailbox<PeerEvent>, video: FrameRing, audio: FrameRing, control: EncoderControl,
-        progress: ThreadProgress
+        tally: MediaTally, progress: ThreadProgress
     ) throws(SystemError) {
         // First what can throw: a half-made thread state could not be taken apart.
         var loop = try EventLoop()
@@ -83,6 +82,7 @@ struct NetworkThread: ~Copyable {
         videoRing = video
         audioRing = audio
         self.control = control
+        self.tally = tally
         self.progress = progress
         session = LiveSession()
         peer = nil
@@ -270,7 +270,6 @@ struct NetworkThread: ~Copyable {
         }
         while videoRing.pop(into: &videoFrame) {
             guard hasSession else { continue }
-            session.framesSent += 1
             peer!.send(videoFrame, now: MonotonicClock.now())
         }
         mutate { _, _ in }
@@ -315,7 +314,8 @@ struct NetworkThread: ~Copyable {
 
     var numbers: (PeerSnapshot, StatsReport)? {
         switch peer {
-        case .some(let peer): (peer.snapshot, peer.statsReport)
+        case .some(let peer):
+            (peer.snapshot, peer.statsReport.adding(video: tally.session(.video), audio: tally.session(.audio)))
         case .none: nil
         }
     }
@@ -342,6 +342,7 @@ struct NetworkThread: ~Copyable {
             return
         }
         session = LiveSession(id: id, maximumVideo: maximumVideo)
+        tally.beginSession()
         for address in usableAddresses(mayBeLoopback: true) { bind(address.address, now: now) }
         openNameSockets()
     }

@@ -30,6 +30,7 @@ public final class PeerDriver: Sendable {
     private let video: FrameRing
     private let audio: FrameRing
     private let control: EncoderControl
+    private let tally: MediaTally
     private let commands: Mailbox<PeerCommand>
     private let events: Mailbox<PeerEvent>
     private let pool: PacketPool
@@ -39,7 +40,7 @@ public final class PeerDriver: Sendable {
     /// Both rings must wake the same reader, which becomes this thread.
     public init(
         _ configuration: AgentConfiguration, video: FrameRing, audio: FrameRing, control: EncoderControl,
-        events: Mailbox<PeerEvent>
+        tally: MediaTally, events: Mailbox<PeerEvent>
     ) throws(SystemError) {
         guard let wake = video.readable, audio.readable === wake else {
             preconditionFailure("peer driver: both rings must wake the same reader")
@@ -49,6 +50,7 @@ public final class PeerDriver: Sendable {
         self.video = video
         self.audio = audio
         self.control = control
+        self.tally = tally
         self.events = events
         let commands = try Mailbox<PeerCommand>(wake: wake)
         self.commands = commands
@@ -69,7 +71,7 @@ public final class PeerDriver: Sendable {
             do throws(SystemError) {
                 var network = try NetworkThread(
                     interfaces: interfaces, trust: trust, pool: pool, commands: commands, events: events, video: video,
-                    audio: audio, control: control, progress: progress)
+                    audio: audio, control: control, tally: tally, progress: progress)
                 try network.run()
             } catch {
                 // Without its event loop the agent cannot serve anybody: the watchdog sees the missing beat.

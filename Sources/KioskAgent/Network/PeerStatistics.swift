@@ -4,6 +4,7 @@ public import Primitives
 /// Numbers about the live session, for `status` and for the log when it ends.
 public struct PeerStatistics: Hashable, Sendable {
     public var sessionId: String
+    public var takenAt: Instant
     /// The candidate types of the pair in use, `host/srflx`.
     public var path: String?
     public var dtlsCipher: String?
@@ -15,8 +16,9 @@ public struct PeerStatistics: Hashable, Sendable {
     public var packetsSent: Int
     public var packetsRetransmitted: Int
     public var bytesSent: Int
-    /// Fraction of packets lost as the receiver reports it, 0 … 1.
+    /// Fraction of packets lost as the receiver reports it, 0 … 1: of the picture or of the sound, whichever lost more.
     public var fractionLost: Double?
+    /// Pictures that left whole.
     public var framesSent: Int
     public var keyframeRequests: Int
     /// How long media has been flowing.
@@ -30,6 +32,7 @@ public struct PeerStatistics: Hashable, Sendable {
 
     public init(sessionId: String, snapshot: PeerSnapshot, report: StatsReport, now: Instant) {
         self.sessionId = sessionId
+        takenAt = now
         path = snapshot.pathDescription
         dtlsCipher = snapshot.cipher
         estimatedBitsPerSecond = snapshot.target.map { Int($0.bitsPerSecond) }
@@ -38,8 +41,8 @@ public struct PeerStatistics: Hashable, Sendable {
         packetsSent = Int(snapshot.packetsSent)
         packetsRetransmitted = Int(snapshot.packetsRetransmitted)
         bytesSent = Int(snapshot.bytesSent)
-        fractionLost = nil
-        framesSent = 0
+        fractionLost = snapshot.fractionLost
+        framesSent = Int(snapshot.framesSent)
         keyframeRequests = 0
         connectedFor = snapshot.timeline.handshakeDoneAt.map { now - $0 }
         firstFrame = snapshot.timeline.breakdown
