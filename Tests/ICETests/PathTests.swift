@@ -30,7 +30,7 @@ import Testing
         var (times, before): ([Instant], UInt64) = ([], 0)
         for _ in 0..<6000 {
             try pair.simulation.run(for: .milliseconds(20))
-            let asked = UInt64(pair.kiosk.agent.selectedPairStatistics?.consentRequestsSent ?? 0)
+            let asked = UInt64(pair.kiosk.agent.selectedPair?.statistics.consentRequestsSent ?? 0)
             if asked != before { times.append(pair.now) }
             before = asked
         }
