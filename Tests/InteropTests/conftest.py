@@ -2,9 +2,11 @@
 
 A peer that is missing fails in CI (CI=true). On a laptop the tests that need it are skipped, and the summary says so."""
 
+import functools
 import os
 import pathlib
 import sys
+import tempfile
 
 import pytest
 
@@ -57,12 +59,25 @@ def server(wire, folder):
 
 
 def populate(server: programs.Server) -> None:
-    server.add("MONITOR_01", "monitor", display_name="Asha Rao")
-    server.add("MONITOR_02", "monitor")
-    server.add("KIOSK_01", "kiosk", display_name="Crew lobby, Central")
-    server.add("KIOSK_02", "kiosk", display_name="Platform 4")
-    server.add("MONITOR_OTHER", "monitor", "south")
-    server.add("KIOSK_OTHER", "kiosk", "south")
+    """Gives a server that has no database yet the usual accounts."""
+    assert not server.database.exists()
+    content, mode = accounts()
+    server.database.write_bytes(content)
+    server.database.chmod(mode)
+
+
+@functools.cache
+def accounts() -> tuple[bytes, int]:
+    """A database, made once by the real program: hashing six passwords takes longer than many a test."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = programs.Server(pathlib.Path(folder), "127.0.0.1")
+        server.add("MONITOR_01", "monitor", display_name="Asha Rao")
+        server.add("MONITOR_02", "monitor")
+        server.add("KIOSK_01", "kiosk", display_name="Crew lobby, Central")
+        server.add("KIOSK_02", "kiosk", display_name="Platform 4")
+        server.add("MONITOR_OTHER", "monitor", "south")
+        server.add("KIOSK_OTHER", "kiosk", "south")
+        return server.database.read_bytes(), server.database.stat().st_mode & 0o777
 
 
 @pytest.fixture

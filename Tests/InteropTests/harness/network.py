@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pathlib
 import subprocess
 
 import pytest
@@ -86,8 +87,10 @@ class Site:
 
     def __init__(
         self, internet: Namespace, inside: Namespace | None, name: str, number: int, kind: str, undo: contextlib.ExitStack,
+        *, plugged: bool = True, ipv4: bool = True,
     ) -> None:
         self.inside = inside
+        self.exists = True
         self.kind = kind
         self.name = name
         self.outside_address = f"198.51.100.1{number}"
@@ -100,7 +103,7 @@ class Site:
         undo.callback(self.router.remove)
         run("ip", "link", "add", "in0", "netns", self.router.name, "type", "veth", "peer", "name", self.interface, "netns", inside.name if inside else str(os.getpid()))
         # By name, for the kernel takes its time to clear up a namespace, and the other end has a name where the tests run.
-        undo.callback(self.router.ip, "link", "del", "in0")
+        undo.callback(lambda: self.exists and self.delete())
         run("ip", "link", "add", "out0", "netns", self.router.name, "type", "veth", "peer", "name", f"{name}-port", "netns", internet.name)
         self.router.ip("addr", "add", f"{self.network}.1/24", "dev", "in0")
         self.router.ip("-6", "addr", "add", f"{self.network_6}::1/64", "dev", "in0", "nodad")
@@ -115,7 +118,8 @@ class Site:
         if kind == "none":
             internet.ip("route", "add", f"{self.network}.0/24", "via", self.outside_address)
         run(*self.router.prefix, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
-        self.plug()
+        if plugged:
+            self.plug(ipv4=ipv4, ipv6=not ipv4)
         if kind != "none":
             self.router.nft(self._rules())
 
@@ -126,12 +130,12 @@ class Site:
         else:
             run("ip", *arguments)
 
-    def plug(self, last: int = 2, *, ipv4: bool = True, ipv6: bool = False) -> None:
-        """Gives the site's interface its addresses and default routes."""
+    def plug(self, last: int = 2, *, ipv4: bool = True, ipv6: bool = False, metric: int = 0) -> None:
+        """Gives the site's interface its addresses and default routes. Of two links the one with the lower metric has the route."""
         self.ip("link", "set", self.interface, "up")
         if ipv4:
             self.ip("addr", "add", f"{self.network}.{last}/24", "dev", self.interface)
-            self.ip("route", "add", "default", "via", f"{self.network}.1")
+            self.ip("route", "add", "default", "via", f"{self.network}.1", "metric", str(metric))
         if ipv6:
             self.ip("-6", "addr", "add", f"{self.network_6}::{last}/64", "dev", self.interface, "nodad")
             self.ip("-6", "route", "add", "default", "via", f"{self.network_6}::1")
@@ -139,6 +143,15 @@ class Site:
     def unplug(self) -> None:
         """Takes every address away, as a change of network does."""
         self.ip("addr", "flush", "dev", self.interface)
+
+    def down(self) -> None:
+        """Sets the interface down, as a cable that is pulled out does under most network managers. Its addresses stay, its routes go."""
+        self.ip("link", "set", self.interface, "down")
+
+    def delete(self) -> None:
+        """Takes the interface away, as a modem that is pulled out does."""
+        self.router.ip("link", "del", "in0")
+        self.exists = False
 
     def firewall(self, rules: str) -> None:
         """Replaces the rules for what leaves and enters the site, in nftables' words."""
@@ -169,11 +182,12 @@ class Site:
 class Internet:
     """The room with the monitors (where the tests run) and a kiosk, each behind a router, and the servers' network between them."""
 
-    def __init__(self, room: str, kiosk: str, undo: contextlib.ExitStack) -> None:
+    def __init__(self, room: str, kiosk: str, undo: contextlib.ExitStack, ipv4: bool = True) -> None:
         require_own_network()
         self.servers = Namespace("internet")
         undo.callback(self.servers.remove)
-        self.servers.ip("link", "add", "bridge0", "type", "bridge")
+        # An address of its own: otherwise it takes the lowest of its ports', and one more port makes it another for everybody who knows it.
+        self.servers.ip("link", "add", "bridge0", "address", "02:00:00:00:00:01", "type", "bridge")
         self.servers.ip("link", "set", "bridge0", "up")
         self.servers.ip("addr", "add", f"{INTERNET}/24", "dev", "bridge0")
         self.servers.ip("addr", "add", "198.51.100.2/24", "dev", "bridge0")
@@ -182,11 +196,30 @@ class Internet:
         run(*self.servers.prefix, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
         self.kiosk_side = Namespace("kiosk")
         undo.callback(self.kiosk_side.remove)
-        self.room = Site(self.servers, None, "room", 1, room, undo)
-        self.kiosk = Site(self.servers, self.kiosk_side, "kiosk", 2, kiosk, undo)
+        self.room = Site(self.servers, None, "room", 1, room, undo, ipv4=ipv4)
+        self.kiosk = Site(self.servers, self.kiosk_side, "kiosk", 2, kiosk, undo, ipv4=ipv4)
+        self.undo = undo
+
+    def second_way(self, kind: str) -> Site:
+        """Another provider's link for the kiosk, behind a NAT with another public address. Nothing is plugged in."""
+        return Site(self.servers, self.kiosk_side, "mobile", 3, kind, self.undo, plugged=False)
 
 
 @contextlib.contextmanager
-def internet(room: str = "cone", kiosk: str = "cone"):
+def internet(room: str = "cone", kiosk: str = "cone", *, ipv4: bool = True):
+    """Without `ipv4` neither the room nor the kiosk has an address or a route of that kind."""
     with contextlib.ExitStack() as undo:
-        yield Internet(room, kiosk, undo)
+        yield Internet(room, kiosk, undo, ipv4)
+
+
+@contextlib.contextmanager
+def name(known_as: str, address: str, folder: pathlib.Path):
+    """A name that everything here resolves. The file is replaced for our mount namespace alone."""
+    require_own_network()
+    hosts = folder / "hosts"
+    hosts.write_text(f"127.0.0.1 localhost\n{address} {known_as}\n")
+    run("mount", "--bind", str(hosts), "/etc/hosts")
+    try:
+        yield
+    finally:
+        run("umount", "/etc/hosts")

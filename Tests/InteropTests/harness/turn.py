@@ -1,6 +1,9 @@
 """A real coturn on the small internet."""
 
+import base64
+import hashlib
 import pathlib
+import re
 import subprocess
 import time
 
@@ -8,6 +11,8 @@ from . import network
 from .programs import Program, eventually
 
 SECRET = "a secret the servers share"
+#: What its certificate calls it, beside its addresses.
+NAME = "turn.kiosk.test"
 
 
 class Coturn(Program):
@@ -54,17 +59,36 @@ class Coturn(Program):
         folder = self.folder
         for command in (
             f"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test-authority -keyout {folder}/ca.key -out {self.ca}",
-            f"req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=turn -addext subjectAltName=IP:{network.INTERNET} -keyout {folder}/turn.key -out {folder}/turn.csr",
+            f"req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=turn -addext subjectAltName=IP:{network.INTERNET},IP:{network.INTERNET_6},DNS:{NAME} -keyout {folder}/turn.key -out {folder}/turn.csr",
             f"x509 -req -in {folder}/turn.csr -CA {self.ca} -CAkey {folder}/ca.key -CAcreateserial -days 2 -copy_extensions copy -out {folder}/turn.pem",
         ):
             done = subprocess.run(["openssl", *command.split()], capture_output=True, text=True)
             assert done.returncode == 0, done.stderr
 
-    def settings(self) -> str:
+    def settings(self, host: str = network.INTERNET, tls_host: str | None = None) -> str:
         """The `ice` section of a server's configuration that hands this TURN server out."""
-        host = network.INTERNET
+        host = f"[{host}]" if ":" in host else host
         return (
             f'ice:\n  stun: ["stun:{host}:3478"]\n'
-            f'  turn: ["turn:{host}:3478?transport=udp", "turn:{host}:3478?transport=tcp", "turns:{host}:443?transport=tcp"]\n'
+            f'  turn: ["turn:{host}:3478?transport=udp", "turn:{host}:3478?transport=tcp", "turns:{tls_host or host}:443?transport=tcp"]\n'
             f'  sharedSecret: "{SECRET}"\n'
         )
+
+    def key_digest(self) -> str:
+        """The SHA-256 of its certificate's public key, in Base64."""
+        key = subprocess.run(["openssl", "pkey", "-in", f"{self.folder}/turn.key", "-pubout", "-outform", "der"], capture_output=True, check=True)
+        return base64.b64encode(hashlib.sha256(key.stdout).digest()).decode()
+
+    def relayed(self, account: str, since: int = 0) -> dict[str, int]:
+        """Bytes that went over the account's allocations which have ended, by the transport the account reached them over; of the log
+        from byte `since` on.
+
+        What was allocated and not used is not in it: coturn counts the requests themselves too, hence a picture's worth and no less."""
+        log = self.log.read_bytes()[since:].decode(errors="replace")
+        streams = set(re.findall(r"tcp or tls connected to: (\S+)", log))
+        carried: dict[str, int] = {}
+        for session, local, remote in re.findall(rf"session (\d+): closed .*?user <\d+:{account}> .*?local (\S+), remote (\S+), reason", log):
+            transport = "udp" if remote.replace("[", "").replace("]", "") not in streams else "tls" if local.endswith(f":{self.tls_port}") else "tcp"
+            usage = re.findall(rf"session {session}: usage: .*?rb=(\d+), sp=\d+, sb=(\d+)", log)
+            carried[transport] = carried.get(transport, 0) + sum(int(one) + int(other) for one, other in usage)
+        return {transport: size for transport, size in carried.items() if size > 100_000}
