@@ -2,7 +2,6 @@
 
 SWIFT := $(shell command -v swift || echo /opt/swift/usr/bin/swift)
 PYTHON := .cache/venv/bin/python
-PYTEST := $(PYTHON) -m pytest Tests/InteropTests
 # The Swift runtime is linked statically: what is tested is what the packages hold.
 RELEASE := -c release --static-swift-stdlib
 SWIFT_FILES := Package.swift Sources Tests Benchmarks Fuzz Scripts
@@ -36,7 +35,7 @@ test-unit:
 test-interop: build
 	@Scripts/setup test
 	@$(SWIFT) build $(RELEASE) --product socketio-echo
-	BIN=$(BIN) Scripts/interop $(PYTEST) $(ARGS)
+	BIN=$(BIN) Scripts/test-interop $(ARGS)
 
 test-machine: deb ## a kiosk with real drivers in a virtual machine
 	@Scripts/setup test machine
@@ -57,7 +56,7 @@ test-deb: deb ## lintian, sandbox figures, and install, upgrade and purge of the
 
 lint: ## swift format, and what scripts and Python files can be checked for without running them
 	@$(SWIFT) format lint --strict --recursive --parallel $(SWIFT_FILES)
-	@for script in Scripts/setup Scripts/demo Scripts/interop Scripts/fuzz Scripts/deb Scripts/test-deb Scripts/tsan Scripts/machine/image Scripts/machine/boot Scripts/machine/test systemd/restart-delay .ci/run; do bash -n $$script || exit 1; done
+	@for script in Scripts/setup Scripts/demo Scripts/interop Scripts/test-interop Scripts/fuzz Scripts/deb Scripts/test-deb Scripts/tsan Scripts/machine/image Scripts/machine/boot Scripts/machine/test systemd/restart-delay .ci/run; do bash -n $$script || exit 1; done
 	@python3 -m compileall -q Tests/InteropTests Tests/MachineTests Scripts
 
 format: ## rewrite the Swift files the way lint wants them
