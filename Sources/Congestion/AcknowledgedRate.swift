@@ -10,12 +10,15 @@ struct AcknowledgedRate: Sendable {
     /// Packets that overtook others arrive a little before those; what comes earlier than by this is another clock's time.
     static let disorder: Duration = .seconds(1)
 
-    private struct Arrival: Sendable {
+    /// More packets than any path carries in the window: a peer may send the same time for ever.
+    static let maximumArrivals = 1024
+
+    struct Arrival: Sendable {
         var at: Instant
         var size: Int
     }
 
-    private var recentArrivals: RingBuffer<Arrival>
+    private(set) var recentArrivals: RingBuffer<Arrival>
     private var recentSize: Int
     private var windowStart: Instant?
     private var size: Int
@@ -46,7 +49,10 @@ struct AcknowledgedRate: Sendable {
         if let first = recentArrivals.first, first.at - arrival > AcknowledgedRate.disorder { beginAnew() }
         recentArrivals.append(Arrival(at: arrival, size: size.bytes))
         recentSize += size.bytes
-        while let first = recentArrivals.first, arrival - first.at > AcknowledgedRate.recentWindow {
+        while let first = recentArrivals.first,
+            arrival - first.at > AcknowledgedRate.recentWindow
+                || recentArrivals.count > AcknowledgedRate.maximumArrivals
+        {
             recentSize -= first.size
             _ = recentArrivals.popFirst()
         }

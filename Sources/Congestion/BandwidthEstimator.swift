@@ -186,6 +186,9 @@ public struct BandwidthEstimator: Sendable {
 
     public mutating func handle(roundTripTime: Duration, now: Instant) {
         if self.roundTripTime == nil || !configuration.usesTransportFeedback { self.roundTripTime = roundTripTime }
+        guard !configuration.usesTransportFeedback else { return }
+        reportedLoss.update(roundTripTime: roundTripTime, now: now)
+        updateTarget(now: now)
     }
 
     public mutating func pathChanged(now: Instant) {
@@ -301,38 +304,5 @@ struct QueueDelay: Sendable {
         base = min(base ?? delay, delay)
         let least = min(base ?? delay, previousBase ?? delay)
         smoothed += (Double(delay &- least) - smoothed) * 0.3
-    }
-}
-
-/// The loss-based control of draft-ietf-rmcat-gcc-02 section 6, over the fractions of receiver reports: for peers that
-/// send no transport-wide feedback.
-struct ReportedLossControl: Sendable {
-    private(set) var rate: Bitrate
-    private(set) var loss: Double
-    private var lastIncrease: Instant?
-    private var lastDecrease: Instant?
-    let minimum: Bitrate
-    let maximum: Bitrate
-
-    init(start: Bitrate, minimum: Bitrate, maximum: Bitrate) {
-        rate = start
-        loss = 0
-        lastIncrease = nil
-        lastDecrease = nil
-        self.minimum = minimum
-        self.maximum = maximum
-    }
-
-    mutating func update(_ fraction: Double, now: Instant) {
-        loss = fraction
-        if fraction < 0.02 {
-            let elapsed = lastIncrease.map { min(2, (now - $0).seconds) } ?? 1
-            rate = rate * (1 + 0.08 * elapsed) + .kilobits(1)
-        } else if fraction > 0.1, lastDecrease.map({ now - $0 > .milliseconds(500) }) ?? true {
-            rate = rate * (1 - 0.5 * fraction)
-            lastDecrease = now
-        }
-        lastIncrease = now
-        rate = max(minimum, min(maximum, rate))
     }
 }

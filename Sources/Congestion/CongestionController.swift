@@ -83,6 +83,7 @@ public struct CongestionController: Sendable {
 
     public mutating func handle(roundTripTime: Duration, now: Instant) {
         estimator.handle(roundTripTime: roundTripTime, now: now)
+        apply(now: now)
     }
 
     /// The path has changed (another candidate pair): what was learnt of the old one is forgotten, except for a start

@@ -46,7 +46,7 @@ public struct TransportFeedback: ~Escapable {
         guard statusCount <= TransportFeedback.maximumStatusCount else { throw .malformedPayload }
         guard reference.isPlausible(referenceTime, now: now) else {
             // A clock that was set anew goes on from where it is now.
-            reference = ReferenceTime()
+            reference.beginAnew(referenceTime, now: now)
             throw .malformedPayload
         }
         let start = arrivals.count
@@ -104,30 +104,49 @@ public struct TransportFeedback: ~Escapable {
 
 /// Follows the 24-bit reference times of a transport's feedback messages over their wrap, every 12 days.
 ///
-/// The receiver's clock and ours run alike: what goes further than ours did, or back, was made up or began anew, and
-/// following it message after message would lead to times that no arithmetic holds.
+/// The receiver's clock and ours run alike: what goes further than ours did, or back, or stands still, was made up or
+/// began anew. Following leaps message after message would lead to times that no arithmetic holds, and of a clock that
+/// stands still nothing can be measured.
 public struct ReferenceTime: Hashable, Sendable {
-    /// How far the two clocks may part between two messages: messages wait in queues, and receivers take their time.
+    /// How far the two clocks may part, over one message or over many: messages wait in queues, and receivers take their
+    /// time.
     static let tolerance: Duration = .seconds(60)
+    /// What is forgiven as time goes by, as a share of it: more than any two crystals part.
+    private static let drift: Int64 = 1000
     /// 64 ms each: farther than any session lasts, and nanoseconds still fit.
     private static let range = Int64(-1) << 36...1 << 36
 
     private var last: Int64?
     private var lastAt: Instant
+    /// How far the receiver's clock has gone ahead of ours so far.
+    private var parted: Duration
+    /// Whether the clock has moved since it was last found implausible: who stands still is not believed a second time.
+    private var isMoving: Bool
 
     public init() {
         last = nil
         lastAt = .zero
+        parted = .zero
+        isMoving = true
     }
 
     /// Whether a message that came at `now` may carry this time.
     func isPlausible(_ wire: Int32, now: Instant) -> Bool {
         guard let last else { return true }
         let time = unwrapped(wire)
-        let elapsed = Duration.nanoseconds((time - last) * TransportFeedback.referenceUnit * 1000)
-        let parted = elapsed - (now - lastAt)
+        let parted = parting(time, now: now)
         return parted <= ReferenceTime.tolerance && parted >= .zero - ReferenceTime.tolerance
-            && ReferenceTime.range.contains(time)
+            && ReferenceTime.range.contains(time) && (isMoving || time > last)
+    }
+
+    /// How far the clocks have parted when the receiver's shows `time`.
+    private func parting(_ time: Int64, now: Instant) -> Duration {
+        guard let last else { return .zero }
+        let here = now - lastAt
+        let there = Duration.nanoseconds((time - last) * TransportFeedback.referenceUnit * 1000)
+        let forgiven = here / ReferenceTime.drift
+        let sum = parted + there - here
+        return sum > .zero ? max(.zero, sum - forgiven) : min(.zero, sum + forgiven)
     }
 
     /// In units of 64 ms.
@@ -139,8 +158,19 @@ public struct ReferenceTime: Hashable, Sendable {
     }
 
     mutating func accept(_ wire: Int32, now: Instant) {
-        last = unwrapped(wire)
+        let time = unwrapped(wire)
+        parted = parting(time, now: now)
+        last = time
         lastAt = now
+        isMoving = true
+    }
+
+    /// A message was not plausible: the next one is measured by it.
+    mutating func beginAnew(_ wire: Int32, now: Instant) {
+        last = Int64(wire)
+        lastAt = now
+        parted = .zero
+        isMoving = false
     }
 }
 

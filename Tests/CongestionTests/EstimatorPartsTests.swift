@@ -30,6 +30,41 @@ struct EstimatorPartsTests {
         #expect(abs(try #require(rate.rate).bitsPerSecond - 800_000) < 200_000)
     }
 
+    @Test("From reports alone: a queue on the path counts before it overflows, and what is far too much goes at once")
+    func reportsAlone() {
+        var control = ReportedLossControl(start: .kilobits(1000), minimum: .kilobits(50), maximum: .kilobits(5000))
+        for second in 0..<5 {
+            control.update(0, now: .ms(Double(second) * 1000))
+            control.update(roundTripTime: .milliseconds(40), now: .ms(Double(second) * 1000))
+        }
+        let grown = control.rate
+        #expect(grown > .kilobits(1300))
+        control.update(roundTripTime: .milliseconds(140), now: .ms(5000))
+        #expect(control.rate == grown * ReportedLossControl.decrease)
+        // Nothing grows while the queue stands, and the same queue is not paid for twice.
+        control.update(0, now: .ms(6000))
+        control.update(roundTripTime: .milliseconds(120), now: .ms(6000))
+        #expect(control.rate == grown * ReportedLossControl.decrease)
+        control.update(roundTripTime: .milliseconds(42), now: .ms(7000))
+        control.update(0, now: .ms(7000))
+        #expect(control.rate > grown * ReportedLossControl.decrease)
+        control.update(roundTripTime: .milliseconds(180), now: .ms(8000))
+        let before = control.rate
+        control.update(0.7, now: .ms(9000))
+        #expect(control.rate < before * 0.45)
+    }
+
+    @Test("A receiver's clock that stands still fills no memory")
+    func clockStandsStill() throws {
+        var rate = AcknowledgedRate()
+        for _ in 0..<100_000 { rate.add(DataSize(bytes: 1200), arrival: .ms(1000)) }
+        #expect(rate.recentArrivals.count <= AcknowledgedRate.maximumArrivals)
+        #expect(rate.recent == nil)
+        // It runs again: what stood is forgotten.
+        for index in 1...400 { rate.add(DataSize(bytes: 1000), arrival: .ms(1000 + Double(index) * 10)) }
+        #expect(abs(try #require(rate.recent).bitsPerSecond - 800_000) < 40_000)
+    }
+
     @Test("An overuse takes back a probe's small gain, and keeps a large one as far as it is carried")
     func gains() {
         func rate(after measured: Double, carrying carried: Double) -> (Bitrate, Bool) {

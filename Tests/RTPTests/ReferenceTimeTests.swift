@@ -45,6 +45,37 @@ struct ReferenceTimeTests {
         #expect(copy.session.dropped[.malformedReport] == 1)
     }
 
+    @Test("A clock that stands still is not believed for longer than a minute, and again when it moves")
+    func standsStill() {
+        var copy = self
+        let step: Int64 = 50
+        let seen = (0..<6000 as Range<Int64>).map { copy.arrival(Self.message(1000), now: .ms($0 * step)) }
+        let believed = seen.prefix { $0 != nil }.count
+        #expect((1200...1202).contains(believed))
+        #expect(!seen.dropFirst(believed).contains { $0 != nil })
+        #expect(copy.session.dropped[.malformedReport] == UInt64(seen.count - believed))
+        let later = [1001, 1002].map { copy.arrival(Self.message($0), now: .ms(300_000 + ($0 - 1000) * 64)) }
+        #expect(later == [1001, 1002])
+    }
+
+    @Test("A clock that crawls is found out as well")
+    func crawls() {
+        var copy = self
+        // A second of it is two of ours.
+        for index in 0..<3000 as Range<Int64> { _ = copy.arrival(Self.message(index), now: .ms(index * 128)) }
+        #expect(copy.session.dropped[.malformedReport] >= 3)
+    }
+
+    @Test("Clocks that part as crystals do are believed for a week", arguments: [-300, 300] as [Int64])
+    func drifts(partsPerMillion: Int64) {
+        var copy = self
+        for second in stride(from: 0, to: 7 * 86_400 as Int64, by: 20) {
+            let there = second * 1000 + second * partsPerMillion / 1000
+            _ = copy.arrival(Self.message(there / 64), now: .ms(second * 1000))
+        }
+        #expect(copy.session.dropped[.malformedReport] == 0)
+    }
+
     @Test("Silence is no leap, however long, and neither are messages that waited")
     func silence() {
         var copy = self
