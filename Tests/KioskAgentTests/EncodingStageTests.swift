@@ -20,6 +20,8 @@ import Testing
         var sizes: [PictureSize] = []
         /// Sizes that did not begin with a keyframe.
         var brokenBeginnings = 0
+        /// When pictures that became keyframes were taken.
+        var keyframes: [Instant] = []
 
         init() {
             ring.open()
@@ -31,8 +33,9 @@ import Testing
         }
 
         /// Pictures of so many seconds from a camera that goes on at its rate whatever happens here.
-        mutating func run(_ seconds: Double) {
+        mutating func run(_ seconds: Double, before: (EncoderControl) -> Void = { _ in }) {
             for index in 0..<Int(seconds * 30) {
+                before(control)
                 picture.captureTime = now
                 picture.withUnsafeMutablePlanes { y, _, _ in
                     for column in 0..<640 {
@@ -49,6 +52,7 @@ import Testing
                 }
                 if case .skipped(let reason) = result { drops.add(reason) }
                 while ring.pop(into: &encoded) {
+                    if encoded.isKeyframe { keyframes.append(encoded.captureTime) }
                     let size = PictureSize(width: encoded.width, height: encoded.height)
                     if size == sizes.last { continue }
                     if !encoded.isKeyframe { brokenBeginnings += 1 }
@@ -94,6 +98,36 @@ import Testing
         #expect(kiosk.control.beginVideo() == .kilobits(80))
         kiosk.run(20)
         #expect(kiosk.sizes.last == PictureSize(width: 320, height: 240))
+    }
+
+    @Test func aBurstOfRequestsCostsOneKeyframeAndALaterOneIsHonoured() {
+        var kiosk = Kiosk()
+        kiosk.run(2)
+        #expect(kiosk.keyframes.count == 1)
+        for _ in 0..<50 { kiosk.control.requestKeyframe() }
+        kiosk.run(1)
+        #expect(kiosk.keyframes.count == 2)
+        kiosk.control.requestKeyframe()
+        kiosk.run(0.04)
+        #expect(kiosk.keyframes.count == 3)
+        // Right behind a keyframe: it may come from somebody who lost that one, so it waits and is not forgotten.
+        kiosk.control.requestKeyframe()
+        kiosk.run(0.2)
+        #expect(kiosk.keyframes.count == 3)
+        kiosk.run(0.1)
+        #expect(kiosk.keyframes.count == 4)
+        kiosk.run(2)
+        #expect(kiosk.keyframes.count == 4)
+    }
+
+    @Test func whoAsksWithEveryPictureGetsOneKeyframeForEachSpacing() {
+        var kiosk = Kiosk()
+        kiosk.run(3) { $0.requestKeyframe() }
+        // Every 250 ms means every eighth picture.
+        #expect((11...13).contains(kiosk.keyframes.count))
+        for (earlier, later) in zip(kiosk.keyframes, kiosk.keyframes.dropFirst()) {
+            #expect(later - earlier >= .milliseconds(250))
+        }
     }
 
     /// An encoder for 640x480 holds megabytes: one that stayed behind with each change would show.
