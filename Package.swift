@@ -114,7 +114,7 @@ let package = Package(
             name: "FuzzBodies",
             dependencies: [
                 "STUN", "ICE", "Peer", "SDP", "RTP", "Congestion", "Crypto", "SRTP", "Codecs", "Signaling", "SocketIO",
-                "Primitives",
+                "Primitives", "TestSupport",
             ],
             path: "Fuzz/Bodies", swiftSettings: house),
 
@@ -138,7 +138,9 @@ let package = Package(
         tests("CodecsTests", ["Codecs", "FuzzBodies", "TestSupport"]),
         tests("CaptureTests", ["Capture", "Reactor", "TestSupport"]),
         tests("ReactorTests", ["Reactor", "TestSupport"]),
-        tests("PeerTests", ["Peer", "FuzzBodies", "TestSupport", "ICE", "SDP", "RTP", "STUN", "Crypto"]),
+        tests(
+            "PeerTests",
+            ["Peer", "FuzzBodies", "TestSupport", "ICE", "SDP", "RTP", "STUN", "SRTP", "Congestion", "Crypto"]),
         tests("SocketIOTests", ["SocketIO", "TestSupport"]),
         tests("SignalingTests", ["Signaling", "SocketIO"]),
         tests("HTTPTransportTests", ["HTTPTransport"]),

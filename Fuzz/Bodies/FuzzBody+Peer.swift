@@ -1,10 +1,11 @@
 import Peer
 import Primitives
 import SDP
+import TestSupport
 
 /// Bytes are operations on a kiosk and a monitor that exchange what they send, in any order: offers, answers, candidates,
-/// datagrams that are damaged, doubled and lost, addresses and servers that come and go, frames, time. Nothing traps,
-/// neither never stops, and after handling, the next deadline lies in the future.
+/// datagrams that are damaged, doubled and lost, addresses and servers that come and go, names, frames, time. Nothing
+/// traps, neither never stops, and after handling, the next deadline lies in the future.
 func fuzzPeerSession(_ input: [UInt8]) {
     guard var pair = FuzzedPair() else { return }
     for (position, operation) in input.prefix(600).enumerated() { pair.step(operation, position) }
@@ -14,6 +15,8 @@ private struct FuzzedPeer: ~Copyable {
     var session: PeerSession
     let bases: [SocketAddress]
     var candidates: [String] = []
+    /// Names that were asked for, as they stand in the questions.
+    var asked: [[UInt8]] = []
     var framesReceived = 0
 
     init(_ role: PeerRole, network: UInt32, now: Instant) throws(PeerError) {
@@ -35,7 +38,12 @@ private struct FuzzedPeer: ~Copyable {
         for _ in 0..<100 {
             while let transmit = session.pollTransmit(into: &packet, now: now) {
                 precondition(sent.count < 5000, "peer: it never stops sending")
-                sent.append((transmit.source, transmit.destination, copy(packet.bytes)))
+                let bytes = copy(packet.bytes)
+                if transmit.destination.port == 5353, asked.count < 20, let end = bytes.dropFirst(12).firstIndex(of: 0)
+                {
+                    asked.append(Array(bytes[12...end]))
+                }
+                sent.append((transmit.source, transmit.destination, bytes))
                 packet.removeAll()
             }
             while let event = session.pollEvent() {
@@ -57,9 +65,11 @@ private struct FuzzedPair: ~Copyable {
     private var random: RandomSource
     private var offer: String
     private var answer: String
-    private var wire: [(toKiosk: Bool, source: SocketAddress, destination: SocketAddress, bytes: [UInt8])]
+    private enum Party { case kiosk, monitor, server }
+    private var wire: [(to: Party, source: SocketAddress, destination: SocketAddress, bytes: [UInt8])]
     private var frame: EncodedFrame
-    private let server: SocketAddress
+    private var sound: EncodedFrame
+    private let server: TURNServerNode
 
     init?() {
         now = Instant(nanoseconds: 1_000_000_000)
@@ -72,7 +82,8 @@ private struct FuzzedPair: ~Copyable {
         (offer, answer) = ("", "")
         wire = []
         frame = EncodedFrame(kind: .video, capacity: 4096)
-        server = SocketAddress("192.0.2.9:3478")!
+        sound = EncodedFrame(kind: .audio, capacity: 200)
+        server = TURNServerNode(SocketAddress("192.0.2.9:3478")!)
     }
 
     mutating func step(_ operation: UInt8, _ position: Int) {
@@ -93,19 +104,26 @@ private struct FuzzedPair: ~Copyable {
                 argument < 4 ? "" : "candidate:1 1 udp 1 x\(position).local 9 typ host", now: now)
         case 11: if let text = try? kiosk.session.accept(offer: damaged(offer), now: now) { answer = text }
         case 12...20: deliver(argument + 1, isDamaged: operation & 31 == 19, isDoubled: operation & 31 == 20)
-        case 21: wire.removeAll()
+        case 21: argument == 1 ? report() : wire.removeAll()
         case 22: now += .milliseconds(Int64(argument) * 10)
         case 23: now += .seconds(Int64(argument * argument))
-        case 24, 25: sendFrame(isKeyframe: argument == 0)
-        case 26: kiosk.session.addSTUNServer(server, now: now)
-        case 27: kiosk.session.addTURNServer(server, username: "u\(argument)", password: Redacted("p"), now: now)
+        case 24: sendFrame(isKeyframe: argument == 0)
+        case 25: argument < 4 ? sendFrame(isKeyframe: argument == 0) : sendSound()
+        case 26:
+            kiosk.session.addSTUNServer(server.address, now: now)
+            if argument > 3 { monitor.session.addSTUNServer(server.address, now: now) }
+        case 27: addRelay(argument)
         case 28:
             kiosk.session.addRelayStream(
-                to: server, over: .tcp, from: SocketAddress(address: kiosk.bases[0].address, port: 6000), username: "u",
-                password: Redacted("p"), now: now)
-        case 29:
-            kiosk.session.removeRelayStream(from: SocketAddress(address: kiosk.bases[0].address, port: 6000), now: now)
-        case 30: kiosk.session.setNameSockets(argument < 4 ? [] : [kiosk.bases[1]], now: now)
+                to: server.address, over: .tcp, from: stream, username: server.username,
+                password: Redacted(server.password), now: now)
+        case 29: kiosk.session.removeRelayStream(from: stream, now: now)
+        case 30:
+            switch argument {
+            case 0...2: kiosk.session.setNameSockets([], now: now)
+            case 3...4: kiosk.session.setNameSockets([kiosk.bases[1]], now: now)
+            default: answerNames(isDamaged: argument == 7)
+            }
         default:
             // Rarely, so that most sequences have a life before their end.
             if argument == 7, position > 100 { kiosk.session.close(now: now) }
@@ -113,6 +131,55 @@ private struct FuzzedPair: ~Copyable {
         }
         turn(isKiosk: true)
         turn(isKiosk: false)
+    }
+
+    /// A second address of the kiosk, as a stream to a relay would have it.
+    private var stream: SocketAddress { SocketAddress(address: kiosk.bases[0].address, port: 6000) }
+
+    private mutating func addRelay(_ argument: Int) {
+        let password = Redacted(argument == 7 ? "wrong" : server.password)
+        switch argument {
+        case 0...3, 7:
+            kiosk.session.addTURNServer(server.address, username: server.username, password: password, now: now)
+        case 4...5:
+            monitor.session.addTURNServer(server.address, username: server.username, password: password, now: now)
+        default:
+            server.password += "x"
+            kiosk.session.renewRelayCredentials(
+                of: server.address, username: server.username, password: Redacted(server.password), now: now)
+        }
+    }
+
+    /// What the status and the log ask for at any moment.
+    private func report() {
+        for report in [kiosk.session.statsReport, monitor.session.statsReport] {
+            precondition(
+                Set(report.entries.map(\.id)).count == report.entries.count, "peer: a name stands twice in a report")
+            _ = report.loggable.description
+        }
+        _ = kiosk.session.snapshot.dropped
+        _ = monitor.session.snapshot.dropped
+    }
+
+    /// Answers every name that was asked for with the monitor's first address, as its responder would.
+    private mutating func answerNames(isDamaged: Bool) {
+        for name in kiosk.asked {
+            var answer: [UInt8] = [0, 0, 0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0] + name + [0, 1, 0x80, 1, 0, 0, 0, 120, 0, 4]
+            answer += [10, 0, 2, 1]
+            if isDamaged { answer[Int.random(in: 0..<answer.count, using: &random)] ^= 8 }
+            kiosk.session.handleNameResponse(
+                answer.span, from: SocketAddress(address: monitor.bases[0].address, port: 5353), now: now)
+        }
+        kiosk.asked = []
+    }
+
+    private mutating func sendSound() {
+        sound.isKeyframe = true
+        sound.captureTime = now
+        sound.withUnsafeMutableMemory(resizedTo: 80) { bytes in
+            for index in 0..<80 { bytes[index] = UInt8(truncatingIfNeeded: index) }
+        }
+        kiosk.session.send(sound, now: now)
     }
 
     private mutating func damaged(_ text: String) -> String {
@@ -131,12 +198,24 @@ private struct FuzzedPair: ~Copyable {
             var bytes = entry.bytes
             if isDamaged, !bytes.isEmpty { bytes[Int.random(in: 0..<bytes.count, using: &random)] ^= 16 }
             var packet = PacketBuffer(bytes)
-            if entry.toKiosk {
+            switch entry.to {
+            case .kiosk:
                 kiosk.session.handle(&packet, from: entry.source, local: entry.destination, now: now)
-            } else {
+                turn(isKiosk: true)
+            case .monitor:
                 monitor.session.handle(&packet, from: entry.source, local: entry.destination, now: now)
+                turn(isKiosk: false)
+            case .server: serve(Datagram(source: entry.source, destination: entry.destination, bytes: bytes))
             }
-            turn(isKiosk: entry.toKiosk)
+        }
+    }
+
+    private mutating func serve(_ datagram: Datagram) {
+        server.receive(datagram, now: now)
+        while let answer = server.pollTransmit(now: now) {
+            let isKiosk = kiosk.bases.contains { $0.address == answer.destination.address }
+            guard wire.count < 300 else { continue }
+            wire.append((isKiosk ? .kiosk : .monitor, answer.source, answer.destination, answer.bytes))
         }
     }
 
@@ -153,7 +232,8 @@ private struct FuzzedPair: ~Copyable {
     private mutating func turn(isKiosk: Bool) {
         let sent = isKiosk ? kiosk.settle(now: now) : monitor.settle(now: now)
         for (source, destination, bytes) in sent where wire.count < 300 {
-            wire.append((!isKiosk, source, destination, bytes))
+            let other: Party = isKiosk ? .monitor : .kiosk
+            wire.append((destination.address == server.address.address ? .server : other, source, destination, bytes))
         }
     }
 }

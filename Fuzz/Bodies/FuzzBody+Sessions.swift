@@ -109,9 +109,14 @@ private struct FuzzedSession {
     }
 }
 
-/// Steps of a congestion controller: packets sent, feedback of any sort, time.
+/// Steps of a congestion controller: packets sent, feedback of any sort, time; of one for a peer that reports each packet,
+/// and of one for a peer that does not.
 func fuzzCongestion(_ input: [UInt8]) {
-    let configuration = CongestionConfiguration(usesTransportFeedback: true)
+    for usesFeedback in [true, false] { fuzzCongestion(input, usesFeedback: usesFeedback) }
+}
+
+private func fuzzCongestion(_ input: [UInt8], usesFeedback: Bool) {
+    let configuration = CongestionConfiguration(usesTransportFeedback: usesFeedback)
     var controller = CongestionController(configuration, now: .zero)
     var now = Instant.zero
     for step in stride(from: 0, to: input.count - 3, by: 4) {
@@ -130,7 +135,10 @@ func fuzzCongestion(_ input: [UInt8]) {
                         arrival: isLost ? nil : now + .microseconds(value * Int64(index) - 20_000))
                 }, now: now)
         case 5: controller.handle(receiverEstimate: Bitrate(bitsPerSecond: value * value * 1000), now: now)
-        case 6: controller.handle(receiverEstimate: Bitrate(bitsPerSecond: value * 10), now: now)
+        case 6:
+            value % 2 == 0
+                ? controller.handle(receiverEstimate: Bitrate(bitsPerSecond: value * 10), now: now)
+                : controller.handle(lossFraction: Double(third) / 255, now: now)
         default:
             third > 250
                 ? controller.pathChanged(now: now) : controller.handle(roundTripTime: .milliseconds(value), now: now)

@@ -4,7 +4,7 @@ import Primitives
 /// and must neither trap nor hang; a property that must hold is a `precondition` in the body.
 public enum FuzzBody: String, CaseIterable, Sendable {
     case sdp, rtp, congestion
-    case stun, candidate, turn, mdns, ice, peerSession
+    case stun, candidate, turn, mdns, ice, peerSession, hostileMonitor
     case dtlsServer, dtlsClient, srtp, vp8, opus
     case json, socketIO, signaling
 
@@ -19,6 +19,7 @@ public enum FuzzBody: String, CaseIterable, Sendable {
         case .mdns: fuzzMDNS(input)
         case .ice: fuzzICE(input)
         case .peerSession: fuzzPeerSession(input)
+        case .hostileMonitor: fuzzHostileMonitor(input)
         case .dtlsServer: fuzzDTLS(input, role: .server)
         case .dtlsClient: fuzzDTLS(input, role: .client)
         case .srtp: fuzzSRTP(input)

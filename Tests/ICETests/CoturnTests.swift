@@ -4,6 +4,7 @@ import Glibc
 import ICE
 import Primitives
 import STUN
+import TestSupport
 import Testing
 
 /// The TURN client against the real coturn, on the loopback interface, in real time.

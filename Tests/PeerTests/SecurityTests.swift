@@ -120,15 +120,17 @@ extension String {
 }
 
 @Suite struct PeerFuzzTests {
-    /// Addresses, offer, answer, candidates, and then packets both ways until it is connected; frames, a lost address, time.
-    private static let session: [UInt8] =
-        [0, 1, 4, 5, 6, 7, 8, 9] + Array(repeating: 0xEC, count: 40) + [24, 0x38, 0x38, 0xF6]
-        + Array(repeating: 0xEC, count: 10)
-        + [2, 0x38, 0xF6, 0xF6, 0x20, 0x37, 5, 6, 7, 8, 9] + Array(repeating: 0xEC, count: 30)
-
     @Test func sequencesOfOperations() {
         var random = RandomSource.seeded(5)
-        let noise = (0..<8).map { _ in (0..<200).map { _ in UInt8.random(in: 0...255, using: &random) } }
-        Fuzzing.run(corpus: [Self.session] + noise, mutations: 150, maximumLength: 400) { FuzzBody.peerSession.run($0) }
+        let noise = (0..<4).map { _ in (0..<200).map { _ in UInt8.random(in: 0...255, using: &random) } }
+        Fuzzing.run(corpus: Fuzzing.seeds("peerSession") + noise, mutations: 150, maximumLength: 400) {
+            FuzzBody.peerSession.run($0)
+        }
+    }
+
+    @Test func hostileReports() {
+        var random = RandomSource.seeded(6)
+        let noise = (0..<2).map { _ in (0..<400).map { _ in UInt8.random(in: 0...255, using: &random) } }
+        Fuzzing.run(corpus: noise, mutations: 60, maximumLength: 600) { FuzzBody.hostileMonitor.run($0) }
     }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import Primitives
 
 /// Hostile input for fuzz bodies: each seed gives the same inputs again.
@@ -22,6 +23,21 @@ public enum Fuzzing {
         for _ in 0..<mutations / 4 {
             body((0..<Int.random(in: 0...64, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) })
         }
+    }
+
+    /// The operations of `Fuzz/Seeds`, with which `make fuzz` begins, too: hexadecimal digits behind comments.
+    public static func seeds(_ body: String) -> [[UInt8]] {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let path = root.appending(path: "Fuzz/Seeds/\(body).txt")
+        guard let text = try? String(contentsOf: path, encoding: .utf8) else {
+            preconditionFailure("fuzzing: no seeds at \(path.path())")
+        }
+        var seeds: [[UInt8]] = [[]]
+        for line in text.split(separator: "\n", omittingEmptySubsequences: false) where !line.hasPrefix("#") {
+            if line.isEmpty { seeds.append([]) } else { seeds[seeds.count - 1] += hex(String(line)) }
+        }
+        return seeds.filter { !$0.isEmpty }
     }
 
     private static let interesting: [UInt8] = [0, 1, 3, 4, 7, 8, 0x20, 0x3F, 0x40, 0x7F, 0x80, 0xFE, 0xFF]

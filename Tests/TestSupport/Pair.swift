@@ -18,6 +18,8 @@ public final class Pair {
     public var signalingDelay: Duration
     /// Whether signaling carries anything now.
     public var isSignalingUp = true
+    /// What becomes of an offer on its way to the kiosk: a monitor that can do less.
+    public var changeOffer: (String) -> String = { $0 }
 
     /// Bytes of a video frame between keyframes, and of a keyframe.
     public var frameSize = 2500
@@ -61,6 +63,21 @@ public final class Pair {
         simulation.attach(monitor, to: monitorHost, name: "monitor")
     }
 
+    /// Puts a server into the network that both sides know: STUN, and TURN when it relays.
+    @discardableResult
+    public func addServer(relays: Bool = true) -> TURNServerNode {
+        let server = TURNServerNode(SocketAddress("198.51.100.9:3478")!)
+        let host = simulation.network.addHost("server", addresses: [server.address.address])
+        simulation.attach(server, to: host, name: "server")
+        for peer in [kiosk, monitor] {
+            peer.session.addSTUNServer(server.address, now: simulation.now)
+            guard relays else { continue }
+            peer.session.addTURNServer(
+                server.address, username: server.username, password: Redacted(server.password), now: simulation.now)
+        }
+        return server
+    }
+
     // MARK: Signaling
 
     /// Carries something to the other side, if signaling works when it starts.
@@ -73,7 +90,7 @@ public final class Pair {
     public func offer() throws {
         let offer = try monitor.session.makeOffer(now: simulation.now)
         signal { [self] in
-            guard let answer = try? kiosk.session.accept(offer: offer, now: simulation.now) else { return }
+            guard let answer = try? kiosk.session.accept(offer: changeOffer(offer), now: simulation.now) else { return }
             signal { [self] in try? monitor.session.accept(answer: answer, now: simulation.now) }
         }
         carryCandidates()

@@ -1,3 +1,4 @@
+import Glibc
 public import Peer
 public import Primitives
 import RTP
@@ -25,6 +26,7 @@ public final class SimulatedPeer: SimulatedNode {
     /// What the video encoder was told last.
     public private(set) var videoBitrate: Bitrate?
     private var buffer: [UInt8]
+    private var packet: PacketBuffer
 
     public init(
         role: PeerRole, addresses: [SocketAddress], bitrates: PeerBitrates = PeerBitrates(), random: RandomSource,
@@ -44,6 +46,7 @@ public final class SimulatedPeer: SimulatedNode {
         keyframeRequests = 0
         videoBitrate = nil
         buffer = []
+        packet = PacketBuffer(capacity: PacketPool.slotSize)
         for address in addresses { session.addLocalAddress(address, now: now) }
         session.finishLocalAddresses(now: now)
     }
@@ -66,9 +69,11 @@ public final class SimulatedPeer: SimulatedNode {
     public func handleTimeout(now: Instant) { session.handleTimeout(now: now) }
 
     public func pollTransmit(now: Instant) -> Datagram? {
-        var packet = PacketBuffer(capacity: PacketPool.slotSize)
+        packet.removeAll()
         guard let transmit = session.pollTransmit(into: &packet, now: now) else { return nil }
-        return Datagram(source: transmit.source, destination: transmit.destination, bytes: packet.bytes.copied())
+        let count = packet.count
+        let bytes = packet.withUnsafeMutableMemory { Array(UnsafeRawBufferPointer(start: $0, count: count)) }
+        return Datagram(source: transmit.source, destination: transmit.destination, bytes: bytes)
     }
 
     public var nextTimeout: Wake? { session.nextTimeout }
@@ -111,8 +116,9 @@ enum SyntheticFrame {
                 UInt8(truncatingIfNeeded: number >> 24), UInt8(truncatingIfNeeded: number >> 16),
                 UInt8(truncatingIfNeeded: number >> 8), UInt8(truncatingIfNeeded: number),
             ]
-            for index in 0..<size {
-                bytes[index] = index < headerSize ? header[index] : pattern(number, index)
+            for index in 0..<headerSize { bytes[index] = header[index] }
+            forEachChunk(of: number, size: size) { offset, chunk in
+                (bytes + offset).update(from: chunk.baseAddress!, count: chunk.count)
             }
         }
     }
@@ -123,12 +129,34 @@ enum SyntheticFrame {
                 number: .max, isKeyframe: isKeyframe, at: now, size: bytes.count, isIntact: false)
         }
         let number = bytes[10..<headerSize].reduce(0) { $0 << 8 | UInt32($1) }
-        let isIntact = bytes.indices.dropFirst(headerSize).allSatisfy { bytes[$0] == pattern(number, $0) }
+        var isIntact = true
+        bytes.withUnsafeBytes { bytes in
+            forEachChunk(of: number, size: bytes.count) { offset, chunk in
+                if memcmp(bytes.baseAddress! + offset, chunk.baseAddress!, chunk.count) != 0 { isIntact = false }
+            }
+        }
         return SimulatedPeer.Frame(
             number: number, isKeyframe: isKeyframe, at: now, size: bytes.count, isIntact: isIntact)
     }
 
-    private static func pattern(_ number: UInt32, _ index: Int) -> UInt8 {
-        UInt8(truncatingIfNeeded: (UInt64(number) &* 0x9E37_79B9 &+ UInt64(index) &* 0x85EB_CA6B) >> 7)
+    /// No whole number of packets is as long, so that one in another's place shows.
+    private static let period = 8191
+    /// Random bytes, twice the same.
+    private static let noise: [UInt8] = {
+        var random = RandomSource.seeded(8191)
+        let once = (0..<period).map { _ in UInt8.random(in: 0...255, using: &random) }
+        return once + once
+    }()
+
+    /// What stands behind the header of a frame, piece by piece: frames are many, and byte by byte would take the longest.
+    private static func forEachChunk(
+        of number: UInt32, size: Int, _ body: (_ offset: Int, _ chunk: UnsafeBufferPointer<UInt8>) -> Void
+    ) {
+        let start = Int(number &* 0x9E37_79B9) % period
+        noise.withUnsafeBufferPointer { noise in
+            for offset in stride(from: headerSize, to: size, by: period) {
+                body(offset, UnsafeBufferPointer(rebasing: noise[start..<start + min(period, size - offset)]))
+            }
+        }
     }
 }

@@ -1,50 +1,49 @@
-import Primitives
-import STUN
-import TestSupport
+public import Primitives
+public import STUN
 
 /// A TURN server as RFC 8656 describes it, small and strict: long-term credentials with nonces that go stale,
 /// one allocation for an address and only for the name that made it, permissions, channels, lifetimes. It relays from further ports of its own address.
-final class TURNServerNode: SimulatedNode {
-    struct Allocation {
-        var client: SocketAddress
+public final class TURNServerNode: SimulatedNode {
+    public struct Allocation {
+        public var client: SocketAddress
         /// Who made it: nobody else may use it (441).
-        var username: String
+        public var username: String
         /// Of the request that made it: the same one again gets the same answer, another one 437.
-        var transaction: TransactionID
-        var relayed: [SocketAddress]
-        var expiresAt: Instant
-        var permissions: [IPAddress: Instant] = [:]
-        var channels: [UInt16: SocketAddress] = [:]
+        public var transaction: TransactionID
+        public var relayed: [SocketAddress]
+        public var expiresAt: Instant
+        public var permissions: [IPAddress: Instant] = [:]
+        public var channels: [UInt16: SocketAddress] = [:]
     }
 
-    let address: SocketAddress
-    let relayAddresses: [IPAddress]
-    var password = "secret"
-    var username = "kiosk"
-    var nonceLifetime: Duration = .seconds(3600)
-    var grantedLifetime: UInt32 = 600
+    public let address: SocketAddress
+    public let relayAddresses: [IPAddress]
+    public var password = "secret"
+    public var username = "kiosk"
+    public var nonceLifetime: Duration = .seconds(3600)
+    public var grantedLifetime: UInt32 = 600
     /// Where clients are sent instead.
-    var alternate: SocketAddress?
+    public var alternate: SocketAddress?
     /// Answers nothing any more.
-    var isDead = false
-    var usesSHA256 = false
-    private(set) var allocations: [Allocation] = []
-    private(set) var counts: [STUNMethod: Int] = [:]
+    public var isDead = false
+    public var usesSHA256 = false
+    public private(set) var allocations: [Allocation] = []
+    public private(set) var counts: [STUNMethod: Int] = [:]
     /// Data through channels and in indications, in either direction.
-    private(set) var channelFrames = 0
-    private(set) var indications = 0
+    public private(set) var channelFrames = 0
+    public private(set) var indications = 0
     private var nonceMadeAt: Instant?
     private var nonceNumber = 0
     private var nextPort: UInt16 = 50_000
     private var outbox: [Datagram] = []
 
-    init(_ address: SocketAddress, relays: [IPAddress]? = nil) {
+    public init(_ address: SocketAddress, relays: [IPAddress]? = nil) {
         self.address = address
         relayAddresses = relays ?? [address.address]
     }
 
     private let realm = "example.org"
-    var algorithms: [UInt8] = [0, 2, 0, 0, 0, 1, 0, 0]
+    public var algorithms: [UInt8] = [0, 2, 0, 0, 0, 1, 0, 0]
     private func nonce(now: Instant) -> String {
         if nonceMadeAt.map({ now - $0 > nonceLifetime }) ?? true {
             nonceMadeAt = now
@@ -59,7 +58,7 @@ final class TURNServerNode: SimulatedNode {
             authenticator: .openSSL)
     }
 
-    func receive(_ datagram: Datagram, now: Instant) {
+    public func receive(_ datagram: Datagram, now: Instant) {
         guard !isDead else { return }
         allocations.removeAll { $0.expiresAt <= now }
         if datagram.destination == address {
@@ -220,7 +219,7 @@ final class TURNServerNode: SimulatedNode {
         outbox.append(Datagram(source: address, destination: client, bytes: bytes))
     }
 
-    func handleTimeout(now: Instant) {}
-    func pollTransmit(now: Instant) -> Datagram? { outbox.isEmpty ? nil : outbox.removeFirst() }
-    var nextTimeout: Wake? { nil }
+    public func handleTimeout(now: Instant) {}
+    public func pollTransmit(now: Instant) -> Datagram? { outbox.isEmpty ? nil : outbox.removeFirst() }
+    public var nextTimeout: Wake? { nil }
 }

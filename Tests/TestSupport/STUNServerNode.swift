@@ -1,16 +1,15 @@
-import Primitives
+public import Primitives
 import STUN
-import TestSupport
 
 /// A STUN server: it says what it sees.
-final class STUNServerNode: SimulatedNode {
-    let address: SocketAddress
+public final class STUNServerNode: SimulatedNode {
+    public let address: SocketAddress
     private var outbox: [Datagram] = []
-    private(set) var requests = 0
+    public private(set) var requests = 0
 
-    init(_ address: SocketAddress) { self.address = address }
+    public init(_ address: SocketAddress) { self.address = address }
 
-    func receive(_ datagram: Datagram, now: Instant) {
+    public func receive(_ datagram: Datagram, now: Instant) {
         guard datagram.destination == address, let message = try? STUNMessage(datagram.bytes.span),
             message.type == .bindingRequest
         else { return }
@@ -23,7 +22,7 @@ final class STUNServerNode: SimulatedNode {
         outbox.append(Datagram(source: address, destination: datagram.source, bytes: bytes ?? []))
     }
 
-    func handleTimeout(now: Instant) {}
-    func pollTransmit(now: Instant) -> Datagram? { outbox.isEmpty ? nil : outbox.removeFirst() }
-    var nextTimeout: Wake? { nil }
+    public func handleTimeout(now: Instant) {}
+    public func pollTransmit(now: Instant) -> Datagram? { outbox.isEmpty ? nil : outbox.removeFirst() }
+    public var nextTimeout: Wake? { nil }
 }
