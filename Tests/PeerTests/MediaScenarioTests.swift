@@ -1,4 +1,3 @@
-import Foundation
 import Peer
 import Primitives
 import TestSupport
@@ -108,9 +107,4 @@ import Testing
         #expect(pair.kiosk.session.snapshot.mediaDrops[.waitedTooLong] == 0)
         #expect(framesPerSecond(pair, last: .seconds(10)) >= 28)
     }
-}
-
-/// Set KIOSK_CHART to see the figures.
-private func look(_ name: String, _ figures: @autoclosure () -> String) {
-    if ProcessInfo.processInfo.environment["KIOSK_CHART"] != nil { print("MEASURED \(name): \(figures())") }
 }
