@@ -9,7 +9,7 @@ struct ReportedLossControl: Sendable {
     /// Near what the path was last found to carry.
     static let carefulIncreasePerSecond = 0.02
     static let nearShare = 0.15
-    /// More loss than this behind a queue is no radio's: what is too much goes at once.
+    /// More loss than this is no radio's: what is too much goes at once.
     static let heavyLoss = 0.2
     /// A queue longer than this is more than a keyframe's, and a shorter one than that nothing to wait for.
     static let standingQueue: Duration = .milliseconds(70)
@@ -48,7 +48,6 @@ struct ReportedLossControl: Sendable {
     }
 
     mutating func update(_ fraction: Double, now: Instant) {
-        let lastLoss = loss
         loss = fraction
         if fraction < 0.02 {
             let elapsed = lastUpdate.map { min(2, (now - $0).seconds) } ?? 1
@@ -56,11 +55,11 @@ struct ReportedLossControl: Sendable {
                 rate = rate * (1 + increase * elapsed) + .kilobits(1)
             }
         } else if fraction > 0.1, mayDecrease(.milliseconds(500), now: now) {
-            // A full queue takes the sender reports, too, by which it would be seen: a second such loss says as much.
-            let isTooMuch = queue > ReportedLossControl.emptyQueue || lastLoss > ReportedLossControl.heavyLoss
-            let excess = isTooMuch ? max(0, fraction - ReportedLossControl.heavyLoss) : 0
+            // A full queue takes the sender reports, too, by which it would be seen. Where there are no round trips at all the
+            // draft's own decrease has to do.
+            let excess = base == nil ? 0 : max(0, fraction - ReportedLossControl.heavyLoss)
             // What arrived is what the path carries.
-            if fraction > ReportedLossControl.heavyLoss { limit = rate * (1 - fraction) }
+            if excess > 0 { limit = rate * (1 - fraction) }
             decrease(to: rate * (1 - 0.5 * (fraction + excess)), now: now)
         }
         lastUpdate = now
