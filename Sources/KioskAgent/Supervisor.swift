@@ -65,6 +65,9 @@ struct Supervisor: Sendable {
         /// Whether the sign that media leaves is lit, or need not be.
         var isPermitted: Bool
         var hasReportedMedia: Bool
+        /// Whether an offer was asked for that has not come: the connection that took the question may have been dead by
+        /// then, for what takes the path away takes the server away too.
+        var awaitsOffer: Bool
         /// What the monitor was told already.
         var reported: Set<SessionErrorCode>
         var reason: String?
@@ -155,7 +158,9 @@ struct Supervisor: Sendable {
             ignored.add(.unexpectedDescription)
             return []
         case .kioskRegistered(_, _, let iceServers):
-            return session.map { renew(iceServers, of: $0.id) } ?? []
+            guard let session else { return [] }
+            let question = session.awaitsOffer ? askForOffer(session.id) : []
+            return renew(iceServers, of: session.id) + question
         case .heartbeatPong, .error:
             return []
         case .kioskList, .kioskOnline, .kioskOffline, .kioskStatus, .monitoringStartedForMonitor, .crew:
@@ -172,7 +177,7 @@ struct Supervisor: Sendable {
         session = Session(
             id: sessionId, monitorId: monitorId, iceServers: iceServers, phase: .granted, since: now, liveSince: nil,
             firstFrameMilliseconds: nil, sends: Set(MediaKind.allCases), isPermitted: false, hasReportedMedia: false,
-            reported: [], reason: nil)
+            awaitsOffer: false, reported: [], reason: nil)
         sessionsServed += 1
         actions += [startOrder(), .carried(sessionId: sessionId)].compactMap(\.self)
         return actions + open(MediaKind.allCases) + [.status]
@@ -191,6 +196,7 @@ struct Supervisor: Sendable {
             ignored.add(.unexpectedDescription)
             return []
         }
+        session?.awaitsOffer = false
         let order = Action.peer(.offer(sessionId: sessionId, sdp: description.sdp))
         switch session?.phase {
         case .granted, .negotiating:
@@ -221,7 +227,9 @@ struct Supervisor: Sendable {
         case .localCandidate(let sessionId, let candidate):
             return toMonitor(sessionId) { .iceCandidate(targetId: $0, sessionId: sessionId, candidate) }
         case .restartRequest(let sessionId):
-            return toMonitor(sessionId) { .restartRequest(targetId: $0, sessionId: sessionId) }
+            // Without a server the link keeps the question until it is back.
+            if session?.id == sessionId, serverLostAt == nil { session?.awaitsOffer = true }
+            return askForOffer(sessionId)
         case .sessionError(let sessionId, let error):
             return toMonitor(sessionId) { .sessionError(targetId: $0, sessionId: sessionId, error) }
         case .sending(let sessionId, let kinds):
@@ -242,6 +250,10 @@ struct Supervisor: Sendable {
         case .statistics, .summary:
             return []
         }
+    }
+
+    private mutating func askForOffer(_ sessionId: String) -> [Action] {
+        toMonitor(sessionId) { .restartRequest(targetId: $0, sessionId: sessionId) }
     }
 
     /// The monitor takes these kinds of media now: the devices of others close, and the sign is lit while there is any.

@@ -66,6 +66,26 @@ import Testing
                 .peer(.start(sessionId: "S1", monitorId: "MONITOR_01", iceServers: newest))))
     }
 
+    @Test("A question for an offer that went into a dead connection is asked again on the next one, until an offer comes")
+    func anOfferIsAskedForAgain() {
+        var supervisor = live()
+        let registered = ServerEvent.kioskRegistered(
+            kioskId: "KIOSK_01", heartbeatInterval: .seconds(30), iceServers: servers)
+        let question = [Supervisor.Action.send(.restartRequest(targetId: "MONITOR_01", sessionId: "S1"))]
+        #expect(supervisor.serverSent(registered, now: now).isEmpty)
+        #expect(supervisor.peerReported(.restartRequest(sessionId: "S1"), now: now) == question)
+        supervisor.serverIs(here: false, now: now)
+        supervisor.serverIs(here: true, now: now + .seconds(3))
+        #expect(supervisor.serverSent(registered, now: now + .seconds(3)) == question)
+        #expect(supervisor.serverSent(offer(), now: now + .seconds(4)) == [.peer(.offer(sessionId: "S1", sdp: "v=0"))])
+        #expect(supervisor.serverSent(registered, now: now + .seconds(5)).isEmpty)
+        // What is asked without a server waits in the link, and is not asked twice.
+        supervisor.serverIs(here: false, now: now + .seconds(6))
+        #expect(supervisor.peerReported(.restartRequest(sessionId: "S1"), now: now + .seconds(6)) == question)
+        supervisor.serverIs(here: true, now: now + .seconds(9))
+        #expect(supervisor.serverSent(registered, now: now + .seconds(9)).isEmpty)
+    }
+
     @Test func aSessionFromGrantToStop() {
         var supervisor = Supervisor(hasMicrophone: true)
         #expect(!supervisor.isOpen)
