@@ -5,6 +5,7 @@ import Primitives
 import SDP
 import SRTP
 import STUN
+import TestSupport
 
 /// A monitor that keeps to the standards until the keys are there, and then says what the input makes it say: reports,
 /// requests and feedback that are authentic and hostile, while the kiosk sends. Steps are led by a byte that says what, and

@@ -1,13 +1,7 @@
-import Crypto
 import ICE
 import Primitives
 import STUN
-
-extension MessageAuthenticator {
-    static let openSSL = MessageAuthenticator(
-        hmacSHA1: { HMAC.sha1($0, key: $1) }, hmacSHA256: { HMAC.sha256($0, key: $1) },
-        md5: { Digest.hash($0, using: .md5) }, sha256: { Digest.hash($0, using: .sha256) })
-}
+import TestSupport
 
 func copy(_ span: Span<UInt8>) -> [UInt8] {
     var bytes: [UInt8] = []
