@@ -66,7 +66,7 @@ import Testing
                 .peer(.start(sessionId: "S1", monitorId: "MONITOR_01", iceServers: newest))))
     }
 
-    @Test("A question for an offer that went into a dead connection is asked again on the next one, until an offer comes")
+    @Test("A question for an offer that went into a dead connection is asked again on the next one")
     func anOfferIsAskedForAgain() {
         var supervisor = live()
         let registered = ServerEvent.kioskRegistered(
