@@ -146,6 +146,16 @@ public final class HTTPClient {
         lws_callback_on_writable(wsi)
     }
 
+    /// What the kernel sends the connection's packets from; nil when it is over or before that is known.
+    public func localAddress(of connection: ConnectionID) -> SocketAddress? {
+        webSockets[connection]?.wsi.flatMap { HTTPTransport.localAddress(of: $0) }
+    }
+
+    /// What the kernel sends the request's packets from; nil when it is over or before that is known.
+    public func localAddress(of request: RequestID) -> SocketAddress? {
+        requests[request]?.wsi.flatMap { HTTPTransport.localAddress(of: $0) }
+    }
+
     // MARK: Connecting
 
     private func connect(_ connection: ClientConnection, url text: String, method: String?, timeout: Duration) {

@@ -231,6 +231,11 @@ func lwsWrite(_ payload: [UInt8], _ kind: lws_write_protocol, to wsi: OpaquePoin
 /// The other end of a connection; nil when there is none.
 func peerAddress(of wsi: OpaquePointer) -> SocketAddress? { socketAddress(lws_get_socket_fd(wsi), isPeer: true) }
 
+/// This end of a connection; nil while the kernel has not chosen it.
+func localAddress(of wsi: OpaquePointer) -> SocketAddress? {
+    socketAddress(lws_get_socket_fd(wsi), isPeer: false).flatMap { $0.address.isUnspecified ? nil : $0 }
+}
+
 /// The other or this end of a socket; nil when it has none.
 func socketAddress(_ descriptor: Int32, isPeer: Bool) -> SocketAddress? {
     var bytes = [UInt8](repeating: 0, count: 16)

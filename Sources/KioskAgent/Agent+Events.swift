@@ -251,11 +251,10 @@ extension Agent {
     private func checkNetwork() {
         let current = Agent.currentAddresses()
         guard current != addresses else { return }
-        let isOneGone = !addresses.subtracting(current).isEmpty
         addresses = current
         log.info("network changed: \(current.count) addresses")
         driver.post(.interfacesChanged)
-        link.post(.networkChanged(isAddressGone: isOneGone))
+        link.post(.networkChanged(usable: Set(current.filter { $0.isUp && $0.isRunning }.map(\.address))))
     }
 
     /// A clock off by more than this makes certificates and event times doubtful.

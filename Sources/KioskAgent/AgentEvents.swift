@@ -34,8 +34,8 @@ public enum LinkCommand: Sendable {
     case status(KioskStatus)
     /// The session the kiosk carries, for the next registration.
     case carried(sessionId: String?)
-    /// Addresses or routes are others; `isAddressGone` when one that there was is missing.
-    case networkChanged(isAddressGone: Bool)
+    /// The machine's addresses are others: these carry packets now.
+    case networkChanged(usable: Set<IPAddress>)
     /// Where the next login reads the password.
     case passwordFile(String)
     /// Say goodbye, close, end the thread.

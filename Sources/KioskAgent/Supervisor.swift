@@ -227,8 +227,7 @@ struct Supervisor: Sendable {
         case .localCandidate(let sessionId, let candidate):
             return toMonitor(sessionId) { .iceCandidate(targetId: $0, sessionId: sessionId, candidate) }
         case .restartRequest(let sessionId):
-            // Without a server the link keeps the question until it is back.
-            if session?.id == sessionId, serverLostAt == nil { session?.awaitsOffer = true }
+            if session?.id == sessionId { session?.awaitsOffer = true }
             return askForOffer(sessionId)
         case .sessionError(let sessionId, let error):
             return toMonitor(sessionId) { .sessionError(targetId: $0, sessionId: sessionId, error) }

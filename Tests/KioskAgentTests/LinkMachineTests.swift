@@ -226,16 +226,42 @@ import Testing
             _ = waiting.timeoutReached(now: waiting.nextTimeout!)
         }
         _ = waiting.failed(.nameNotFound(host: "signaling.example"), now: start)
-        #expect(waiting.networkChanged(isAddressGone: false, now: start) == .none)
-        #expect(waiting.nextTimeout == start + .seconds(1))
+        #expect(waiting.networkChanged(isOwnAddressGone: false, now: start) == .none)
+        #expect(waiting.nextTimeout == start + .milliseconds(200))
 
         var connected = registered()
-        #expect(connected.networkChanged(isAddressGone: false, now: start + .seconds(7)) == .sendHeartbeat)
+        #expect(connected.networkChanged(isOwnAddressGone: false, now: start + .seconds(7)) == .sendHeartbeat)
         #expect(connected.nextTimeout == start + .seconds(17))
-        // The connection's own address may be the one that is gone; another one that comes is no reason to wait longer.
-        #expect(connected.networkChanged(isAddressGone: true, now: start + .seconds(8)) == .sendHeartbeat)
-        #expect(connected.networkChanged(isAddressGone: false, now: start + .seconds(9)) == .sendHeartbeat)
-        #expect(connected.nextTimeout == start + .seconds(10))
+        // One more change is no reason to wait longer.
+        #expect(connected.networkChanged(isOwnAddressGone: false, now: start + .seconds(9)) == .sendHeartbeat)
+        #expect(connected.nextTimeout == start + .seconds(17))
+    }
+
+    /// Whatever is under way from an address that is gone would only wait for its end.
+    @Test func aConnectionWhoseAddressIsGoneIsGivenUp() throws {
+        var loggingIn = machine()
+        _ = loggingIn.started(now: start)
+        var opening = loggingIn
+        _ = opening.loggedIn(answer("t"), now: start)
+        var registering = opening
+        _ = registering.connected(now: start)
+        for (phase, before) in [
+            (LinkMachine.Phase.loggingIn, loggingIn), (.opening, opening), (.registering, registering),
+            (.registered, registered()),
+        ] {
+            var machine = before
+            #expect(machine.phase == phase)
+            let now = start + .seconds(7)
+            #expect(delay(machine.networkChanged(isOwnAddressGone: true, now: now)) == .milliseconds(200))
+            #expect(machine.phase == .waiting)
+            // Further changes do not put it off.
+            #expect(machine.networkChanged(isOwnAddressGone: false, now: now + .milliseconds(100)) == .none)
+            #expect(machine.nextTimeout == now + .milliseconds(200))
+            #expect(machine.timeoutReached(now: now + .milliseconds(200)) != .none)
+        }
+        var idle = machine()
+        #expect(idle.networkChanged(isOwnAddressGone: true, now: start) == .none)
+        #expect(idle.nextTimeout == nil)
     }
 
     /// An address that flaps brings no login before the server's time, and none a second with a wrong password.
@@ -251,7 +277,7 @@ import Testing
             var flapping = machine
             for second in 0..<30 {
                 let now = start + .seconds(second)
-                #expect(flapping.networkChanged(isAddressGone: second % 2 == 0, now: now) == .none)
+                #expect(flapping.networkChanged(isOwnAddressGone: second % 2 == 0, now: now) == .none)
                 #expect(flapping.timeoutReached(now: now) == .none, "\(second) s")
             }
             #expect(flapping.nextTimeout == machine.nextTimeout)
@@ -270,9 +296,9 @@ import Testing
         }
         _ = machine.failed(.timedOut, now: start)
         for step in 0..<4 {
-            _ = machine.networkChanged(isAddressGone: false, now: start + .milliseconds(300 * step))
+            _ = machine.networkChanged(isOwnAddressGone: false, now: start + .milliseconds(60 * step))
         }
-        #expect(machine.nextTimeout == start + .seconds(1))
+        #expect(machine.nextTimeout == start + .milliseconds(200))
     }
 
     @Test func aStoppedMachineIsQuiet() {

@@ -101,6 +101,8 @@ struct LinkDriver: ~Copyable {
             if machine.phase == .registered {
                 emit(event, now: now)
             } else {
+                // Asked again by who asked, with each registration that finds no offer.
+                if case .restartRequest = event { return }
                 if waiting.count == LinkDriver.waitingLimit { _ = waiting.popFirst() }
                 waiting.append(event)
             }
@@ -118,8 +120,10 @@ struct LinkDriver: ~Copyable {
             carriedSession = sessionId
         case .passwordFile(let file):
             configuration.kiosk.passwordFile = file
-        case .networkChanged(let isAddressGone):
-            run(machine.networkChanged(isAddressGone: isAddressGone, now: now), now: now)
+        case .networkChanged(let usable):
+            let own = connection.map { client.localAddress(of: $0) } ?? request.flatMap { client.localAddress(of: $0) }
+            let isOwnGone = own.map { !usable.contains($0.address) } ?? false
+            run(machine.networkChanged(isOwnAddressGone: isOwnGone, now: now), now: now)
         case .stop:
             machine.stopped()
             if let request { client.cancel(request) }
@@ -326,8 +330,9 @@ struct LinkDriver: ~Copyable {
     }
 
     private mutating func abandon(_ trouble: LinkTrouble, retryIn delay: Duration) {
+        let next = delay < .seconds(1) ? "at once" : "in \(Int(delay.seconds.rounded())) s"
         log.warning(
-            "\(trouble); next attempt in \(Int(delay.seconds.rounded())) s",
+            "\(trouble); next attempt \(next)",
             [LogField("TROUBLE", trouble.kind.rawValue)])
         if let request { client.cancel(request) }
         request = nil

@@ -74,8 +74,8 @@ struct LinkMachine: Sendable {
     private static let settledAfter = Duration.seconds(30)
     private static let pongTimeout = Duration.seconds(30)
     private static let pongTimeoutAfterChange = Duration.seconds(10)
-    /// A connection from an address that is gone only waits for its end.
-    private static let pongTimeoutAfterLoss = Duration.seconds(2)
+    /// Addresses and routes come one by one; so much later they are there.
+    private static let networkSettles = Duration.milliseconds(200)
     /// However short-lived credentials are, registering is not all that is done.
     private static let leastRenewal = Duration.seconds(15)
     /// Status changes within this time go out together.
@@ -164,20 +164,25 @@ struct LinkMachine: Sendable {
         return heartbeat(now: now)
     }
 
-    /// Addresses or routes changed: a waiting machine tries at once, a connected one makes sure.
-    mutating func networkChanged(isAddressGone: Bool, now: Instant) -> Action {
+    /// The machine's addresses changed: a waiting machine tries soon, a connected one makes sure. What is connected from an
+    /// address that is gone only waits for its end, and is given up.
+    mutating func networkChanged(isOwnAddressGone: Bool, now: Instant) -> Action {
+        if isOwnAddressGone, phase != .idle, phase != .waiting {
+            return abandon(
+                LinkTrouble(.connectionLost, "the address that the server was reached from is gone"),
+                retryIn: LinkMachine.networkSettles, now: now)
+        }
         switch phase {
         case .waiting:
             // A server that throttles and a password that is wrong are the same in every network.
             if let notBefore, notBefore > now { return .none }
             schedule.reset()
-            // Addresses come one by one; a second later most are there. One that flaps does not put it off for ever.
-            deadline = min(deadline ?? now + .seconds(1), now + .seconds(1))
+            // An address that flaps does not put it off for ever.
+            deadline = min(deadline ?? now + LinkMachine.networkSettles, now + LinkMachine.networkSettles)
             return .none
         case .registered:
             let action = heartbeat(now: now)
-            let deadline =
-                now + (isAddressGone ? LinkMachine.pongTimeoutAfterLoss : LinkMachine.pongTimeoutAfterChange)
+            let deadline = now + LinkMachine.pongTimeoutAfterChange
             pongDeadline = min(pongDeadline ?? deadline, deadline)
             return action
         case .idle, .loggingIn, .refreshing, .opening, .registering:
@@ -313,14 +318,16 @@ struct LinkMachine: Sendable {
         return .sendHeartbeat
     }
 
-    private mutating func abandon(_ trouble: LinkTrouble, notBefore: Duration? = nil, now: Instant) -> Action {
+    private mutating func abandon(
+        _ trouble: LinkTrouble, notBefore: Duration? = nil, retryIn soon: Duration? = nil, now: Instant
+    ) -> Action {
         if phase == .registered, now - registeredAt >= LinkMachine.settledAfter { schedule.reset() }
         heartbeatAt = nil
         lastHeartbeatAt = nil
         pongDeadline = nil
         renewAt = nil
         phase = .waiting
-        var delay = schedule.delayAfterFailure(trouble.isSlow ? .slow : .ordinary)
+        var delay = soon ?? schedule.delayAfterFailure(trouble.isSlow ? .slow : .ordinary)
         if let notBefore { delay = max(delay, min(notBefore, .seconds(300))) }
         deadline = now + delay
         self.notBefore = trouble.isOfTheNetwork ? nil : deadline

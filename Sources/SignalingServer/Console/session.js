@@ -17,6 +17,8 @@ import { readFigures } from './stats.js';
 const DISCONNECTED_PATIENCE = 1_500;
 /** How long an offer may stay unanswered before another one replaces it. */
 const ANSWER_PATIENCE = 6_000;
+/** The same once the kiosk asks for an offer: what it has not got by then went into a connection that was dead. */
+const CROSSING_PATIENCE = 500;
 /** How long the server may take to acknowledge an offer. */
 const FORWARD_PATIENCE = 3_000;
 /** The pauses between restarts of a path that stays away: doubling from the first to the last. */
@@ -47,6 +49,8 @@ export class WatchSession {
   #offeredAt = 0;
   #offers = 0;
   #offerRefused = false;
+  /** Whether an offer was made that neither an answer nor an error has come for. */
+  #unanswered = false;
   #restartTimer = 0;
   #restartPause = RESTART_PAUSE.first;
   #statsTimer = 0;
@@ -130,6 +134,7 @@ export class WatchSession {
     this.#inOrder(async () => {
       if (this.pc.signalingState !== 'have-local-offer') return;
       await this.pc.setRemoteDescription(answer);
+      this.#unanswered = false;
       this.timings.answered ??= performance.now();
       if (this.phase === 'answering' || this.phase === 'starting') this.#enter('connecting');
       const early = this.#early;
@@ -152,13 +157,18 @@ export class WatchSession {
   }
 
   restartRequested({ sessionId }) {
-    if (this.#isOurs(sessionId)) this.#restart();
+    if (!this.#isOurs(sessionId)) return;
+    const left = this.#unanswered ? CROSSING_PATIENCE - (performance.now() - this.#offeredAt) : 0;
+    if (left <= 0) { this.#restart(0); return; }
+    const offers = this.#offers;
+    setTimeout(() => { if (this.#unanswered && this.#offers === offers) this.#restart(0); }, left);
   }
 
   /** The socket is back and the server still knows the session: make up for what may have been lost meanwhile. */
   resumed() {
     if (this.ended || (this.pc.connectionState === 'connected' && this.pc.signalingState === 'stable')) return;
     this.#offerRefused = this.pc.signalingState !== 'stable';
+    if (this.#offerRefused) this.#unanswered = false;
     this.#restart();
   }
 
@@ -184,9 +194,12 @@ export class WatchSession {
   }
 
   #negotiate({ iceRestart = false } = {}) {
+    this.#offeredAt = performance.now();
+    this.#unanswered = true;
+    this.#offers += 1;
     return this.#inOrder(async () => {
       this.#offerRefused = false;
-      this.#offers += 1;
+      this.#unanswered = true;
       const offer = await this.pc.createOffer({ iceRestart });
       this.#offeredAt = performance.now();
       this.timings.offered ??= this.#offeredAt;
@@ -197,6 +210,7 @@ export class WatchSession {
         if (error.code === 'no-answer' && iceRestart) this.#signaling.doubt();
         console.warn(`${this.kioskId}: offer not forwarded: ${error.message}`);
         this.#offerRefused = true;
+        this.#unanswered = false;
         if (!this.sessionId) return;
         // Overtaken by its own session, the first time; a session that is really gone is announced by the server.
         if (error.code === 'no-session' && this.#offers === 1) this.#negotiate(); else this.#restartSoon();
@@ -224,13 +238,13 @@ export class WatchSession {
     }, pause);
   }
 
-  #restart() {
+  /** Offers a new path, unless the newest offer may still be answered: for `patience` milliseconds. */
+  #restart(patience = ANSWER_PATIENCE) {
     if (this.ended) return;
-    const unanswered = this.pc.signalingState === 'have-local-offer' && !this.#offerRefused;
     const waited = performance.now() - this.#offeredAt;
     if (!this.#signaling.connected) return;
-    if (unanswered && waited < ANSWER_PATIENCE) {
-      this.#restartSoon(ANSWER_PATIENCE - waited);
+    if (this.#unanswered && waited < patience) {
+      this.#restartSoon(patience - waited);
       return;
     }
     this.#negotiate({ iceRestart: true });
