@@ -14,6 +14,17 @@ public struct BandwidthEstimator: Sendable {
     /// A shorter queue is nothing to slow down for.
     static let leastStandingQueue: Duration = .milliseconds(8)
 
+    /// A queue this long that neither grows nor shrinks has no trend: it is full, and what it cannot take is lost.
+    static let longStandingQueue: Duration = .milliseconds(60)
+    /// For how long it stands so before that counts as overuse.
+    static let longStandingTime: Duration = .seconds(1)
+    /// How often one gives way for it: what is still there then is held up by others, beside whom one would starve.
+    static let longStandingFalls = 2
+    /// How long the path must have been without overuse before more is looked for by probes: near the rate that it was
+    /// full at, and otherwise.
+    static let quietNearCapacity: Duration = .milliseconds(2500)
+    static let quiet: Duration = .seconds(1)
+
     let configuration: CongestionConfiguration
     var sent: SentPackets
     var results: [SentPacket]
@@ -33,6 +44,10 @@ public struct BandwidthEstimator: Sendable {
     /// What the rate was when feedback stopped coming; nil while it comes.
     var rateBeforeSilence: Bitrate?
     var lastOveruse: Instant?
+    /// Since when the queue is long.
+    var longQueueSince: Instant?
+    /// How often it was given way for since it was short.
+    var longQueueFalls: Int
     /// Losses of packets sent before do not count: an outage took them.
     var countLossesFrom: Instant
     var overuses: UInt64
@@ -70,6 +85,8 @@ public struct BandwidthEstimator: Sendable {
         firstUnanswered = nil
         rateBeforeSilence = nil
         lastOveruse = nil
+        longQueueSince = nil
+        longQueueFalls = 0
         countLossesFrom = now
         overuses = 0
         resumptions = 0
@@ -148,6 +165,7 @@ public struct BandwidthEstimator: Sendable {
         guard var usage else { return }
         // A trend without a queue that stands is a frame larger than the last, or a path that jitters.
         if usage == .overusing, queue.standing < BandwidthEstimator.leastStandingQueue { usage = .normal }
+        if isFull(now: now), usage == .normal { usage = .overusing }
         if usage == .overusing {
             lastOveruse = now
             overuses += 1
@@ -165,8 +183,26 @@ public struct BandwidthEstimator: Sendable {
         }
     }
 
+    /// Whether a long queue has stood for so long that it is to be given way for now.
+    private mutating func isFull(now: Instant) -> Bool {
+        guard queue.standing >= BandwidthEstimator.longStandingQueue else {
+            longQueueSince = nil
+            if queue.standing < BandwidthEstimator.longStandingQueue * 0.5 { longQueueFalls = 0 }
+            return false
+        }
+        let since = longQueueSince ?? now
+        longQueueSince = since
+        guard now - since >= BandwidthEstimator.longStandingTime, !rateControl.isDraining,
+            longQueueFalls < BandwidthEstimator.longStandingFalls
+        else { return false }
+        longQueueFalls += 1
+        longQueueSince = now
+        return true
+    }
+
     private mutating func handle(_ result: ProbeEstimator.Result, now: Instant) {
-        let isNews = rateControl.probed(result.rate, isSaturated: result.isSaturated, now: now)
+        let isNews = rateControl.probed(
+            result.rate, isSaturated: result.isSaturated, isFull: result.isFull, now: now)
         // What comes later of the same cluster makes the rate more exact; the probe was judged by the first.
         if result.isFirst { probes.handle(result, isNews: isNews, now: now) }
     }
@@ -228,8 +264,10 @@ public struct BandwidthEstimator: Sendable {
                 lastFeedback = nil
             }
         }
+        let quiet =
+            rateControl.isNearKnownCapacity ? BandwidthEstimator.quietNearCapacity : BandwidthEstimator.quiet
         let isQuiet =
-            (lastOveruse.map { now - $0 > .seconds(1) } ?? true) && queue.delay < .milliseconds(20)
+            (lastOveruse.map { now - $0 > quiet } ?? true) && queue.delay < .milliseconds(20)
             && firstUnanswered.map { now - $0 < .milliseconds(300) } ?? true && !rateControl.isDraining
         probes.handleTimeout(target: target, isQuiet: isQuiet, now: now)
         updateTarget(now: now)

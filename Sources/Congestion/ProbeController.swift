@@ -11,8 +11,11 @@ struct ProbeController: Sendable {
     /// A probe that reached this share of its rate is followed by a larger one.
     static let success = 0.7
     static let interval: Duration = .milliseconds(2500)
-    /// The longest time between probes, which disturb others: when they find nothing new, or what they found was lost.
+    /// The longest time between probes that find nothing new.
     static let longestInterval: Duration = .seconds(5)
+    /// The longest between probes whose gain is lost again and again: the room they see is another flow's, which they
+    /// push out and which gives way by more than it gets back.
+    static let longestAfterLoss: Duration = .seconds(20)
     /// How long a cluster lasts: long beside a path's jitter of some milliseconds, short beside its queue.
     static let duration: Duration = .milliseconds(20)
     static let minimumPackets = 5
@@ -24,6 +27,10 @@ struct ProbeController: Sendable {
     private var isExponential: Bool
     private var lastProbe: Instant?
     private var interval: Duration
+    /// Probes in a row whose gain was lost.
+    private var lostGains: Int
+    /// Whether a probe raised the rate, which has not fallen since.
+    private var hasRaised: Bool
     private(set) var count: UInt64
     let maximum: Bitrate
 
@@ -34,6 +41,8 @@ struct ProbeController: Sendable {
         isExponential = false
         lastProbe = nil
         interval = ProbeController.interval
+        lostGains = 0
+        hasRaised = false
         count = 0
         self.maximum = maximum
     }
@@ -45,6 +54,7 @@ struct ProbeController: Sendable {
         hasStarted = true
         isExponential = true
         interval = ProbeController.interval
+        lostGains = 0
         for rate in rates { create(rate, now: now) }
     }
 
@@ -52,6 +62,7 @@ struct ProbeController: Sendable {
     mutating func handle(_ result: ProbeEstimator.Result, isNews: Bool, now: Instant) {
         interval =
             isNews ? ProbeController.interval : max(interval, min(interval * 1.5, ProbeController.longestInterval))
+        if isNews { hasRaised = true }
         guard isExponential else { return }
         if !result.isSaturated, result.rate >= result.cluster.rate * ProbeController.success, result.rate < maximum {
             create(result.rate * ProbeController.nextFactor, now: now)
@@ -65,19 +76,23 @@ struct ProbeController: Sendable {
         guard hasStarted, let lastProbe, isQuiet, target < maximum * 0.95 else { return }
         guard now - lastProbe >= interval else { return }
         isExponential = true
+        if hasRaised { lostGains = 0 }
         create(target * ProbeController.nextFactor, now: now)
     }
 
     /// The path is overused: no larger probes.
     mutating func abort() { isExponential = false }
 
-    /// The rate fell for it. A probe whose gain was lost is not repeated at once; after a deep fall, which is the path's
-    /// own, the way up is looked for as at first.
+    /// The rate fell for it. A probe whose gain was lost is not repeated at once, and later each time; after a deep fall,
+    /// which is the path's own, the way up is looked for as at first.
     mutating func rateFell(hasLostGain: Bool, isDeep: Bool) {
+        hasRaised = false
         if hasLostGain {
-            interval = ProbeController.longestInterval
+            interval = min(ProbeController.longestInterval * (1 << min(lostGains, 4)), ProbeController.longestAfterLoss)
+            lostGains += 1
         } else if isDeep {
             interval = ProbeController.interval
+            lostGains = 0
         }
     }
 

@@ -10,11 +10,15 @@ struct ProbeEstimator: Sendable {
     /// little less is aimed at.
     static let saturation = 0.9
     static let saturatedShare = 0.95
+    /// Arriving this much slower than sent is more than jitter can make of it.
+    static let fullness = 0.75
 
     struct Result: Hashable, Sendable {
         var rate: Bitrate
         /// Whether the path, not the probe, was the limit.
         var isSaturated: Bool
+        /// Whether it plainly was.
+        var isFull: Bool
         /// Whether this is the first that is known of the cluster.
         var isFirst: Bool
         var cluster: ProbeCluster
@@ -96,6 +100,7 @@ struct ProbeEstimator: Sendable {
         progress.hasResult = true
         return Result(
             rate: isSaturated ? receiveRate * ProbeEstimator.saturatedShare : min(sendRate, receiveRate),
-            isSaturated: isSaturated, isFirst: isFirst, cluster: cluster)
+            isSaturated: isSaturated, isFull: receiveRate < sendRate * ProbeEstimator.fullness, isFirst: isFirst,
+            cluster: cluster)
     }
 }

@@ -14,6 +14,8 @@ struct RateControl: Sendable {
     static let farFall = 0.75
     /// How far from the known capacity counts as near.
     static let nearShare = 0.15
+    /// From this share of the known capacity on, growth alone finds what there is.
+    static let nearKnown = 0.7
     /// An overuse this soon after a probe's raise is the raise's fault.
     static let confirmation: Duration = .milliseconds(1500)
     /// What a probe's raise must have gained to survive an overuse.
@@ -155,11 +157,12 @@ struct RateControl: Sendable {
     private mutating func increase(acknowledged: Bitrate?, roundTripTime: Duration, elapsed: Double) {
         var next = rate
         if let capacity, nearCapacity(capacity) {
-            // Half a packet per response time, which is the round trip and the time a change takes to show; at low rates
-            // that would be more than growth by shares. The browsers' senders grow as fast, and give way by half as much
-            // again: who grew faster beside one of them would have the larger share before long.
+            // A little less than half a packet per response time, which is the round trip and the time a change takes to
+            // show; at low rates that would be more than growth by shares. The browsers' senders grow by half a packet
+            // and give way by half as much again as we do: who grew as fast beside one of them would have the larger
+            // share before long.
             let share = Double(rate.bitsPerSecond) * (RateControl.increasePerSecond - 1)
-            let additive = min(8 * 1200 / (2 * (roundTripTime.seconds + 0.1)), max(4000, share))
+            let additive = min(8 * 1200 / (2.25 * (roundTripTime.seconds + 0.1)), max(4000, share))
             next = rate + Bitrate(bitsPerSecond: Int64(additive * elapsed))
         } else {
             next =
@@ -179,6 +182,11 @@ struct RateControl: Sendable {
         return abs(current - capacity) <= max(spread, capacity * RateControl.nearShare)
     }
 
+    /// Whether the path was full not far above the rate of now.
+    var isNearKnownCapacity: Bool {
+        capacity.map { Double(rate.bitsPerSecond) / 1000 >= $0 * RateControl.nearKnown } ?? false
+    }
+
     private mutating func learn(_ acknowledged: Bitrate) {
         let sample = Double(acknowledged.bitsPerSecond) / 1000
         guard let known = capacity, abs(sample - known) <= 3 * (deviation * known).squareRoot() else {
@@ -194,15 +202,28 @@ struct RateControl: Sendable {
     }
 
     /// A probe measured what the path carries. Whether that was news. Where the path was the limit and that is hardly more
-    /// than what is sent, going there would only fill its queue.
-    mutating func probed(_ measured: Bitrate, isSaturated: Bool, now: Instant) -> Bool {
+    /// than what is sent, going there would only fill its queue. `isFull`: it was the limit by far.
+    mutating func probed(_ measured: Bitrate, isSaturated: Bool, isFull: Bool, now: Instant) -> Bool {
         let least = isSaturated ? RateControl.clearGain : 1.05
         guard !isDraining, clamp(measured) > rate * least else { return false }
         // Raises in a row are one: what was there before the first of them is what is known to be carried.
         let from = raise.map { now - $0.at < RateControl.confirmation ? $0.from : rate } ?? rate
-        raise = Raise(from: from, to: clamp(measured), at: now)
-        rate = clamp(measured)
-        if let known = capacity, measured > .kilobits(known) { capacity = nil }
+        var next = clamp(measured)
+        if isFull, let capacity {
+            // A path that was full at less before is shared, as a rule, and what the probe saw it took from the others for
+            // that moment. If it got wider after all, growth by shares finds out.
+            if isNearKnownCapacity {
+                self.capacity = nil
+                return false
+            }
+            // All at once only up to what was carried before; half of the rest leaves room for who grows slower.
+            next = max(min(next, .kilobits(capacity) * RateControl.settle), (from + next) * 0.5)
+            guard next > rate else { return false }
+        } else if let known = capacity, measured > .kilobits(known) {
+            capacity = nil
+        }
+        raise = Raise(from: from, to: next, at: now)
+        rate = next
         return true
     }
 

@@ -43,6 +43,7 @@ struct MediaPath: ~Copyable {
     private var congestionConfiguration: CongestionConfiguration?
     private let bitrates: PeerBitrates
     private var videoBudget: VideoBudget
+    private var repairCopies: RepairCopies
     private var audioBudget: AudioBudget
     private var sentFirstVideo: Bool
     /// Pictures that later ones refer to were never sent. The peer cannot know it, because sequence numbers go on without
@@ -83,6 +84,7 @@ struct MediaPath: ~Copyable {
         congestionConfiguration = nil
         self.bitrates = bitrates
         videoBudget = VideoBudget(least: bitrates.leastVideo)
+        repairCopies = RepairCopies()
         audioBudget = AudioBudget(bitrates.audio)
         sentFirstVideo = false
         needsKeyframe = true
@@ -417,6 +419,9 @@ struct MediaPath: ~Copyable {
                 guard stream == audioStream || stream == videoStream else { continue }
                 let kind: MediaKind = stream == audioStream ? .audio : .video
                 enqueue(sequence, kind: kind, on: stream, purpose: .retransmission, now: now)
+                for _ in 1..<repairCopies.count where rtp?.grantCopy(of: sequence, on: stream, now: now) == true {
+                    enqueue(sequence, kind: kind, on: stream, purpose: .retransmission, now: now)
+                }
             case .keyframeRequested(let stream):
                 guard stream == videoStream else { continue }
                 passKeyframeRequest(now: now)
@@ -443,9 +448,14 @@ struct MediaPath: ~Copyable {
             events.append(.audioBitrateChanged(rate))
         }
         guard let videoStream else { return }
+        let known = congestion.statistics
+        repairCopies.update(
+            loss: known.loss, usage: known.usage,
+            queueDelay: congestionConfiguration?.usesTransportFeedback == true ? known.queueDelay : nil)
         rtp?.setRetransmissionRate(congestion.target * MediaPath.retransmissionShare, on: videoStream)
         let rate = videoBudget.update(
-            target: congestion.target, loss: congestion.statistics.loss, waiting: queue.size / congestion.target,
+            target: congestion.target, repairs: repairCopies.share(of: known.loss),
+            waiting: queue.size / congestion.target,
             audio: audioStream == nil ? nil : audioBudget.rate)
         if let rate { events.append(.videoBitrateChanged(rate)) }
     }

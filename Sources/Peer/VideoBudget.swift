@@ -32,13 +32,13 @@ struct VideoBudget: Sendable {
 
     /// - Parameters:
     ///   - target: what all media and its overhead may take.
-    ///   - loss: the share of packets that the path loses.
+    ///   - repairs: the share of it that goes into packets sent again.
     ///   - waiting: how long what waits would take at the target.
     ///   - audio: what the audio encoder makes; nil without sound.
     /// - Returns: the encoder's new rate, when it is worth a new configuration.
-    mutating func update(target: Bitrate, loss: Double, waiting: Duration, audio: Bitrate?) -> Bitrate? {
+    mutating func update(target: Bitrate, repairs: Double, waiting: Duration, audio: Bitrate?) -> Bitrate? {
         let audio = audio.map { $0 + VideoBudget.audioOverhead } ?? .zero
-        let repeated = min(VideoBudget.mostRepeated, loss * 1.1)
+        let repeated = min(VideoBudget.mostRepeated, repairs * 1.1)
         let share = (1 - VideoBudget.headerShare) * (1 - repeated) * VideoBudget.share(behind: waiting)
         let rate = max(least, (target - audio) * share)
         // Small steps are not worth it.

@@ -181,6 +181,11 @@ public struct RTPSession: Sendable {
         sendStreams[stream].retransmissionRate = rate
     }
 
+    /// Whether a second copy of a packet may go with the retransmission just granted.
+    public mutating func grantCopy(of sequence: SequenceNumber, on stream: Int, now: Instant) -> Bool {
+        sendStreams[stream].grantCopy(of: sequence, now: now)
+    }
+
     // MARK: Receiving media
 
     /// Takes in an RTP packet after SRTP has accepted it.

@@ -45,6 +45,12 @@ extension SendStream {
         return true
     }
 
+    /// Whether one more copy of a packet whose retransmission was granted may go with it, within the rate set aside.
+    public mutating func grantCopy(of sequence: SequenceNumber, now: Instant) -> Bool {
+        guard let entry = history[sequence], entry.retransmissionGranted != nil else { return false }
+        return takeBudget(entry.size, now: now)
+    }
+
     /// Whether the packet of this number is still a keyframe's first, and gone out: numbers come again.
     private func hasSentKeyframe(from sequence: SequenceNumber) -> Bool {
         guard let entry = history[sequence] else { return false }

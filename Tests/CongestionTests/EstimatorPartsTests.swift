@@ -69,7 +69,7 @@ struct EstimatorPartsTests {
     func gains() {
         func rate(after measured: Double, carrying carried: Double) -> (Bitrate, Bool) {
             var control = RateControl(start: .kilobits(1000), minimum: .kilobits(50), maximum: .kilobits(5000))
-            let isNews = control.probed(.kilobits(measured), isSaturated: true, now: .ms(1000))
+            let isNews = control.probed(.kilobits(measured), isSaturated: true, isFull: true, now: .ms(1000))
             #expect(isNews)
             control.update(
                 .overusing, acknowledged: .kilobits(carried), recent: nil, queueDelay: .milliseconds(10),
@@ -80,6 +80,109 @@ struct EstimatorPartsTests {
         #expect(small == (.kilobits(850), true))
         let large = rate(after: 3000, carrying: 2400)
         #expect(large == (.kilobits(2040), false))
+    }
+
+    @Test("What a probe takes of a path that was full at less is not believed at once")
+    func sharedPath() {
+        /// Full at 2 Mbit/s; then the queue was empty again after this long.
+        func control(draining time: Double) -> RateControl {
+            var control = RateControl(start: .kilobits(2000), minimum: .kilobits(50), maximum: .kilobits(5000))
+            for (usage, queue, now) in [
+                (BandwidthUsage.overusing, 300, 1000.0), (.normal, 40, 1000 + time), (.normal, 0, 1010 + time),
+            ] {
+                control.update(
+                    usage, acknowledged: .kilobits(2000), recent: nil, queueDelay: .milliseconds(queue),
+                    roundTripTime: .milliseconds(40), mayIncrease: true, now: .ms(now))
+            }
+            return control
+        }
+        func probed(_ control: inout RateControl, _ rate: Double, isSaturated: Bool, at now: Double) -> Bool {
+            control.probed(.kilobits(rate), isSaturated: isSaturated, isFull: isSaturated, now: .ms(now))
+        }
+        let near = control(draining: 100)
+        #expect(near.rate == .kilobits(1800))
+        #expect(near.isNearKnownCapacity)
+        // Room that was free is there for the taking.
+        var free = near
+        let isFree = probed(&free, 2400, isSaturated: false, at: 9000)
+        #expect(isFree && free.rate == .kilobits(2400))
+        // What was pushed out of others is not; but growth need not be careful any more.
+        var full = near
+        let isNews = probed(&full, 3000, isSaturated: true, at: 9000)
+        #expect(!isNews && full.rate == .kilobits(1800))
+        #expect(!full.isNearKnownCapacity)
+        // Far below what was carried before: all of that, or half the way.
+        let low = control(draining: 600)
+        #expect(abs(low.rate.bitsPerSecond - 1_000_000) < 2000)
+        var back = low
+        let isBack = probed(&back, 2200, isSaturated: true, at: 9000)
+        #expect(isBack && back.rate == .kilobits(1800))
+        var more = low
+        let isMore = probed(&more, 3000, isSaturated: true, at: 9000)
+        #expect(isMore && abs(more.rate.bitsPerSecond - 2_000_000) < 2000)
+        // More packets of the same probe do not raise it further.
+        let again = probed(&more, 2900, isSaturated: true, at: 9010)
+        #expect(!again && abs(more.rate.bitsPerSecond - 2_000_000) < 2000)
+    }
+
+    @Test("Probes whose gain is lost come later each time, until one's gain is kept")
+    func lostGains() throws {
+        var probes = ProbeController(maximum: .kilobits(5000))
+        probes.begin([], now: .zero)
+        var now = Instant.zero
+        /// Until the next probe, which raises the rate.
+        func next() throws -> Duration {
+            let from = now
+            while now - from < .seconds(60) {
+                now += .milliseconds(100)
+                probes.handleTimeout(target: .kilobits(1000), isQuiet: true, now: now)
+                guard let cluster = probes.poll() else { continue }
+                let result = ProbeEstimator.Result(
+                    rate: .kilobits(1500), isSaturated: true, isFull: true, isFirst: true, cluster: cluster)
+                probes.handle(result, isNews: true, now: now)
+                return now - from
+            }
+            throw NeverCame()
+        }
+        probes.handleTimeout(target: .kilobits(1000), isQuiet: true, now: now)
+        probes.begin([.kilobits(1000)], now: now)
+        _ = probes.poll()
+        #expect(try next() == .milliseconds(2500))
+        var waits: [Duration] = []
+        for _ in 0..<4 {
+            probes.rateFell(hasLostGain: true, isDeep: false)
+            waits.append(try next())
+        }
+        #expect(waits == [.seconds(5), .seconds(10), .seconds(20), .seconds(20)])
+        // The last one's gain is kept: the one after it begins the count anew.
+        #expect(try next() == .milliseconds(2500))
+        probes.rateFell(hasLostGain: true, isDeep: false)
+        #expect(try next() == .seconds(5))
+    }
+
+    private struct NeverCame: Error {}
+
+    @Test("A queue that stays full without any trend is given way for, twice")
+    func fullQueue() throws {
+        var estimator = BandwidthEstimator(
+            CongestionConfiguration(start: .kilobits(1000), maximum: .kilobits(1000), usesTransportFeedback: true),
+            now: .zero)
+        var sequence = SequenceNumber(1)
+        var falls: [Double] = []
+        // 1,250 bytes every 10 ms; the queue of the others goes from nothing to 120 ms within a second and stays there.
+        for step in 0..<2000 {
+            let now = Double(step) * 10
+            let delay = 20 + min(120, max(0, now - 3000) * 0.12)
+            estimator.packetSent(sequence, size: DataSize(bytes: 1250), probe: nil, now: .ms(now))
+            let before = estimator.rateControl.lastDecrease
+            estimator.handle([PacketArrival(sequence: sequence, arrival: .ms(now + delay))], now: .ms(now + delay + 20))
+            estimator.handleTimeout(now: .ms(now + delay + 20))
+            if estimator.rateControl.lastDecrease != before { falls.append(now) }
+            sequence = sequence.next
+        }
+        let whileFull = falls.filter { $0 > 4300 }
+        #expect(whileFull.count == 2, "\(falls)")
+        #expect(try #require(whileFull.last) < 9000, "\(falls)")
     }
 
     @Test("One probe is followed by one larger one, however many packets make its result more exact")

@@ -118,6 +118,27 @@ struct SendStreamTests {
         #expect(stream.paddingCandidate == nil)
     }
 
+    @Test("A copy goes with a retransmission that is granted, and within the rate set aside")
+    func copies() throws {
+        var stream = SendStream.video()
+        let range = stream.packetize(vp8Frame(50, isKeyframe: true).span, isKeyframe: true, captureTime: .zero)
+        _ = stream.written(range.first, now: .ms(0))
+        let beforeAny = stream.grantCopy(of: range.first, now: .ms(20))
+        #expect(!beforeAny)
+        let granted = stream.requestRetransmission(of: range.first, now: .ms(20))
+        let withIt = stream.grantCopy(of: range.first, now: .ms(20))
+        #expect(granted && withIt)
+        let first = stream.written(range.first, as: .retransmission, now: .ms(20))
+        let second = stream.written(range.first, as: .retransmission, now: .ms(21))
+        #expect(first != nil && second != nil)
+        #expect(stream.statistics.retransmittedPackets == 2)
+        // Half a second at 1 kbit/s is 62 bytes: the packet fits once.
+        stream.retransmissionRate = .kilobits(1)
+        let once = stream.requestRetransmission(of: range.first, now: .ms(1000))
+        let twice = stream.grantCopy(of: range.first, now: .ms(1000))
+        #expect(once && !twice)
+    }
+
     @Test("Requests for retransmission: once per round trip, ten times, and not for what is gone or waits")
     func requests() throws {
         var stream = SendStream.video(history: 64)
