@@ -61,6 +61,35 @@ import Testing
         #expect(pair.kiosk.agent.isGatheringComplete)
     }
 
+    /// RFC 8445 section 5.1.1.4: what was gathered has to be there still when the answer comes at last.
+    @Test(
+        "Idle mappings are kept alive until there is a path, and on it",
+        arguments: [Duration.seconds(15), .seconds(3600)])
+    func keepalives(interval: Duration) throws {
+        var configuration = ICEConfiguration()
+        configuration.keepaliveInterval = interval
+        let pair = ICEPair(
+            monitor: .init("10.1.0.2", nat: .portRestricted), kiosk: .init("10.2.0.2", nat: .portRestricted),
+            signalingDelay: .seconds(50), configuration: configuration)
+        let host = pair.simulation.network.addHost("stun", addresses: [server.address])
+        pair.simulation.attach(STUNServerNode(server), to: host, name: "stun")
+        for side in [pair.monitorHost, pair.kioskHost] {
+            pair.simulation.network.setMappingLifetime(of: side, .seconds(20))
+        }
+        pair.kiosk.agent.addSTUNServer(server, now: pair.now)
+        pair.monitor.agent.addSTUNServer(server, now: pair.now)
+        let time = try pair.connect(within: .seconds(150))
+        guard interval < .seconds(20) else {
+            #expect(time == nil, "without keepalives both NATs have forgotten")
+            return
+        }
+        #expect(time != nil)
+        // Nothing is sent for two minutes but what keeps the path: the consent's questions.
+        try pair.simulation.run(for: .seconds(120))
+        #expect(pair.kiosk.agent.selectedPath?.isNominated == true)
+        #expect(try pair.dataFlows())
+    }
+
     @Test func aRestartAnnouncesAgainAtOnce() throws {
         let pair = pair(.portRestricted, .portRestricted)
         _ = try pair.connect()

@@ -113,6 +113,11 @@ public struct SimulatedNetwork {
         hosts[host.index].addresses = addresses
     }
 
+    /// How long the host's NAT remembers a mapping that nothing goes out over.
+    public mutating func setMappingLifetime(of host: HostID, _ lifetime: Duration) {
+        hosts[host.index].nat?.mappingLifetime = lifetime
+    }
+
     /// The host's NAT restarts and forgets.
     public mutating func restartNAT(of host: HostID) { hosts[host.index].nat?.forgetMappings() }
 
