@@ -234,13 +234,13 @@ class TestWithoutIPv4:
             console.stop(KIOSK)
 
     @pytest.mark.parametrize("transport,rules", [
-        ("udp", NO_STREAMS + "ip6 saddr {room} meta l4proto udp drop; ip6 daddr {room} meta l4proto udp drop;"),
+        ("udp", NO_STREAMS + "ip6 saddr ROOM meta l4proto udp drop; ip6 daddr ROOM meta l4proto udp drop;"),
         ("tcp", DROP_UDP + "tcp dport 443 drop;"),
         ("tls", DROP_UDP + "tcp dport 3478 drop;"),
     ])
     def test_a_relayed_path(self, ipv6, transport, rules):
         net, console, _, _, coturn = ipv6
-        net.kiosk.firewall(rules.format(room=f"{net.room.network_6}::/64"))
+        net.kiosk.firewall(rules.replace("ROOM", f"{net.room.network_6}::/64"))
         # One side's relay is enough, and the browser takes the first that answers: over UDP only if neither side can have another.
         net.room.firewall(NO_STREAMS if transport == "udp" else "")
         since = coturn.log.stat().st_size
