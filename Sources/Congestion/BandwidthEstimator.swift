@@ -164,8 +164,9 @@ public struct BandwidthEstimator: Sendable {
     private mutating func handle(_ usage: BandwidthUsage?, now: Instant) {
         guard var usage else { return }
         // A trend without a queue that stands is a frame larger than the last, or a path that jitters.
-        if usage == .overusing, queue.standing < BandwidthEstimator.leastStandingQueue { usage = .normal }
-        if isFull(now: now), usage == .normal { usage = .overusing }
+        let standing = queue.standing
+        if usage == .overusing, standing < BandwidthEstimator.leastStandingQueue { usage = .normal }
+        if giveWay(toQueueOf: standing, now: now), usage == .normal { usage = .overusing }
         if usage == .overusing {
             lastOveruse = now
             overuses += 1
@@ -183,11 +184,11 @@ public struct BandwidthEstimator: Sendable {
         }
     }
 
-    /// Whether a long queue has stood for so long that it is to be given way for now.
-    private mutating func isFull(now: Instant) -> Bool {
-        guard queue.standing >= BandwidthEstimator.longStandingQueue else {
+    /// Follows how long a long queue stands. True when it is to be given way for: each time is counted.
+    private mutating func giveWay(toQueueOf standing: Duration, now: Instant) -> Bool {
+        guard standing >= BandwidthEstimator.longStandingQueue else {
             longQueueSince = nil
-            if queue.standing < BandwidthEstimator.longStandingQueue * 0.5 { longQueueFalls = 0 }
+            if standing < BandwidthEstimator.longStandingQueue * 0.5 { longQueueFalls = 0 }
             return false
         }
         let since = longQueueSince ?? now
