@@ -95,6 +95,10 @@ public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
     private var events: RingBuffer<DTLSEvent>
     private var deadline: Instant?
     private var retransmission: Instant?
+    /// The client's first datagram, until anything is heard.
+    private var hello: [UInt8]
+    private var isHelloDue: Bool
+    private var isPeerHeard: Bool
 
     /// An association that waits for `start`, or as the server for the client's first datagram.
     ///
@@ -135,6 +139,9 @@ public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
         events = RingBuffer(capacity: 4)
         deadline = nil
         retransmission = nil
+        hello = []
+        isHelloDue = false
+        isPeerHeard = false
     }
 
     deinit { SSL_free(ssl) }
@@ -146,6 +153,10 @@ public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
         deadline = now + DTLSEndpoint.handshakeDeadline
         advance(now: now)
     }
+
+    /// Sends the client's hello once more, byte for byte, while the server has not been heard: for a peer that may only now be
+    /// able to take it in. The timer, which would have had it wait, stays as it is.
+    public mutating func repeatHello() { isHelloDue = phase == .handshaking && !hello.isEmpty }
 
     /// One datagram from the peer whose first byte is in 20 … 63 (RFC 7983).
     public mutating func handle(_ datagram: Span<UInt8>, now: Instant) {
@@ -164,6 +175,9 @@ public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
         }
         let usable = usablePrefix(of: datagram)
         guard usable > 0 else { return }
+        isPeerHeard = true
+        hello = []
+        isHelloDue = false
         datagram.extracting(0..<usable).withUnsafeBufferPointer { bytes in
             _ = BIO_write(incoming, bytes.baseAddress, Int32(bytes.count))
         }
@@ -204,11 +218,20 @@ public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
     public mutating func pollTransmit(into packet: inout PacketBuffer) -> Bool {
         precondition(packet.capacity >= DTLSEndpoint.maximumDatagram, "dtls: the packet buffer is too small")
         let size = nextDatagramSize()
-        guard size > 0 else { return false }
+        guard size > 0 else { return pollRepeatedHello(into: &packet) }
         let outgoing = outgoing
         let count = packet.withUnsafeMutableMemory { BIO_read(outgoing, $0, Int32(size)) }
         packet.setCount(max(0, Int(count)))
+        if role == .client, phase == .handshaking, !isPeerHeard { hello = packet.bytes.copied() }
         return count > 0
+    }
+
+    private mutating func pollRepeatedHello(into packet: inout PacketBuffer) -> Bool {
+        guard isHelloDue else { return false }
+        isHelloDue = false
+        packet.removeAll()
+        packet.append(hello.span)
+        return true
     }
 
     public mutating func pollEvent() -> DTLSEvent? { events.popFirst() }

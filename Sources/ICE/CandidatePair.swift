@@ -35,6 +35,8 @@ struct RemoteEndpoint: Hashable, Sendable {
     var type: CandidateType
     var priority: UInt32
     var foundation: String
+    /// When signaling or a check first showed it.
+    var knownSince: Instant
 }
 
 /// A base and a remote address that may work together (RFC 8445 section 6.1.2).
@@ -49,12 +51,14 @@ struct CandidatePair: Sendable {
     var isValid: Bool
     /// The controlling side has chosen it.
     var isNominated: Bool
-    /// The peer said USE-CANDIDATE before our own check was answered.
-    var isNominatedOnSuccess: Bool
+    /// The peer's latest USE-CANDIDATE was for this pair, and data does not take it yet.
+    var isChosenByPeer: Bool
     /// Whether our next check says USE-CANDIDATE.
     var nominatesNext: Bool
     /// The relay does not let the peer in yet; until then a check would be lost.
     var awaitsPermission: Bool
+    /// When the relay is asked to let the peer in; nil once it has been.
+    var permissionDueAt: Instant?
     /// The request that nominated last: the same one again, late or doubled, must not.
     var lastNomination: TransactionID?
     /// What the peer sees us as; nil before the first answer.
@@ -69,9 +73,10 @@ struct CandidatePair: Sendable {
         state = .frozen
         isValid = false
         isNominated = false
-        isNominatedOnSuccess = false
+        isChosenByPeer = false
         nominatesNext = false
         awaitsPermission = false
+        permissionDueAt = nil
         lastNomination = nil
         mappedAddress = nil
         statistics = CandidatePairStatistics()

@@ -149,13 +149,15 @@ extension ICEAgent {
         guard address.port != 0, !address.address.isUnspecified, !address.address.isMulticast else {
             return drops.add(.candidateUnusable)
         }
-        let endpoint = RemoteEndpoint(
-            address: address, type: candidate.type, priority: candidate.priority, foundation: candidate.foundation)
+        var endpoint = RemoteEndpoint(
+            address: address, type: candidate.type, priority: candidate.priority, foundation: candidate.foundation,
+            knownSince: now)
         if let index = current.remotes.firstIndex(where: { $0.address == address }) {
             guard current.remotes[index].type == .peerReflexive, candidate.type != .peerReflexive else {
                 return drops.add(.candidateDuplicate)
             }
             // Its check was faster than its signaling: now we know what it really is (RFC 8838 section 11.4).
+            endpoint.knownSince = current.remotes[index].knownSince
             current.remotes[index] = endpoint
             for pair in current.checkList.pairs where pair.remote.address == address {
                 current.checkList.update(pair.id) { $0.remote = endpoint }
@@ -172,7 +174,9 @@ extension ICEAgent {
     }
 
     /// An address that the peer's own check has shown (RFC 8445 section 7.3.1.3).
-    mutating func learnPeerReflexive(_ address: SocketAddress, priority: UInt32) -> RemoteEndpoint? {
+    mutating func learnPeerReflexive(
+        _ address: SocketAddress, priority: UInt32, now: Instant
+    ) -> RemoteEndpoint? {
         if let known = current.remotes.first(where: { $0.address == address }) { return known }
         guard current.remotes.count < configuration.maximumRemoteCandidates else {
             drops.add(.candidateOverLimit)
@@ -180,7 +184,8 @@ extension ICEAgent {
         }
         // "an arbitrary value, different from the foundations of all other remote candidates"
         let endpoint = RemoteEndpoint(
-            address: address, type: .peerReflexive, priority: priority, foundation: "prflx/\(current.remotes.count)")
+            address: address, type: .peerReflexive, priority: priority, foundation: "prflx/\(current.remotes.count)",
+            knownSince: now)
         current.remotes.append(endpoint)
         return endpoint
     }
@@ -198,7 +203,7 @@ extension ICEAgent {
             return nil
         }
         var pair = CandidatePair(id: nextPairID, local: local, remote: remote, role: role)
-        pair.awaitsPermission = needsPermission(local, remote.address, now: now)
+        awaitPermission(&pair, now: now)
         guard current.checkList.insert(pair, limit: configuration.maximumPairs) else {
             drops.add(.pairOverLimit)
             return nil

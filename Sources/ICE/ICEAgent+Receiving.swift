@@ -88,7 +88,8 @@ extension ICEAgent {
             PendingResponse(
                 id: message.transactionID, kind: .success(mapped: remote), base: local, destination: remote, key: key))
         guard let base = bases.first(where: { $0.base == local }),
-            let endpoint = learnPeerReflexive(remote, priority: priority), let id = pairUp(base, endpoint, now: now)
+            let endpoint = learnPeerReflexive(remote, priority: priority, now: now),
+            let id = pairUp(base, endpoint, now: now)
         else { return }
         current.checkList.update(id) {
             $0.statistics.requestsReceived += 1
@@ -140,17 +141,18 @@ extension ICEAgent {
         current.checkList.trigger(id)
     }
 
-    /// USE-CANDIDATE (RFC 8445 section 7.3.1.5). The latest request decides, whichever style of nomination the peer
-    /// has; the same request again, late or doubled by the network, decides nothing.
+    /// USE-CANDIDATE (RFC 8445 section 7.3.1.5). The latest request decides, where `isFollowed` does not know better; the
+    /// same request again, late or doubled by the network, decides nothing.
     private mutating func nominate(_ id: Int, by transaction: TransactionID, now: Instant) {
         guard let pair = current.checkList[id: id], pair.lastNomination != transaction else { return }
-        for other in current.checkList.pairs where other.isNominatedOnSuccess {
-            current.checkList.update(other.id) { $0.isNominatedOnSuccess = false }
+        for other in current.checkList.pairs where other.isChosenByPeer {
+            current.checkList.update(other.id) { $0.isChosenByPeer = false }
         }
         current.checkList.update(id) {
             $0.lastNomination = transaction
-            $0.isNominatedOnSuccess = true
+            $0.isChosenByPeer = true
         }
+        guard isFollowed(pair, now: now) else { return doubtSelected(now: now) }
         if mayCarry(pair, now: now) { return select(id, nominated: true, now: now) }
         // Answered once, but long ago: its next answer decides.
         if pair.state == .succeeded, current.selected != id { current.checkList.trigger(id) }
@@ -257,7 +259,7 @@ extension ICEAgent {
         guard let pair = current.checkList[id: id] else { return }
         switch role {
         case .controlled:
-            if pair.isNominatedOnSuccess { return select(id, nominated: true, now: now) }
+            if pair.isChosenByPeer, isFollowed(pair, now: now) { return select(id, nominated: true, now: now) }
         case .controlling:
             if transaction.nominates { return select(id, nominated: true, now: now) }
             if !current.hasNominated || state == .disconnected {

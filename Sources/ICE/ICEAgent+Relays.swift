@@ -283,6 +283,7 @@ extension ICEAgent {
     mutating func handleRelayTimeouts(now: Instant) {
         handleReallocations(now: now)
         guard !relays.isEmpty else { return }
+        askDuePermissions(now: now)
         for index in relays.indices { relays[index].client.handleTimeout(now: now) }
         handleRelayEvents(now: now)
         for index in relays.indices where relays[index].endsAt <= now { relays[index].isLate = true }
@@ -302,6 +303,7 @@ extension ICEAgent {
             }
         }
         for one in reallocations { wake = .earliest(wake, Wake(at: one.at, reason: .turnRefresh)) }
+        if let at = nextPermissionAt, !relays.isEmpty { wake = .earliest(wake, Wake(at: at, reason: .iceCheck)) }
         return wake
     }
 
@@ -313,14 +315,46 @@ extension ICEAgent {
         return !relay.client.mayPermit(remote.address)
     }
 
-    /// Lets the remote address in at the relay whose address this is; true when a check has to wait for it.
-    mutating func needsPermission(_ local: LocalEndpoint, _ remote: SocketAddress, now: Instant) -> Bool {
-        guard local.type == .relayed,
-            let index = relays.firstIndex(where: { $0.client.relayed.contains(local.base) })
-        else { return false }
-        guard !relays[index].client.isPermitted(remote.address) else { return false }
-        relays[index].client.permit(remote.address, now: now)
-        return true
+    /// Has a new pair wait where its relay does not let the peer in yet, and sees to it that it will.
+    ///
+    /// Peers with aggressive nomination (RFC 5245) take the first pair that works and may look at no other, so a relay whose
+    /// server is near would win over a direct path that takes a round trip more, for as long as the session lasts. Direct
+    /// pairs therefore have a head start: whoever can be reached without the relay is let in there a little later.
+    mutating func awaitPermission(_ pair: inout CandidatePair, now: Instant) {
+        let remote = pair.remote
+        guard pair.local.type == .relayed, let index = relayIndex(of: pair),
+            !relays[index].client.isPermitted(remote.address.address)
+        else { return }
+        pair.awaitsPermission = true
+        let hasRival = bases.contains {
+            $0.type == .host && ICEAgent.mayReach($0.base.address, remote.address.address)
+        }
+        let dueAt = hasRival ? remote.knownSince + configuration.directHeadStart : now
+        if dueAt > now {
+            pair.permissionDueAt = dueAt
+            nextPermissionAt = min(nextPermissionAt ?? dueAt, dueAt)
+        } else {
+            relays[index].client.permit(remote.address.address, now: now)
+        }
+    }
+
+    private func relayIndex(of pair: CandidatePair) -> Int? {
+        relays.firstIndex { $0.client.relayed.contains(pair.local.base) }
+    }
+
+    private mutating func askDuePermissions(now: Instant) {
+        guard let due = nextPermissionAt, due <= now else { return }
+        nextPermissionAt = nil
+        for pair in current.checkList.pairs {
+            guard let dueAt = pair.permissionDueAt else { continue }
+            guard dueAt <= now else {
+                nextPermissionAt = min(nextPermissionAt ?? dueAt, dueAt)
+                continue
+            }
+            current.checkList.update(pair.id) { $0.permissionDueAt = nil }
+            guard let index = relayIndex(of: pair) else { continue }
+            relays[index].client.permit(pair.remote.address.address, now: now)
+        }
     }
 
     /// Peers that no generation knows any more need not be let in; else restarts would add up.
@@ -337,7 +371,7 @@ extension ICEAgent {
     /// The path in use deserves the small header.
     mutating func bindChannelIfRelayed(_ pair: CandidatePair, now: Instant) {
         guard pair.local.type == .relayed,
-            let index = relays.firstIndex(where: { $0.client.relayed.contains(pair.local.base) })
+            let index = relayIndex(of: pair)
         else { return }
         relays[index].client.bindChannel(to: pair.remote.address, now: now)
     }

@@ -11,10 +11,11 @@ extension ICEAgent {
             }
             current.checkList.update(id) {
                 $0.isNominated = true
-                $0.isNominatedOnSuccess = false
+                $0.isChosenByPeer = false
                 $0.nominatesNext = false
             }
             current.nominateAt = nil
+            current.firstNominatedAt = current.firstNominatedAt ?? now
             // The new generation has taken over; the old one only goes on answering.
             previous?.selected = nil
             previous?.consent = nil
@@ -32,6 +33,54 @@ extension ICEAgent {
         // Half the time that consent lasts is left for asking again; an older answer is renewed before media follows.
         pair.isValid
             && pair.statistics.lastResponseAt.map { now - $0 < configuration.consentTimeout / 2 } ?? false
+    }
+
+    /// Whether the peer's choice is followed by its word alone.
+    ///
+    /// With aggressive nomination (RFC 5245 section 8.1.1.2) every check of the peer has USE-CANDIDATE, and of the pairs
+    /// that work both sides take the best: in the beginning a check that comes late must not move us below the pair that
+    /// the peer uses. With regular nomination it means what it says: then it is followed as soon as the peer sends data that
+    /// way, or the pair in use does not answer.
+    func isFollowed(_ pair: CandidatePair, now: Instant) -> Bool {
+        guard let selected = current.selectedPair, selected.isNominated, state != .disconnected,
+            let first = current.firstNominatedAt, now < first + configuration.nominationSettling
+        else { return true }
+        return pair.priority >= selected.priority
+    }
+
+    /// A choice of the peer that is not followed puts the pair in use to the question.
+    mutating func doubtSelected(now: Instant) {
+        guard let selected = current.selected, current.choiceDueAt == nil else { return }
+        current.choiceDueAt = now + configuration.minimumRTO
+        if current.checkList[id: selected]?.state != .inProgress { current.checkList.trigger(selected) }
+    }
+
+    mutating func settleDoubt(now: Instant) {
+        guard let dueAt = current.choiceDueAt, now >= dueAt else { return }
+        current.choiceDueAt = nil
+        let answeredAt = current.selectedPair?.statistics.lastResponseAt
+        guard answeredAt.map({ $0 < dueAt - configuration.minimumRTO }) ?? true else { return }
+        followUnusedChoice(now: now)
+    }
+
+    /// The peer sends data over a pair that is not the one in use.
+    mutating func followData(from remote: SocketAddress, local: SocketAddress, now: Instant) {
+        guard role == .controlled, let index = current.checkList.index(base: local, remote: remote) else { return }
+        let pair = current.checkList.pairs[index]
+        guard pair.isChosenByPeer, mayCarry(pair, now: now) else { return }
+        select(pair.id, nominated: true, now: now)
+        updateState(now: now)
+    }
+
+    /// The path in use has gone quiet: what the peer chose besides is all the better now. False when there is no such pair.
+    @discardableResult
+    mutating func followUnusedChoice(now: Instant) -> Bool {
+        guard role == .controlled,
+            let pair = current.checkList.pairs.first(where: { $0.isChosenByPeer && $0.id != current.selected }),
+            mayCarry(pair, now: now)
+        else { return false }
+        select(pair.id, nominated: true, now: now)
+        return true
     }
 
     mutating func consent(of pair: CandidatePair, now: Instant) -> Consent {

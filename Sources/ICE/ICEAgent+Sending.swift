@@ -174,6 +174,7 @@ extension ICEAgent {
         handleRelayTimeouts(now: now)
         expireConsent(now: now)
         nominateIfTime(now: now)
+        settleDoubt(now: now)
         askQuietPath(now: now)
         updateState(now: now)
     }
@@ -223,6 +224,7 @@ extension ICEAgent {
         wake = .earliest(wake, relayWake)
         for transaction in transactions { consider(transaction.nextAt, .iceRetransmission) }
         if role == .controlling, let at = current.nominateAt, current.checkList.hasValid { consider(at, .iceCheck) }
+        consider(current.choiceDueAt, .iceCheck)
         // Asked after every packet: an array of the two would be an allocation each time.
         func consider(_ consent: Consent?) {
             guard let consent else { return }

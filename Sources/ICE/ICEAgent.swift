@@ -9,7 +9,8 @@ public import STUN
 /// the other is there: a Binding request, signed with a password that only signaling has carried. A request that
 /// arrives is answered, shows an address of the peer that may be new (peer-reflexive), and makes the agent ask back
 /// over the same pair at once (triggered check). A pair that was answered is valid and may carry data. The
-/// controlling agent says USE-CANDIDATE over the one it wants; the controlled one follows the latest such word.
+/// controlling agent says USE-CANDIDATE over the one it wants; the controlled one follows the latest such word,
+/// and the data that the peer sends where the word alone is not clear (`isFollowed`).
 ///
 ///     new ──remote credentials──▶ checking ──first answer──▶ connected ──nominated──▶ completed
 ///                                    │                           ▲ │                     ▲ │
@@ -50,6 +51,8 @@ public struct ICEAgent: Sendable {
     var turnServers: [TURNServer]
     var relays: [Relay]
     var reallocations: [Reallocation]
+    /// When the next relay is asked to let a peer in.
+    var nextPermissionAt: Instant?
     var lostRelayDrops: Counter<TURNDrop>
 
     var current: ICEGeneration
@@ -101,6 +104,7 @@ public struct ICEAgent: Sendable {
         turnServers = []
         relays = []
         reallocations = []
+        nextPermissionAt = nil
         lostRelayDrops = Counter()
         current = ICEGeneration(number: 0, local: .random(using: &random))
         previous = nil
@@ -218,7 +222,10 @@ public struct ICEAgent: Sendable {
         count(for: pair)
         setSelectedPath(path(of: pair))
         if carrier.consent?.isQuiet(configuration: configuration, now: now) ?? false {
-            if state != .disconnected { current.checkList.recheck(except: current.selected) }
+            if state != .disconnected {
+                if followUnusedChoice(now: now) { return updateState(now: now) }
+                current.checkList.recheck(except: current.selected)
+            }
             setState(.disconnected)
         } else {
             setState(pair.isNominated ? .completed : .connected)

@@ -18,6 +18,10 @@ public struct ICEConfiguration: Sendable {
     public var patience: Duration
     /// How long the controlling side waits for a better pair before it nominates.
     public var nominationDelay: Duration
+    /// How much later than its address becomes known a peer is let in at our relays, when it may be reached without them.
+    public var directHeadStart: Duration
+    /// How long after the first nomination checks of aggressive nomination may still be under way.
+    public var nominationSettling: Duration
     /// How long a STUN or TURN server may take before gathering is called complete without it.
     public var gatheringTimeout: Duration
     /// Keepalives on idle server-reflexive bases (Tr, RFC 8445 section 11).
@@ -32,6 +36,7 @@ public struct ICEConfiguration: Sendable {
         maximumTransmissions: Int = 7, lastWaitFactor: Int = 16, consentInterval: Duration = .seconds(5),
         consentTimeout: Duration = .seconds(30), disconnectedTimeout: Duration = .seconds(5),
         patience: Duration = .milliseconds(39_500), nominationDelay: Duration = .milliseconds(300),
+        directHeadStart: Duration = .milliseconds(100), nominationSettling: Duration = .seconds(2),
         gatheringTimeout: Duration = .seconds(5), keepaliveInterval: Duration = .seconds(15), maximumPairs: Int = 100,
         maximumRemoteCandidates: Int = 64
     ) {
@@ -44,6 +49,8 @@ public struct ICEConfiguration: Sendable {
         self.disconnectedTimeout = disconnectedTimeout
         self.patience = patience
         self.nominationDelay = nominationDelay
+        self.directHeadStart = directHeadStart
+        self.nominationSettling = nominationSettling
         self.gatheringTimeout = gatheringTimeout
         self.keepaliveInterval = keepaliveInterval
         self.maximumPairs = maximumPairs

@@ -24,6 +24,10 @@ struct ICEGeneration: Sendable {
     var patienceEndsAt: Instant?
     /// When the controlling side nominates what it has.
     var nominateAt: Instant?
+    /// When a pair was nominated for the first time.
+    var firstNominatedAt: Instant?
+    /// By when the pair in use has to answer, or the peer's other choice is followed.
+    var choiceDueAt: Instant?
 
     init(number: Int, local: ICECredentials) {
         self.number = number
@@ -40,6 +44,8 @@ struct ICEGeneration: Sendable {
         consentExpired = false
         patienceEndsAt = nil
         nominateAt = nil
+        firstNominatedAt = nil
+        choiceDueAt = nil
     }
 
     mutating func setRemote(_ credentials: ICECredentials) {

@@ -119,9 +119,10 @@ extension ICEAgent {
         selectedPairChanges += 1
     }
 
-    /// The application has taken in a datagram that came this way.
+    /// The application has taken in a datagram that came this way. The peer may send over another pair than we do: when that
+    /// is its choice, we follow.
     public mutating func countReceived(_ bytes: Int, from remote: SocketAddress, local: SocketAddress, now: Instant) {
-        guard isSelected(remote, local) else { return }
+        guard isSelected(remote, local) else { return followData(from: remote, local: local, now: now) }
         traffic.noteReceived(bytes, now: now)
     }
 }

@@ -305,6 +305,8 @@ public struct PeerSession: ~Copyable {
             if isPathLost, phase == .connected { events.append(.keyframeRequested) }
             isPathLost = false
             lastPath = path
+            // Whatever the hello found before, a peer that chooses a pair is there and listens: Firefox drops what comes earlier.
+            if path.isNominated, phase == .connecting { dtls?.repeatHello() }
         case .resolveName(let name, let candidate): resolve(name, for: candidate, now: now)
         case .turnStreamFailed(let local, let alternate):
             events.append(

@@ -141,6 +141,25 @@ import Testing
         #expect(records > pair.sizes.count)
     }
 
+    @Test func theHelloIsRepeatedForAServerThatDidNotHearIt() throws {
+        var pair = try DTLSPair()
+        pair.client.repeatHello()
+        #expect(DTLSPair.drain(&pair.client).isEmpty)
+        pair.client.start(now: .zero)
+        let lost = DTLSPair.drain(&pair.client)
+        #expect(lost.count == 1)
+        pair.client.repeatHello()
+        pair.client.repeatHello()
+        let again = DTLSPair.drain(&pair.client)
+        #expect(again == lost)
+        for datagram in again { pair.server.handle(datagram.span, now: .zero) }
+        pair.exchange(now: .zero)
+        #expect(pair.clientEvents.contains { $0.result != nil } && pair.serverEvents.contains { $0.result != nil })
+        // The server has been heard: nothing is left to repeat.
+        pair.client.repeatHello()
+        #expect(DTLSPair.drain(&pair.client).isEmpty)
+    }
+
     @Test func duplicatedAndReorderedDatagrams() throws {
         var pair = try DTLSPair()
         pair.client.start(now: Self.start)

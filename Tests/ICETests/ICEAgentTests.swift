@@ -199,6 +199,69 @@ import Testing
         #expect(agent.selectedPath?.remote == remote)
     }
 
+    /// Two pairs that work, the better one chosen; then, like a check of aggressive nomination that comes late, the other.
+    private func chosenBelow(after wait: Duration) throws -> (agent: ICEAgent, now: Instant) {
+        var now = ManualClock().now
+        var agent = agent(at: now)
+        for (id, address, priority) in [(UInt64(10), remote, UInt32(1_862_270_975)), (11, other, 16_777_215)] {
+            receive(Request(id: id, priority: priority), from: address, &agent, now: now)
+            while let sent = try poll(&agent, now: now) {
+                if sent.type == .bindingRequest { answer(sent, &agent, now: now) }
+            }
+            now += .milliseconds(60)
+        }
+        receive(Request(id: 20, useCandidate: true), from: remote, &agent, now: now)
+        #expect(agent.selectedPath?.remote == remote)
+        while try poll(&agent, now: now) != nil {}
+        now += wait
+        receive(Request(id: 21, useCandidate: true, priority: 16_777_215), from: other, &agent, now: now)
+        return (agent, now)
+    }
+
+    @Test("A late check of aggressive nomination does not move the path below the best pair (RFC 5245 section 8.1.1.2)")
+    func aLateAggressiveCheck() throws {
+        var (agent, now) = try chosenBelow(after: .milliseconds(100))
+        #expect(agent.selectedPath?.remote == remote)
+        var questions: [SocketAddress] = []
+        while let sent = try poll(&agent, now: now) {
+            guard sent.type == .bindingRequest else { continue }
+            questions.append(sent.to)
+            answer(sent, &agent, now: now + .milliseconds(20))
+        }
+        #expect(questions == [remote])
+        for _ in 0..<50 {
+            now += .milliseconds(100)
+            agent.handleTimeout(now: now)
+            while let sent = try poll(&agent, now: now) {
+                if sent.type == .bindingRequest { answer(sent, &agent, now: now) }
+            }
+        }
+        #expect(agent.selectedPath?.remote == remote)
+        // Now it is what the peer uses.
+        agent.countReceived(100, from: other, local: local, now: now)
+        #expect(agent.selectedPath?.remote == other && agent.selectedPath?.isNominated == true)
+        // What is still under way from before moves nothing.
+        agent.countReceived(100, from: remote, local: local, now: now)
+        #expect(agent.selectedPath?.remote == other)
+    }
+
+    @Test func aChoiceBelowAPairThatAnswersNoMoreIsFollowed() throws {
+        var (agent, now) = try chosenBelow(after: .milliseconds(100))
+        while try poll(&agent, now: now) != nil {}
+        now += .milliseconds(490)
+        agent.handleTimeout(now: now)
+        #expect(agent.selectedPath?.remote == remote)
+        #expect(agent.nextTimeout.map { $0.at <= now + .milliseconds(10) } == true)
+        now += .milliseconds(10)
+        agent.handleTimeout(now: now)
+        #expect(agent.selectedPath?.remote == other)
+    }
+
+    @Test func aChoiceBelowIsFollowedAtOnceOnceChecksAreOver() throws {
+        let (agent, _) = try chosenBelow(after: .seconds(2))
+        #expect(agent.selectedPath?.remote == other)
+    }
+
     /// Choosing one pair and then the other every second for `duration`, the first `answered` of it with answers to checks.
     private func choosing(for duration: Int, answered: Int) throws -> (expiredAfter: Int?, chosen: Set<SocketAddress>) {
         let began = ManualClock().now

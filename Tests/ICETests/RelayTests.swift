@@ -45,6 +45,27 @@ import Testing
         #expect(server.channelFrames > 0)
     }
 
+    @Test("A peer that may be reached directly is let in at the relay a little later", arguments: [true, false])
+    func directPairsHaveAHeadStart(direct: Bool) throws {
+        let pair = ICEPair(
+            monitor: .init(direct ? "192.0.2.10" : "2001:db8::10"),
+            kiosk: .init("10.2.0.2", nat: .portRestricted, natAddress: "198.51.100.20"))
+        let server = TURNServerNode(address, relays: [IPAddress("198.18.0.1")!, IPAddress("2001:db8::1")!])
+        let host = pair.simulation.network.addHost("turn", addresses: [address.address] + server.relayAddresses)
+        pair.simulation.attach(server, to: host, name: "turn")
+        pair.kiosk.agent.addTURNServer(TURNServer(address: address, credentials: credentials), now: pair.now)
+        pair.kiosk.agent.addLocalAddress(SocketAddress("10.2.0.2:6000")!, now: pair.now)
+        try pair.simulation.run(for: .seconds(1))
+        #expect(server.allocations.count == 1)
+        pair.kiosk.agent.addRemoteCandidate(
+            try Candidate("candidate:1 1 udp 2122260223 \(direct ? "192.0.2.10" : "2001:db8::10") 5000 typ host"),
+            now: pair.now)
+        let time = try #require(
+            try pair.simulation.run(within: .seconds(1)) { server.allocations.first?.permissions.isEmpty == false })
+        // And a trip through the network.
+        #expect(direct ? (100...140).contains(time / .milliseconds(1)) : time < .milliseconds(40), "\(time)")
+    }
+
     @Test("Of several servers, sockets and families no two candidates of a type have one priority")
     func priorities() throws {
         let pair = ICEPair(
