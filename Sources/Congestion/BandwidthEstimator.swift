@@ -20,8 +20,9 @@ public struct BandwidthEstimator: Sendable {
     static let longStandingTime: Duration = .seconds(1)
     /// How often one gives way for it: what is still there then is held up by others, beside whom one would starve.
     static let longStandingFalls = 2
-    /// How long the path must have been without overuse before more is looked for by probes: near the rate that it was
-    /// full at, and otherwise.
+    /// How long the path must have been without overuse before more is looked for by probes: as the larger of several flows, near the rate
+    /// that it was full at, and otherwise.
+    static let quietLarger: Duration = .seconds(5)
     static let quietNearCapacity: Duration = .milliseconds(2500)
     static let quiet: Duration = .seconds(1)
 
@@ -180,7 +181,8 @@ public struct BandwidthEstimator: Sendable {
         if usage == .overusing { probes.abort() }
         // Once for each fall: while the queue empties, the overuse is told of again and again.
         if rateControl.lastDecrease != lastDecrease {
-            probes.rateFell(hasLostGain: rateControl.hasLostGain, isDeep: rateControl.rate < before * 0.6)
+            probes.rateFell(
+                hasLostGain: rateControl.hasLostGain, isDeep: rateControl.rate < before * RateControl.deepFall)
         }
     }
 
@@ -266,7 +268,9 @@ public struct BandwidthEstimator: Sendable {
             }
         }
         let quiet =
-            rateControl.isNearKnownCapacity ? BandwidthEstimator.quietNearCapacity : BandwidthEstimator.quiet
+            rateControl.isLarger
+            ? BandwidthEstimator.quietLarger
+            : rateControl.isNearKnownCapacity ? BandwidthEstimator.quietNearCapacity : BandwidthEstimator.quiet
         let isQuiet =
             (lastOveruse.map { now - $0 > quiet } ?? true) && queue.delay < .milliseconds(20)
             && firstUnanswered.map { now - $0 < .milliseconds(300) } ?? true && !rateControl.isDraining

@@ -12,16 +12,25 @@ struct RateControl: Sendable {
     static let drainFloor = 0.5
     /// The share of the average below which the last moments count instead of it.
     static let farFall = 0.75
-    /// How far from the known capacity counts as near.
-    static let nearShare = 0.15
-    /// From this share of the known capacity on, growth alone finds what there is.
-    static let nearKnown = 0.7
     /// An overuse this soon after a probe's raise is the raise's fault.
     static let confirmation: Duration = .milliseconds(1500)
     /// What a probe's raise must have gained to survive an overuse.
     static let clearGain = 1.3
     /// The share of the path's measured rate that is sent once it is empty.
     static let settle = 0.9
+    /// How much less for each part of a shared path above half of it, down to the least.
+    static let settleSlope = 1.0
+    static let settleLeast = 0.75
+    /// A path that carries this many times what it was full at is another one than before.
+    static let otherPath = 1.6
+    /// A path that carries less than this share of the rate is another one than before.
+    static let deepFall = 0.6
+    /// How many response times growth by a packet takes near the known capacity, and how many more for each part of a shared
+    /// path above half of it.
+    static let packetGrowth = 2.25
+    static let packetGrowthSlope = 12.0
+    /// Who has more of a shared path is the larger flow.
+    static let half = 0.5
 
     enum State: Sendable {
         case increase
@@ -41,9 +50,11 @@ struct RateControl: Sendable {
     private(set) var state: State
     /// What the path carried when draining began.
     private var drainedRate: Bitrate?
-    /// What the path carried at the last decreases, and how much that varied, in kbit/s.
-    private var capacity: Double?
-    private var deviation: Double
+    /// What was carried on average then, of which no moment's burst makes more.
+    private var drainedAverage: Bitrate?
+    /// How many overuses it took.
+    private var drainedOveruses: Int
+    private var capacity: KnownCapacity
     private var lastUpdate: Instant?
     private(set) var lastDecrease: Instant?
     /// The last raise that a probe gave, until time has confirmed it.
@@ -57,8 +68,9 @@ struct RateControl: Sendable {
         rate = start
         state = .increase
         drainedRate = nil
-        capacity = nil
-        deviation = 0.4
+        drainedAverage = nil
+        drainedOveruses = 0
+        capacity = KnownCapacity()
         lastUpdate = nil
         lastDecrease = nil
         raise = nil
@@ -76,6 +88,7 @@ struct RateControl: Sendable {
     ) {
         let elapsed = lastUpdate.map { min((now - $0).seconds, 1) } ?? 0
         lastUpdate = now
+        confirmRaise(roundTripTime: roundTripTime, now: now)
         switch usage {
         case .overusing:
             // While a queue drains, the trend says nothing new: it may be another flow's queue, too, and who gives way
@@ -93,7 +106,8 @@ struct RateControl: Sendable {
             if let recent, let average = acknowledged {
                 carried = recent < average * RateControl.farFall ? recent : max(recent, average)
             }
-            decrease(carried: carried, queueDelay: queueDelay, roundTripTime: roundTripTime, now: now)
+            decrease(
+                carried: carried, average: acknowledged, queueDelay: queueDelay, roundTripTime: roundTripTime, now: now)
         case .underusing:
             // The queue drains by itself; more would fill it again.
             if case .increase = state { state = .hold }
@@ -111,12 +125,19 @@ struct RateControl: Sendable {
         }
     }
 
+    /// Time has shown that the path carries what a probe found: what it was full at before was another path's.
+    private mutating func confirmRaise(roundTripTime: Duration, now: Instant) {
+        guard let raise, now - raise.at >= RateControl.confirmation + roundTripTime else { return }
+        if raise.to > raise.from * RateControl.otherPath { capacity.forgetOveruses() }
+        self.raise = nil
+    }
+
     private mutating func decrease(
-        carried: Bitrate?, queueDelay: Duration, roundTripTime: Duration, now: Instant
+        carried: Bitrate?, average: Bitrate?, queueDelay: Duration, roundTripTime: Duration, now: Instant
     ) {
         var measured = min(carried ?? rate, rate)
         hasLostGain = false
-        if let raise, now - raise.at < RateControl.confirmation + roundTripTime {
+        if let raise {
             // What is carried is less than the probe saw for a moment, as a rule, and counts all the same when it is
             // plainly more than before. A small gain is more likely what was pushed out of another flow than a path that
             // got wider: the largest of several flows would take a little more with each probe.
@@ -126,7 +147,12 @@ struct RateControl: Sendable {
             }
         }
         raise = nil
-        if carried != nil { learn(measured) }
+        if let carried {
+            if carried < rate * RateControl.deepFall { capacity.forgetShares() }
+            capacity.learn(measured)
+        }
+        drainedAverage = average
+        drainedOveruses = isDraining ? drainedOveruses + 1 : 1
         // What stands in the queue, spread over the drain time, is the rate to stay below.
         drainedRate = measured
         rate = clamp(measured * RateControl.drainFactor(queueDelay))
@@ -150,19 +176,29 @@ struct RateControl: Sendable {
         guard queueDelay < .milliseconds(15) || now >= until else { return }
         // From what was carried this time, not from memory: flows that went back to what they remember would keep their
         // shares for ever.
-        if queueDelay < .milliseconds(30), let drainedRate { rate = clamp(max(rate, drainedRate * RateControl.settle)) }
+        if queueDelay < .milliseconds(30), let drainedRate {
+            if let drainedAverage {
+                for _ in 0..<min(drainedOveruses, KnownCapacity.rememberedOveruses) {
+                    capacity.note(overuse: drainedAverage)
+                }
+            }
+            let settle = max(RateControl.settleLeast, RateControl.settle - RateControl.settleSlope * excess)
+            rate = clamp(max(rate, drainedRate * settle))
+        }
         state = .hold
     }
 
-    private mutating func increase(acknowledged: Bitrate?, roundTripTime: Duration, elapsed: Double) {
+    private mutating func increase(
+        acknowledged: Bitrate?, roundTripTime: Duration, elapsed: Double
+    ) {
         var next = rate
-        if let capacity, nearCapacity(capacity) {
-            // A little less than half a packet per response time, which is the round trip and the time a change takes to
-            // show; at low rates that would be more than growth by shares. The browsers' senders grow by half a packet
-            // and give way by half as much again as we do: who grew as fast beside one of them would have the larger
-            // share before long.
+        if capacity.isNear(rate) {
+            // Less than a packet in two response times, which are the round trip and the time a change takes to show; at low
+            // rates that would be more than growth by shares. The browsers' senders grow by half a packet and give way by
+            // half as much again as we do: who grew as fast beside one of them would have the larger share before long.
+            let times = RateControl.packetGrowth + RateControl.packetGrowthSlope * excess
             let share = Double(rate.bitsPerSecond) * (RateControl.increasePerSecond - 1)
-            let additive = min(8 * 1200 / (2.25 * (roundTripTime.seconds + 0.1)), max(4000, share))
+            let additive = min(8 * 1200 / (times * (roundTripTime.seconds + 0.1)), max(4000, share))
             next = rate + Bitrate(bitsPerSecond: Int64(additive * elapsed))
         } else {
             next =
@@ -174,53 +210,43 @@ struct RateControl: Sendable {
         rate = clamp(next)
     }
 
-    /// Near what the path was known to carry the rate grows by packets, not by a share of itself: growth by shares keeps
-    /// the larger of two flows the larger one.
-    private func nearCapacity(_ capacity: Double) -> Bool {
-        let current = Double(rate.bitsPerSecond) / 1000
-        let spread = 3 * (deviation * capacity).squareRoot()
-        return abs(current - capacity) <= max(spread, capacity * RateControl.nearShare)
-    }
-
     /// Whether the path was full not far above the rate of now.
-    var isNearKnownCapacity: Bool {
-        capacity.map { Double(rate.bitsPerSecond) / 1000 >= $0 * RateControl.nearKnown } ?? false
-    }
+    var isNearKnownCapacity: Bool { capacity.isNearlyReached(by: rate) }
 
-    private mutating func learn(_ acknowledged: Bitrate) {
-        let sample = Double(acknowledged.bitsPerSecond) / 1000
-        guard let known = capacity, abs(sample - known) <= 3 * (deviation * known).squareRoot() else {
-            // A path of another rate: what was known does not count any more.
-            capacity = sample
-            deviation = 0.4
-            return
-        }
-        let updated = 0.95 * known + 0.05 * sample
-        let error = known - sample
-        deviation = max(0.4, min(2.5, 0.95 * deviation + 0.05 * error * error / max(known, 1)))
-        capacity = updated
+    /// Whether other flows use the path, too.
+    private var isShared: Bool { capacity.share(of: rate) != nil }
+
+    /// Whether others use the path, too, and have less of it.
+    var isLarger: Bool { excess > 0 }
+
+    /// How much of a shared path we have beyond half of it, 0 … 0.5. The browsers' senders, when they are small, give way to
+    /// every burst of a larger flow and need half a minute to come back; so the larger one gives way more and comes back
+    /// slower.
+    private var excess: Double {
+        capacity.share(of: drainedRate ?? rate).map { max(0, min(0.5, $0 - RateControl.half)) } ?? 0
     }
 
     /// A probe measured what the path carries. Whether that was news. Where the path was the limit and that is hardly more
     /// than what is sent, going there would only fill its queue. `isFull`: it was the limit by far.
     mutating func probed(_ measured: Bitrate, isSaturated: Bool, isFull: Bool, now: Instant) -> Bool {
+        capacity.note(probe: measured)
         let least = isSaturated ? RateControl.clearGain : 1.05
         guard !isDraining, clamp(measured) > rate * least else { return false }
         // Raises in a row are one: what was there before the first of them is what is known to be carried.
         let from = raise.map { now - $0.at < RateControl.confirmation ? $0.from : rate } ?? rate
         var next = clamp(measured)
-        if isFull, let capacity {
+        if isFull || isSaturated && isShared, let known = capacity.rate {
             // A path that was full at less before is shared, as a rule, and what the probe saw it took from the others for
             // that moment. If it got wider after all, growth by shares finds out.
             if isNearKnownCapacity {
-                self.capacity = nil
+                if !isShared { capacity.forget() }
                 return false
             }
             // All at once only up to what was carried before; half of the rest leaves room for who grows slower.
-            next = max(min(next, .kilobits(capacity) * RateControl.settle), (from + next) * 0.5)
+            next = max(min(next, known * RateControl.settle), (from + next) * 0.5)
             guard next > rate else { return false }
-        } else if let known = capacity, measured > .kilobits(known) {
-            capacity = nil
+        } else if let known = capacity.rate, measured > known {
+            capacity.forget()
         }
         raise = Raise(from: from, to: next, at: now)
         rate = next

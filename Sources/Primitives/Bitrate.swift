@@ -3,6 +3,7 @@ public struct Bitrate: Hashable, Comparable, Sendable {
     public var bitsPerSecond: Int64
 
     @inlinable public init(bitsPerSecond: Int64) { self.bitsPerSecond = bitsPerSecond }
+    @inlinable public var kilobits: Double { Double(bitsPerSecond) / 1000 }
     @inlinable public static func kilobits(_ value: Double) -> Bitrate { Bitrate(bitsPerSecond: Int64(value * 1000)) }
     @inlinable public static var zero: Bitrate { Bitrate(bitsPerSecond: 0) }
 

@@ -82,6 +82,28 @@ struct EstimatorPartsTests {
         #expect(large == (.kilobits(2040), false))
     }
 
+    @Test("Full at less than probes see, and more than once: others use the path, too")
+    func shares() throws {
+        var capacity = KnownCapacity()
+        #expect(capacity.share(of: .kilobits(2000)) == nil)
+        // Alone the path is full at what probes see.
+        capacity.note(probe: .kilobits(2800))
+        for rate in [2750.0, 2600, 2700] { capacity.note(overuse: .kilobits(rate)) }
+        #expect(capacity.share(of: .kilobits(2700)) == nil)
+        // Once may be chance.
+        capacity.note(overuse: .kilobits(2100))
+        #expect(capacity.share(of: .kilobits(2100)) == nil)
+        capacity.note(overuse: .kilobits(2000))
+        #expect(capacity.share(of: .kilobits(2100)) == 0.75)
+        // Probes that see less for a while belong to a path that carries less.
+        for _ in 0..<4 { capacity.note(probe: .kilobits(2200)) }
+        #expect(capacity.share(of: .kilobits(2100)) == nil)
+        for _ in 0..<4 { capacity.note(probe: .kilobits(2800)) }
+        #expect(capacity.share(of: .kilobits(2100)) != nil)
+        capacity.forgetOveruses()
+        #expect(capacity.share(of: .kilobits(2100)) == nil)
+    }
+
     @Test("What a probe takes of a path that was full at less is not believed at once")
     func sharedPath() {
         /// Full at 2 Mbit/s; then the queue was empty again after this long.
