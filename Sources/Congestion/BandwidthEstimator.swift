@@ -20,8 +20,8 @@ public struct BandwidthEstimator: Sendable {
     static let longStandingTime: Duration = .seconds(1)
     /// How often one gives way for it: what is still there then is held up by others, beside whom one would starve.
     static let longStandingFalls = 2
-    /// How long the path must have been without overuse before more is looked for by probes: as the larger of several flows, near the rate
-    /// that it was full at, and otherwise.
+    /// How long the path must have been without overuse before more is looked for by probes: as the larger of several
+    /// flows, near the rate that it was full at, and otherwise.
     static let quietLarger: Duration = .seconds(5)
     static let quietNearCapacity: Duration = .milliseconds(2500)
     static let quiet: Duration = .seconds(1)
