@@ -21,8 +21,9 @@ public struct BandwidthEstimator: Sendable {
     /// How often one gives way for it: what is still there then is held up by others, beside whom one would starve.
     static let longStandingFalls = 2
     /// How long the path must have been without overuse before more is looked for by probes: as the larger of several
-    /// flows, near the rate that it was full at, and otherwise.
-    static let quietLarger: Duration = .seconds(5)
+    /// flows, near the rate that it was full at, and otherwise. A probe's own short queue is enough to make a small browser's
+    /// sender give way.
+    static let quietLarger = RateControl.quietShare
     static let quietNearCapacity: Duration = .milliseconds(2500)
     static let quiet: Duration = .seconds(1)
 
@@ -204,8 +205,7 @@ public struct BandwidthEstimator: Sendable {
     }
 
     private mutating func handle(_ result: ProbeEstimator.Result, now: Instant) {
-        let isNews = rateControl.probed(
-            result.rate, isSaturated: result.isSaturated, isFull: result.isFull, now: now)
+        let isNews = rateControl.probed(result, now: now)
         // What comes later of the same cluster makes the rate more exact; the probe was judged by the first.
         if result.isFirst { probes.handle(result, isNews: isNews, now: now) }
     }

@@ -17,12 +17,18 @@ struct KnownCapacity: Sendable {
     static let alone = 0.82
     static let leastShared = 2
 
+    /// In kbit/s: what was carried, and the most that probes had seen by then. A path that got wider later was not shared before.
+    private struct Overuse: Sendable {
+        var carried: Double
+        var seen: Double
+    }
+
     /// The average of the rates at which it was full, in kbit/s, and how much they vary around it.
     private var average: Double?
     private var deviation: Double
     /// In kbit/s, oldest first.
     private var probes: RingBuffer<Double>
-    private var overuses: RingBuffer<Double>
+    private var overuses: RingBuffer<Overuse>
 
     init() {
         average = nil
@@ -66,8 +72,13 @@ struct KnownCapacity: Sendable {
 
     // MARK: Shares
 
-    /// A probe came through at this rate.
-    mutating func note(probe rate: Bitrate) {
+    /// A probe came through at this rate. Each probe is remembered once, as what its last packets made of it: `isFirst` tells a
+    /// new one from a more exact figure for the last.
+    mutating func note(probe rate: Bitrate, isFirst: Bool) {
+        guard isFirst || probes.isEmpty else {
+            probes[probes.count - 1] = rate.kilobits
+            return
+        }
         if probes.count == KnownCapacity.rememberedProbes { _ = probes.popFirst() }
         probes.append(rate.kilobits)
     }
@@ -76,7 +87,7 @@ struct KnownCapacity: Sendable {
     /// for one.
     mutating func note(overuse carried: Bitrate) {
         if overuses.count == KnownCapacity.rememberedOveruses { _ = overuses.popFirst() }
-        overuses.append(carried.kilobits)
+        overuses.append(Overuse(carried: carried.kilobits, seen: highestProbe))
     }
 
     /// More is carried than the path was full at.
@@ -88,12 +99,28 @@ struct KnownCapacity: Sendable {
         overuses.removeAll()
     }
 
+    /// Whether the path was full at less than probes saw at all: others may use it, too.
+    var isPerhapsShared: Bool { lesserOveruses > 0 }
+
     /// The share of the path that a flow of this rate has; nil when it is alone, as far as is known.
     func share(of rate: Bitrate) -> Double? {
+        lesserOveruses >= KnownCapacity.leastShared ? rate.kilobits / highestProbe : nil
+    }
+
+    /// How many of the remembered overuses came at less than probes saw, before and since.
+    private var lesserOveruses: Int {
+        let highest = highestProbe
+        var count = 0
+        for index in 0..<overuses.count {
+            let overuse = overuses[index]
+            if overuse.carried < min(overuse.seen, highest) * KnownCapacity.alone { count += 1 }
+        }
+        return count
+    }
+
+    private var highestProbe: Double {
         var highest = 0.0
         for index in 0..<probes.count { highest = max(highest, probes[index]) }
-        var less = 0
-        for index in 0..<overuses.count where overuses[index] < highest * KnownCapacity.alone { less += 1 }
-        return less >= KnownCapacity.leastShared ? rate.kilobits / highest : nil
+        return highest
     }
 }

@@ -18,19 +18,21 @@ struct RateControl: Sendable {
     static let clearGain = 1.3
     /// The share of the path's measured rate that is sent once it is empty.
     static let settle = 0.9
-    /// How much less for each part of a shared path above half of it, down to the least.
+    /// How much less for each part of a shared path above its half, down to the least.
     static let settleSlope = 1.0
     static let settleLeast = 0.75
+    /// A shared path is full every five to twelve seconds. After this long without, the others may have gone.
+    static let quietShare: Duration = .seconds(15)
     /// A path that carries this many times what it was full at is another one than before.
     static let otherPath = 1.6
     /// A path that carries less than this share of the rate is another one than before.
     static let deepFall = 0.6
     /// How many response times growth by a packet takes near the known capacity, and how many more for each part of a shared
-    /// path above half of it.
+    /// path above its half.
     static let packetGrowth = 2.25
     static let packetGrowthSlope = 12.0
-    /// Who has more of a shared path is the larger flow.
-    static let half = 0.5
+    /// Who has more of a shared path is the larger flow: two keep about nine tenths of what a probe sees in use.
+    static let half = 0.45
 
     enum State: Sendable {
         case increase
@@ -44,6 +46,8 @@ struct RateControl: Sendable {
         var from: Bitrate
         var to: Bitrate
         var at: Instant
+        /// Whether the path had not been full for so long that the others may have gone.
+        var isAfterQuiet: Bool
     }
 
     private(set) var rate: Bitrate
@@ -128,7 +132,7 @@ struct RateControl: Sendable {
     /// Time has shown that the path carries what a probe found: what it was full at before was another path's.
     private mutating func confirmRaise(roundTripTime: Duration, now: Instant) {
         guard let raise, now - raise.at >= RateControl.confirmation + roundTripTime else { return }
-        if raise.to > raise.from * RateControl.otherPath { capacity.forgetOveruses() }
+        if raise.isAfterQuiet || raise.to > raise.from * RateControl.otherPath { capacity.forgetOveruses() }
         self.raise = nil
     }
 
@@ -219,7 +223,7 @@ struct RateControl: Sendable {
     /// Whether others use the path, too, and have less of it.
     var isLarger: Bool { excess > 0 }
 
-    /// How much of a shared path we have beyond half of it, 0 … 0.5. The browsers' senders, when they are small, give way to
+    /// How much of a shared path we have beyond its half, 0 … 0.5. The browsers' senders, when they are small, give way to
     /// every burst of a larger flow and need half a minute to come back; so the larger one gives way more and comes back
     /// slower.
     private var excess: Double {
@@ -227,18 +231,21 @@ struct RateControl: Sendable {
     }
 
     /// A probe measured what the path carries. Whether that was news. Where the path was the limit and that is hardly more
-    /// than what is sent, going there would only fill its queue. `isFull`: it was the limit by far.
-    mutating func probed(_ measured: Bitrate, isSaturated: Bool, isFull: Bool, now: Instant) -> Bool {
-        capacity.note(probe: measured)
-        let least = isSaturated ? RateControl.clearGain : 1.05
+    /// than what is sent, going there would only fill its queue.
+    mutating func probed(_ probe: ProbeEstimator.Result, now: Instant) -> Bool {
+        let measured = probe.rate
+        capacity.note(probe: measured, isFirst: probe.isFirst)
+        let least = probe.isSaturated ? RateControl.clearGain : 1.05
         guard !isDraining, clamp(measured) > rate * least else { return false }
         // Raises in a row are one: what was there before the first of them is what is known to be carried.
         let from = raise.map { now - $0.at < RateControl.confirmation ? $0.from : rate } ?? rate
         var next = clamp(measured)
-        if isFull || isSaturated && isShared, let known = capacity.rate {
+        let isQuiet = lastDecrease.map { now - $0 > RateControl.quietShare } ?? true
+        if probe.isFull || isShared, let known = capacity.rate {
             // A path that was full at less before is shared, as a rule, and what the probe saw it took from the others for
-            // that moment. If it got wider after all, growth by shares finds out.
-            if isNearKnownCapacity {
+            // that moment, even when all of it came as fast as it was sent: their packets come with gaps, and a probe is
+            // short. If it got wider after all, growth by shares finds out.
+            if isNearKnownCapacity, !isShared || !isQuiet {
                 if !isShared { capacity.forget() }
                 return false
             }
@@ -247,8 +254,11 @@ struct RateControl: Sendable {
             guard next > rate else { return false }
         } else if let known = capacity.rate, measured > known {
             capacity.forget()
+            // Half the way shows whether the rest is there, too.
+            if capacity.isPerhapsShared { next = (from + next) * 0.5 }
+            guard next > rate else { return false }
         }
-        raise = Raise(from: from, to: next, at: now)
+        raise = Raise(from: from, to: next, at: now, isAfterQuiet: isQuiet)
         rate = next
         return true
     }

@@ -65,11 +65,19 @@ struct EstimatorPartsTests {
         #expect(abs(try #require(rate.recent).bitsPerSecond - 800_000) < 40_000)
     }
 
+    /// What a probe measured: the path's rate, plainly, or its own.
+    private func probe(_ rate: Double, isSaturated: Bool, isFirst: Bool = true) -> ProbeEstimator.Result {
+        ProbeEstimator.Result(
+            rate: .kilobits(rate), isSaturated: isSaturated, isFull: isSaturated, isFirst: isFirst,
+            cluster: ProbeCluster(
+                id: ProbeCluster.ID(1), rate: .kilobits(rate), minimumPackets: 5, minimumSize: DataSize(bytes: 1000)))
+    }
+
     @Test("An overuse takes back a probe's small gain, and keeps a large one as far as it is carried")
     func gains() {
         func rate(after measured: Double, carrying carried: Double) -> (Bitrate, Bool) {
             var control = RateControl(start: .kilobits(1000), minimum: .kilobits(50), maximum: .kilobits(5000))
-            let isNews = control.probed(.kilobits(measured), isSaturated: true, isFull: true, now: .ms(1000))
+            let isNews = control.probed(probe(measured, isSaturated: true), now: .ms(1000))
             #expect(isNews)
             control.update(
                 .overusing, acknowledged: .kilobits(carried), recent: nil, queueDelay: .milliseconds(10),
@@ -87,7 +95,7 @@ struct EstimatorPartsTests {
         var capacity = KnownCapacity()
         #expect(capacity.share(of: .kilobits(2000)) == nil)
         // Alone the path is full at what probes see.
-        capacity.note(probe: .kilobits(2800))
+        capacity.note(probe: .kilobits(2800), isFirst: true)
         for rate in [2750.0, 2600, 2700] { capacity.note(overuse: .kilobits(rate)) }
         #expect(capacity.share(of: .kilobits(2700)) == nil)
         // Once may be chance.
@@ -96,10 +104,12 @@ struct EstimatorPartsTests {
         capacity.note(overuse: .kilobits(2000))
         #expect(capacity.share(of: .kilobits(2100)) == 0.75)
         // Probes that see less for a while belong to a path that carries less.
-        for _ in 0..<4 { capacity.note(probe: .kilobits(2200)) }
+        for _ in 0..<4 { capacity.note(probe: .kilobits(2200), isFirst: true) }
         #expect(capacity.share(of: .kilobits(2100)) == nil)
-        for _ in 0..<4 { capacity.note(probe: .kilobits(2800)) }
-        #expect(capacity.share(of: .kilobits(2100)) != nil)
+        // One probe's figures count as one, and the last of them.
+        for rate in [2900.0, 2850, 2800] { capacity.note(probe: .kilobits(rate), isFirst: rate == 2900) }
+        for _ in 0..<3 { capacity.note(probe: .kilobits(1700), isFirst: true) }
+        #expect(capacity.share(of: .kilobits(2100)) == 0.75)
         capacity.forgetOveruses()
         #expect(capacity.share(of: .kilobits(2100)) == nil)
     }
@@ -119,7 +129,7 @@ struct EstimatorPartsTests {
             return control
         }
         func probed(_ control: inout RateControl, _ rate: Double, isSaturated: Bool, at now: Double) -> Bool {
-            control.probed(.kilobits(rate), isSaturated: isSaturated, isFull: isSaturated, now: .ms(now))
+            control.probed(probe(rate, isSaturated: isSaturated), now: .ms(now))
         }
         let near = control(draining: 100)
         #expect(near.rate == .kilobits(1800))
@@ -145,6 +155,32 @@ struct EstimatorPartsTests {
         // More packets of the same probe do not raise it further.
         let again = probed(&more, 2900, isSaturated: true, at: 9010)
         #expect(!again && abs(more.rate.bitsPerSecond - 2_000_000) < 2000)
+    }
+
+    @Test("Where others use the path, too, a probe that came as fast as it was sent is not believed either")
+    func gapsOfOthers() {
+        var control = RateControl(start: .kilobits(2200), minimum: .kilobits(50), maximum: .kilobits(5000))
+        _ = control.probed(probe(2800, isSaturated: true), now: .ms(0))
+        func fill(at now: Double) {
+            for (usage, queue, time) in [
+                (BandwidthUsage.overusing, 40, now), (.normal, 0, now + 100), (.normal, 0, now + 110),
+            ] {
+                control.update(
+                    usage, acknowledged: .kilobits(1700), recent: nil, queueDelay: .milliseconds(queue),
+                    roundTripTime: .milliseconds(40), mayIncrease: true, now: .ms(time))
+            }
+        }
+        // Full at 1700 though a probe saw 2800: once that may be another path, and half the way tells; twice it is others.
+        fill(at: 3000)
+        #expect(!control.isLarger)
+        var once = control
+        let isRoom = once.probed(probe(2700, isSaturated: false), now: .ms(9000))
+        #expect(isRoom && once.rate == (control.rate + .kilobits(2700)) * 0.5)
+        fill(at: 6000)
+        #expect(control.isLarger)
+        let before = control.rate
+        let isNews = control.probed(probe(2700, isSaturated: false), now: .ms(9000))
+        #expect(!isNews && control.rate == before)
     }
 
     @Test("Probes whose gain is lost come later each time, until one's gain is kept")

@@ -199,4 +199,19 @@ struct ScenarioTests {
         #expect(second.meanReceived(40..<100) >= 1000)
         #expect(first.meanReceived(40..<100) + second.meanReceived(40..<100) >= 2400)
     }
+
+    @Test("The other one of two senders leaves: its half is taken", arguments: Array(1...8) as [UInt64])
+    func alone(seed: UInt64) throws {
+        var first = Simulation(Link(rates: [(0, 3000)]), seed: seed)
+        var second = Simulation(Link(rates: [(0, 3000)]), seed: seed + 100)
+        while first.now.sinceStart < 100 {
+            first.step()
+            second.link = first.link
+            if (10..<60).contains(first.now.sinceStart) { second.step() } else { second.skip() }
+            first.link = second.link
+        }
+        let time = first.time(toReach: 2200, from: 60)
+        look("alone", first, first.summary(40..<60) + ", 2.2 Mbit/s after \(time ?? -1) s")
+        #expect(try #require(time) <= 18)
+    }
 }
