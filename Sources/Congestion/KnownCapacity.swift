@@ -102,10 +102,11 @@ struct KnownCapacity: Sendable {
     /// Whether the path was full at less than probes saw at all: others may use it, too.
     var isPerhapsShared: Bool { lesserOveruses > 0 }
 
+    /// Whether it was so more than once: others use it, too.
+    var isShared: Bool { lesserOveruses >= KnownCapacity.leastShared }
+
     /// The share of the path that a flow of this rate has; nil when it is alone, as far as is known.
-    func share(of rate: Bitrate) -> Double? {
-        lesserOveruses >= KnownCapacity.leastShared ? rate.kilobits / highestProbe : nil
-    }
+    func share(of rate: Bitrate) -> Double? { isShared ? rate.kilobits / highestProbe : nil }
 
     /// How many of the remembered overuses came at less than probes saw, before and since.
     private var lesserOveruses: Int {

@@ -217,10 +217,7 @@ struct RateControl: Sendable {
     /// Whether the path was full not far above the rate of now.
     var isNearKnownCapacity: Bool { capacity.isNearlyReached(by: rate) }
 
-    /// Whether other flows use the path, too.
-    private var isShared: Bool { capacity.share(of: rate) != nil }
-
-    /// Whether others use the path, too, and have less of it.
+    /// Whether others use the path, too, and we have more than our half of it.
     var isLarger: Bool { excess > 0 }
 
     /// How much of a shared path we have beyond its half, 0 … 0.5. The browsers' senders, when they are small, give way to
@@ -241,23 +238,22 @@ struct RateControl: Sendable {
         let from = raise.map { now - $0.at < RateControl.confirmation ? $0.from : rate } ?? rate
         var next = clamp(measured)
         let isQuiet = lastDecrease.map { now - $0 > RateControl.quietShare } ?? true
-        if probe.isFull || isShared, let known = capacity.rate {
+        if probe.isFull || capacity.isShared, let known = capacity.rate {
             // A path that was full at less before is shared, as a rule, and what the probe saw it took from the others for
             // that moment, even when all of it came as fast as it was sent: their packets come with gaps, and a probe is
-            // short. If it got wider after all, growth by shares finds out.
-            if isNearKnownCapacity, !isShared || !isQuiet {
-                if !isShared { capacity.forget() }
+            // short. If it got wider after all, growth finds out, and probes when it was not full for long.
+            if isNearKnownCapacity, !capacity.isShared || !isQuiet {
+                if !capacity.isShared { capacity.forget() }
                 return false
             }
             // All at once only up to what was carried before; half of the rest leaves room for who grows slower.
             next = max(min(next, known * RateControl.settle), (from + next) * 0.5)
-            guard next > rate else { return false }
         } else if let known = capacity.rate, measured > known {
             capacity.forget()
             // Half the way shows whether the rest is there, too.
             if capacity.isPerhapsShared { next = (from + next) * 0.5 }
-            guard next > rate else { return false }
         }
+        guard next > rate else { return false }
         raise = Raise(from: from, to: next, at: now, isAfterQuiet: isQuiet)
         rate = next
         return true
