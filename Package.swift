@@ -51,7 +51,6 @@ let package = Package(
         system("COpus", pkgConfig: "opus", apt: "libopus-dev"),
         system("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
         system("CSRTP", pkgConfig: "libsrtp2", apt: "libsrtp2-dev"),
-        system("CWebSockets", pkgConfig: "libwebsockets", apt: "libwebsockets-dev"),
         system("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
         system("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
         system("CArgon2", pkgConfig: "libargon2", apt: "libargon2-dev"),
@@ -70,6 +69,7 @@ let package = Package(
         library("RTP", ["Primitives"], settings: pure),
         library("Congestion", ["Primitives"], settings: pure),
         library("SocketIO", ["Primitives"], settings: pure),
+        library("HTTP", ["Primitives"], settings: pure),
 
         // Over C libraries.
         library("Crypto", ["Primitives", "COpenSSL"]),
@@ -77,7 +77,7 @@ let package = Package(
         library("Codecs", ["Primitives", "CVPX", "COpus"]),
         library("Capture", ["Reactor", "Primitives", "CV4L2", "CYUV", "CALSA", "CTurboJPEG", "CUdev"]),
         library("Reactor", ["Primitives", "CLinux"]),
-        library("HTTPTransport", ["Primitives", "CWebSockets"]),
+        library("HTTPTransport", ["HTTP", "Reactor", "Crypto", "Primitives"]),
         library("Configuration", ["CYAML", "Primitives"]),
         library("Database", ["CSQLite"]),
         library("Service", ["CSystemd"]),
@@ -89,12 +89,12 @@ let package = Package(
             "KioskAgent",
             [
                 "Peer", "Capture", "Codecs", "Reactor", "Signaling", "SocketIO",
-                "HTTPTransport", "Configuration", "Database", "Service", "Primitives", "CInput",
+                "HTTPTransport", "HTTP", "Configuration", "Database", "Service", "Primitives", "CInput",
             ]),
         library(
             "SignalingServer",
             [
-                "Signaling", "SocketIO", "HTTPTransport", "Configuration", "Database", "Service", "Primitives",
+                "Signaling", "SocketIO", "HTTPTransport", "HTTP", "Configuration", "Database", "Service", "Primitives",
                 "Crypto", "Reactor", "CArgon2", "CJOSE",
             ],
             resources: [.embedInCode("Console"), .embedInCode("API/openapi.json")]),
@@ -102,7 +102,7 @@ let package = Package(
         .executableTarget(name: "kiosk-signaling", dependencies: ["SignalingServer"], swiftSettings: house),
         // The application that the Engine.IO and Socket.IO conformance suites expect; not shipped.
         .executableTarget(
-            name: "socketio-echo", dependencies: ["SocketIO", "HTTPTransport", "Primitives"], swiftSettings: house),
+            name: "socketio-echo", dependencies: ["SocketIO", "HTTPTransport", "HTTP", "Primitives"], swiftSettings: house),
 
         // Figures: swift run -c release Benchmarks
         .executableTarget(
@@ -113,7 +113,7 @@ let package = Package(
         .target(
             name: "FuzzBodies",
             dependencies: [
-                "STUN", "ICE", "Peer", "SDP", "RTP", "Congestion", "Crypto", "SRTP", "Codecs", "Signaling", "SocketIO",
+                "STUN", "ICE", "Peer", "SDP", "RTP", "Congestion", "Crypto", "SRTP", "Codecs", "Signaling", "SocketIO", "HTTP",
                 "Primitives", "TestSupport",
             ],
             path: "Fuzz/Bodies", swiftSettings: house),
@@ -143,13 +143,14 @@ let package = Package(
             ["Peer", "FuzzBodies", "TestSupport", "ICE", "SDP", "RTP", "STUN", "SRTP", "Congestion", "Crypto"]),
         tests("SocketIOTests", ["SocketIO", "TestSupport"]),
         tests("SignalingTests", ["Signaling", "SocketIO"]),
-        tests("HTTPTransportTests", ["HTTPTransport"]),
+        tests("HTTPTests", ["HTTP", "FuzzBodies"]),
+        tests("HTTPTransportTests", ["HTTPTransport", "HTTP"]),
         tests("ConfigurationTests", ["Configuration"]),
         tests("DatabaseTests", ["Database"]),
-        tests("KioskAgentTests", ["KioskAgent", "Peer", "Capture", "Reactor", "Signaling", "TestSupport"]),
+        tests("KioskAgentTests", ["KioskAgent", "Peer", "Capture", "Reactor", "Signaling", "HTTPTransport", "HTTP", "TestSupport"]),
         tests(
             "SignalingServerTests",
-            ["SignalingServer", "Signaling", "SocketIO", "Database", "HTTPTransport", "Reactor", "Configuration"]),
+            ["SignalingServer", "Signaling", "SocketIO", "Database", "HTTPTransport", "HTTP", "Reactor", "Configuration"]),
         tests("ArchitectureTests", []),
     ],
     swiftLanguageModes: [.v6]

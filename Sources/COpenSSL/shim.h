@@ -1,6 +1,7 @@
 #pragma once
 
 #include <sys/time.h>
+#include <time.h>
 #include <openssl/ssl.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -51,4 +52,28 @@ static inline int copenssl_set_server_name(SSL *ssl, const char *name) {
 static inline void copenssl_ctx_lean(SSL_CTX *ctx) {
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+}
+static inline int copenssl_chain_count(const STACK_OF(X509) *chain) { return sk_X509_num(chain); }
+static inline X509 *copenssl_chain_entry(const STACK_OF(X509) *chain, int index) { return sk_X509_value(chain, index); }
+// Seconds since 1970 of a certificate's time; 0 when it is none.
+static inline int copenssl_time_seconds(const ASN1_TIME *time, int64_t *seconds) {
+    struct tm parts;
+    if (!time || ASN1_TIME_to_tm(time, &parts) != 1) return 0;
+    *seconds = (int64_t)timegm(&parts);
+    return 1;
+}
+// Of what a client offers by ALPN only http/1.1 is taken; one that offers others and not this is refused (RFC 7301 section 3.2).
+static inline int copenssl_select_http11(
+    SSL *ssl, const unsigned char **chosen, unsigned char *length, const unsigned char *offered, unsigned int count, void *unused) {
+    static const unsigned char http11[] = "\x08http/1.1";
+    (void)ssl; (void)unused;
+    if (SSL_select_next_proto((unsigned char **)chosen, length, http11, sizeof http11 - 1, offered, count) != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    return SSL_TLSEXT_ERR_OK;
+}
+static inline void copenssl_ctx_serve_http(SSL_CTX *ctx) {
+    static const unsigned char name[] = "kiosk";
+    SSL_CTX_set_alpn_select_cb(ctx, copenssl_select_http11, NULL);
+    SSL_CTX_set_session_id_context(ctx, name, sizeof name - 1);
+    SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
 }

@@ -1,280 +1,393 @@
-internal import CWebSockets
+internal import Crypto
+public import HTTP
 public import Primitives
+internal import Reactor
 
 /// HTTP/1.1 and WebSocket client. All calls come from one thread, only the `waker` from any.
+///
+/// Each exchange has a connection of its own: there are a few at most.
 public final class HTTPClient {
     public let waker: ServiceWaker
 
-    let configuration: HTTPClientConfiguration
-    private var context: ServiceContext?
-    private var vhost: OpaquePointer?
+    private let configuration: HTTPClientConfiguration
+    private let trust: TLSClientContext
+    /// Signaled when a name has been looked up.
+    private let lookups: WakeFD
+    private var loop: EventLoop
+    private let buffer: UnsafeMutableRawBufferPointer
+    private var incoming: [UInt8]
     private var events: RingBuffer<HTTPClientEvent>
-    private var requests: [RequestID: ClientConnection]
-    private var webSockets: [ConnectionID: ClientConnection]
+    private var exchanges: [UInt64: ClientExchange]
     private var lastIdentifier: UInt64
+    private var now: Instant
     /// The chain of the server that was verified last, also when it was refused; its own certificate first.
-    public internal(set) var lastCertificates: [ServerCertificate]
+    public private(set) var lastCertificates: [ServerCertificate]
+
+    private static let wakeToken: UInt64 = 0
+    private static let lookupToken: UInt64 = 1
 
     public init(_ configuration: HTTPClientConfiguration) throws(HTTPTransportError) {
         self.configuration = configuration
-        waker = ServiceWaker(target: WakeTarget())
-        context = nil
-        vhost = nil
-        events = RingBuffer()
-        requests = [:]
-        webSockets = [:]
-        lastIdentifier = 0
-        lastCertificates = []
-        if let file = configuration.caFile, cws_is_readable(file) == 0 {
-            throw .cannotLoadTrust(file: file, reason: systemError())
+        if let file = configuration.caFile {
+            do throws(SystemError) { try SystemFile.checkReadable(file) } catch {
+                throw .cannotLoadTrust(file: file, reason: error.reason)
+            }
         }
-        // The system's authorities stay out when a file names whom to trust.
-        let trust = configuration.caFile == nil ? 0 : cws_option_disable_os_ca
-        context = ServiceContext(
-            owner: Unmanaged.passUnretained(self).toOpaque(), callback: clientCallback, receiveSize: 16 * 1024,
-            options: cws_option_explicit_vhosts | cws_option_validate_utf8 | trust
-        ) { info, _ in
-            info.max_http_header_data = 8192
-            // The caller's own deadline is what counts.
-            info.timeout_secs = 3600
-            info.connect_timeout_secs = 10
-            // Tables for as many as the process may open are hundreds of kilobytes; a client has a handful.
-            info.fd_limit_per_thread = 64
-        }
-        guard let context else { throw .outOfResources }
-        waker.target.setContext(context.handle)
-        var info = lws_context_creation_info()
-        info.port = -1
-        info.protocols = context.protocolTable
-        info.vhost_name = context.keep("client")
-        info.options = cws_option_tls_global_init | cws_option_validate_utf8 | trust
-        info.alpn = context.keep("http/1.1")
-        info.keepalive_timeout = 3600
-        info.ssl_client_options_set = cws_tls_1_2_and_later
-        if let file = configuration.caFile { info.client_ssl_ca_filepath = context.keep(file) }
-        vhost = lws_create_vhost(context.handle, &info)
-        guard let vhost else {
+        do throws(CryptoError) {
+            trust = try TLSClientContext(authorities: configuration.caFile)
+        } catch {
             throw .cannotLoadTrust(file: configuration.caFile ?? "", reason: "no certificate in it")
         }
-        lws_init_vhost_client_ssl(&info, vhost)
+        do throws(SystemError) {
+            loop = try EventLoop(eventsPerWait: 16)
+            waker = ServiceWaker(target: try ServiceWaker.Target())
+            lookups = try WakeFD()
+            try loop.register(waker.target.wake.descriptor, token: .init(HTTPClient.wakeToken), for: .readable)
+            try loop.register(lookups.descriptor, token: .init(HTTPClient.lookupToken), for: .readable)
+        } catch {
+            throw .outOfResources
+        }
+        buffer = .allocate(byteCount: 64 * 1024, alignment: 16)
+        incoming = []
+        events = RingBuffer()
+        exchanges = [:]
+        lastIdentifier = HTTPClient.lookupToken
+        now = MonotonicClock.now()
+        lastCertificates = []
     }
 
-    deinit {
-        waker.target.setContext(nil)
-        context?.destroy()
-    }
+    deinit { buffer.deallocate() }
 
     // MARK: Service
 
     /// Moves bytes; returns when there are events, when woken, or after `limit` (nil: no limit).
     public func service(for limit: Duration?) {
-        guard events.isEmpty else { return }
-        // libwebsockets changes its own timeouts on the way; a caller's holds from beginning to end.
-        var limit = limit
-        for connection in unfinished {
-            let left = Duration.nanoseconds((connection.deadline &- cws_microseconds()) &* 1000)
-            limit = min(limit ?? left, left)
-        }
-        context!.service(for: limit) { !events.isEmpty }
-        let now = cws_microseconds()
-        for connection in unfinished where connection.deadline <= now {
-            fail(connection, .timedOut)
-            if let wsi = connection.wsi { lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, -1) }
-        }
-    }
-
-    /// What has neither been answered nor opened yet. There are a few at most.
-    private var unfinished: [ClientConnection] {
-        Array(requests.values) + webSockets.values.filter { !$0.isOpen }
+        now = MonotonicClock.now()
+        let end = limit.map { now + $0 }
+        repeat {
+            for exchange in exchanges.values { advance(exchange) }
+            expire()
+            guard events.isEmpty else { return }
+            let until = (exchanges.values.map(\.nextTimeout) + [end]).compactMap { $0 }.min()
+            do throws(SystemError) { try loop.wait(until: until) } catch {
+                preconditionFailure("http: \(error)")
+            }
+            now = MonotonicClock.now()
+            let happened = loop.events
+            for event in happened { handle(event) }
+            expire()
+        } while events.isEmpty && (end.map { now < $0 } ?? true)
+        for exchange in exchanges.values { advance(exchange) }
     }
 
     public func nextEvent() -> HTTPClientEvent? { events.popFirst() }
+
+    private func handle(_ event: EventLoop.Event) {
+        switch event.token.rawValue {
+        case HTTPClient.wakeToken:
+            if waker.target.take() { events.append(.woken) }
+        case HTTPClient.lookupToken:
+            lookups.clear()
+            for exchange in exchanges.values { takeAddresses(exchange) }
+        case let identifier:
+            guard let exchange = exchanges[identifier] else { return }
+            switch exchange.phase {
+            case .connecting: finishConnecting(exchange)
+            case .open: if event.isReadable || event.isHungUp { read(exchange) }
+            case .resolving, .over: break
+            }
+            advance(exchange)
+        }
+    }
+
+    private func expire() {
+        for exchange in exchanges.values {
+            guard let timeout = exchange.nextTimeout, timeout <= now else { continue }
+            if let ends = exchange.closeEnds, ends <= now {
+                end(exchange, .closedEarly)
+            } else if exchange.deadline <= now, !exchange.isOpenWebSocket {
+                end(exchange, .timedOut)
+            } else if exchange.attemptEnds != nil {
+                tryNextAddress(exchange, reason: "no answer")
+            }
+        }
+    }
+
+    // MARK: Beginning
 
     /// Exactly one `response` or `requestFailed` follows, unless it is cancelled.
     public func start(_ request: HTTPClientRequest) -> RequestID {
         lastIdentifier += 1
         let id = RequestID(rawValue: lastIdentifier)
-        let connection = ClientConnection(
-            .request(id), headers: request.headers, body: request.body,
-            expectsBody: [.post, .put, .patch].contains(request.method))
-        connection.responseLimit = request.maximumResponseSize
-        requests[id] = connection
-        connect(connection, url: request.url, method: request.method.rawValue, timeout: request.timeout)
+        guard let url = ClientURL(request.url) else {
+            events.append(.requestFailed(id, .badURL(ClientURL.withoutQuery(request.url))))
+            return id
+        }
+        var headers = [HTTPHeader("User-Agent", configuration.userAgent)]
+        headers += request.headers
+        let head = HTTPClientMachine.request(
+            request.method, target: url.target, host: url.hostHeader, headers: headers,
+            contentLength: request.body.count)
+        begin(
+            ClientExchange(
+                lastIdentifier, .request(id), url: url, method: request.method, request: head + request.body,
+                accept: nil, deadline: MonotonicClock.now() + request.timeout,
+                responseLimit: request.maximumResponseSize))
         return id
     }
 
     public func cancel(_ request: RequestID) {
-        guard let connection = requests.removeValue(forKey: request) else { return }
-        connection.isOver = true
-        if let wsi = connection.wsi { lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, -1) }
+        guard let exchange = exchanges[request.rawValue] else { return }
+        forget(exchange)
     }
 
     /// `url` is `ws://`, `wss://`, `http://` or `https://` with path and query; `timeout` is for the handshake.
-    public func openWebSocket(url: String, headers: [HTTPHeader] = [], timeout: Duration = .seconds(15)) -> ConnectionID
+    public func openWebSocket(url text: String, headers: [HTTPHeader] = [], timeout: Duration = .seconds(15))
+        -> ConnectionID
     {
         lastIdentifier += 1
         let id = ConnectionID(rawValue: lastIdentifier)
-        let connection = ClientConnection(.webSocket(id), headers: headers, body: [], expectsBody: false)
-        webSockets[id] = connection
-        connect(connection, url: url, method: nil, timeout: timeout)
+        guard let url = ClientURL(text) else {
+            events.append(.webSocketFailed(id, .badURL(ClientURL.withoutQuery(text))))
+            return id
+        }
+        let key = WebSocketProof.key()
+        let head = HTTPClientMachine.webSocketRequest(
+            target: url.target, host: url.hostHeader,
+            headers: [HTTPHeader("User-Agent", configuration.userAgent)] + headers, key: key)
+        begin(
+            ClientExchange(
+                lastIdentifier, .webSocket(id), url: url, method: .get, request: head,
+                accept: WebSocketProof.accept(key), deadline: MonotonicClock.now() + timeout, responseLimit: 64 * 1024))
         return id
+    }
+
+    private func begin(_ exchange: ClientExchange) {
+        now = MonotonicClock.now()
+        exchanges[exchange.identifier] = exchange
+        if let address = IPAddress(exchange.url.host) {
+            exchange.remaining = [address]
+            tryNextAddress(exchange, reason: "refused")
+        } else {
+            let question = NameLookup.Question(exchange.url.host, wake: lookups)
+            exchange.phase = .resolving(question)
+            question.begin()
+        }
+    }
+
+    private func takeAddresses(_ exchange: ClientExchange) {
+        guard case .resolving(let question) = exchange.phase, let answer = question.answer else { return }
+        if case .found(let addresses) = answer { exchange.remaining = addresses.compactMap { IPAddress($0) } }
+        guard !exchange.remaining.isEmpty else { return end(exchange, .nameNotFound(host: exchange.url.host)) }
+        tryNextAddress(exchange, reason: "refused")
+    }
+
+    /// Connects to the next of the addresses; without one left it fails for `reason`.
+    private func tryNextAddress(_ exchange: ClientExchange, reason: String) {
+        var reason = reason
+        dropConnection(exchange)
+        while !exchange.remaining.isEmpty {
+            let address = SocketAddress(address: exchange.remaining.removeFirst(), port: exchange.url.port)
+            do throws(SystemError) {
+                let stream = try TCPStream(connectingTo: address)
+                let descriptor = stream.descriptor
+                exchange.channel = Channel(stream)
+                exchange.phase = .connecting
+                // The last address may take all the time there is.
+                exchange.attemptEnds = exchange.remaining.isEmpty ? nil : now + .seconds(3)
+                exchange.interest = .writable
+                try loop.register(descriptor, token: .init(exchange.identifier), for: .writable)
+                return
+            } catch {
+                exchange.channel = nil
+                reason = error.reason
+            }
+        }
+        end(exchange, .cannotConnect(reason: reason))
+    }
+
+    private func finishConnecting(_ exchange: ClientExchange) {
+        switch exchange.channel?.stream.finishConnect() {
+        case .inProgress?: return
+        case .failed(let error)?: return tryNextAddress(exchange, reason: error.reason)
+        case .connected?: break
+        case nil: return
+        }
+        exchange.attemptEnds = nil
+        exchange.phase = .open
+        if exchange.url.isSecure {
+            do throws(CryptoError) {
+                exchange.channel?.begin(
+                    try TLSConnection(
+                        context: trust, serverName: exchange.url.host, applicationProtocol: "http/1.1"))
+            } catch {
+                return end(exchange, .tls(.other(error.description)))
+            }
+        }
+        exchange.channel?.append(exchange.request)
+    }
+
+    // MARK: The exchange
+
+    /// Sends, and tells the event loop what to report.
+    private func advance(_ exchange: ClientExchange) {
+        guard case .open = exchange.phase else { return }
+        // What the server said before it closed may still explain why nothing can be sent.
+        let isSound = exchange.channel?.flush(&exchange.webSocket) ?? true
+        if exchange.endsWhenSent, !isSound || exchange.channel?.hasOutput != true { return end(exchange, .closedEarly) }
+        var wanted: EventLoop.Interest = .readable
+        if isSound, exchange.channel?.hasOutput == true { wanted.insert(.writable) }
+        guard wanted != exchange.interest, let descriptor = exchange.channel?.descriptor else { return }
+        exchange.interest = wanted
+        try? loop.modify(descriptor, token: .init(exchange.identifier), for: wanted)
+    }
+
+    private func read(_ exchange: ClientExchange) {
+        incoming.removeAll(keepingCapacity: true)
+        let received = exchange.channel?.receive(into: &incoming, buffer) ?? .nothing
+        noteCertificates(exchange)
+        if !incoming.isEmpty {
+            if exchange.webSocket != nil {
+                exchange.webSocket!.receive(incoming)
+                pumpWebSocket(exchange)
+            } else {
+                exchange.http.receive(incoming)
+                pump(exchange)
+            }
+        }
+        guard !exchange.isOver else { return }
+        switch received {
+        case .more, .nothing: break
+        case .ended:
+            if exchange.webSocket == nil, exchange.http.receiveEnd() { pump(exchange) }
+            if !exchange.isOver { end(exchange, .closedEarly) }
+        case .failed(.tls(let error)):
+            _ = exchange.channel?.flush(&exchange.webSocket)
+            end(exchange, .tls(TLSFailure(verdict(exchange)) ?? .other(error.description)))
+        case .failed(.system(let error)):
+            end(exchange, exchange.response.status == 0 ? .cannotConnect(reason: error.reason) : .closedEarly)
+        }
+    }
+
+    private func verdict(_ exchange: ClientExchange) -> CertificateVerdict { exchange.channel?.verdict ?? .accepted }
+
+    private func noteCertificates(_ exchange: ClientExchange) {
+        guard !exchange.hasNotedCertificates, let chain = exchange.channel?.serverChain, !chain.isEmpty else { return }
+        exchange.hasNotedCertificates = true
+        lastCertificates = chain.map(ServerCertificate.init)
+    }
+
+    private func pump(_ exchange: ClientExchange) {
+        while !exchange.isOver, let event = exchange.http.nextEvent() {
+            switch event {
+            case .head(let head):
+                exchange.response = HTTPResponse(status: head.status, headers: head.headers)
+                // What follows is of no use: the refusal is known.
+                if case .webSocket = exchange.purpose { end(exchange, .upgradeRefused(status: head.status)) }
+            case .body(let bytes):
+                guard exchange.response.body.count + bytes.count <= exchange.responseLimit else {
+                    return end(exchange, .tooLarge)
+                }
+                exchange.response.body.append(contentsOf: bytes)
+            case .end:
+                guard case .request(let id) = exchange.purpose else { return }
+                forget(exchange)
+                events.append(.response(id, exchange.response))
+            case .upgraded(_, let rest):
+                guard case .webSocket(let id) = exchange.purpose else { return }
+                exchange.webSocket = WebSocketMachine(
+                    .client, maximumMessageSize: configuration.maximumMessageSize, random: .system)
+                events.append(.webSocketOpened(id))
+                exchange.webSocket!.receive(rest)
+                pumpWebSocket(exchange)
+            case .violation(let violation): end(exchange, .badResponse(reason: violation.message))
+            }
+        }
+    }
+
+    private func pumpWebSocket(_ exchange: ClientExchange) {
+        guard case .webSocket(let id) = exchange.purpose else { return }
+        while let event = exchange.webSocket?.nextEvent() {
+            switch event {
+            case .message(let message): if exchange.closeCode == nil { events.append(.message(id, message)) }
+            case .closed(let code):
+                exchange.peerCloseCode = code
+                exchange.endsWhenSent = true
+                exchange.closeEnds = now + .seconds(2)
+            }
+        }
+        var own: [UInt8] = []
+        exchange.webSocket?.takeOutgoing(into: &own)
+        exchange.channel?.append(own)
     }
 
     /// False when the connection is not open or has just been closed because too much is waiting for it.
     @discardableResult
     public func send(_ message: WebSocketMessage, on connection: ConnectionID) -> Bool {
-        guard let connection = webSockets[connection], connection.isOpen, connection.outbox.closeCode == nil,
-            let wsi = connection.wsi
+        guard let exchange = exchanges[connection.rawValue], exchange.isOpenWebSocket, exchange.closeCode == nil,
+            !exchange.endsWhenSent
         else { return false }
-        guard connection.outbox.bytes + message.count <= configuration.maximumPendingBytes else {
-            connection.outbox.closeCode = .policyViolation
-            lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND, -1)
+        guard (exchange.channel?.pendingBytes ?? 0) + message.count <= configuration.maximumPendingBytes else {
+            exchange.closeCode = .policyViolation
+            exchange.closeEnds = .zero
             return false
         }
-        connection.outbox.append(message)
-        lws_callback_on_writable(wsi)
+        exchange.channel?.append(message)
         return true
     }
 
     /// Closes after what was sent before; `webSocketClosed` follows within two seconds whatever the server does,
     /// `webSocketFailed` when it was not open yet.
     public func close(_ connection: ConnectionID, code: WebSocketCloseCode) {
-        guard let connection = webSockets[connection], connection.outbox.closeCode == nil else { return }
-        connection.outbox.closeCode = code
-        guard let wsi = connection.wsi else { return }
-        lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND, connection.isOpen ? 2 : -1)
-        lws_callback_on_writable(wsi)
+        guard let exchange = exchanges[connection.rawValue], exchange.closeCode == nil, !exchange.endsWhenSent else {
+            return
+        }
+        exchange.closeCode = code
+        guard exchange.isOpenWebSocket else {
+            exchange.closeEnds = .zero
+            return
+        }
+        exchange.closeEnds = MonotonicClock.now() + .seconds(2)
+        exchange.channel?.appendClose(code)
     }
 
     /// What the kernel sends the connection's packets from; nil when it is over or before that is known.
-    public func localAddress(of connection: ConnectionID) -> SocketAddress? {
-        webSockets[connection]?.wsi.flatMap { HTTPTransport.localAddress(of: $0) }
-    }
+    public func localAddress(of connection: ConnectionID) -> SocketAddress? { localAddress(connection.rawValue) }
 
     /// What the kernel sends the request's packets from; nil when it is over or before that is known.
-    public func localAddress(of request: RequestID) -> SocketAddress? {
-        requests[request]?.wsi.flatMap { HTTPTransport.localAddress(of: $0) }
+    public func localAddress(of request: RequestID) -> SocketAddress? { localAddress(request.rawValue) }
+
+    private func localAddress(_ identifier: UInt64) -> SocketAddress? {
+        guard let address = try? exchanges[identifier]?.channel?.stream.localAddress(),
+            !address.address.isUnspecified
+        else { return nil }
+        return SocketAddress(address: address.address.unmapped, port: address.port)
     }
 
-    // MARK: Connecting
+    // MARK: The end
 
-    private func connect(_ connection: ClientConnection, url text: String, method: String?, timeout: Duration) {
-        guard let url = ClientURL(text) else { return fail(connection, .badURL(ClientURL.withoutQuery(text))) }
-        connection.host = url.host
-        connection.deadline = cws_microseconds() &+ max(1, timeout.nanoseconds / 1000)
-        var info = lws_client_connect_info()
-        info.context = context!.handle
-        info.vhost = vhost
-        info.port = Int32(url.port)
-        info.ssl_connection = Int32(LCCSCF_HTTP_NO_FOLLOW_REDIRECT.rawValue)
-        if url.isSecure { info.ssl_connection |= Int32(LCCSCF_USE_SSL.rawValue) }
-        info.ietf_version_or_minus_one = -1
-        // Unbound, a body would be swallowed.
-        info.local_protocol_name = UnsafePointer(context!.protocolTable.pointee.name)
-        connection.selfReference = Unmanaged.passRetained(connection)
-        info.opaque_user_data = connection.selfReference?.toOpaque()
-        var wsi: OpaquePointer?
-        let started = url.host.withCString { host in
-            url.hostHeader.withCString { hostHeader in
-                url.target.withCString { target in
-                    (method ?? "").withCString { methodText in
-                        "http/1.1".withCString { alpn in
-                            info.address = host
-                            info.host = hostHeader
-                            info.path = target
-                            info.alpn = alpn
-                            info.method = method == nil ? nil : methodText
-                            return withUnsafeMutablePointer(to: &wsi) { pointer in
-                                info.pwsi = pointer
-                                return lws_client_connect_via_info(&info) != nil
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        if started, let wsi {
-            connection.wsi = wsi
-        } else {
-            connection.releaseSelf()
-            // A resolver that gives no answer ends it here without a word; addresses that refuse are reported later.
-            fail(
-                connection,
-                IPAddress(url.host) == nil ? .nameNotFound(host: url.host) : .cannotConnect(reason: "refused"))
-        }
-    }
-
-    /// Reports the failure of a connection that never was open, once.
-    func fail(_ connection: ClientConnection, _ failure: HTTPFailure) {
-        guard !connection.isOver else { return }
-        connection.isOver = true
-        switch connection.purpose {
-        case .request(let id):
-            guard requests.removeValue(forKey: id) != nil else { return }
-            events.append(.requestFailed(id, failure))
+    /// Tells its one last event.
+    private func end(_ exchange: ClientExchange, _ failure: HTTPFailure) {
+        guard !exchange.isOver else { return }
+        forget(exchange)
+        switch exchange.purpose {
+        case .request(let id): events.append(.requestFailed(id, failure))
         case .webSocket(let id):
-            guard webSockets.removeValue(forKey: id) != nil else { return }
             events.append(
-                connection.isOpen ? .webSocketClosed(id, connection.closeCode) : .webSocketFailed(id, failure))
+                exchange.isOpenWebSocket ? .webSocketClosed(id, exchange.closedWith) : .webSocketFailed(id, failure))
         }
     }
 
-    // MARK: What libwebsockets hears
-
-    func wasWoken() {
-        if waker.target.takePending() { events.append(.woken) }
+    private func forget(_ exchange: ClientExchange) {
+        dropConnection(exchange)
+        exchange.phase = .over
+        exchanges[exchange.identifier] = nil
     }
 
-    /// The library's words for a connection that never was open, as one of ours.
-    func failed(_ connection: ClientConnection, words: String) {
-        if let tls = connection.tlsFailure { return fail(connection, .tls(tls)) }
-        let lower = words.lowercased()
-        if connection.status != 0, case .webSocket = connection.purpose {
-            fail(connection, .upgradeRefused(status: connection.status))
-        } else if lower.contains("timed out") || lower.contains("timeout") {
-            fail(connection, .timedOut)
-        } else if lower.contains("dns") || lower.contains("getaddrinfo") {
-            fail(connection, .nameNotFound(host: connection.host))
-        } else if lower.contains("tls") || lower.contains("ssl") {
-            fail(connection, .tls(.other(words)))
-        } else {
-            fail(connection, .cannotConnect(reason: words.isEmpty ? "connection lost" : words))
-        }
-    }
-
-    func completed(_ connection: ClientConnection) {
-        guard !connection.isOver, case .request(let id) = connection.purpose else { return }
-        connection.isOver = true
-        requests[id] = nil
-        events.append(
-            .response(
-                id,
-                HTTPResponse(
-                    status: connection.status, headers: connection.responseHeaders, body: connection.responseBody)))
-    }
-
-    func opened(_ connection: ClientConnection) {
-        guard case .webSocket(let id) = connection.purpose, let wsi = connection.wsi else { return }
-        lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0)
-        connection.isOpen = true
-        events.append(.webSocketOpened(id))
-    }
-
-    /// False when the connection must close.
-    func received(_ connection: ClientConnection, _ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard case .webSocket(let id) = connection.purpose, let wsi = connection.wsi else { return false }
-        guard connection.inbox.count + bytes.count <= configuration.maximumMessageSize else {
-            connection.outbox.closeCode = .messageTooBig
-            lws_close_reason(wsi, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, nil, 0)
-            return false
-        }
-        connection.inbox.append(contentsOf: bytes)
-        guard lws_is_final_fragment(wsi) != 0, lws_remaining_packet_payload(wsi) == 0 else { return true }
-        let whole = connection.inbox
-        connection.inbox = []
-        guard connection.outbox.closeCode == nil else { return true }
-        events.append(.message(id, lws_frame_is_binary(wsi) != 0 ? .binary(whole) : .text(whole)))
-        return true
+    private func dropConnection(_ exchange: ClientExchange) {
+        guard let descriptor = exchange.channel?.descriptor else { return }
+        try? loop.deregister(descriptor)
+        exchange.channel = nil
     }
 }
 

@@ -1,3 +1,4 @@
+public import HTTP
 public import Primitives
 
 public struct HTTPClientConfiguration: Sendable {

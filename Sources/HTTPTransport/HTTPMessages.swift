@@ -1,34 +1,5 @@
+public import HTTP
 public import Primitives
-
-/// Request methods that the server passes on; any other is answered 405 by the transport.
-public enum HTTPMethod: String, Hashable, Sendable, CaseIterable {
-    case get = "GET"
-    case head = "HEAD"
-    case post = "POST"
-    case put = "PUT"
-    case patch = "PATCH"
-    case delete = "DELETE"
-    case options = "OPTIONS"
-}
-
-/// One header field. Names compare without regard to case (RFC 9110 section 5.1).
-public struct HTTPHeader: Hashable, Sendable {
-    public var name: String
-    public var value: String
-
-    public init(_ name: String, _ value: String) {
-        self.name = name
-        self.value = value
-    }
-}
-
-extension [HTTPHeader] {
-    /// The first value of that field.
-    public subscript(name: String) -> String? {
-        let wanted = name.lowercased()
-        return first { $0.name.lowercased() == wanted }?.value
-    }
-}
 
 /// A whole request as the server received it.
 public struct HTTPRequest: Sendable {
@@ -65,24 +36,6 @@ public struct WebSocketHandshake: Sendable {
     public var peer: SocketAddress
 }
 
-/// RFC 6455 section 7.4.
-public struct WebSocketCloseCode: Hashable, Sendable, CustomStringConvertible {
-    public var rawValue: UInt16
-    public init(rawValue: UInt16) { self.rawValue = rawValue }
-
-    public static let normal = WebSocketCloseCode(rawValue: 1000)
-    public static let goingAway = WebSocketCloseCode(rawValue: 1001)
-    public static let protocolError = WebSocketCloseCode(rawValue: 1002)
-    public static let noStatus = WebSocketCloseCode(rawValue: 1005)
-    /// The connection was lost without a close frame; never on the wire.
-    public static let abnormal = WebSocketCloseCode(rawValue: 1006)
-    public static let policyViolation = WebSocketCloseCode(rawValue: 1008)
-    public static let messageTooBig = WebSocketCloseCode(rawValue: 1009)
-    public static let tryAgainLater = WebSocketCloseCode(rawValue: 1013)
-
-    public var description: String { "close code \(rawValue)" }
-}
-
 /// What starting a server or client can fail with.
 public enum HTTPTransportError: Error, Hashable, Sendable, CustomStringConvertible {
     case cannotListen(SocketAddress, reason: String)
@@ -101,11 +54,4 @@ public enum HTTPTransportError: Error, Hashable, Sendable, CustomStringConvertib
         case .outOfResources: "http: cannot create a context (out of memory or file descriptors)"
         }
     }
-}
-
-/// Ends a `service` call from another thread.
-public struct ServiceWaker: Sendable {
-    let target: WakeTarget
-    /// The service thread's `service(for:)` returns and `nextEvent()` yields `.woken`.
-    public func wake() { target.wake() }
 }

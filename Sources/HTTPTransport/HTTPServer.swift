@@ -1,5 +1,7 @@
-internal import CWebSockets
+internal import Crypto
+public import HTTP
 public import Primitives
+internal import Reactor
 
 public enum HTTPServerEvent: Sendable {
     /// A request's head is here, its body is not; `request` follows with the whole, or `requestAborted`.
@@ -23,262 +25,521 @@ public enum HTTPServerEvent: Sendable {
 ///     }
 public final class HTTPServer {
     /// Where it listens, with real ports.
-    public private(set) var addresses: [SocketAddress]
+    public let addresses: [SocketAddress]
     public let waker: ServiceWaker
 
-    let configuration: HTTPServerConfiguration
-    private var context: ServiceContext?
-    private var vhosts: [OpaquePointer]
+    private let configuration: HTTPServerConfiguration
+    private var loop: EventLoop
+    private let listeners: [Listener]
+    private var tls: TLSServerContext?
+    private let buffer: UnsafeMutableRawBufferPointer
+    private var incoming: [UInt8]
     private var events: RingBuffer<HTTPServerEvent>
-    private var webSockets: [ConnectionID: ServerConnection]
+    private var connections: [UInt64: ServerConnection]
     private var requests: [RequestID: ServerConnection]
-    /// Connections that are no WebSockets.
-    private var plain: [OpaquePointer: ServerConnection]
-    /// Requests delivered since the last `service`, which nobody watches yet.
-    private var unwatched: [RequestID]
-    /// Connections that were refused, and when they are closed whatever they still send.
-    private var refused: RingBuffer<(deadline: Int64, connection: ServerConnection)>
-    private var hangups: Int32
-    private var isDraining: Bool
-    private var listeners: [Int32: OpaquePointer]
+    private var webSockets: [ConnectionID: ServerConnection]
     private var connectionsByAddress: [IPAddress: Int]
+    private var deadlines: DeadlineQueue
+    /// Connections with something to send, or to be looked at again.
+    private var dirty: [ServerConnection]
+    private var doomed: [ServerConnection]
+    private var isDraining: Bool
+    /// Listeners rest until then: no descriptor is left for another connection.
+    private var acceptsAgainAt: Instant?
     private var lastIdentifier: UInt64
-    /// Connections open, of both kinds.
-    public private(set) var connectionCount: Int
+    private var now: Instant
     /// WebSockets closed because too much was waiting for them.
     public private(set) var slowClientCount: UInt64
+    /// How often no connection could be accepted for want of descriptors.
+    public private(set) var exhaustionCount: UInt64
+
+    /// Connections open, of both kinds.
+    public var connectionCount: Int { connections.count }
+
+    private final class Listener {
+        var socket: TCPListener
+        init(_ socket: consuming TCPListener) { self.socket = socket }
+    }
+
+    // Tokens of the event loop: the waker, then the listeners; connections count from far above.
+    private static let wakeToken: UInt64 = 0
+    private static let firstConnection: UInt64 = 1 << 16
 
     /// Listens at once.
     public init(_ configuration: HTTPServerConfiguration) throws(HTTPTransportError) {
         self.configuration = configuration
-        addresses = []
-        waker = ServiceWaker(target: WakeTarget())
-        context = nil
-        vhosts = []
+        tls = try configuration.tls.map { tls throws(HTTPTransportError) in try HTTPServer.context(tls) }
+        var listeners: [Listener] = []
+        for descriptor in configuration.listeningSockets {
+            guard let socket = TCPListener(adopting: descriptor) else { throw .notListening(descriptor: descriptor) }
+            listeners.append(Listener(socket))
+        }
+        if listeners.isEmpty {
+            for address in configuration.listen {
+                // Beside an IPv4 listener on the same port, the IPv6 one leaves IPv4 alone.
+                let isAlone = !configuration.listen.contains { $0.address.isIPv4 && $0.port == address.port }
+                do throws(SystemError) {
+                    listeners.append(
+                        Listener(
+                            try TCPListener(on: address, takesBothFamilies: isAlone && address.address.isUnspecified)))
+                } catch {
+                    throw .cannotListen(address, reason: error.reason)
+                }
+            }
+        }
+        do throws(SystemError) {
+            loop = try EventLoop(eventsPerWait: 256)
+            waker = ServiceWaker(target: try ServiceWaker.Target())
+            try loop.register(waker.target.wake.descriptor, token: .init(HTTPServer.wakeToken), for: .readable)
+            for (index, listener) in listeners.enumerated() {
+                try loop.register(listener.socket.descriptor, token: .init(UInt64(index) + 1), for: .readable)
+            }
+        } catch {
+            throw .outOfResources
+        }
+        self.listeners = listeners
+        addresses = listeners.map { $0.socket.address }
+        buffer = .allocate(byteCount: 64 * 1024, alignment: 16)
+        incoming = []
         events = RingBuffer()
-        webSockets = [:]
+        connections = [:]
         requests = [:]
-        plain = [:]
-        unwatched = []
-        refused = RingBuffer()
-        hangups = -1
-        isDraining = false
-        listeners = [:]
+        webSockets = [:]
         connectionsByAddress = [:]
-        lastIdentifier = 0
-        connectionCount = 0
+        deadlines = DeadlineQueue()
+        dirty = []
+        doomed = []
+        isDraining = false
+        acceptsAgainAt = nil
+        lastIdentifier = HTTPServer.firstConnection
+        now = MonotonicClock.now()
         slowClientCount = 0
-        if let tls = configuration.tls {
-            for file in [tls.certificateFile, tls.privateKeyFile] where cws_is_readable(file) == 0 {
-                throw .cannotLoadCertificate(file: file, reason: systemError())
+        exhaustionCount = 0
+    }
+
+    deinit { buffer.deallocate() }
+
+    private static func context(_ tls: HTTPServerConfiguration.TLS) throws(HTTPTransportError) -> TLSServerContext {
+        for file in [tls.certificateFile, tls.privateKeyFile] {
+            do throws(SystemError) { try SystemFile.checkReadable(file) } catch {
+                throw .cannotLoadCertificate(file: file, reason: error.reason)
             }
         }
-        context = ServiceContext(
-            owner: Unmanaged.passUnretained(self).toOpaque(), callback: serverCallback, receiveSize: 1024,
-            options: cws_option_explicit_vhosts | cws_option_validate_utf8, manyConnections: true
-        ) { info, _ in
-            info.timeout_secs = UInt32(clamping: configuration.requestTimeout.components.seconds)
-            info.max_http_header_data = 8192
+        do throws(CryptoError) {
+            return try TLSServerContext(certificateFile: tls.certificateFile, privateKeyFile: tls.privateKeyFile)
+        } catch {
+            throw .cannotLoadCertificate(file: tls.certificateFile, reason: "certificate and key do not fit")
         }
-        guard let handle = context?.handle else { throw .outOfResources }
-        waker.target.setContext(handle)
-        if configuration.listeningSockets.isEmpty {
-            for address in configuration.listen { try listen(on: address, handle) }
-        } else {
-            for descriptor in configuration.listeningSockets { try adopt(listener: descriptor, handle) }
-        }
-        guard let vhost = vhosts.first else { return }
-        hangups = cws_hangups_create()
-        guard hangups >= 0, cws_adopt_file(vhost, hangups, "http") != nil else { throw .outOfResources }
     }
 
-    deinit {
-        waker.target.setContext(nil)
-        context?.destroy()
-    }
-
-    /// What all listeners have in common.
-    private func vhostInfo(port: Int32) -> lws_context_creation_info {
-        var info = lws_context_creation_info()
-        info.port = port
-        info.protocols = context!.protocolTable
-        info.keepalive_timeout = Int32(clamping: configuration.keepAliveTimeout.components.seconds)
-        info.options = cws_option_validate_utf8 | cws_option_fail_unbound
-        info.alpn = context!.keep("http/1.1")
-        info.vhost_name = context!.keep("listen \(vhosts.count)")
-        // What is no request, or has a method that the library does not know, comes as bytes and is answered here.
-        info.options |= cws_option_fallback
-        info.listen_accept_role = context!.keep("raw-skt")
-        info.listen_accept_protocol = context!.keep("http")
-        if let tls = configuration.tls {
-            info.options |= cws_option_tls_global_init
-            info.ssl_cert_filepath = context!.keep(tls.certificateFile)
-            info.ssl_private_key_filepath = context!.keep(tls.privateKeyFile)
-            info.ssl_options_set = cws_tls_1_2_and_later
-        }
-        return info
-    }
-
-    private func listen(on address: SocketAddress, _ handle: OpaquePointer) throws(HTTPTransportError) {
-        var info = vhostInfo(port: Int32(address.port))
-        if address.address.isIPv4 { info.options |= cws_option_disable_ipv6 }
-        if !address.address.isUnspecified { info.iface = context!.keep(address.address.description) }
-        // Beside an IPv4 listener on the same port, the IPv6 one must leave IPv4 alone.
-        if !address.address.isIPv4,
-            configuration.listen.contains(where: { $0.address.isIPv4 && $0.port == address.port })
-        {
-            info.options |= cws_option_v6only
-        }
-        cws_clear_errno()
-        guard let vhost = lws_create_vhost(handle, &info) else {
-            let reason = cws_errno() == 0 ? "refused by the system" : systemError()
-            if let tls = configuration.tls, cws_errno() == 0 {
-                throw .cannotLoadCertificate(file: tls.certificateFile, reason: "certificate and key do not fit")
-            }
-            throw .cannotListen(address, reason: reason)
-        }
-        vhosts.append(vhost)
-        let port = lws_get_vhost_listen_port(vhost)
-        guard port > 0 else { throw .cannotListen(address, reason: "refused by the system") }
-        addresses.append(SocketAddress(address: address.address, port: UInt16(clamping: port)))
-    }
-
-    /// Takes over a listening socket: the library cannot, but it takes the connections.
-    private func adopt(listener descriptor: Int32, _ handle: OpaquePointer) throws(HTTPTransportError) {
-        guard cws_is_listening(descriptor) != 0, let address = socketAddress(descriptor, isPeer: false),
-            cws_prepare_listener(descriptor) != 0
-        else { throw .notListening(descriptor: descriptor) }
-        if vhosts.isEmpty {
-            var info = vhostInfo(port: cws_port_no_listen)
-            guard let vhost = lws_create_vhost(handle, &info) else {
-                guard let tls = configuration.tls else { throw .outOfResources }
-                throw .cannotLoadCertificate(file: tls.certificateFile, reason: "certificate and key do not fit")
-            }
-            vhosts.append(vhost)
-        }
-        guard let wsi = cws_adopt_file(vhosts[0], descriptor, "http") else { throw .outOfResources }
-        listeners[descriptor] = wsi
-        addresses.append(address)
+    /// Reads the certificate and key files again; connections that are open keep the old ones.
+    public func reloadCertificates() throws(HTTPTransportError) {
+        guard let files = configuration.tls else { return }
+        tls = try HTTPServer.context(files)
     }
 
     // MARK: Service
 
     /// Moves bytes; returns when there are events, when woken, or after `limit` (nil: no limit), sometimes earlier.
     public func service(for limit: Duration?) {
-        guard events.isEmpty else { return }
-        for request in unwatched { watch(request) }
-        unwatched.removeAll(keepingCapacity: true)
-        var limit = limit
-        if let first = refused.first {
-            let left = Duration.nanoseconds((first.deadline &- cws_microseconds()) &* 1000)
-            limit = min(limit ?? left, left)
-        }
-        let alreadyRefused = refused.count
-        // A refusal changes how long there is time.
-        context!.service(for: limit) { !events.isEmpty || refused.count > alreadyRefused }
-        while let first = refused.first, first.deadline <= cws_microseconds() {
-            _ = refused.popFirst()
-            if plain[first.connection.wsi] === first.connection { context!.end(first.connection.wsi, after: 0) }
-        }
-    }
-
-    /// A request that is not answered at once: its client may go away in the meantime.
-    private func watch(_ request: RequestID) {
-        guard let connection = requests[request] else { return }
-        // Nothing more is read until the answer, and libwebsockets would not stop being told that there is something.
-        lws_rx_flow_control(connection.wsi, 0)
-        connection.isWatched =
-            cws_hangups_add(hangups, lws_get_socket_fd(connection.wsi), request.rawValue) == 0
-    }
-
-    /// One of our own descriptors has something to say.
-    func fileReady(_ descriptor: Int32) {
-        if listeners[descriptor] == nil { hangupsReady() } else { acceptAll(descriptor) }
-    }
-
-    private func acceptAll(_ listener: Int32) {
-        // So many at a time that those who are connected have their turn.
-        for _ in 0..<64 {
-            let descriptor = cws_accept(listener)
-            guard descriptor >= 0 else { return }
-            guard mayAccept(descriptor) else {
-                cws_close(descriptor)
-                continue
+        now = MonotonicClock.now()
+        let end = limit.map { now + $0 }
+        repeat {
+            settle()
+            guard events.isEmpty else { return }
+            let until = [end, deadlines.first, acceptsAgainAt].compactMap { $0 }.min()
+            do throws(SystemError) { try loop.wait(until: until) } catch {
+                preconditionFailure("http: \(error)")
             }
-            // It closes what it does not take.
-            _ = lws_adopt_socket_vhost(vhosts[0], descriptor)
-        }
-    }
-
-    /// Some of the watched clients have gone.
-    private func hangupsReady() {
-        var request: UInt64 = 0
-        while cws_hangups_next(hangups, &request) != 0 {
-            guard let connection = requests[RequestID(rawValue: request)] else { continue }
-            context!.end(connection.wsi, after: 0)
-        }
+            now = MonotonicClock.now()
+            let happened = loop.events
+            for event in happened { handle(event) }
+            expire()
+            resumeAccepting()
+        } while events.isEmpty && (end.map { now < $0 } ?? true)
+        settle()
     }
 
     public func nextEvent() -> HTTPServerEvent? { events.popFirst() }
+
+    /// Sends what has been given since the last time, and ends what is over.
+    private func settle() {
+        while let connection = doomed.popLast() { destroy(connection) }
+        for connection in dirty where connections[connection.identifier] === connection { advance(connection) }
+        dirty.removeAll(keepingCapacity: true)
+        while let connection = doomed.popLast() { destroy(connection) }
+    }
+
+    private func handle(_ event: EventLoop.Event) {
+        switch event.token.rawValue {
+        case HTTPServer.wakeToken:
+            if waker.target.take() { events.append(.woken) }
+        case ..<HTTPServer.firstConnection: acceptAll(listeners[Int(event.token.rawValue) - 1])
+        case let identifier:
+            guard let connection = connections[identifier] else { return }
+            if event.isReadable {
+                guard connection.interest.contains(.readable) else { return destroy(connection) }
+                guard read(connection) else { return destroy(connection) }
+            } else if event.isHungUp {
+                // Nothing is read while a request waits for its answer: its client has gone, or will send no other one.
+                guard connection.request == nil else { return destroy(connection) }
+                connection.hasPeerEnded = true
+            }
+            advance(connection)
+        }
+    }
+
+    private func markDirty(_ connection: ServerConnection) {
+        guard !connection.isDirty else { return }
+        connection.isDirty = true
+        dirty.append(connection)
+    }
+
+    /// Sends, closes what is to end, and tells the event loop what to report.
+    private func advance(_ connection: ServerConnection) {
+        guard connection.flush() else { return destroy(connection) }
+        if !connection.channel.hasOutput {
+            let wasAnswering = connection.isAnswering
+            connection.isAnswering = false
+            if connection.endsWhenSent { return destroy(connection) }
+            if connection.http?.isClosing == true {
+                if connection.hasPeerEnded { return destroy(connection) }
+                if !connection.isLingering {
+                    connection.isLingering = true
+                    connection.channel.finishSending()
+                    setDeadline(connection, now + .seconds(1))
+                }
+            } else if connection.http?.isIdle == true, connection.request == nil {
+                if connection.hasPeerEnded || isDraining { return destroy(connection) }
+                if wasAnswering { setDeadline(connection, now + configuration.keepAliveTimeout) }
+            }
+        }
+        let wanted = connection.wantedInterest
+        guard wanted != connection.interest else { return }
+        connection.interest = wanted
+        do throws(SystemError) {
+            try loop.modify(connection.channel.descriptor, token: .init(connection.identifier), for: wanted)
+        } catch {
+            destroy(connection)
+        }
+    }
+
+    // MARK: Accepting
+
+    private func acceptAll(_ listener: Listener) {
+        // So many at a time that those who are connected have their turn.
+        for _ in 0..<64 {
+            switch listener.socket.accept() {
+            case .accepted(let stream): accept(stream)
+            case .noneWaits: return
+            case .exhausted:
+                exhaustionCount += 1
+                acceptsAgainAt = now + .milliseconds(500)
+                for listener in listeners { try? loop.deregister(listener.socket.descriptor) }
+                return
+            }
+        }
+    }
+
+    private func resumeAccepting() {
+        guard let time = acceptsAgainAt, time <= now else { return }
+        acceptsAgainAt = nil
+        guard !isDraining || configuration.listeningSockets.isEmpty else { return }
+        for (index, listener) in listeners.enumerated() {
+            try? loop.register(listener.socket.descriptor, token: .init(UInt64(index) + 1), for: .readable)
+        }
+    }
+
+    private func accept(_ stream: consuming TCPStream) {
+        let peer = SocketAddress(address: stream.remoteAddress.address.unmapped, port: stream.remoteAddress.port)
+        guard !isDraining, connections.count < configuration.maximumConnections else { return }
+        if !configuration.proxies.contains(peer.address) {
+            let others = connectionsByAddress[peer.address.prefix64, default: 0]
+            guard others < configuration.maximumConnectionsPerAddress else { return }
+        }
+        stream.limitSendBuffer(to: 128 * 1024)
+        let descriptor = stream.descriptor
+        let connection = ServerConnection(newIdentifier(), Channel(stream), peer: peer)
+        if let tls {
+            guard let session = try? TLSConnection(context: tls) else { return }
+            connection.channel.begin(session)
+        }
+        do throws(SystemError) {
+            try loop.register(descriptor, token: .init(connection.identifier), for: .readable)
+        } catch {
+            return
+        }
+        connections[connection.identifier] = connection
+        connectionsByAddress[peer.address.prefix64, default: 0] += 1
+        setDeadline(connection, now + configuration.requestTimeout)
+    }
+
+    private func newIdentifier() -> UInt64 {
+        lastIdentifier += 1
+        return lastIdentifier
+    }
+
+    // MARK: Time
+
+    private func setDeadline(_ connection: ServerConnection, _ deadline: Instant?) {
+        connection.deadline = deadline
+        guard let deadline, connection.queuedAt.map({ deadline < $0 }) ?? true else { return }
+        connection.queuedAt = deadline
+        deadlines.insert(connection.identifier, at: deadline)
+    }
+
+    private func expire() {
+        while let entry = deadlines.popExpired(now: now) {
+            guard let connection = connections[entry.owner], connection.queuedAt == entry.at else { continue }
+            connection.queuedAt = nil
+            guard let deadline = connection.deadline else { continue }
+            guard deadline <= now else {
+                setDeadline(connection, deadline)
+                continue
+            }
+            connection.deadline = nil
+            if connection.http?.isReceiving == true, !connection.channel.isHandshaking {
+                // Whoever sends a byte now and then does not get to keep the connection.
+                refuse(connection, 408, "the request takes too long")
+                advance(connection)
+            } else {
+                destroy(connection)
+            }
+        }
+    }
+
+    // MARK: Reading
+
+    /// False when the connection is over.
+    private func read(_ connection: ServerConnection) -> Bool {
+        incoming.removeAll(keepingCapacity: true)
+        let wasIdle = connection.http?.isIdle == true
+        let received = connection.channel.receive(into: &incoming, buffer)
+        if !connection.isLingering, !incoming.isEmpty {
+            if wasIdle, connection.webSocket == nil { setDeadline(connection, now + configuration.requestTimeout) }
+            if connection.webSocket != nil {
+                connection.webSocket!.receive(incoming)
+                pumpWebSocket(connection)
+            } else {
+                connection.http?.receive(incoming)
+                pump(connection)
+            }
+        }
+        switch received {
+        case .more, .nothing: return true
+        case .failed:
+            // TLS says what was wrong.
+            _ = connection.flush()
+            return false
+        case .ended:
+            // A request that came with the end still gets its answer, if that does not take long.
+            connection.hasPeerEnded = true
+            return connection.request != nil || connection.channel.hasOutput
+        }
+    }
+
+    private func pump(_ connection: ServerConnection) {
+        while let event = connection.http?.nextEvent() {
+            switch event {
+            case .head(let head): headReceived(connection, head)
+            case .body(let bytes):
+                let count = (connection.request?.body.count ?? 0) + bytes.count
+                guard count <= connection.bodyLimit else {
+                    return refuse(connection, 413, "the body is too large")
+                }
+                connection.request?.body.append(contentsOf: bytes)
+            case .end:
+                if let head = connection.handshake.take() { return openWebSocket(connection, head) }
+                deliver(connection)
+            case .violation(let violation): refuse(connection, violation.status, violation.message)
+            }
+        }
+        if let word = connection.http?.takeContinue() { connection.channel.append(word) }
+    }
+
+    private func headReceived(_ connection: ServerConnection, _ head: HTTPRequestHead) {
+        let path = head.target.path
+        if head.asksForWebSocket {
+            guard letsIn(webSocket: path) else { return refuse(connection, 404, "nothing here") }
+            // RFC 6455 section 4.4: the answer to another version names the one that is spoken.
+            guard head.isWebSocketVersion13 else {
+                return refuse(connection, 426, "WebSocket version 13 is spoken here")
+            }
+            guard head.webSocketKey != nil else {
+                return refuse(connection, 400, "the WebSocket handshake has no proper key")
+            }
+            connection.handshake = head
+            return
+        }
+        connection.bodyLimit =
+            configuration.bodyLimits.first { path.hasPrefix($0.pathPrefix) }?.bytes ?? configuration.maximumBodySize
+        guard head.contentLength ?? 0 <= connection.bodyLimit else {
+            return refuse(connection, 413, "the body is too large")
+        }
+        var request = HTTPRequest(
+            id: RequestID(rawValue: newIdentifier()), method: head.method, path: path, query: head.target.query,
+            headers: head.headers, body: [], peer: connection.peer)
+        if head.contentLength != 0 {
+            connection.isAnnounced = true
+            events.append(.requestAnnounced(request))
+            request.body.reserveCapacity(head.contentLength ?? 0)
+        }
+        connection.request = request
+    }
+
+    private func deliver(_ connection: ServerConnection) {
+        guard let request = connection.request else { return }
+        connection.request?.body = []
+        connection.isAnnounced = true
+        requests[request.id] = connection
+        // An answer may take as long as it likes: long polls do.
+        setDeadline(connection, nil)
+        events.append(.request(request))
+    }
+
+    private func letsIn(webSocket path: String) -> Bool {
+        func trimmed(_ path: String) -> Substring { path.hasSuffix("/") ? path.dropLast() : path[...] }
+        return configuration.webSocketPaths.contains { trimmed($0) == trimmed(path) }
+    }
+
+    // MARK: Answering
 
     /// Answers a request. One whose client has gone is ignored.
     public func respond(to request: RequestID, _ response: HTTPResponse) {
         guard let connection = requests.removeValue(forKey: request) else { return }
         connection.request = nil
-        if connection.isWatched {
-            connection.isWatched = false
-            // A connection that may not be read is not told that it may be written either.
-            lws_rx_flow_control(connection.wsi, 1)
-            cws_hangups_remove(hangups, lws_get_socket_fd(connection.wsi))
-        }
-        if isDraining { connection.closesAfterResponse = true }
-        connection.response = response.encoded(
-            withoutBody: connection.isHead, closing: connection.closesAfterResponse, date: configuration.clock?())
+        connection.isAnnounced = false
+        answer(connection, response, closing: isDraining || connection.hasPeerEnded)
+        // What the client sent ahead is there already.
+        pump(connection)
+    }
+
+    private func answer(_ connection: ServerConnection, _ response: HTTPResponse, closing: Bool) {
+        var headers: [HTTPHeader] = []
+        if let clock = configuration.clock { headers.append(HTTPHeader("Date", HTTPDate.text(clock()))) }
+        // RFC 6797 section 7.1: only where TLS is ours.
+        if tls != nil { headers.append(HTTPHeader("Strict-Transport-Security", "max-age=31536000")) }
+        headers += response.headers
+        guard
+            let (head, sendsBody) = connection.http?.answer(
+                status: response.status, headers: headers, contentLength: response.body.count, closing: closing)
+        else { return }
+        connection.channel.append(head)
+        if sendsBody { connection.channel.append(response.body) }
         // Who does not read does not get to keep the connection. The next request finds another limit in its place.
-        context!.end(connection.wsi, after: Int32(clamping: max(1, configuration.requestTimeout.components.seconds)))
-        lws_callback_on_writable(connection.wsi)
+        setDeadline(connection, now + configuration.requestTimeout)
+        connection.isAnswering = true
+        markDirty(connection)
+    }
+
+    /// Answers what nobody above is to see, and closes.
+    private func refuse(_ connection: ServerConnection, _ status: Int, _ message: String) {
+        abort(connection)
+        connection.handshake = nil
+        answer(connection, HTTPRefusal.response(status, message), closing: true)
+    }
+
+    private func abort(_ connection: ServerConnection) {
+        guard let request = connection.request.take() else { return }
+        requests[request.id] = nil
+        if connection.isAnnounced { events.append(.requestAborted(request.id)) }
+        connection.isAnnounced = false
+    }
+
+    private func destroy(_ connection: ServerConnection) {
+        guard connections.removeValue(forKey: connection.identifier) != nil else { return }
+        try? loop.deregister(connection.channel.descriptor)
+        let address = connection.peer.address.prefix64
+        let others = connectionsByAddress[address, default: 1] - 1
+        connectionsByAddress[address] = others > 0 ? others : nil
+        abort(connection)
+        if let id = connection.webSocketID, webSockets.removeValue(forKey: id) != nil {
+            events.append(.webSocketClosed(id, connection.closedWith))
+        }
+        // Whoever waits for the last to go would not hear of it otherwise.
+        if isDraining, connections.isEmpty { events.append(.woken) }
+    }
+
+    // MARK: WebSockets
+
+    private func openWebSocket(_ connection: ServerConnection, _ head: HTTPRequestHead) {
+        guard let key = head.webSocketKey, let upgraded = connection.http?.upgrade(accept: WebSocketProof.accept(key))
+        else {
+            return
+        }
+        connection.channel.append(upgraded.answer)
+        connection.http = nil
+        connection.webSocket = WebSocketMachine(
+            .server, maximumMessageSize: configuration.maximumMessageSize, random: .system)
+        setDeadline(connection, nil)
+        let id = ConnectionID(rawValue: newIdentifier())
+        connection.webSocketID = id
+        webSockets[id] = connection
+        events.append(
+            .webSocketOpened(
+                id,
+                WebSocketHandshake(
+                    path: head.target.path, query: head.target.query, headers: head.headers, peer: connection.peer)))
+        if !upgraded.rest.isEmpty {
+            connection.webSocket!.receive(upgraded.rest)
+            pumpWebSocket(connection)
+        }
+    }
+
+    private func pumpWebSocket(_ connection: ServerConnection) {
+        guard let id = connection.webSocketID else { return }
+        while let event = connection.webSocket?.nextEvent() {
+            switch event {
+            case .message(let message): if connection.closeCode == nil { events.append(.message(id, message)) }
+            case .closed(let code):
+                if connection.closeCode == nil { connection.peerCloseCode = code }
+                connection.endsWhenSent = true
+                setDeadline(connection, now + .seconds(5))
+            }
+        }
+        var own: [UInt8] = []
+        connection.webSocket?.takeOutgoing(into: &own)
+        connection.channel.append(own)
     }
 
     /// False when the connection is gone or has just been closed because too much is waiting for it.
     @discardableResult
     public func send(_ message: WebSocketMessage, on connection: ConnectionID) -> Bool {
-        guard let connection = webSockets[connection], connection.outbox.closeCode == nil else { return false }
-        guard connection.outbox.bytes + message.count <= configuration.maximumPendingBytes else {
-            connection.outbox.closeCode = .policyViolation
-            slowClientCount += 1
-            context!.end(connection.wsi, after: 0)
+        guard let connection = webSockets[connection], connection.closeCode == nil, !connection.endsWhenSent else {
             return false
         }
-        connection.outbox.append(message)
-        lws_callback_on_writable(connection.wsi)
+        guard connection.channel.pendingBytes + message.count <= configuration.maximumPendingBytes else {
+            connection.closeCode = .policyViolation
+            slowClientCount += 1
+            doomed.append(connection)
+            return false
+        }
+        connection.channel.append(message)
+        markDirty(connection)
         return true
     }
 
     /// Closes after what was sent before; `webSocketClosed` follows.
     public func close(_ connection: ConnectionID, code: WebSocketCloseCode) {
-        guard let connection = webSockets[connection], connection.outbox.closeCode == nil else { return }
-        connection.outbox.closeCode = code
+        guard let connection = webSockets[connection], connection.closeCode == nil, !connection.endsWhenSent else {
+            return
+        }
+        connection.closeCode = code
+        connection.channel.appendClose(code)
         // Who does not read does not get to keep the connection.
-        context!.end(connection.wsi, after: 5)
-        lws_callback_on_writable(connection.wsi)
+        setDeadline(connection, now + .seconds(5))
+        markDirty(connection)
     }
 
     /// Bytes accepted by `send` that have not been handed to the kernel yet.
-    public func pendingBytes(on connection: ConnectionID) -> Int { webSockets[connection]?.outbox.bytes ?? 0 }
+    public func pendingBytes(on connection: ConnectionID) -> Int { webSockets[connection]?.channel.pendingBytes ?? 0 }
 
-    /// Reads the certificate and key files again; connections that are open keep the old ones.
-    public func reloadCertificates() throws(HTTPTransportError) {
-        guard let tls = configuration.tls, let handle = context?.handle else { return }
-        for file in [tls.certificateFile, tls.privateKeyFile] where cws_is_readable(file) == 0 {
-            throw .cannotLoadCertificate(file: file, reason: systemError())
-        }
-        // The library would say that all is well.
-        guard cws_certificate_fits(tls.certificateFile, tls.privateKeyFile) != 0,
-            lws_tls_cert_updated(handle, tls.certificateFile, tls.privateKeyFile, nil, 0, nil, 0) == 0
-        else {
-            throw .cannotLoadCertificate(file: tls.certificateFile, reason: "certificate and key do not fit")
-        }
+    /// Bytes that a message of this client may have from now on, at most the configuration's.
+    public func limitMessages(to bytes: Int, on connection: ConnectionID) {
+        webSockets[connection]?.webSocket?.maximumMessageSize = min(bytes, configuration.maximumMessageSize)
     }
+
+    // MARK: The end
 
     /// Refuses new connections from now on; open ones go on. On a service manager's socket they wait there instead, for
     /// whoever serves it next.
@@ -286,166 +547,11 @@ public final class HTTPServer {
     /// Connections on which no request waits for its answer are closed, the others with their answer.
     public func stopListening() {
         isDraining = true
-        for connection in plain.values where connection.request == nil && connection.response == nil {
-            context!.end(connection.wsi, after: 0)
+        for connection in connections.values where connection.webSocket == nil && connection.request == nil {
+            if !connection.channel.hasOutput { doomed.append(connection) }
         }
-        for wsi in listeners.values { lws_rx_flow_control(wsi, 0) }
-    }
-
-    // MARK: What libwebsockets hears
-
-    private func newIdentifier() -> UInt64 {
-        lastIdentifier += 1
-        return lastIdentifier
-    }
-
-    /// Answers what nobody above is to see. What still comes is swallowed for a second, as an answer is lost to a client that
-    /// finds its connection reset. By our own clock: the library sets other timeouts for a body that it still expects.
-    func refuse(_ connection: ServerConnection, _ status: Int) {
-        connection.refuse(status, date: configuration.clock?())
-        refused.append((cws_microseconds() &+ 1_000_000, connection))
-    }
-
-    /// An answer in place of a WebSocket.
-    func encoded(_ refusal: HTTPResponse) -> [UInt8] {
-        refusal.encoded(withoutBody: false, closing: true, date: configuration.clock?())
-    }
-
-    func wasWoken() {
-        if waker.target.takePending() { events.append(.woken) }
-    }
-
-    func mayAccept(_ descriptor: Int32) -> Bool {
-        guard !isDraining, connectionCount < configuration.maximumConnections else { return false }
-        guard let peer = socketAddress(descriptor, isPeer: true)?.address, !configuration.proxies.contains(peer) else {
-            return true
-        }
-        return connectionsByAddress[peer.prefix64, default: 0] < configuration.maximumConnectionsPerAddress
-    }
-
-    func accepted(_ wsi: OpaquePointer) {
-        // The library's own descriptors are announced here too; they have no other end.
-        guard let peer = peerAddress(of: wsi) else { return }
-        cws_limit_send_buffer(lws_get_socket_fd(wsi))
-        connectionCount += 1
-        connectionsByAddress[peer.address.prefix64, default: 0] += 1
-        let connection = ServerConnection(wsi: wsi, peer: peer)
-        plain[wsi] = connection
-        lws_set_opaque_user_data(wsi, Unmanaged.passRetained(connection).toOpaque())
-    }
-
-    func destroyed(_ wsi: OpaquePointer) {
-        guard let opaque = lws_get_opaque_user_data(wsi) else { return }
-        lws_set_opaque_user_data(wsi, nil)
-        let connection = Unmanaged<ServerConnection>.fromOpaque(opaque).takeRetainedValue()
-        connectionCount -= 1
-        plain[wsi] = nil
-        let address = connection.peer.address.prefix64
-        let others = connectionsByAddress[address, default: 1] - 1
-        connectionsByAddress[address] = others > 0 ? others : nil
-        abort(connection)
-        if let id = connection.webSocket, webSockets.removeValue(forKey: id) != nil {
-            events.append(.webSocketClosed(id, connection.closeCode))
-        }
-        // Whoever waits for the last to go would not hear of it otherwise.
-        if isDraining, connectionCount == 0 { events.append(.woken) }
-    }
-
-    /// A request's head is complete. Returns a status when it is refused.
-    func headReceived(_ connection: ServerConnection) -> Int? {
-        guard let method = connection.wsi.requestMethod else { return 405 }
-        guard let path = connection.wsi.requestPath, let query = connection.wsi.requestQuery else { return 400 }
-        var request = HTTPRequest(
-            id: RequestID(rawValue: newIdentifier()), method: method, path: path, query: query,
-            headers: connection.wsi.requestHeaders, body: [], peer: connection.peer)
-        connection.isHead = method == .head
-        // libwebsockets knows no chunked request bodies, and a body of unknown length would be read as the next request.
-        guard request.headers["transfer-encoding"] == nil else { return 411 }
-        let length = request.headers["content-length"]
-        switch (length, method) {
-        case (nil, .post), (nil, .put), (nil, .patch): return 411
-        case (let length?, _):
-            guard length.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let count = Int(length) else { return 400 }
-            guard count <= configuration.maximumBodySize else { return 413 }
-            if count > 0 {
-                events.append(.requestAnnounced(request))
-                request.body.reserveCapacity(count)
-                connection.request = request
-                connection.missingBody = count
-                connection.bodyDeadline = cws_microseconds() &+ configuration.requestTimeout.nanoseconds / 1000
-                return nil
-            }
-        case (nil, _): break
-        }
-        deliver(request, connection)
-        return nil
-    }
-
-    /// False when there is more than was announced, or it takes too long.
-    func bodyReceived(_ connection: ServerConnection, _ bytes: UnsafeRawBufferPointer) -> Bool {
-        // An empty body is announced too, as none.
-        guard !bytes.isEmpty else { return true }
-        guard connection.missingBody >= bytes.count, cws_microseconds() < connection.bodyDeadline else { return false }
-        connection.missingBody -= bytes.count
-        connection.request?.body.append(contentsOf: bytes)
-        return true
-    }
-
-    func bodyCompleted(_ connection: ServerConnection) {
-        guard let request = connection.request, requests[request.id] == nil else { return }
-        deliver(request, connection)
-    }
-
-    private func deliver(_ request: HTTPRequest, _ connection: ServerConnection) {
-        connection.request = request
-        connection.request?.body = []
-        requests[request.id] = connection
-        events.append(.request(request))
-        unwatched.append(request.id)
-        // An answer may take as long as it likes: long polls do.
-        lws_set_timeout(connection.wsi, NO_PENDING_TIMEOUT, 0)
-    }
-
-    func abort(_ connection: ServerConnection) {
-        guard let request = connection.request else { return }
-        requests[request.id] = nil
-        connection.request = nil
-        events.append(.requestAborted(request.id))
-    }
-
-    func letsIn(webSocket path: String) -> Bool {
-        func trimmed(_ path: String) -> Substring { path.hasSuffix("/") ? path.dropLast() : path[...] }
-        return configuration.webSocketPaths.contains { trimmed($0) == trimmed(path) }
-    }
-
-    func webSocketEstablished(_ connection: ServerConnection) {
-        let id = ConnectionID(rawValue: newIdentifier())
-        connection.webSocket = id
-        plain[connection.wsi] = nil
-        webSockets[id] = connection
-        let handshake =
-            connection.handshake.take()
-            ?? WebSocketHandshake(path: "", query: [], headers: [], peer: connection.peer)
-        events.append(.webSocketOpened(id, handshake))
-    }
-
-    /// False when the connection must close.
-    func webSocketReceived(_ connection: ServerConnection, _ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard let id = connection.webSocket else { return false }
-        guard connection.inbox.count + bytes.count <= configuration.maximumMessageSize else {
-            connection.outbox.closeCode = .messageTooBig
-            lws_close_reason(connection.wsi, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, nil, 0)
-            return false
-        }
-        connection.inbox.append(contentsOf: bytes)
-        guard lws_is_final_fragment(connection.wsi) != 0, lws_remaining_packet_payload(connection.wsi) == 0 else {
-            return true
-        }
-        let whole = connection.inbox
-        connection.inbox = []
-        guard connection.outbox.closeCode == nil else { return true }
-        events.append(.message(id, lws_frame_is_binary(connection.wsi) != 0 ? .binary(whole) : .text(whole)))
-        return true
+        guard !configuration.listeningSockets.isEmpty else { return }
+        for listener in listeners where acceptsAgainAt == nil { try? loop.deregister(listener.socket.descriptor) }
     }
 }
 

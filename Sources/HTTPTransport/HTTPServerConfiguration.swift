@@ -18,6 +18,8 @@ public struct HTTPServerConfiguration: Sendable {
     public var webSocketPaths: [String] = []
     /// Bytes of a request body; more is answered 413.
     public var maximumBodySize: Int = 1_000_000
+    /// Paths whose bodies have a smaller limit: the first whose path begins so. Judged by the head, before the body comes.
+    public var bodyLimits: [(pathPrefix: String, bytes: Int)] = []
     /// Bytes of a WebSocket message; more closes it with 1009.
     public var maximumMessageSize: Int = 1_000_000
     /// Bytes waiting to be sent to one client; more closes it: it does not read.

@@ -1,4 +1,4 @@
-internal import CWebSockets
+internal import Crypto
 public import Primitives
 
 /// One certificate of a server's chain: what a technician wants to know of it.
@@ -16,22 +16,24 @@ public struct ServerCertificate: Hashable, Sendable {
         self.validTo = validTo
     }
 
-    /// The chain that a verification is about, the server's own certificate first.
-    static func chain(under store: UnsafeMutableRawPointer) -> [ServerCertificate] {
-        var chain: [ServerCertificate] = []
-        var (from, to): (Int64, Int64) = (0, 0)
-        var subject = [CChar](repeating: 0, count: 256)
-        var issuer = subject
-        while chain.count < 10, cws_chain_entry(store, Int32(chain.count), &subject, &issuer, 256, &from, &to) == 1 {
-            chain.append(
-                ServerCertificate(
-                    subject: text(subject), issuer: text(issuer), validFrom: WallClock(secondsSince1970: from),
-                    validTo: WallClock(secondsSince1970: to)))
-        }
-        return chain
+    init(_ certificate: PeerCertificate) {
+        self.init(
+            subject: certificate.subject, issuer: certificate.issuer, validFrom: certificate.validFrom,
+            validTo: certificate.validTo)
     }
+}
 
-    private static func text(_ characters: [CChar]) -> String {
-        String(decoding: characters.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+extension TLSFailure {
+    /// Nil when the certificate was not what failed.
+    init?(_ verdict: CertificateVerdict) {
+        switch verdict {
+        case .accepted: return nil
+        case .notYetValid: self = .notYetValid
+        case .expired: self = .expired
+        case .hostNameMismatch: self = .hostNameMismatch
+        case .selfSigned: self = .selfSigned
+        case .notTrusted: self = .notTrusted
+        case .other(let reason): self = .other("certificate refused (\(reason))")
+        }
     }
 }

@@ -38,7 +38,7 @@ public struct RelayStream: ~Copyable, Sendable {
 
     public private(set) var phase: Phase
     private let isEncrypted: Bool
-    private var tls: TLSClient?
+    private var tls: TLSConnection?
     private var reader: TURNStreamReader
     private var plain: [UInt8]
     private var waiting: [UInt8]
@@ -49,7 +49,7 @@ public struct RelayStream: ~Copyable, Sendable {
     /// - Parameter serverName: what the server's certificate must be made for.
     public init(serverName: String, trust: RelayTrust?) throws(PeerError) {
         do throws(CryptoError) {
-            if let trust { tls = try TLSClient(context: trust.context, serverName: serverName) } else { tls = nil }
+            if let trust { tls = try TLSConnection(context: trust.context, serverName: serverName) } else { tls = nil }
         } catch {
             throw .cryptography("\(error)")
         }
@@ -134,7 +134,7 @@ public struct RelayStream: ~Copyable, Sendable {
             taken.removeAll(keepingCapacity: true)
             plain = taken
         }
-        let progress: TLSClient.Phase? =
+        let progress: TLSConnection.Phase? =
             switch tls {
             case .some(let tls): tls.phase
             case .none: nil

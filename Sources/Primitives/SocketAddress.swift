@@ -24,6 +24,12 @@ public enum IPAddress: Hashable, Sendable {
         }
     }
 
+    /// The IPv4 address that an IPv6 socket shows as `::ffff:a.b.c.d` (RFC 4291 section 2.5.5.2); others as they are.
+    public var unmapped: IPAddress {
+        guard case .v6(high: 0, let low) = self, low >> 32 == 0xFFFF else { return self }
+        return .v4(UInt32(truncatingIfNeeded: low))
+    }
+
     /// What one subscriber has: of IPv6 at least a /64, whose rest it can change at will (RFC 6177).
     public var prefix64: IPAddress {
         switch self {

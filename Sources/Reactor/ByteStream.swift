@@ -41,7 +41,7 @@ struct ByteStream: ~Copyable, Sendable {
     mutating func finishSending() { _ = Syscall.call { shutdown(socket.rawValue, SHUT_WR.asInt32) } }
 }
 
-/// A non-blocking TCP connection, for TURN over TCP and TLS.
+/// A non-blocking TCP connection.
 public struct TCPStream: ~Copyable, Sendable {
     public enum ConnectResult: Hashable, Sendable {
         case connected
@@ -72,7 +72,18 @@ public struct TCPStream: ~Copyable, Sendable {
         remoteAddress = remote
     }
 
+    /// A connection that a listener accepted.
+    init(accepted socket: consuming FileDescriptor, from remote: SocketAddress) {
+        stream = ByteStream(socket: socket)
+        remoteAddress = remote
+    }
+
     public var descriptor: Int32 { stream.socket.rawValue }
+
+    /// How many bytes the kernel keeps for a receiver that does not read: left to itself it grows to megabytes each.
+    public mutating func limitSendBuffer(to bytes: Int32) {
+        _ = Syscall.setOption(descriptor, SOL_SOCKET, SO_SNDBUF, bytes)
+    }
 
     /// How the connection attempt stands.
     public mutating func finishConnect() -> ConnectResult {

@@ -24,6 +24,8 @@ public struct EventLoop: ~Copyable {
         public init(rawValue: UInt32) { self.rawValue = rawValue }
         public static let readable = Interest(rawValue: 1)
         public static let writable = Interest(rawValue: 2)
+        /// Without it, that the other end has finished sending is reported, also where nothing is to be read.
+        public static let ignoresEnd = Interest(rawValue: 4)
     }
 
     /// What can be done now with the descriptor behind `token`.
@@ -133,7 +135,7 @@ public struct EventLoop: ~Copyable {
     private func control(
         _ operation: Int32, _ descriptor: Int32, _ token: Token, _ interest: Interest
     ) -> Outcome<Int32> {
-        var bits = clinux_epollrdhup
+        var bits = interest.contains(.ignoresEnd) ? 0 : clinux_epollrdhup
         if interest.contains(.readable) { bits |= clinux_epollin }
         if interest.contains(.writable) { bits |= clinux_epollout }
         return Syscall.call { clinux_epoll_ctl(epoll.rawValue, operation, descriptor, bits, token.rawValue) }

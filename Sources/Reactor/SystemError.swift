@@ -18,6 +18,9 @@ extension SystemError: CustomStringConvertible {
     /// "bind: address already in use (EADDRINUSE)", in the kernel's words.
     public var description: String { "\(operation): \(SystemError.text(code))" }
 
+    /// The kernel's words alone: "address already in use".
+    public var reason: String { SystemError.text(code) }
+
     /// The C library's text for an errno, lower case.
     public static func text(_ code: Int32) -> String {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 128) { buffer in

@@ -21,6 +21,11 @@ public enum SystemFile {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// Fails with the kernel's reason where this process may not read the file.
+    public static func checkReadable(_ path: String) throws(SystemError) {
+        _ = try Syscall.call { access(path, R_OK) }.get("open \(path)")
+    }
+
     /// The text without white space around it.
     public static func line(_ path: String) -> String? {
         guard let text = text(path) else { return nil }

@@ -17,26 +17,27 @@ import Testing
         "Codecs": ["Primitives", "CVPX", "COpus"],
         "Capture": ["Reactor", "Primitives", "CV4L2", "CYUV", "CALSA", "CTurboJPEG", "CUdev"],
         "Reactor": ["Primitives", "CLinux"],
-        "HTTPTransport": ["Primitives", "CWebSockets"],
+        "HTTP": ["Primitives"],
+        "HTTPTransport": ["HTTP", "Reactor", "Crypto", "Primitives"],
         "Configuration": ["CYAML", "Primitives"],
         "Database": ["CSQLite"],
         "Service": ["CSystemd"],
         "Peer": ["ICE", "STUN", "SDP", "RTP", "Congestion", "Crypto", "SRTP", "Primitives"],
         "Signaling": ["SocketIO", "Primitives"],
         "KioskAgent": [
-            "Peer", "Capture", "Codecs", "Reactor", "Signaling", "SocketIO", "HTTPTransport",
+            "Peer", "Capture", "Codecs", "Reactor", "Signaling", "SocketIO", "HTTPTransport", "HTTP",
             "Configuration", "Database", "Service", "Primitives", "CInput",
         ],
         "SignalingServer": [
-            "Signaling", "SocketIO", "HTTPTransport", "Configuration", "Database", "Service", "Primitives", "Crypto",
+            "Signaling", "SocketIO", "HTTPTransport", "HTTP", "Configuration", "Database", "Service", "Primitives", "Crypto",
             "Reactor", "CArgon2", "CJOSE",
         ],
-        "socketio-echo": ["SocketIO", "HTTPTransport", "Primitives"],
+        "socketio-echo": ["SocketIO", "HTTPTransport", "HTTP", "Primitives"],
         "kiosk-agent": ["KioskAgent"],
         "kiosk-signaling": ["SignalingServer"],
     ]
 
-    static let pure: Set<String> = ["STUN", "ICE", "SDP", "RTP", "Congestion", "SocketIO"]
+    static let pure: Set<String> = ["STUN", "ICE", "SDP", "RTP", "Congestion", "SocketIO", "HTTP"]
     static let control: Set<String> = ["Signaling", "KioskAgent", "SignalingServer", "kiosk-agent", "kiosk-signaling"]
 
     @Test func targetsImportOnlyWhatTheirPlaceAllows() throws {

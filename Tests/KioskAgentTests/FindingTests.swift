@@ -1,6 +1,7 @@
 import Capture
 import Configuration
 import Glibc
+import HTTP
 import HTTPTransport
 import Peer
 import Primitives

@@ -1,5 +1,6 @@
 import Database
 import Foundation
+import HTTP
 import HTTPTransport
 import Primitives
 import Reactor

@@ -1,3 +1,4 @@
+import HTTP
 import HTTPTransport
 import Primitives
 import Signaling

@@ -1,3 +1,4 @@
+import HTTP
 import HTTPTransport
 public import Primitives
 import Signaling

@@ -1,3 +1,4 @@
+internal import HTTP
 internal import HTTPTransport
 
 /// `openapi.json` beside this file: the description of the HTTP API that clients are generated from.

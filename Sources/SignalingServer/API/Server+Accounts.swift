@@ -1,4 +1,5 @@
 internal import Database
+internal import HTTP
 internal import HTTPTransport
 internal import Primitives
 internal import Reactor

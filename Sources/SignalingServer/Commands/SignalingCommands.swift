@@ -1,6 +1,7 @@
 public import Configuration
 internal import Database
 internal import Glibc
+internal import HTTP
 internal import HTTPTransport
 internal import Primitives
 internal import Reactor

@@ -1,3 +1,4 @@
+internal import HTTP
 internal import HTTPTransport
 
 /// The monitor console, compiled into the program, so that the one binary is all there is to install.

@@ -1,3 +1,4 @@
+internal import HTTP
 internal import HTTPTransport
 internal import Primitives
 internal import Signaling

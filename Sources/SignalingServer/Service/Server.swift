@@ -1,5 +1,6 @@
 internal import Configuration
 internal import Database
+internal import HTTP
 internal import HTTPTransport
 public import Primitives
 internal import Reactor

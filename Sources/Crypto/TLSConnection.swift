@@ -1,20 +1,20 @@
 import COpenSSL
 import Primitives
 
-// TLS 1.2 and 1.3 towards a server, between two memory BIOs: bytes of the connection go in and come out, and whoever has
+// TLS 1.2 and 1.3, either side, between two memory BIOs: bytes of the connection go in and come out, and whoever has
 // the socket carries them. It never blocks and knows no time; the owner gives up on a handshake that takes too long.
 //
 //     handshaking ──▶ open ──▶ ended
 //          └───────────┴─────▶ failed
 
-/// The client's side of one TLS connection, its server checked by chain and name.
-public struct TLSClient: ~Copyable, @unchecked Sendable {
+/// One TLS connection: a client's, whose server is checked by chain and name, or a server's.
+public struct TLSConnection: ~Copyable, @unchecked Sendable {
     public enum Phase: Equatable, Sendable {
         /// → open, failed
         case handshaking
         /// → ended, failed
         case open
-        /// The server's close_notify came. Final.
+        /// The other side's close_notify came. Final.
         case ended
         /// Final.
         case failed(CryptoError)
@@ -25,14 +25,15 @@ public struct TLSClient: ~Copyable, @unchecked Sendable {
     // Owned by `ssl`.
     private let incoming: OpaquePointer
     private let outgoing: OpaquePointer
-    /// Reading goes through it; its capacity is kept.
-    private var scratch: [UInt8]
 
     /// Begins the handshake: the hello waits in `takeOutgoing`.
     ///
     /// - Parameter serverName: a host name, which the server is also told (SNI, RFC 6066 section 3), or a literal address,
     ///   which it must not be. The certificate must be made for it (RFC 6125).
-    public init(context: TLSClientContext, serverName: String) throws(CryptoError) {
+    /// - Parameter applicationProtocol: the one name offered by ALPN (RFC 7301); nil offers none.
+    public init(
+        context: TLSClientContext, serverName: String, applicationProtocol: String? = nil
+    ) throws(CryptoError) {
         ERR_clear_error()
         guard let ssl = SSL_new(context.context) else { throw CryptoError.drained("tls: no session") }
         guard let incoming = BIO_new(BIO_s_mem()), let outgoing = BIO_new(BIO_s_mem()) else {
@@ -50,13 +51,36 @@ public struct TLSClient: ~Copyable, @unchecked Sendable {
             SSL_free(ssl)
             throw CryptoError.drained("tls: server name refused")
         }
+        if let applicationProtocol {
+            let name = [UInt8(applicationProtocol.utf8.count)] + Array(applicationProtocol.utf8)
+            // This one function gives 0 for success.
+            guard SSL_set_alpn_protos(ssl, name, UInt32(name.count)) == 0 else {
+                SSL_free(ssl)
+                throw CryptoError.drained("tls: application protocol refused")
+            }
+        }
         SSL_set_connect_state(ssl)
         self.ssl = ssl
         self.incoming = incoming
         self.outgoing = outgoing
         phase = .handshaking
-        scratch = [UInt8](repeating: 0, count: 16 * 1024)
         advance()
+    }
+
+    /// Waits for a client's hello.
+    public init(context: TLSServerContext) throws(CryptoError) {
+        ERR_clear_error()
+        guard let ssl = SSL_new(context.context) else { throw CryptoError.drained("tls: no session") }
+        guard let incoming = BIO_new(BIO_s_mem()), let outgoing = BIO_new(BIO_s_mem()) else {
+            SSL_free(ssl)
+            throw CryptoError.drained("tls: no memory bio")
+        }
+        SSL_set_bio(ssl, incoming, outgoing)
+        SSL_set_accept_state(ssl)
+        self.ssl = ssl
+        self.incoming = incoming
+        self.outgoing = outgoing
+        phase = .handshaking
     }
 
     deinit { SSL_free(ssl) }
@@ -70,14 +94,20 @@ public struct TLSClient: ~Copyable, @unchecked Sendable {
         advance()
     }
 
-    /// Appends what the server has said; nothing while the handshake lasts.
+    /// Appends what the other side has said; nothing while the handshake lasts.
     public mutating func read(into bytes: inout [UInt8]) {
-        while phase == .open {
-            ERR_clear_error()
-            let count = SSL_read(ssl, &scratch, Int32(scratch.count))
-            guard count > 0 else { return judge(count, "tls: connection failed") }
-            bytes.append(contentsOf: scratch[..<Int(count)])
+        let ssl = ssl
+        let result: Int32? = withUnsafeTemporaryAllocation(byteCount: TLSConnection.recordSize, alignment: 16) {
+            scratch in
+            guard phase == .open else { return nil }
+            while true {
+                ERR_clear_error()
+                let count = SSL_read(ssl, scratch.baseAddress, Int32(scratch.count))
+                guard count > 0 else { return count }
+                bytes.append(contentsOf: scratch[..<Int(count)])
+            }
         }
+        if let result { judge(result, "tls: connection failed") }
     }
 
     /// Encrypts `bytes`; the connection must be open.
@@ -98,13 +128,26 @@ public struct TLSClient: ~Copyable, @unchecked Sendable {
         phase = .ended
     }
 
-    /// Appends what has to be sent to the server.
+    /// Bytes of one record (RFC 8446 section 5.1): what one `write` seals without growing.
+    public static let recordSize = 16 * 1024
+
+    /// Appends what has to be sent to the other side.
     public mutating func takeOutgoing(into bytes: inout [UInt8]) {
-        while true {
-            let count = BIO_read(outgoing, &scratch, Int32(scratch.count))
-            guard count > 0 else { return }
-            bytes.append(contentsOf: scratch[..<Int(count)])
-        }
+        var start: UnsafeMutablePointer<CChar>?
+        let count = copenssl_mem_bio_peek(outgoing, &start)
+        guard count > 0, let start else { return }
+        bytes.append(contentsOf: UnsafeRawBufferPointer(start: start, count: count))
+        _ = BIO_ctrl(outgoing, BIO_CTRL_RESET, 0, nil)
+    }
+
+    /// What a client found of its server's certificate; also of one that it refused.
+    public var verdict: CertificateVerdict { CertificateVerdict(SSL_get_verify_result(ssl)) }
+
+    /// The chain that a client built from its server's certificate, that one first; empty before there is one. Also of a
+    /// server that was refused.
+    public var serverChain: [PeerCertificate] {
+        guard let chain = SSL_get0_verified_chain(ssl) else { return [] }
+        return (0..<copenssl_chain_count(chain)).compactMap { PeerCertificate(copenssl_chain_entry(chain, $0)) }
     }
 
     private mutating func advance() {

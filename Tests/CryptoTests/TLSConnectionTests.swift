@@ -4,12 +4,12 @@ import Primitives
 import Testing
 
 /// Against a real server: `openssl s_server`, which sends every line back reversed.
-@Suite struct TLSClientTests {
+@Suite struct TLSConnectionTests {
     @Test(arguments: ["turn.example", "127.0.0.1"])
     func aNameOrAnAddressThatTheCertificateIsMadeFor(name: String) throws {
         let server = try EchoServer()
         defer { server.end() }
-        var client = try TLSClient(context: TLSClientContext(authorities: server.authority), serverName: name)
+        var client = try TLSConnection(context: TLSClientContext(authorities: server.authority), serverName: name)
         #expect(client.phase == .handshaking)
         let connection = try server.connect()
         #expect(connection.run(&client) { $0.phase == .open })
@@ -28,7 +28,7 @@ import Testing
     @Test func aCertificateOfSomebodyElse() throws {
         let server = try EchoServer()
         defer { server.end() }
-        var client = try TLSClient(
+        var client = try TLSConnection(
             context: TLSClientContext(authorities: server.authority), serverName: "other.example")
         #expect(try server.connect().run(&client) { isFailed($0, "hostname mismatch") })
         var nothing: [UInt8] = []
@@ -40,7 +40,7 @@ import Testing
     @Test func anAuthorityThatIsNotTrusted() throws {
         let server = try EchoServer()
         defer { server.end() }
-        var client = try TLSClient(context: TLSClientContext(authorities: nil), serverName: "turn.example")
+        var client = try TLSConnection(context: TLSClientContext(authorities: nil), serverName: "turn.example")
         #expect(try server.connect().run(&client) { isFailed($0, "unable to get local issuer certificate") })
     }
 
@@ -49,7 +49,7 @@ import Testing
     }
 
     @Test func whatIsNotTLSEndsIt() throws {
-        var client = try TLSClient(context: TLSClientContext(authorities: nil), serverName: "turn.example")
+        var client = try TLSConnection(context: TLSClientContext(authorities: nil), serverName: "turn.example")
         client.receive(Array("HTTP/1.1 400 Bad Request\r\n\r\n".utf8).span)
         guard case .failed = client.phase else {
             Issue.record("\(client.phase)")
@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    private func isFailed(_ client: borrowing TLSClient, _ reason: String) -> Bool {
+    private func isFailed(_ client: borrowing TLSConnection, _ reason: String) -> Bool {
         guard case .failed(let error) = client.phase else { return false }
         return error.description.lowercased().contains(reason)
     }
@@ -119,7 +119,7 @@ private struct EchoServer {
         deinit { close(descriptor) }
 
         /// Carries bytes both ways until the condition holds; false after five seconds of silence.
-        func run(_ client: inout TLSClient, until condition: (inout TLSClient) -> Bool) -> Bool {
+        func run(_ client: inout TLSConnection, until condition: (inout TLSConnection) -> Bool) -> Bool {
             var buffer = [UInt8](repeating: 0, count: 4096)
             for _ in 0..<100 {
                 var outgoing: [UInt8] = []

@@ -1,17 +1,16 @@
 import Glibc
-import Primitives
-import Reactor
+public import Primitives
 import Synchronization
 
 /// Asks the system's resolver, which knows no deadline, without waiting for ever.
-enum NameLookup {
-    enum Answer: Equatable, Sendable {
+public enum NameLookup {
+    public enum Answer: Equatable, Sendable {
         case found([String])
         case failed(String)
         case noAnswer
     }
 
-    static func addresses(of host: String, deadline: Instant) -> Answer {
+    public static func addresses(of host: String, deadline: Instant) -> Answer {
         guard let wake = try? WakeFD() else { return .failed("out of resources") }
         let question = Question(host, wake: wake)
         question.begin()
@@ -24,20 +23,20 @@ enum NameLookup {
     }
 
     /// One question, asked on a thread of its own that nobody waits for.
-    final class Question: Sendable {
-        let host: String
+    public final class Question: Sendable {
+        public let host: String
         private let wake: WakeFD
         private let result = Mutex<Answer?>(nil)
 
         /// - Parameter wake: signaled when there is an answer.
-        init(_ host: String, wake: WakeFD) {
+        public init(_ host: String, wake: WakeFD) {
             self.host = host
             self.wake = wake
         }
 
-        var answer: Answer? { result.withLock { $0 } }
+        public var answer: Answer? { result.withLock { $0 } }
 
-        func begin() {
+        public func begin() {
             let context = Unmanaged.passRetained(self)
             var thread = pthread_t()
             // Detached: the resolver may take longer than anybody waits.
