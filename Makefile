@@ -9,7 +9,7 @@ SWIFT_FILES := Package.swift Sources Tests Benchmarks Fuzz Scripts
 BIN = $(shell $(SWIFT) build -c release --show-bin-path)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-unit test-interop test-machine deb test-deb tsan lint format bench bench-network bench-signaling soak fuzz clean
+.PHONY: help setup build demo test test-unit test-interop test-machine deb test-deb tsan lint format fuzz-briefly bench bench-network bench-signaling soak fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,12 +25,10 @@ build: ## build kiosk-agent and kiosk-signaling in release mode
 demo: build ## start a server and a kiosk on this machine and print the console's address
 	@BIN=$(BIN) Scripts/demo
 
-test: setup lint test-unit test-interop fuzz ## everything that needs no virtual machine
+test: setup lint test-unit test-interop fuzz-briefly ## everything that needs no virtual machine
 
-# One at a time: libwebsockets numbers its place in OpenSSL's data anew with every context, so TLS clients of one process
-# must not begin at once. The programs have one each; the tests have many.
 test-unit:
-	$(SWIFT) test --quiet --no-parallel
+	$(SWIFT) test --quiet
 
 test-interop: build
 	@Scripts/setup test
@@ -71,13 +69,18 @@ bench-network: build ## how media survives networks, beside Chromium's own sende
 	@BIN=$(BIN) Scripts/interop $(PYTHON) Scripts/bench-network $(ARGS)
 
 bench-signaling: build ## what forwarding a message and keeping a connection cost, beside python-socketio and bare libwebsockets
-	@Scripts/setup test
+	@Scripts/setup test bench
 	@$(SWIFT) build $(RELEASE) --product socketio-echo
 	@BIN=$(BIN) $(PYTHON) Scripts/bench-signaling $(ARGS)
 
 soak: build ## ten minutes of 200 kiosks and 50 monitors while the server is restarted and killed; then everything is counted
 	@Scripts/setup test
 	@BIN=$(BIN) $(PYTHON) Scripts/soak $(ARGS)
+
+# Long enough to notice a body that breaks; `make fuzz` is the long one.
+fuzz-briefly:
+	@Scripts/setup build
+	Scripts/fuzz 25
 
 fuzz: ## fuzz every parser and state machine; SECONDS=60 each
 	@Scripts/setup build

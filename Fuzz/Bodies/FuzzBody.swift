@@ -7,6 +7,7 @@ public enum FuzzBody: String, CaseIterable, Sendable {
     case stun, candidate, turn, mdns, ice, peerSession, hostileMonitor
     case dtlsServer, dtlsClient, srtp, vp8, opus
     case json, socketIO, signaling
+    case httpServer, httpClient, webSocketServer, webSocketClient
 
     public func run(_ input: [UInt8]) {
         switch self {
@@ -28,6 +29,10 @@ public enum FuzzBody: String, CaseIterable, Sendable {
         case .json: fuzzJSON(input)
         case .socketIO: fuzzSocketIO(input)
         case .signaling: fuzzSignaling(input)
+        case .httpServer: fuzzHTTPServer(input)
+        case .httpClient: fuzzHTTPClient(input)
+        case .webSocketServer: fuzzWebSocket(input, role: .server)
+        case .webSocketClient: fuzzWebSocket(input, role: .client)
         }
     }
 }

@@ -117,6 +117,7 @@ public enum AgentProgram {
 
     private static func run(_ file: String) -> ExitStatus {
         LogSink.start(identifier: "kiosk-agent")
+        OpenFiles.raiseLimit()
         let agent: Agent
         do {
             let configuration = try AgentConfiguration.load(file)

@@ -5,6 +5,9 @@ internal import Signaling
 internal import SocketIO
 
 extension Server {
+    /// Bytes of a request to `/api/`.
+    static let maximumAPIBody = 64 * 1024
+
     // MARK: The HTTP API
 
     func handleAPI(_ request: HTTPRequest, now: Moment) {
@@ -17,7 +20,7 @@ extension Server {
 
     private func route(_ request: HTTPRequest, now: Moment) throws(APIFailure) {
         // Nothing here is larger than a password.
-        guard request.body.count <= 64 * 1024 else { throw APIFailure(.tooLarge, "the body is larger than 64 KiB") }
+        guard request.body.count <= Server.maximumAPIBody else { throw APIFailure(.tooLarge, "the body is larger than 64 KiB") }
         let path = request.path.split(separator: "/", omittingEmptySubsequences: false).dropFirst(2).map(String.init)
         let (name, rest) = (path.first ?? "", Array(path.dropFirst()))
         switch (name, rest.count) {

@@ -130,6 +130,7 @@ public enum SignalingCommands {
         LogSink.start(identifier: "kiosk-signaling")
         Log.level = configuration.log.logLevel
         LogSink.format = configuration.log.sinkFormat
+        OpenFiles.raiseLimit()
         let notifier = ServiceNotifier()
         do {
             // Before any thread exists, so that all of them leave the signals alone.

@@ -45,6 +45,10 @@ public final class Server {
         }
         http.webSocketPaths = ["/socket.io"]
         http.maximumBodySize = configuration.limits.payload.bytes
+        // What is too large for its path is refused by its head. A page and a probe take no body.
+        http.bodyLimits = [
+            ("/socket.io", configuration.limits.payload.bytes), ("/api/", Server.maximumAPIBody), ("/", 1024),
+        ]
         http.maximumMessageSize = configuration.limits.payload.bytes
         http.maximumPendingBytes = configuration.limits.pendingBytes.bytes
         http.maximumConnections = configuration.limits.connections
