@@ -102,7 +102,8 @@ let package = Package(
         .executableTarget(name: "kiosk-signaling", dependencies: ["SignalingServer"], swiftSettings: house),
         // The application that the Engine.IO and Socket.IO conformance suites expect; not shipped.
         .executableTarget(
-            name: "socketio-echo", dependencies: ["SocketIO", "HTTPTransport", "HTTP", "Primitives"], swiftSettings: house),
+            name: "socketio-echo", dependencies: ["SocketIO", "HTTPTransport", "HTTP", "Primitives"],
+            swiftSettings: house),
 
         // Figures: swift run -c release Benchmarks
         .executableTarget(
@@ -113,7 +114,8 @@ let package = Package(
         .target(
             name: "FuzzBodies",
             dependencies: [
-                "STUN", "ICE", "Peer", "SDP", "RTP", "Congestion", "Crypto", "SRTP", "Codecs", "Signaling", "SocketIO", "HTTP",
+                "STUN", "ICE", "Peer", "SDP", "RTP", "Congestion", "Crypto", "SRTP", "Codecs", "Signaling", "SocketIO",
+                "HTTP",
                 "Primitives", "TestSupport",
             ],
             path: "Fuzz/Bodies", swiftSettings: house),
@@ -144,13 +146,18 @@ let package = Package(
         tests("SocketIOTests", ["SocketIO", "TestSupport"]),
         tests("SignalingTests", ["Signaling", "SocketIO"]),
         tests("HTTPTests", ["HTTP", "FuzzBodies"]),
-        tests("HTTPTransportTests", ["HTTPTransport", "HTTP"]),
+        tests("HTTPTransportTests", ["HTTPTransport", "HTTP", "Crypto"]),
         tests("ConfigurationTests", ["Configuration"]),
         tests("DatabaseTests", ["Database"]),
-        tests("KioskAgentTests", ["KioskAgent", "Peer", "Capture", "Reactor", "Signaling", "HTTPTransport", "HTTP", "TestSupport"]),
+        tests(
+            "KioskAgentTests",
+            ["KioskAgent", "Peer", "Capture", "Reactor", "Signaling", "HTTPTransport", "HTTP", "TestSupport"]),
         tests(
             "SignalingServerTests",
-            ["SignalingServer", "Signaling", "SocketIO", "Database", "HTTPTransport", "HTTP", "Reactor", "Configuration"]),
+            [
+                "SignalingServer", "Signaling", "SocketIO", "Database", "HTTPTransport", "HTTP", "Reactor",
+                "Configuration",
+            ]),
         tests("ArchitectureTests", []),
     ],
     swiftLanguageModes: [.v6]

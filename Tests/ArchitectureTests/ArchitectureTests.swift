@@ -29,7 +29,8 @@ import Testing
             "Configuration", "Database", "Service", "Primitives", "CInput",
         ],
         "SignalingServer": [
-            "Signaling", "SocketIO", "HTTPTransport", "HTTP", "Configuration", "Database", "Service", "Primitives", "Crypto",
+            "Signaling", "SocketIO", "HTTPTransport", "HTTP", "Configuration", "Database", "Service", "Primitives",
+            "Crypto",
             "Reactor", "CArgon2", "CJOSE",
         ],
         "socketio-echo": ["SocketIO", "HTTPTransport", "HTTP", "Primitives"],
