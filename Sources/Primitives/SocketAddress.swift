@@ -15,6 +15,31 @@ public enum IPAddress: Hashable, Sendable {
         }
     }
 
+    /// Parses an address as proxies and people write it: with a port (`a.b.c.d:port`, `[v6]:port`), in brackets,
+    /// quoted (RFC 7239 section 6), or IPv4 as `::ffff:a.b.c.d`, which is read as IPv4; nil for anything else.
+    public init?(written text: some StringProtocol) {
+        var rest = Substring(text)
+        while let last = rest.last, last == " " || last == "\t" { rest.removeLast() }
+        while let first = rest.first, first == " " || first == "\t" { rest.removeFirst() }
+        if rest.utf8.count >= 2, rest.first == "\"", rest.last == "\"" { rest = rest.dropFirst().dropLast() }
+        func isPort(_ port: Substring) -> Bool {
+            port.first == ":" && (2...6).contains(port.utf8.count) && UInt16(port.dropFirst()) != nil
+                && port.dropFirst().utf8.allSatisfy { (0x30...0x39).contains($0) }
+        }
+        var host = rest
+        if rest.first == "[" {
+            guard let end = rest.firstIndex(of: "]") else { return nil }
+            host = rest[rest.index(after: rest.startIndex)..<end]
+            let port = rest[rest.index(after: end)...]
+            guard host.utf8.contains(UInt8(ascii: ":")), port.isEmpty || isPort(port) else { return nil }
+        } else if let colon = rest.firstIndex(of: ":"), colon == rest.lastIndex(of: ":") {
+            guard isPort(rest[colon...]) else { return nil }
+            host = rest[..<colon]
+        }
+        guard let address = IPAddress(host) else { return nil }
+        self = address.unmapped
+    }
+
     public var isIPv4: Bool { if case .v4 = self { true } else { false } }
 
     public var isUnspecified: Bool {

@@ -14,6 +14,29 @@ public enum SignalingLimit {
     public static let status = 4 * 1024
 }
 
+/// Which characters a text of the contract may have.
+public enum TextRule: Sendable {
+    /// A name or one line of text: nothing that a terminal, a log or a page shows as something else.
+    case line
+    /// Lines of a session description.
+    case lines
+    /// A secret, which nobody shows: anything but NUL, where C ends a text.
+    case secret
+
+    public func allows(_ text: String) -> Bool { text.unicodeScalars.allSatisfy(allows) }
+
+    private func allows(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0: false
+        case 0x09, 0x0A, 0x0D: self != .line
+        // C0 and C1 controls; line and paragraph separators; embeddings, overrides and isolates of the
+        // bidirectional algorithm (UAX #9), which show a text in another order than it has.
+        case 0x01...0x1F, 0x7F...0x9F, 0x2028...0x202E, 0x2066...0x2069: self == .secret
+        default: true
+        }
+    }
+}
+
 /// Reads an object's members and names the one that breaks a rule. Members that nobody asks for are ignored.
 struct Fields {
     let object: JSONObject
@@ -61,17 +84,26 @@ struct Fields {
         }
     }
 
-    func optionalString(_ name: String, limit: Int = SignalingLimit.text) throws(SignalingError) -> String? {
+    func optionalString(
+        _ name: String, limit: Int = SignalingLimit.text, rule: TextRule = .line
+    ) throws(SignalingError) -> String? {
         guard let value = value(name) else { return nil }
+        return try text(value, name, limit: limit, rule: rule)
+    }
+
+    private func text(
+        _ value: JSONValue, _ name: String, limit: Int, rule: TextRule
+    ) throws(SignalingError) -> String {
         guard case .string(let text) = value else { throw refuse(name, "must be a string") }
         guard text.utf8.count <= limit else { throw refuse(name, "longer than \(limit) bytes") }
+        guard rule.allows(text) else { throw refuse(name, "contains a control character") }
         return text
     }
 
     func string(
-        _ name: String, limit: Int = SignalingLimit.text, mayBeEmpty: Bool = false
+        _ name: String, limit: Int = SignalingLimit.text, mayBeEmpty: Bool = false, rule: TextRule = .line
     ) throws(SignalingError) -> String {
-        guard let text = try optionalString(name, limit: limit) else { throw refuse(name, "missing") }
+        guard let text = try optionalString(name, limit: limit, rule: rule) else { throw refuse(name, "missing") }
         guard mayBeEmpty || !text.isEmpty else { throw refuse(name, "must not be empty") }
         return text
     }
@@ -157,9 +189,7 @@ struct Fields {
     func strings(_ elements: [JSONValue], _ name: String, limit: Int) throws(SignalingError) -> [String] {
         var result: [String] = []
         for (index, element) in elements.enumerated() {
-            guard case .string(let text) = element else { throw refuse("\(name)[\(index)]", "must be a string") }
-            guard text.utf8.count <= limit else { throw refuse("\(name)[\(index)]", "longer than \(limit) bytes") }
-            result.append(text)
+            result.append(try text(element, "\(name)[\(index)]", limit: limit, rule: .line))
         }
         return result
     }

@@ -14,7 +14,7 @@ public struct LoginRequest: Sendable {
         let fields = try Fields(json: json, what: "login")
         self.init(
             username: try fields.identifier("username"),
-            password: Redacted(try fields.string("password", limit: 1024)))
+            password: Redacted(try fields.string("password", limit: 1024, rule: .secret)))
     }
     public var json: JSONValue { ["username": .string(username), "password": .string(password.unredacted)] }
 }

@@ -34,7 +34,7 @@ extension DescriptionPayload {
     init(_ fields: Fields, expected: Kind) throws(SignalingError) {
         let text = try fields.string("type")
         guard text == expected.rawValue else { throw fields.refuse("type", "must be \(expected.rawValue)") }
-        self.init(type: expected, sdp: try fields.string("sdp", limit: SignalingLimit.sdp))
+        self.init(type: expected, sdp: try fields.string("sdp", limit: SignalingLimit.sdp, rule: .lines))
     }
     var json: JSONValue { ["type": .string(type.rawValue), "sdp": .string(sdp)] }
 }
@@ -103,9 +103,25 @@ extension KioskStatus {
         if let member = known.first(where: { $0.value.containsBinary }) {
             throw fields.refuse(member.name, "must not be binary")
         }
+        if let member = known.first(where: { !$0.value.hasOnlyLines }) {
+            throw fields.refuse(member.name, "contains a control character")
+        }
         self.init(fields: JSONObject(members: known))
         guard JSONValue.object(self.fields).jsonText.count <= SignalingLimit.status else {
             throw SignalingError(.badRequest, "status: longer than \(SignalingLimit.status) bytes")
+        }
+    }
+}
+
+extension JSONValue {
+    /// Whether every text and name in it may stand in one line.
+    fileprivate var hasOnlyLines: Bool {
+        switch self {
+        case .string(let text): TextRule.line.allows(text)
+        case .array(let elements): elements.allSatisfy(\.hasOnlyLines)
+        case .object(let object):
+            object.members.allSatisfy { TextRule.line.allows($0.name) && $0.value.hasOnlyLines }
+        case .null, .bool, .number, .binary: true
         }
     }
 }

@@ -20,6 +20,10 @@ public struct SocketIOServerConfiguration: Sendable {
     public var maximumAttachments: Int = 10
     /// Nesting of one payload.
     public var maximumDepth: Int = 64
+    /// JSON values in one payload, nested ones included.
+    public var maximumNodes: Int = 10_000
+    /// Bytes of one message before the application has accepted a CONNECT of its client.
+    public var maximumMessageBeforeConnect: Int = 8 * 1024
     /// Namespaces that exist besides `/`.
     public var namespaces: Set<String> = ["/"]
     /// How long a lost client's packets are kept for its return; nil switches connection state recovery off.

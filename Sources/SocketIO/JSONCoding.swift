@@ -4,6 +4,8 @@ public enum JSONError: Error, Equatable, Sendable {
     case malformed(offset: Int)
     /// More arrays and objects within each other than allowed.
     case tooDeep(limit: Int)
+    /// More values, nested ones included, than allowed.
+    case tooManyNodes(limit: Int)
 }
 
 extension JSONValue {
@@ -15,8 +17,10 @@ extension JSONValue {
         try self.init(parsing: text, from: 0, maximumDepth: maximumDepth)
     }
 
-    init(parsing text: [UInt8], from start: Int, maximumDepth: Int) throws(JSONError) {
-        var parser = JSONParser(text: text, at: start, maximumDepth: maximumDepth)
+    init(
+        parsing text: [UInt8], from start: Int, maximumDepth: Int, maximumNodes: Int = .max
+    ) throws(JSONError) {
+        var parser = JSONParser(text: text, at: start, maximumDepth: maximumDepth, maximumNodes: maximumNodes)
         self = try parser.parseDocument()
     }
 

@@ -3,12 +3,15 @@ struct JSONParser {
     let text: [UInt8]
     var at: Int
     let maximumDepth: Int
+    let maximumNodes: Int
     var depth: Int
+    private var nodes = 0
 
-    init(text: [UInt8], at: Int, maximumDepth: Int) {
+    init(text: [UInt8], at: Int, maximumDepth: Int, maximumNodes: Int) {
         self.text = text
         self.at = at
         self.maximumDepth = maximumDepth
+        self.maximumNodes = maximumNodes
         self.depth = 0
     }
 
@@ -35,6 +38,8 @@ struct JSONParser {
     }
 
     private mutating func parseValue() throws(JSONError) -> JSONValue {
+        nodes += 1
+        guard nodes <= maximumNodes else { throw .tooManyNodes(limit: maximumNodes) }
         switch try peek() {
         case UInt8(ascii: "\""): return .string(try parseString())
         case UInt8(ascii: "{"): return try parseObject()

@@ -6,17 +6,28 @@
 public struct SocketIODecoder: Sendable {
     private struct Incomplete: Sendable {
         var packet: SocketIOPacket
+        /// The packet's text and where its JSON begins: a parsed value takes many times the room while it waits.
+        var text: [UInt8]
+        var payloadStart: Int
         var count: Int
         var attachments: [[UInt8]]
+        var byteCount: Int
     }
 
     private let maximumAttachments: Int
     private let maximumDepth: Int
+    private let maximumNodes: Int
+    private let maximumBytes: Int
     private var incomplete: Incomplete?
 
-    public init(maximumAttachments: Int = 10, maximumDepth: Int = 64) {
+    /// - Parameter maximumBytes: of one packet, its text and attachments together.
+    public init(
+        maximumAttachments: Int = 10, maximumDepth: Int = 64, maximumNodes: Int = .max, maximumBytes: Int = .max
+    ) {
         self.maximumAttachments = maximumAttachments
         self.maximumDepth = maximumDepth
+        self.maximumNodes = maximumNodes
+        self.maximumBytes = maximumBytes
         self.incomplete = nil
     }
 
@@ -52,29 +63,42 @@ public struct SocketIODecoder: Sendable {
             guard let id = SocketIODecoder.readNumber(text, &at, maximumDigits: 15) else { throw .badAcknowledgementID }
             packet.id = AcknowledgementID(rawValue: id)
         }
-        if at < text.count {
+        guard count > 0 else {
+            try readPayload(of: &packet, text, from: at)
+            return packet
+        }
+        incomplete = Incomplete(
+            packet: packet, text: text, payloadStart: at, count: count, attachments: [], byteCount: text.count)
+        return nil
+    }
+
+    private func readPayload(
+        of packet: inout SocketIOPacket, _ text: [UInt8], from start: Int
+    ) throws(SocketIOPacket.DecodingError) {
+        if start < text.count {
             do {
-                packet.payload = try JSONValue(parsing: text, from: at, maximumDepth: maximumDepth)
+                packet.payload = try JSONValue(
+                    parsing: text, from: start, maximumDepth: maximumDepth, maximumNodes: maximumNodes)
             } catch {
                 throw .badJSON(error)
             }
         }
         try SocketIODecoder.check(packet)
-        guard count > 0 else { return packet }
-        incomplete = Incomplete(packet: packet, count: count, attachments: [])
-        return nil
     }
 
     /// Takes an attachment; the packet when it was the last one missing.
     public mutating func decode(attachment: [UInt8]) throws(SocketIOPacket.DecodingError) -> SocketIOPacket? {
         guard var collecting = incomplete else { throw .unexpectedAttachment }
         incomplete = nil
+        collecting.byteCount += attachment.count
+        guard collecting.byteCount <= maximumBytes else { throw .tooLarge(limit: maximumBytes) }
         collecting.attachments.append(attachment)
         guard collecting.attachments.count == collecting.count else {
             incomplete = collecting
             return nil
         }
         var packet = collecting.packet
+        try readPayload(of: &packet, collecting.text, from: collecting.payloadStart)
         var attachments = collecting.attachments.map(Optional.some)
         if let payload = packet.payload {
             packet.payload = try SocketIODecoder.fill(payload, with: &attachments)

@@ -37,6 +37,8 @@ public struct SocketIOPacket: Hashable, Sendable {
         case unexpectedAttachment
         /// A packet while another still waits for its attachments.
         case missingAttachment
+        /// The text and its attachments together.
+        case tooLarge(limit: Int)
     }
 
     /// Names that Socket.IO's own life cycle uses.

@@ -104,8 +104,13 @@ extension SocketIOServer {
     // MARK: What clients send
 
     mutating func received(_ message: WebSocketMessage, on session: EngineIOServer.SessionID) {
-        guard client(session) != nil else { return }
+        guard let client = client(session) else { return }
         let slot = session.slot
+        // What a stranger sends is judged by its first byte and its length, before anything is parsed or kept.
+        if !client.sockets.contains(where: \.isAccepted), let drop = configuration.refusal(ofStranger: message) {
+            counted.add(drop)
+            return close(session, .protocolError)
+        }
         let packet: SocketIOPacket?
         do throws(SocketIOPacket.DecodingError) {
             switch message {
@@ -188,13 +193,28 @@ extension SocketIOPacket {
     }
 }
 
+extension SocketIOServerConfiguration {
+    /// Why a message is refused of a client that has been accepted nowhere; nil where it may be read.
+    func refusal(ofStranger message: WebSocketMessage) -> SocketIODrop? {
+        switch message {
+        case .binary: return .badAttachment
+        case .text(let text):
+            // Event, acknowledgement and both with attachments are for those who are in.
+            if let type = text.first, (0x32...0x33).contains(type) || (0x35...0x36).contains(type) {
+                return .unexpectedPacket
+            }
+            return text.count <= maximumMessageBeforeConnect ? nil : .bodyTooLarge
+        }
+    }
+}
+
 extension SocketIOPacket.DecodingError {
     var drop: SocketIODrop {
         switch self {
         case .empty, .unknownType, .badNamespace, .badAcknowledgementID: .badPacket
         case .badJSON, .badPayload: .badPayload
         case .reservedEvent: .reservedEvent
-        case .badAttachmentCount, .badPlaceholder, .unexpectedAttachment, .missingAttachment: .badAttachment
+        case .badAttachmentCount, .badPlaceholder, .unexpectedAttachment, .missingAttachment, .tooLarge: .badAttachment
         }
     }
 }

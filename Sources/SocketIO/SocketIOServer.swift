@@ -118,7 +118,8 @@ public struct SocketIOServer: Sendable {
                 clients[session.slot] = Client(
                     session: session, handshake: handshake.withoutTransport,
                     decoder: SocketIODecoder(
-                        maximumAttachments: configuration.maximumAttachments, maximumDepth: configuration.maximumDepth),
+                        maximumAttachments: configuration.maximumAttachments, maximumDepth: configuration.maximumDepth,
+                        maximumNodes: configuration.maximumNodes, maximumBytes: configuration.maximumPayload),
                     sockets: [], vainConnects: 0)
                 if let now { connectDeadlines.append((now + configuration.connectTimeout, session)) }
             case .message(let session, let message):

@@ -55,3 +55,21 @@ import Testing
         #expect(SocketAddress(text) == nil)
     }
 }
+
+@Suite struct WrittenAddressTests {
+    @Test(arguments: [
+        ("192.0.2.1", "192.0.2.1"), ("192.0.2.1:4711", "192.0.2.1"), (" 192.0.2.1\t", "192.0.2.1"),
+        ("2001:db8::1", "2001:db8::1"), ("[2001:db8::1]", "2001:db8::1"), ("[2001:db8::1]:443", "2001:db8::1"),
+        ("\"[2001:db8::1]:443\"", "2001:db8::1"), ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("[::ffff:192.0.2.1]:80", "192.0.2.1"),
+    ]) func everyFormIsRead(text: String, address: String) {
+        #expect(IPAddress(written: text) == IPAddress(address))
+    }
+
+    @Test(arguments: [
+        "", " ", "unknown", "_hidden", "192.0.2.1:", "192.0.2.1:x", "192.0.2.1:65536", "192.0.2.1:+80", "[192.0.2.1]",
+        "[2001:db8::1", "[2001:db8::1]80", "[2001:db8::1]:", "[]", "192.0.2.1 192.0.2.2", "\"",
+    ]) func whatIsNoAddressIsNone(text: String) {
+        #expect(IPAddress(written: text) == nil)
+    }
+}

@@ -239,6 +239,7 @@ import Testing
         defer { behind.stop() }
         for (forwarded, status) in [
             (nil, 404), ("198.51.100.8", 404), ("127.0.0.1", 404), ("somewhere", 404), ("198.51.100.7", 200),
+            ("198.51.100.7:4711", 200), ("\"[::ffff:198.51.100.7]:4711\"", 200), ("198.51.100.8:4711", 404),
             ("198.51.100.8, 198.51.100.7", 200), ("198.51.100.7, 127.0.0.1", 200), ("198.51.100.7, 198.51.100.8", 404),
         ] as [(String?, Int)] {
             let headers = forwarded.map { ["X-Forwarded-For: \($0)"] } ?? []
@@ -247,6 +248,9 @@ import Testing
                 "\(forwarded ?? "-")"
             )
         }
+        // A proxy's own line stands behind the one that its client wrote.
+        let lines = ["X-Forwarded-For: 198.51.100.7", "X-Forwarded-For: 198.51.100.8"]
+        #expect(RawHTTP.exchange(behind.address, "GET", "/metrics", headers: lines).status == 404)
         let closed = try RunningServer(TemporaryFile()) { $0.metrics.allow = [] }
         defer { closed.stop() }
         #expect(try TestClient(closed.address).request(.get, "/metrics").status == 404)
@@ -400,6 +404,7 @@ import Testing
         let admin = try client.logIn("A1").token.unredacted
         for query in [
             "limit=0", "limit=x", "limit=1001", "limit=+5", "limit=", "cursor=x", "cursor=-1", "from=yesterday",
+            "crewid=4711", "t=1",
 
             "format=xml", "kioskId=", "limit=1&limit=2",
         ] {

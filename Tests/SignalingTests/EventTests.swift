@@ -49,6 +49,31 @@ import Testing
         }
     }
 
+    @Test(arguments: ["\0", "\n", "\u{1B}[2J", "\u{7F}", "\u{85}", "\u{2028}", "\u{202E}", "\u{2066}"])
+    func whatDisguisesATextIsRefused(character: String) {
+        let text = JSONValue.string("a\(character)b")
+        let crew: JSONValue = [
+            "eventId": "e", "crewId": "4711", "name": text, "occurredAt": "2026-01-01T04:00:00Z",
+        ]
+        let cases: [(String, JSONValue, String)] = [
+            ("start-monitoring", ["kioskId": text], "kioskId"), ("register-kiosk", ["hostname": text], "hostname"),
+            ("register-kiosk", ["sessions": ["s", text]], "sessions[1]"), ("crew-sign-on", crew, "name"),
+            ("heartbeat-ping", ["status": ["camera": ["name": text]]], "camera"),
+        ]
+        for (name, payload, field) in cases {
+            let error = refusal(name, payload)
+            #expect(error?.code == .badRequest && error?.message.contains("\(field): ") == true, "\(name)")
+        }
+    }
+
+    @Test func otherScriptsAndLinesOfADescriptionPass() {
+        #expect(refusal("register-kiosk", ["hostname": "مرحبا\u{200F} 東京 é 🚆"]) == nil)
+        let lines = "v=0\r\ns=-\r\n"
+        #expect(refusal("offer", ["targetId": "k", "offer": ["type": "offer", "sdp": .string(lines)]]) == nil)
+        let cut = JSONValue.string("v=0\r\n\0")
+        #expect(refusal("offer", ["targetId": "k", "offer": ["type": "offer", "sdp": cut]]) != nil)
+    }
+
     @Test func refusalsNameTheField() {
         let long = String(repeating: "x", count: 65537)
         let cases: [(String, JSONValue?, String)] = [

@@ -96,6 +96,7 @@ import Testing
     @Test(arguments: ["4", "42", "42[]", "4x", "451-[\"a\"", "8"]) func badPackets(text: String) {
         var client = connected()
         client.webSocketReceived(WebSocketMessage(stringLiteral: text), now: .zero)
+        if text.hasPrefix("451-") { client.webSocketReceived(.binary([1]), now: .zero) }
         #expect(client.nextEvent() == .disconnected(.protocolError))
         #expect(actions(&client) == ["close"])
         #expect(client.emit("late", [], now: .zero) == false)

@@ -159,6 +159,36 @@ extension WebSocketMessage: ExpressibleByStringLiteral {
         #expect(throws: SocketIOPacket.DecodingError.missingAttachment) { try decode(["451-[\"a\"]", "42[\"b\"]"]) }
     }
 
+    @Test func attachmentsAreLimitedTogether() throws {
+        let text = bytes("52-[\"a\",{\"_placeholder\":true,\"num\":0},{\"_placeholder\":true,\"num\":1}]")
+        func decode(limit: Int) throws -> SocketIOPacket? {
+            var decoder = SocketIODecoder(maximumBytes: limit)
+            _ = try decoder.decode(text: text)
+            _ = try decoder.decode(attachment: [1, 2])
+            return try decoder.decode(attachment: [3])
+        }
+        #expect(try decode(limit: text.count + 3) != nil)
+        #expect(throws: SocketIOPacket.DecodingError.tooLarge(limit: text.count + 2)) {
+            try decode(limit: text.count + 2)
+        }
+    }
+
+    // What waits for attachments is kept as it came: its JSON is read, and judged, with the last of them.
+    @Test func aPacketIsParsedWhenItIsWhole() throws {
+        var decoder = SocketIODecoder()
+        #expect(try decoder.decode(text: bytes("51-[\"a\",")) == nil)
+        #expect(throws: SocketIOPacket.DecodingError.self) { try decoder.decode(attachment: [1]) }
+    }
+
+    @Test func valuesOfOnePayloadAreCounted() throws {
+        func decode(limit: Int) throws -> SocketIOPacket? {
+            var decoder = SocketIODecoder(maximumNodes: limit)
+            return try decoder.decode(text: bytes("2[\"a\",[[],{\"b\":1}]]"))
+        }
+        #expect(try decode(limit: 6) != nil)
+        #expect(throws: SocketIOPacket.DecodingError.badJSON(.tooManyNodes(limit: 5))) { try decode(limit: 5) }
+    }
+
     @Test func placeholdersOfPlainEventsStayObjects() throws {
         let packet = try decode(["42[\"a\",{\"_placeholder\":true,\"num\":7}]"])
         #expect(packet?.payload?[1] == ["_placeholder": true, "num": 7])

@@ -78,6 +78,35 @@ import Testing
         #expect(harness.server.sessionCount == 0)
     }
 
+    @Test func aStrangersMessagesAreSmall() {
+        let token = String(repeating: "x", count: 9 * 1024)
+        var harness = ServerHarness()
+        let connection = harness.openWebSocket()
+        _ = harness.actions()
+        harness.receive(.text(bytes("40{\"token\":\"\(token)\"}")), on: connection)
+        #expect(harness.events().isEmpty)
+        #expect(harness.actions() == ["close 1"])
+        #expect(harness.server.drops[.bodyTooLarge] == 1)
+
+        var accepted = ServerHarness()
+        let (member, socket) = accepted.connectedWebSocket()
+        accepted.receive(.text(bytes("42[\"hello\",\"\(token)\"]")), on: member)
+        #expect(accepted.events() == [.event(socket, SocketIOEvent(name: "hello", arguments: [.string(token)]))])
+    }
+
+    // A CONNECT that nobody has judged yet is no admission.
+    @Test(arguments: [false, true]) func aStrangersAttachmentsAreNotWaitedFor(isConnecting: Bool) {
+        for message: WebSocketMessage in ["451-[\"a\"]", "461-1[\"a\"]", .binary([1])] {
+            var harness = ServerHarness()
+            let connection = harness.openWebSocket()
+            if isConnecting { harness.receive("40", on: connection) }
+            _ = harness.actions()
+            harness.receive(message, on: connection)
+            #expect(harness.actions() == ["close 1"], "\(message.description)")
+            #expect(harness.server.sessionCount == 0)
+        }
+    }
+
     @Test func whoLeavesBeforeTheRefusalIsCountedToo() {
         var harness = ServerHarness { $0.maximumVainConnects = 3 }
         let sid = harness.polling()
@@ -185,6 +214,8 @@ import Testing
         let (bad, badSocket) = harness.connectedWebSocket()
         let (good, goodSocket) = harness.connectedWebSocket()
         harness.receive(WebSocketMessage(stringLiteral: text), on: bad)
+        // The JSON of a packet with attachments is read when the last one is here.
+        if text.hasPrefix("451-") { harness.receive(.binary([1]), on: bad) }
         #expect(harness.actions() == ["close \(bad.rawValue)"])
         #expect(harness.events() == [.disconnected(badSocket, .protocolError)])
         #expect(harness.server.drops.total == 1)

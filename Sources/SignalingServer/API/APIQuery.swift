@@ -10,6 +10,22 @@ struct APIQuery {
 
     init(_ request: HTTPRequest) { items = request.query }
 
+    /// Refuses a parameter that the resource does not have: one that is misspelt would filter nothing.
+    func check(resource: String, isList: Bool) throws(APIFailure) {
+        let known: Set<String> =
+            switch resource {
+            case _ where !isList: []
+            case "sessions": ["kioskId", "state", "limit", "cursor"]
+            case "crew-events": ["kioskId", "crewId", "from", "to", "format", "limit", "cursor"]
+            case "audit": ["limit", "cursor"]
+            default: []
+            }
+        if let item = items.first(where: { !known.contains($0.name) }) {
+            let name = TextRule.line.allows(item.name) ? String(item.name.prefix(64)) : "query"
+            throw APIFailure(.badRequest, "\(name): unknown parameter")
+        }
+    }
+
     /// Nil when it is absent.
     func text(_ name: String) throws(APIFailure) -> String? {
         let values = items.filter { $0.name == name }

@@ -16,11 +16,24 @@ enum CrewCSV {
         return text
     }
 
-    /// Texts come from kiosks: one that a spreadsheet would take for a formula is marked as text.
+    /// Texts come from kiosks: what a spreadsheet would take for a formula is marked as text, also behind a
+    /// semicolon, tab or line break, where a spreadsheet of another locale begins a cell.
     static func field(_ text: String) -> String {
-        let isFormula = text.utf8.first.map { [0x3D, 0x2B, 0x2D, 0x40, 0x09, 0x0D].contains($0) } ?? false
-        let plain = isFormula ? "'\(text)" : text
-        guard plain.utf8.contains(where: { [0x22, 0x2C, 0x0A, 0x0D].contains($0) }) else { return plain }
+        var plain: [UInt8] = []
+        var beginsCell = true
+        for byte in text.utf8 {
+            let separates = [0x3B, 0x09, 0x0A, 0x0D].contains(byte)
+            let beginsFormula =
+                [0x3D, 0x2B, 0x2D, 0x40].contains(byte) || plain.isEmpty && [0x09, 0x0D].contains(byte)
+            if beginsCell, beginsFormula { plain.append(0x27) }
+            plain.append(byte)
+            beginsCell = separates
+        }
+        return quoted(String(decoding: plain, as: UTF8.self))
+    }
+
+    private static func quoted(_ plain: String) -> String {
+        guard plain.utf8.contains(where: { [0x22, 0x2C, 0x3B, 0x09, 0x0A, 0x0D].contains($0) }) else { return plain }
         return "\"" + plain.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
     }
 }

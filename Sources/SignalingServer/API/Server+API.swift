@@ -23,6 +23,7 @@ extension Server {
         guard request.body.count <= Server.maximumAPIBody else { throw APIFailure(.tooLarge, "the body is larger than 64 KiB") }
         let path = request.path.split(separator: "/", omittingEmptySubsequences: false).dropFirst(2).map(String.init)
         let (name, rest) = (path.first ?? "", Array(path.dropFirst()))
+        try APIQuery(request).check(resource: name, isList: rest.isEmpty)
         switch (name, rest.count) {
         case ("auth", 1): try routeAuthentication(rest[0], request, now: now)
         case ("openapi.json", 0):

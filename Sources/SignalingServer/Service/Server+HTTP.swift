@@ -84,9 +84,10 @@ extension Server {
     /// such a proxy names none, so that nobody passes for the proxy's machine.
     private func originAddress(_ peer: SocketAddress, _ headers: [HTTPHeader]) -> IPAddress? {
         let trusted = configuration.proxy.trusted
-        guard trusted.contains(peer.address) else { return peer.address }
-        for text in (headers["x-forwarded-for"] ?? "").split(separator: ",").reversed() {
-            guard let address = IPAddress(text.filter { $0 != " " }) else { return nil }
+        guard trusted.contains(peer.address.unmapped) else { return peer.address.unmapped }
+        // A proxy may add a line of its own behind the client's, so that all lines are one list.
+        for text in headers.tokens(of: "x-forwarded-for").reversed() {
+            guard let address = IPAddress(written: text) else { return nil }
             if !trusted.contains(address) { return address }
         }
         return nil

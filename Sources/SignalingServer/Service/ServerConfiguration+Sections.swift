@@ -13,7 +13,7 @@ extension ServerConfiguration {
         enum CodingKeys: CodingKey, CaseIterable { case stun, turn, sharedSecret, sharedSecretFile, credentialLifetime }
 
         public init() {
-            (stun, turn, sharedSecret, sharedSecretFile, credentialLifetime) = ([], [], nil, nil, .seconds(12 * 3600))
+            (stun, turn, sharedSecret, sharedSecretFile, credentialLifetime) = ([], [], nil, nil, .seconds(3600))
         }
 
         public init(from decoder: any Decoder) throws {
@@ -23,7 +23,7 @@ extension ServerConfiguration {
             sharedSecret = try values.decodeIfPresent(Redacted<String>.self, forKey: .sharedSecret)
             sharedSecretFile = try values.decodeIfPresent(String.self, forKey: .sharedSecretFile)
             credentialLifetime = try values.value(
-                .credentialLifetime, in: .seconds(60)...Duration.seconds(7 * 86400), default: .seconds(12 * 3600))
+                .credentialLifetime, in: .seconds(60)...Duration.seconds(7 * 86400), default: .seconds(3600))
         }
 
         private static func rule(_ urls: [String], _ schemes: [String]) -> String? {
@@ -146,9 +146,9 @@ extension ServerConfiguration {
         public init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
             let texts: [String] = try values.value(.trusted, default: []) { texts in
-                texts.allSatisfy { IPAddress($0) != nil } ? nil : "must be IP addresses"
+                texts.allSatisfy { IPAddress(written: $0) != nil } ? nil : "must be IP addresses"
             }
-            trusted = texts.compactMap { IPAddress($0) }
+            trusted = texts.compactMap { IPAddress(written: $0) }
         }
     }
 
@@ -193,9 +193,9 @@ extension ServerConfiguration {
             self.init()
             guard values.contains(.allow) else { return }
             let texts: [String] = try values.value(.allow) { texts in
-                texts.allSatisfy { IPAddress($0) != nil } ? nil : "must be IP addresses"
+                texts.allSatisfy { IPAddress(written: $0) != nil } ? nil : "must be IP addresses"
             }
-            allow = texts.compactMap { IPAddress($0) }
+            allow = texts.compactMap { IPAddress(written: $0) }
         }
     }
 
