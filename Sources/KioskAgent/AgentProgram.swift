@@ -122,7 +122,13 @@ public enum AgentProgram {
         do {
             let configuration = try AgentConfiguration.load(file)
             Log.level = configuration.log.serviceLevel
+            if configuration.server.isInsecure, !configuration.allowInsecure {
+                Log("configuration").warning(
+                    "\(configuration.server) is reached without TLS: everybody on the way reads the password and crew events; "
+                        + "use https://, or write allowInsecure: true beside server")
+            }
             agent = try Agent(configuration, file: file)
+            AcceptedServer(in: configuration.stateDirectoryPath).record(configuration.server)
         } catch let error as ConfigurationError {
             Output.complain(error.description)
             return .usage

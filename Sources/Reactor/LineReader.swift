@@ -21,6 +21,14 @@ public struct LineReader: Sendable {
         for index in 0..<bytes.count { pending.append(bytes[index]) }
     }
 
+    /// What is left at the stream's end: a line as well, for the end ends it. Nil when nothing is left.
+    public mutating func takeRest() throws(Failure) -> [UInt8]? {
+        defer { (pending, searched) = ([], 0) }
+        guard pending.count <= limit else { throw .lineTooLong(limit: limit) }
+        if pending.last == 0x0D { pending.removeLast() }
+        return pending.isEmpty ? nil : pending
+    }
+
     /// The next whole line without its LF and an optional CR before it; nil when there is none yet.
     public mutating func next() throws(Failure) -> [UInt8]? {
         guard let end = pending[searched...].firstIndex(of: 0x0A) else {

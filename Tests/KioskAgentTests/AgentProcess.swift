@@ -32,7 +32,9 @@ final class AgentProcess {
 
     deinit {
         kill()
-        for name in ["password", "agent.yaml", "log", "control.sock", "outbox.db", "outbox.db-wal", "outbox.db-shm"] {
+        for name in [
+            "password", "agent.yaml", "log", "control.sock", "outbox.db", "outbox.db-wal", "outbox.db-shm", "server",
+        ] {
             unlink("\(directory)/\(name)")
         }
         rmdir(directory)

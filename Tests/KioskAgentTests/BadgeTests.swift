@@ -46,10 +46,80 @@ import Testing
         #expect(press(&keys, KEY_LEFTSHIFT, 0) == nil)
         for code in [KEY_B, KEY_KP5, KEY_KP0, KEY_KPDOT, KEY_SLASH] { #expect(press(&keys, code, 1) == nil) }
         #expect(press(&keys, KEY_KPENTER, 1) == .whole("Ab50./"))
-        // No character at all.
-        #expect(press(&keys, KEY_F1, 1) == nil)
-        #expect(press(&keys, 0xFFFF, 1) == nil)
-        #expect(press(&keys, KEY_ENTER, 1) == nil)
+    }
+
+    private func press(_ codes: [Int32], into keys: inout BadgeKeys) -> [BadgeKeys.Line] {
+        codes.compactMap { code in
+            // Negative: let go.
+            keys.handle(.init(type: UInt16(EV_KEY), code: UInt16(abs(code)), value: code < 0 ? 0 : 1, at: .zero))
+        }
+    }
+
+    /// What lies between two digits is no badge without it.
+    @Test func aKeyThatIsNoCharacterBreaksTheLine() {
+        for code in [KEY_F1, KEY_BACKSPACE, KEY_RO, KEY_YEN, KEY_COMPOSE, 0xFFFF] {
+            var keys = BadgeKeys()
+            #expect(press([KEY_4, KEY_7, code, KEY_1, KEY_1, KEY_ENTER], into: &keys) == [.broken], "key \(code)")
+            #expect(press([code, KEY_4, KEY_7, KEY_1, KEY_1, KEY_ENTER], into: &keys) == [.broken], "key \(code)")
+            #expect(press([KEY_4, KEY_ENTER], into: &keys) == [.whole("4")])
+        }
+    }
+
+    @Test func aKeyUnderAModifierBreaksTheLine() {
+        for modifier in [
+            KEY_LEFTCTRL, KEY_RIGHTCTRL, KEY_LEFTALT, KEY_RIGHTALT, KEY_LEFTMETA, KEY_RIGHTMETA,
+        ] {
+            var keys = BadgeKeys()
+            let line = [KEY_4, modifier, KEY_7, -modifier, KEY_1, KEY_1, KEY_ENTER]
+            #expect(press(line, into: &keys) == [.broken], "modifier \(modifier)")
+            // Alt and digits of the number pad type one character by its code.
+            let code = [KEY_4, modifier, KEY_KP0, KEY_KP5, KEY_KP2, -modifier, KEY_KP0, KEY_ENTER]
+            #expect(press(code, into: &keys) == [.broken], "modifier \(modifier)")
+            #expect(press([KEY_4, KEY_7, KEY_ENTER], into: &keys) == [.whole("47")])
+        }
+        var keys = BadgeKeys()
+        #expect(press([KEY_CAPSLOCK, -KEY_CAPSLOCK, KEY_A, KEY_ENTER], into: &keys) == [.broken])
+        #expect(press([KEY_CAPSLOCK, -KEY_CAPSLOCK, KEY_A, KEY_ENTER], into: &keys) == [.whole("a")])
+    }
+
+    @Test func keypadSpaceAndISOKeysAreReadAsWhatTheyAre() {
+        var keys = BadgeKeys()
+        let line: (Int32...) -> [Int32] = { [KEY_4, KEY_7] + $0 + [KEY_1, KEY_1, KEY_ENTER] }
+        #expect(press(line(KEY_KPSLASH), into: &keys) == [.whole("47/11")])
+        #expect(press(line(KEY_KPASTERISK), into: &keys) == [.whole("47*11")])
+        #expect(press(line(KEY_KPEQUAL), into: &keys) == [.whole("47=11")])
+        #expect(press(line(KEY_KPCOMMA), into: &keys) == [.whole("47,11")])
+        #expect(press(line(KEY_SPACE), into: &keys) == [.whole("47 11")])
+        #expect(press(line(KEY_102ND), into: &keys) == [.whole("47<11")])
+        #expect(press(line(KEY_LEFTSHIFT, KEY_102ND, -KEY_LEFTSHIFT), into: &keys) == [.whole("47>11")])
+        #expect(press(line(KEY_NUMLOCK), into: &keys) == [.whole("4711")])
+    }
+
+    @Test func lineEndsAsControlKeys() {
+        for end in [KEY_J, KEY_M, KEY_I] {
+            var keys = BadgeKeys()
+            let badge = [KEY_4, KEY_7, KEY_LEFTCTRL, end, -KEY_LEFTCTRL]
+            #expect(press(badge + badge, into: &keys) == [.whole("47"), .whole("47")])
+            // CR and LF are one end.
+            #expect(press([KEY_RIGHTCTRL, KEY_M, KEY_J, -KEY_RIGHTCTRL], into: &keys) == [])
+        }
+        var keys = BadgeKeys()
+        #expect(
+            press([KEY_4, KEY_LEFTALT, KEY_ENTER, -KEY_LEFTALT, KEY_7, KEY_ENTER], into: &keys) == [
+                .broken, .whole("7"),
+            ])
+        #expect(press([KEY_4, KEY_LINEFEED], into: &keys) == [.whole("4")])
+    }
+
+    @Test func prefixesAreTakenOff() {
+        var keys = BadgeKeys(prefixes: ["]", "]c1", "\u{02}"])
+        #expect(press([KEY_RIGHTBRACE, KEY_C, KEY_1, KEY_4, KEY_7, KEY_ENTER], into: &keys) == [.whole("47")])
+        #expect(press([KEY_RIGHTBRACE, KEY_4, KEY_7, KEY_ENTER], into: &keys) == [.whole("47")])
+        #expect(press([KEY_LEFTCTRL, KEY_B, -KEY_LEFTCTRL, KEY_4, KEY_ENTER], into: &keys) == [.whole("4")])
+        #expect(press([KEY_4, KEY_7, KEY_ENTER], into: &keys) == [.whole("47")])
+        // STX where no prefix stands, and a prefix of nothing.
+        #expect(press([KEY_4, KEY_LEFTCTRL, KEY_B, -KEY_LEFTCTRL, KEY_7, KEY_ENTER], into: &keys) == [.broken])
+        #expect(press([KEY_RIGHTBRACE, KEY_ENTER], into: &keys) == [.broken])
     }
 
     /// The tail of a badge is no badge: it would be somebody else's.

@@ -184,6 +184,7 @@ import Testing
             "agent.yaml",
             """
             server: http://no-such-host.invalid
+            allowInsecure: true
             kiosk: { id: K, passwordFile: \(agent.directory)/password }
             camera: { device: /dev/video-missing }
             microphone: { device: hw:77 }

@@ -194,7 +194,7 @@ class Kiosk:
         self.kiosk = kiosk
         self.password = password
         self.configuration = (
-            f"server: {server}\n"
+            f"server: {server}\nallowInsecure: true\n"
             f"kiosk: {{ id: {kiosk} }}\n"
             "camera: { device: /dev/kiosk/camera, width: 320, height: 180, frameRate: 15 }\n"
             'microphone: { device: "plughw:CARD=KioskMic,DEV=1" }\n'

@@ -15,10 +15,15 @@ extension AgentConfiguration {
         /// A regular expression that the whole badge must match; its first group, if any, is the crew member's number.
         public var pattern: String
         public var action: Action
+        /// What the reader types before a badge and is none of it; the first that fits is taken off.
+        public var prefixes: [String]
 
-        enum CodingKeys: CodingKey, CaseIterable { case device, pattern, action }
+        enum CodingKeys: CodingKey, CaseIterable { case device, pattern, action, prefixes }
 
-        public init() { (device, pattern, action) = ("/dev/kiosk/badge-reader", "[0-9A-Za-z-]{3,32}", .toggle) }
+        public init() {
+            (device, pattern, action) = ("/dev/kiosk/badge-reader", "[0-9A-Za-z-]{3,32}", .toggle)
+            prefixes = []
+        }
 
         public init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
@@ -30,6 +35,14 @@ extension AgentConfiguration {
                 (try? Regex($0)) == nil ? "must be a regular expression" : nil
             }
             action = try values.value(.action, default: fallback.action)
+            prefixes = try values.value(.prefixes, default: fallback.prefixes) { prefixes in
+                let isTyped = prefixes.allSatisfy { prefix in
+                    // What Ctrl+J, Ctrl+M and Ctrl+I type ends a line and stands in none.
+                    (1...32).contains(prefix.utf8.count)
+                        && prefix.utf8.allSatisfy { $0 < 0x7F && ![0, 0x09, 0x0A, 0x0D].contains($0) }
+                }
+                return isTyped && prefixes.count <= 16 ? nil : "must be at most 16 texts of 1 to 32 ASCII characters"
+            }
         }
     }
 }

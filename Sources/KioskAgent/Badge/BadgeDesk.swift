@@ -12,6 +12,7 @@ struct BadgeDesk: ~Copyable {
     private static let retryInterval = Duration.seconds(2)
 
     private let path: String
+    private let prefixes: [String]
     private var device: BadgeDevice?
     private var keys: BadgeKeys
     private var rules: BadgeRules
@@ -21,8 +22,9 @@ struct BadgeDesk: ~Copyable {
     init(_ configuration: AgentConfiguration.BadgeReader?) {
         let section = configuration ?? AgentConfiguration.BadgeReader()
         path = section.device
+        prefixes = section.prefixes
         device = nil
-        keys = BadgeKeys()
+        keys = BadgeKeys(prefixes: section.prefixes)
         rules = BadgeRules(section)
         retryAt = configuration == nil ? nil : .zero
     }
@@ -37,7 +39,7 @@ struct BadgeDesk: ~Copyable {
             try loop.register(opened.descriptor, token: BadgeDesk.token, for: .readable)
             log.notice("badge reader open: \(opened.name)")
             device = consume opened
-            keys = BadgeKeys()
+            keys = BadgeKeys(prefixes: prefixes)
             retryAt = nil
         } catch {
             if due == .zero { log.warning("no badge reader: \(error); looking for it again every 2 s") }
@@ -53,7 +55,10 @@ struct BadgeDesk: ~Copyable {
             while let key = try current.next() {
                 guard let line = keys.handle(key) else { continue }
                 guard case .whole(let text) = line else {
-                    log.repeated(.warning, "broken", "a badge was not read as a whole: hold it to the reader again")
+                    log.repeated(
+                        .warning, "broken",
+                        "a badge was not read as a whole, or the reader typed a key that is no character: hold it to the reader again; "
+                            + "badgeReader.prefixes names what it types before a badge")
                     continue
                 }
                 switch rules.judge(text, now: key.at) {

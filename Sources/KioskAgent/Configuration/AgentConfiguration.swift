@@ -7,6 +7,8 @@ public import Service
 /// Everything `kiosk-agent run --config FILE` is told, with its defaults. Sections and keys are those of the file.
 public struct AgentConfiguration: Sendable, Decodable {
     public var server: ServerAddress
+    /// Whether `server` may be `http://` elsewhere than on this machine.
+    public var allowInsecure: Bool
     public var kiosk: Kiosk
     public var camera: Camera
     public var microphone: Microphone
@@ -29,13 +31,15 @@ public struct AgentConfiguration: Sendable, Decodable {
     public static let defaultFile = "/etc/kiosk-agent/kiosk-agent.yaml"
 
     enum CodingKeys: CodingKey, CaseIterable {
-        case server, kiosk, camera, microphone, video, audio, controlSocket, stateDirectory, tls, network, indicator,
+        case server, allowInsecure, kiosk, camera, microphone, video, audio, controlSocket, stateDirectory, tls,
+            network, indicator,
             requireIndicator, session, badgeReader, log
     }
 
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         server = try values.decode(ServerAddress.self, forKey: .server)
+        allowInsecure = try values.value(.allowInsecure, default: false)
         kiosk = try values.decode(Kiosk.self, forKey: .kiosk)
         camera = try values.value(.camera, default: Camera())
         microphone = try values.value(.microphone, default: Microphone())
@@ -281,6 +285,11 @@ extension AgentConfiguration {
 
     /// Whether the files that the configuration names can be used by this process.
     func checkFiles(in document: ConfigurationDocument) throws(ConfigurationError) {
+        if server.isInsecure, !allowInsecure, !AcceptedServer(in: stateDirectoryPath).includes(server) {
+            throw document.violation(
+                at: ["server"], "must be https:// beyond this machine; allowInsecure: true beside it takes it as it is",
+                value: "\(server)")
+        }
         if Credentials.path("password") == nil {
             do {
                 _ = try Credentials.readSecret(at: kiosk.passwordFile)

@@ -70,7 +70,7 @@ extension AgentConfiguration {
     /// Every key with its effective value, in the order of the documentation.
     var effectiveValues: [(path: [String], value: String)] {
         var values: [([String], String)] = [
-            (["server"], server.description), (["kiosk", "id"], kiosk.id),
+            (["server"], server.description), (["allowInsecure"], "\(allowInsecure)"), (["kiosk", "id"], kiosk.id),
             (["kiosk", "passwordFile"], kiosk.passwordFile),
         ]
         values += [
@@ -99,6 +99,9 @@ extension AgentConfiguration {
                 (["badgeReader", "device"], reader.device), (["badgeReader", "pattern"], reader.pattern),
                 (["badgeReader", "action"], reader.action.rawValue),
             ]
+            // JSON's text of a list is YAML too, control characters included.
+            let prefixes = JSONValue.array(reader.prefixes.map(JSONValue.string)).jsonText
+            values.append((["badgeReader", "prefixes"], String(decoding: prefixes, as: UTF8.self)))
         }
         values.append((["log", "level"], log.level.rawValue))
         return values

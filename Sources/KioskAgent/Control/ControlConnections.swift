@@ -20,12 +20,15 @@ struct ControlConnections: ~Copyable {
         var reader: LineReader
         var output: [UInt8]
         var isWatching: Bool
+        /// Whether it is closed as soon as its answers have left.
+        var isEnding: Bool
 
         init(_ stream: consuming UnixStream) {
             self.stream = stream
             reader = LineReader(limit: ControlConnections.longestLine)
             output = []
             isWatching = false
+            isEnding = false
         }
     }
 
@@ -57,13 +60,13 @@ struct ControlConnections: ~Copyable {
         let token = event.token.rawValue
         guard let connection = connections[token] else { return [] }
         if event.isWritable { flush(token, connection, on: &loop) }
-        guard event.isReadable, connections[token] != nil else { return [] }
+        guard event.isReadable, connections[token] != nil, !connection.isEnding else { return [] }
         return receive(token, connection, on: &loop)
     }
 
     mutating func answer(_ request: Request, _ value: JSONValue, on loop: inout EventLoop) {
         send(value, to: request.connection, on: &loop)
-        if request.isLast { close(request.connection, on: &loop) }
+        if request.isLast { end(request.connection, on: &loop) }
     }
 
     private mutating func send(_ value: JSONValue, to token: UInt64, on loop: inout EventLoop) {
@@ -110,32 +113,50 @@ struct ControlConnections: ~Copyable {
 
     private mutating func receive(_ token: UInt64, _ connection: Connection, on loop: inout EventLoop) -> [Request] {
         var requests: [Request] = []
-        var hasEnded = false
+        var isHalfClosed = false
+        var hasFailed = false
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
             switch connection.stream.receive(into: buffer) {
             case .transferred(let count):
                 connection.reader.append(
                     UnsafeRawBufferPointer(rebasing: buffer[..<count]).bindMemory(to: UInt8.self).span)
             case .wouldBlock: break
-            case .ended, .failed: hasEnded = true
+            case .ended: isHalfClosed = true
+            case .failed: hasFailed = true
             }
         }
         do throws(LineReader.Failure) {
             while let line = try connection.reader.next() {
-                guard !line.isEmpty else { continue }
-                let value = try? JSONValue(parsing: line, maximumDepth: 8)
-                requests.append(
-                    Request(
-                        connection: token,
-                        line: value.map { .success($0) } ?? .failure(.bad("a line must be one JSON object"))))
+                if !line.isEmpty { requests.append(ControlConnections.request(line, from: token)) }
+            }
+            // `printf '{…}' | nc -U -N`: the end of the stream ends the last line, and its answer can still be read.
+            if isHalfClosed, let line = try connection.reader.takeRest() {
+                var request = ControlConnections.request(line, from: token)
+                request.isLast = true
+                requests.append(request)
             }
         } catch {
             let refusal = ControlRequest.Refusal.bad(
                 "a line must be at most \(ControlConnections.longestLine) bytes long")
             requests.append(Request(connection: token, line: .failure(refusal), isLast: true))
         }
-        if hasEnded { close(token, on: &loop) }
+        if hasFailed { close(token, on: &loop) }
+        if isHalfClosed, requests.isEmpty { end(token, on: &loop) }
         return requests
+    }
+
+    private static func request(_ line: [UInt8], from token: UInt64) -> Request {
+        let value = try? JSONValue(parsing: line, maximumDepth: 8)
+        return Request(
+            connection: token, line: value.map { .success($0) } ?? .failure(.bad("a line must be one JSON object")))
+    }
+
+    /// Closes it when its answers have left; nothing more is read.
+    private mutating func end(_ token: UInt64, on loop: inout EventLoop) {
+        guard let connection = connections[token] else { return }
+        guard !connection.output.isEmpty else { return close(token, on: &loop) }
+        connection.isEnding = true
+        try? loop.modify(connection.stream.descriptor, token: .init(token), for: .writable)
     }
 
     private mutating func flush(_ token: UInt64, _ connection: Connection, on loop: inout EventLoop) {
@@ -145,12 +166,14 @@ struct ControlConnections: ~Copyable {
                 connection.output.removeFirst(count)
             case .wouldBlock:
                 try? loop.modify(
-                    connection.stream.descriptor, token: .init(token), for: [.readable, .writable])
+                    connection.stream.descriptor, token: .init(token),
+                    for: connection.isEnding ? .writable : [.readable, .writable])
                 return
             case .ended, .failed:
                 return close(token, on: &loop)
             }
         }
+        if connection.isEnding { return close(token, on: &loop) }
         try? loop.modify(connection.stream.descriptor, token: .init(token), for: .readable)
     }
 

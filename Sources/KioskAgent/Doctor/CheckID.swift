@@ -28,11 +28,12 @@ enum CheckID: String, CaseIterable, Sendable {
     case selfCall = "self-call"
 
     /// What runs one after the other; lanes run beside each other. Whoever uses the camera or the processor waits for
-    /// the one before, so that no check disturbs what another one measures.
+    /// the one before, so that no check disturbs what another one measures. The
+    /// encoder comes before the camera: a driver that hangs keeps only what needs a camera from its answer.
     static let lanes: [[CheckID]] = [
         [.configuration, .stateDirectory, .service, .outbox, .disk, .memory, .temperature],
         [.networkInterfaces], [.nameResolution], [.server, .certificate, .login], [.socketIO], [.clock],
         [.stun, .nat], [.turnUDP], [.turnTCP], [.turnTLS], [.udp],
-        [.cameraDevices, .cameraUsers, .cameraPicture, .encoder, .selfCall], [.microphone],
+        [.encoder, .cameraDevices, .cameraUsers, .cameraPicture, .selfCall], [.microphone],
     ]
 }

@@ -28,10 +28,14 @@ extension Doctor {
     }
 
     func checkStateDirectory() -> Finding {
-        guard let configuration else { return .skipped("no configuration") }
+        guard let configuration else { return .notChecked("no configuration") }
         let path = configuration.stateDirectoryPath
         var status = stat()
         guard stat(path, &status) == 0 else {
+            if errno == EACCES {
+                return Finding(
+                    .unknown, "\(path): \(SystemError.text(EACCES))", remedy: "run as root or as the agent's user")
+            }
             return Finding(
                 .warning, "\(path): \(SystemError.text(errno))", why: "crew events are kept there",
                 remedy: "the service makes it at its start; otherwise make it and give it to the agent's user")
@@ -40,6 +44,14 @@ extension Doctor {
         var facts = JSONObject()
         facts["path"] = .string(path)
         facts["mode"] = .string(String(status.st_mode & 0o777, radix: 8))
+        var volume = statvfs()
+        if statvfs(path, &volume) == 0, volume.f_flag & UInt(ST_RDONLY) != 0 {
+            facts["readOnly"] = true
+            return Finding(
+                .failed, "\(path) is on a file system that can only be read", why: "crew events cannot be stored",
+                remedy: "journalctl -k: a disk with errors is mounted read-only; otherwise mount it writable",
+                facts: facts)
+        }
         guard !isOpen else {
             return Finding(
                 .warning, "\(path) is open to everybody (mode 0\(String(status.st_mode & 0o777, radix: 8)))",
@@ -50,11 +62,13 @@ extension Doctor {
 
     func checkService() -> Finding {
         Doctor.serviceFinding(
-            ServiceUnit.read("kiosk-agent.service"), status: status,
+            ServiceUnit.read("kiosk-agent.service"), status: status, mayNotAsk: mayNotAsk,
             coreDumps: SystemFile.list("/var/lib/systemd/coredump").filter { $0.hasPrefix("core.kiosk-agent.") })
     }
 
-    static func serviceFinding(_ unit: ServiceUnit?, status: JSONValue?, coreDumps: [String]) -> Finding {
+    static func serviceFinding(_ unit: ServiceUnit?, status: JSONValue?, mayNotAsk: Bool = false, coreDumps: [String])
+        -> Finding
+    {
         var facts = JSONObject()
         if let unit {
             facts["activeState"] = .string(unit.activeState)
@@ -68,6 +82,19 @@ extension Doctor {
         if !coreDumps.isEmpty { facts["coreDumps"] = .array(coreDumps.map(JSONValue.string)) }
         let crash = unit.flatMap { unit in unit.exitTime.map { ", last ended \($0.text)" } } ?? ""
         guard let status else {
+            if mayNotAsk, unit.map({ $0.activeState == "active" }) ?? true {
+                return Finding(
+                    .unknown,
+                    "\(unit.map { "the service is \($0.activeState); " } ?? "")this user may not ask the agent",
+                    remedy: "run it with sudo, or as a member of the control socket's group", facts: facts)
+            }
+            if let unit, unit.activeState == "activating" || unit.activeState == "deactivating" {
+                return Finding(
+                    .failed,
+                    "not answering; the service is \(unit.activeState) after \(unit.restarts) restarts\(crash)",
+                    why: "nobody can watch this kiosk, crew members cannot sign on",
+                    remedy: "it is started again by itself: journalctl -u kiosk-agent says why it ended", facts: facts)
+            }
             let seen =
                 unit.map { "not answering; the service is \($0.activeState), last result \($0.result)\(crash)" }
                 ?? "no agent is running"
@@ -79,7 +106,9 @@ extension Doctor {
         facts["state"] = status["state"] ?? .null
         if let unit, unit.restarts > 0 {
             return Finding(
-                .warning, "running after \(unit.restarts) restarts, last result \(unit.result)\(crash): \(summary)",
+                .warning,
+                // The result is that of the run that goes on, and good until it ends.
+                "running, started again by itself \(unit.restarts) times\(unit.result == "success" ? "" : ", last result \(unit.result)")\(crash): \(summary)",
                 why: "an agent that restarts drops the session it serves",
                 remedy: "journalctl -u kiosk-agent -p warning", facts: facts)
         }
@@ -109,7 +138,7 @@ extension Doctor {
             waiting = outbox["waiting"]?.integer ?? 0
             rejected = outbox["rejected"]?.integer ?? 0
         } else {
-            guard let configuration else { return .skipped("no configuration") }
+            guard let configuration else { return .notChecked("no configuration") }
             guard access(configuration.outboxPath, F_OK) == 0 else { return .skipped("no outbox yet") }
             do throws(DatabaseError) {
                 let outbox = try CrewOutbox(reading: configuration.outboxPath)

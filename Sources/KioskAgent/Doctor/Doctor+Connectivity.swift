@@ -46,7 +46,7 @@ extension Doctor {
         let trials: [STUNProbe]
         switch stunProbes() {
         case .known(let found): trials = found
-        case .unavailable(let reason): return .skipped(reason)
+        case .unavailable(let reason): return .notChecked(reason)
         }
         guard !trials.isEmpty else {
             return Finding(
@@ -78,11 +78,11 @@ extension Doctor {
         let trials: [STUNProbe]
         switch stunProbes() {
         case .known(let found): trials = found
-        case .unavailable(let reason): return .skipped(reason)
+        case .unavailable(let reason): return .notChecked(reason)
         }
         let results = trials.compactMap { try? $0.outcome.get() }.filter { $0.mapped != nil }
         guard let best = results.first(where: { $0.other != nil }) ?? results.first, let mapped = best.mapped else {
-            return .skipped("no STUN server answers")
+            return .notChecked("no STUN server answers")
         }
         let own = (try? NetworkInterfaces.addresses())?.map(\.address) ?? []
         let isTranslated = !own.contains(mapped.address)
@@ -117,7 +117,7 @@ extension Doctor {
         let servers: [ICEServer]
         switch iceServers() {
         case .known(let list): servers = list
-        case .unavailable(let reason): return .skipped(reason)
+        case .unavailable(let reason): return .notChecked(reason)
         }
         guard servers.contains(where: { $0.urls.contains { ICEServerURL($0).map(kind.matches) ?? false } }) else {
             return .skipped("the server names no relay over \(kind.rawValue)")
@@ -131,7 +131,7 @@ extension Doctor {
         let trials: [STUNProbe]
         switch stunProbes() {
         case .known(let found): trials = found
-        case .unavailable(let reason): return .skipped(reason)
+        case .unavailable(let reason): return .notChecked(reason)
         }
         var relays: [RelayTrial] = []
         if case .known(let servers) = iceServers() { relays = facts.turnUDP.get { relayTrials(.udp, servers) } }

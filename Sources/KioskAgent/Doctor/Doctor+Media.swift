@@ -43,7 +43,7 @@ extension Doctor {
     /// Who else has a camera open. To be sure one must be allowed to look at every process.
     func checkCameraUsers() -> Finding {
         let nodes = CameraFacts.enumerate().filter { $0.canCapture || $0.failure != nil }.map(\.node)
-        guard !nodes.isEmpty else { return .skipped("there is no camera") }
+        guard !nodes.isEmpty else { return .notChecked("there is no camera") }
         return Doctor.cameraUsersFinding(DeviceHolders.of(nodes: nodes), nodes: nodes, agentIsLive: agentIsLive)
     }
 
@@ -78,7 +78,7 @@ extension Doctor {
 
     func checkCameraPicture() -> Finding {
         guard let section = configuration?.camera, let source = CameraSource(section.device) else {
-            return .skipped("no configuration")
+            return .notChecked("no configuration")
         }
         if agentIsLive { return .skipped("the agent streams from it now: \(liveFigures)") }
         do throws(CaptureError) {
@@ -126,7 +126,7 @@ extension Doctor {
 
     func checkMicrophone() -> Finding {
         guard let configuration, let source = MicrophoneSource(configuration.microphone.device) else {
-            return .skipped("no configuration")
+            return .notChecked("no configuration")
         }
         if agentIsLive { return .skipped("the agent listens to it now") }
         do throws(CaptureError) {

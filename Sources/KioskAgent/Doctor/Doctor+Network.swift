@@ -51,7 +51,7 @@ extension Doctor {
     }
 
     func checkNameResolution() -> Finding {
-        guard let host = configuration?.server.host else { return .skipped("no configuration") }
+        guard let host = configuration?.server.host else { return .notChecked("no configuration") }
         guard IPAddress(host) == nil, !host.hasPrefix("[") else { return .skipped("\(host) is an address") }
         switch NameLookup.addresses(of: host, deadline: limit(.seconds(6))) {
         case .found(let addresses):
@@ -71,7 +71,7 @@ extension Doctor {
 
     /// Whether our server is there, or something else that answers in its place.
     func checkServer() -> Finding {
-        guard let configuration else { return .skipped("no configuration") }
+        guard let configuration else { return .notChecked("no configuration") }
         let exchange = serverExchange()
         let milliseconds = Int(exchange.duration.milliseconds)
         var facts = JSONObject()
@@ -101,12 +101,16 @@ extension Doctor {
 
     /// The chain as the server shows it, also when it is refused.
     func checkCertificate() -> Finding {
-        guard let configuration else { return .skipped("no configuration") }
+        guard let configuration else { return .notChecked("no configuration") }
         guard configuration.server.isSecure else {
+            if configuration.server.isLoopback {
+                return .ok("\(configuration.server) is this machine: no TLS is needed")
+            }
             return Finding(
                 .warning, "\(configuration.server) is reached without TLS",
                 why: "whoever is on the way reads the password and every crew event",
-                remedy: "let the server speak TLS, and write https:// in the configuration")
+                remedy: "let the server speak TLS, and write https:// in the configuration"
+                    + (configuration.allowInsecure ? "" : "; allowInsecure: true if it has to stay so"))
         }
         let exchange = serverExchange()
         let failure: TLSFailure? = if case .failure(.tls(let failure)) = exchange.outcome { failure } else { nil }
@@ -117,7 +121,7 @@ extension Doctor {
                     .failed, trouble.message, why: "without TLS no password and no crew event leaves the kiosk",
                     remedy: trouble.remedy ?? "see what the server says: openssl s_client -connect …")
             }
-            return .skipped("the server is not reachable")
+            return .notChecked("the server is not reachable")
         }
         return Doctor.certificateFinding(
             own, chain: exchange.certificates, failure: failure, server: configuration.server,
@@ -174,7 +178,7 @@ extension Doctor {
     func checkLogin() -> Finding {
         switch login() {
         case .done(let answer): return .ok("as \(answer.user.id) of \(answer.user.organization)")
-        case .skipped(let reason): return .skipped(reason)
+        case .skipped(let reason): return .notChecked(reason)
         case .unanswered(let reason):
             return .unanswered(
                 reason, why: "without a login the kiosk cannot register",
@@ -193,8 +197,8 @@ extension Doctor {
     /// The WebSocket, its handshake, and the token: everything but the registration, which would take the running
     /// agent's place.
     func checkSocketIO() -> Finding {
-        guard let configuration else { return .skipped("no configuration") }
-        guard case .done(let answer) = login() else { return .skipped("needs a login") }
+        guard let configuration else { return .notChecked("no configuration") }
+        guard case .done(let answer) = login() else { return .notChecked("needs a login") }
         let why = "the kiosk registers over it"
         let began = MonotonicClock.now()
         switch handshake(configuration, token: answer.token) {

@@ -45,8 +45,12 @@ extension RelayTrial {
         case .failure(.nameNotFound(let host)):
             return Problem(seen: "\(host) not found", remedy: "check the server's ice.turn, and the name server")
         case .failure(.noConnection(let reason)):
+            let isOfTLS = ["certificate", "tls", "ssl", "host name"].contains { reason.lowercased().contains($0) }
             return Problem(
-                seen: "no connection (\(reason))", remedy: "check that it runs, and let it through the firewall")
+                seen: "no connection (\(reason))",
+                remedy: isOfTLS
+                    ? "it answers, and its certificate or its TLS is not accepted: renew it for this name, or put its authority into tls.caFile"
+                    : "check that it runs, and let it through the firewall")
         case .failure(.system(let reason)):
             return Problem(seen: reason, remedy: "see the network checks above")
         case .success(let result):

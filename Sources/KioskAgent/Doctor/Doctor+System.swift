@@ -8,7 +8,7 @@ import SocketIO
 /// The machine below: room, heat, time.
 extension Doctor {
     func checkDisk() -> Finding {
-        guard let configuration else { return .skipped("no configuration") }
+        guard let configuration else { return .notChecked("no configuration") }
         // Before the first start only the directory above is there.
         var path = configuration.stateDirectoryPath
         while access(path, F_OK) != 0, path != "/" { path = StateDirectory.parent(of: path) }

@@ -1,4 +1,5 @@
 import Configuration
+import Glibc
 import Primitives
 import Reactor
 import SocketIO
@@ -35,6 +36,8 @@ struct Doctor: Sendable {
     /// The running agent's status; nil when none runs.
     let status: JSONValue?
     let facts: DoctorFacts
+    /// Whether an agent listens that this user may not ask.
+    let mayNotAsk: Bool
 
     init(_ options: Options, now: Instant) {
         self.options = options
@@ -43,6 +46,11 @@ struct Doctor: Sendable {
         (configuration, configurationError) = Doctor.load(options.file)
         let socket = options.socket ?? configuration?.controlSocket ?? AgentConfiguration.defaultControlSocket
         status = try? ControlClient.ask(["command": "status"], at: socket, timeout: .seconds(2))["status"]
+        mayNotAsk = Doctor.isRefused(socket)
+    }
+
+    private static func isRefused(_ socket: String) -> Bool {
+        access(socket, W_OK) != 0 && (errno == EACCES || errno == EPERM)
     }
 
     private static func load(_ path: String) -> (AgentConfiguration?, ConfigurationError?) {

@@ -65,6 +65,7 @@ struct DoctorReport {
     }
 
     static func summary(_ entries: [Doctor.Entry]) -> String {
+        let notChecked = entries.filter { $0.finding.isBlocked && $0.finding.wasDue }.map(\.id.rawValue)
         let unknown = entries.filter { $0.finding.status == .unknown }.map(\.id.rawValue).joined(separator: ", ")
         guard entries.exitStatus != .success else {
             return unknown.isEmpty ? "no problem found\n" : "no problem found; unknown: \(unknown)\n"
@@ -72,6 +73,9 @@ struct DoctorReport {
         return Finding.Status.allCases.compactMap { status in
             let count = entries.count { $0.finding.status == status }
             guard count > 0 else { return nil }
+            if status == .skipped, !notChecked.isEmpty {
+                return "\(count) skipped (not checked: \(notChecked.joined(separator: ", ")))"
+            }
             return "\(count) \(status.rawValue)" + (status == .unknown ? " (\(unknown))" : "")
         }.joined(separator: ", ") + "\n"
     }

@@ -85,7 +85,8 @@ final class DoctorRun: Sendable {
                 let began = MonotonicClock.now()
                 guard began < doctor.deadline else { return }
                 state.withLock { $0.running[id] = began }
-                let finding = doctor.check(id)
+                let checked = doctor.check(id)
+                let finding = doctor.options.only == nil ? checked : checked.asAskedFor
                 let entry = Doctor.Entry(id: id, finding: finding, duration: MonotonicClock.now() - began)
                 state.withLock { state in
                     state.running[id] = nil

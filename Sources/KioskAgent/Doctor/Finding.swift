@@ -25,6 +25,8 @@ struct Finding: Equatable, Sendable {
     /// Of `unknown`: whether there should have been an answer, so that somebody has to look. Not so where this machine has
     /// nothing to ask, or this user may not.
     var wasDue = false
+    /// Of `skipped`: whether something else is broken or missing, so that nobody knows whether this works.
+    var isBlocked = false
 
     init(_ status: Status, _ seen: String, why: String? = nil, remedy: String? = nil, facts: JSONObject = JSONObject())
     {
@@ -44,4 +46,18 @@ struct Finding: Equatable, Sendable {
     }
 
     static func skipped(_ seen: String) -> Finding { Finding(.skipped, seen) }
+
+    /// It could not be checked, for something that it needs does not work.
+    static func notChecked(_ reason: String) -> Finding {
+        var finding = Finding(.skipped, "not checked: \(reason)")
+        finding.isBlocked = true
+        return finding
+    }
+
+    /// What it means to somebody who asked for this check by its name: nothing said about it is not good news.
+    var asAskedFor: Finding {
+        var finding = self
+        if isBlocked { finding.wasDue = true }
+        return finding
+    }
 }

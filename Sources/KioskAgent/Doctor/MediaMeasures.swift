@@ -11,10 +11,12 @@ struct Exposure: Sendable {
     private var deviation = 0.0
     private var previous: [UInt8] = []
     private var changed = 0
+    private var coveredFor = 0
 
     init() {}
 
     mutating func add(_ picture: borrowing VideoFrame) {
+        coveredFor = PictureSample(picture).isCovered ? coveredFor + 1 : 0
         let samples = Exposure.sample(picture)
         mean = samples.reduce(0) { $0 + Double($1) } / Double(samples.count)
         let middle = mean
@@ -67,6 +69,12 @@ struct Exposure: Sendable {
         if deviation < 2 {
             return Finding(
                 .warning, "\(seen), one even colour", why: "monitors see nothing",
+                remedy: "look for something in front of the lens", facts: facts)
+        }
+        // By the rule that the running agent has, and not for a hand that passes.
+        if coveredFor > 5, coveredFor * 2 > count {
+            return Finding(
+                .warning, "\(seen), covered: hardly anything can be told apart", why: "monitors see nothing",
                 remedy: "look for something in front of the lens", facts: facts)
         }
         // Sensors are never quite still: not one grey level in two seconds means that pictures are repeated.

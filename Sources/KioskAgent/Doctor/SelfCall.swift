@@ -204,7 +204,7 @@ final class SelfCall {
 extension Doctor {
     func checkSelfCall() -> Finding {
         guard let configuration, let source = CameraSource(configuration.camera.device) else {
-            return .skipped("no configuration")
+            return .notChecked("no configuration")
         }
         if agentIsLive { return .skipped("the agent streams from the camera now: \(liveFigures)") }
         let why = "what fails here fails for every monitor"

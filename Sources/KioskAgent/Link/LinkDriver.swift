@@ -121,6 +121,7 @@ struct LinkDriver: ~Copyable {
             carriedSession = sessionId
         case .passwordFile(let file):
             configuration.kiosk.passwordFile = file
+            run(machine.credentialsChanged(now: now), now: now)
         case .networkChanged(let usable):
             let own = connection.map { client.localAddress(of: $0) } ?? request.flatMap { client.localAddress(of: $0) }
             let isOwnGone = own.map { !usable.contains($0.address) } ?? false

@@ -62,6 +62,8 @@ struct LinkMachine: Sendable {
     private var deadline: Instant?
     /// No attempt before, whatever becomes of the network: the server asked to wait, or only a person can help.
     private var notBefore: Instant?
+    /// Whether the wait is for a person, who changes a password or an account.
+    private var needsPerson: Bool
     private var registeredAt: Instant
     private var heartbeatInterval: Duration
     private var heartbeatAt: Instant?
@@ -92,6 +94,7 @@ struct LinkMachine: Sendable {
         tokenWasRefused = false
         deadline = nil
         notBefore = nil
+        needsPerson = false
         registeredAt = .zero
         heartbeatInterval = .seconds(30)
         heartbeatAt = nil
@@ -191,6 +194,15 @@ struct LinkMachine: Sendable {
         }
     }
 
+    /// Somebody read the configuration again, so what only a person could change may be right now. A server that asked to
+    /// wait is the one thing that this does not hurry.
+    mutating func credentialsChanged(now: Instant) -> Action {
+        guard phase == .waiting, needsPerson else { return .none }
+        needsPerson = false
+        schedule.reset()
+        return attempt()
+    }
+
     // MARK: what goes wrong
 
     /// The server answered a login or refresh with an error.
@@ -243,7 +255,8 @@ struct LinkMachine: Sendable {
             refreshToken = nil
             return abandon(
                 LinkTrouble(
-                    .accountDisabled, "account \(kioskId) is disabled", remedy: "enable it on the server"), now: now)
+                    .accountDisabled, "account \(kioskId) is disabled",
+                    remedy: "enable it on the server: kiosk-signaling account enable \(kioskId)"), now: now)
         }
         if code != .tokenExpired { refreshToken = nil }
         if isFirst { return attempt() }
@@ -328,6 +341,7 @@ struct LinkMachine: Sendable {
         pongDeadline = nil
         renewAt = nil
         phase = .waiting
+        needsPerson = trouble.isSlow && notBefore == nil
         var delay = soon ?? schedule.delayAfterFailure(trouble.isSlow ? .slow : .ordinary)
         if let notBefore { delay = max(delay, min(notBefore, .seconds(300))) }
         deadline = now + delay

@@ -76,7 +76,9 @@ extension LinkTrouble {
         case .timedOut:
             self.init(.serverAway, "server \(server) does not answer in time")
         case .closedEarly:
-            self.init(.serverAway, "server \(server) closed the connection before it answered")
+            self.init(
+                .serverAway, "server \(server) closed the connection before it answered",
+                remedy: server.isSecure ? nil : LinkTrouble.writeSecure)
         case .tls(let reason):
             self.init(reason, server: server)
         case .upgradeRefused(let status):
@@ -87,7 +89,7 @@ extension LinkTrouble {
         case .tooLarge, .badResponse:
             self.init(
                 .notAServer, "server \(server) answers unlike kiosk-signaling (\(failure))",
-                remedy: "check server in the configuration")
+                remedy: server.isSecure ? "check server in the configuration" : LinkTrouble.writeSecure)
         }
     }
 
@@ -110,7 +112,21 @@ extension LinkTrouble {
                 .tlsRefused, "the certificate of \(server) is for another host name",
                 remedy: "check server in the configuration; a network that wants a sign-in does this too")
         case .other(let reason):
-            self.init(.tlsRefused, "no TLS with \(server) (\(reason))")
+            self.init(
+                .tlsRefused, "no TLS with \(server) (\(reason))",
+                remedy: LinkTrouble.isPlainText(reason)
+                    ? "what listens there speaks no TLS: check scheme and port of server in the configuration"
+                    : "check that the server speaks TLS on this port")
+        }
+    }
+
+    private static let writeSecure =
+        "check scheme and port: a server that speaks TLS is written https:// in the configuration"
+
+    /// OpenSSL's words for a first record that is none.
+    private static func isPlainText(_ reason: String) -> Bool {
+        ["wrong version number", "http request", "packet length too long", "unknown protocol"].contains {
+            reason.lowercased().contains($0)
         }
     }
 
@@ -119,20 +135,19 @@ extension LinkTrouble {
         switch (response.status, error?.code) {
         case _ where response.isOfTheNetwork:
             self.init(unexpected: response, server: server)
+        // Before its status: a disabled account is refused with 401 as a wrong password is.
+        case (_, .accountDisabled):
+            self.init(
+                .accountDisabled, "login refused: account \(kioskId) is disabled",
+                remedy: "enable it on the server: kiosk-signaling account enable \(kioskId)")
         case (401, _):
             self.init(
                 .wrongPassword, "login refused: wrong password, or no account \(kioskId) on \(server)",
                 remedy: "check kiosk.id and the password file")
-        case (403, _), (_, .accountDisabled):
-            self.init(
-                .accountDisabled, "login refused: account \(kioskId) is disabled",
-                remedy: "enable it on the server")
         case (429, _):
             self.init(.throttled, "too many logins of \(kioskId), the server asks to wait")
         case (500..., _):
-            self.init(
-                .serverFailed, "server \(server) has a fault of its own (status \(response.status))",
-                remedy: "look at the server's log")
+            self.init(unexpected: response, server: server)
         case (_, let code?):
             self.init(.serverFailed, "login refused (\(code.rawValue))")
         case (_, nil):
@@ -140,12 +155,31 @@ extension LinkTrouble {
         }
     }
 
-    /// Something answers in the server's place: the network's own page (RFC 8952), or another program.
+    /// Something answers in the server's place: the network's own page (RFC 8952), a proxy, or another program.
     init(unexpected response: HTTPResponse, server: ServerAddress) {
-        if response.isOfTheNetwork {
+        if let target = response.redirection {
+            if let elsewhere = ServerAddress(origin: target, from: server) {
+                self.init(
+                    .notAServer, "\(server) sends elsewhere, to \(elsewhere) (status \(response.status))",
+                    remedy: "if that is the server, write it as server in the configuration")
+                return
+            }
+            self.init(
+                .captivePortal,
+                "something answers instead of \(server) and sends to \(target.prefix(200)) (status \(response.status))",
+                remedy: "the network wants a sign-in, or something in between blocks: open any http:// page from here")
+        } else if response.isOfTheNetwork {
             self.init(
                 .captivePortal, "the network answers with a page of its own instead of \(server)",
                 remedy: "the network wants a sign-in, or something in between blocks: open any http:// page from here")
+        } else if response.status >= 500 {
+            self.init(
+                .serverFailed,
+                response.isPage
+                    ? "a proxy answers for \(server) that the server behind it does not work (status \(response.status))"
+                    : "server \(server) has a fault of its own (status \(response.status))",
+                remedy: response.isPage
+                    ? "look at the proxy's log and whether kiosk-signaling runs" : "look at the server's log")
         } else {
             self.init(
                 .notAServer, "server \(server) answers unlike kiosk-signaling (status \(response.status))",
@@ -178,12 +212,28 @@ extension LinkTrouble {
 
 extension HTTPResponse {
     /// Whether this is a page for people, or sends us to one: our server never does that, networks that want a sign-in do
-    /// (RFC 6585 section 6, RFC 8952).
+    /// (RFC 6585 section 6, RFC 8952). A proxy whose server is away (502 to 504) writes a page, too, and is no such network.
     fileprivate var isOfTheNetwork: Bool {
-        let isElsewhere = (300..<400).contains(status) && headers["Location"] != nil
-        return status == 511 || isElsewhere || (headers["Content-Type"] ?? "").lowercased().hasPrefix("text/html")
+        status == 511 || redirection != nil || (isPage && status < 500)
     }
+
+    fileprivate var isPage: Bool { (headers["Content-Type"] ?? "").lowercased().hasPrefix("text/html") }
+
+    /// Where it sends us.
+    fileprivate var redirection: String? { (300..<400).contains(status) ? headers["Location"] : nil }
 
     /// Whether the server itself refused a token, and it is of no more use.
     var refusesToken: Bool { (400..<500).contains(status) && status != 429 && !isOfTheNetwork }
+}
+
+extension ServerAddress {
+    /// Where a redirection of the same host goes, when that is another origin: the same server under another scheme or port.
+    fileprivate init?(origin target: String, from server: ServerAddress) {
+        guard let schemeEnd = target.firstRange(of: "://") else { return nil }
+        let authority = target[schemeEnd.upperBound...].prefix { !"/?#".contains($0) }
+        guard let found = ServerAddress(String(target[..<schemeEnd.upperBound] + authority)), found != server,
+            found.host.lowercased() == server.host.lowercased()
+        else { return nil }
+        self = found
+    }
 }

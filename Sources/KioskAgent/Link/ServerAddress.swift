@@ -37,6 +37,17 @@ public struct ServerAddress: Hashable, Sendable {
         self.port = port
     }
 
+    /// Whether nothing that is said to it leaves this machine.
+    var isLoopback: Bool {
+        let name = host.lowercased()
+        if name == "localhost" || name.hasSuffix(".localhost") { return true }
+        let text = name.hasPrefix("[") ? name.dropFirst().dropLast() : Substring(name)
+        return IPAddress(text)?.isLoopback ?? false
+    }
+
+    /// Whether passwords and crew events would go over a network for everybody on the way to read.
+    var isInsecure: Bool { !isSecure && !isLoopback }
+
     private var authority: String { host + (port.map { ":\($0)" } ?? "") }
 
     /// For requests: `https://host:port/path`.

@@ -91,7 +91,7 @@ struct PictureWatch: Sendable {
     mutating func handle(_ sample: PictureSample, now: Instant) {
         let isBlack = sample.bright < PictureWatch.blackBelow
         _ = black.update(isBlack, now: now)
-        _ = covered.update(!isBlack && sample.bright - sample.dark < PictureWatch.evenWithin, now: now)
+        _ = covered.update(sample.isCovered, now: now)
         _ = frozen.update(sample.hash == lastHash, now: now)
         lastHash = sample.hash
         sampledAt = now
@@ -119,4 +119,9 @@ struct PictureWatch: Sendable {
         if covered.isRaised { return .covered }
         return frozen.isRaised ? .frozen : nil
     }
+}
+
+extension PictureSample {
+    /// Not black, and everything nearly alike.
+    var isCovered: Bool { bright >= PictureWatch.blackBelow && bright - dark < PictureWatch.evenWithin }
 }

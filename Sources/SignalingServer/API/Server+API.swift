@@ -20,7 +20,9 @@ extension Server {
 
     private func route(_ request: HTTPRequest, now: Moment) throws(APIFailure) {
         // Nothing here is larger than a password.
-        guard request.body.count <= Server.maximumAPIBody else { throw APIFailure(.tooLarge, "the body is larger than 64 KiB") }
+        guard request.body.count <= Server.maximumAPIBody else {
+            throw APIFailure(.tooLarge, "the body is larger than 64 KiB")
+        }
         let path = request.path.split(separator: "/", omittingEmptySubsequences: false).dropFirst(2).map(String.init)
         let (name, rest) = (path.first ?? "", Array(path.dropFirst()))
         try APIQuery(request).check(resource: name, isList: rest.isEmpty)

@@ -185,6 +185,7 @@ class Agent(Program):
         self.config = folder / f"{kiosk}.yaml"
         self.config.write_text(
             f"server: {server}\n"
+            f"allowInsecure: {str(server.startswith('http://')).lower()}\n"
             f"kiosk: {{ id: {kiosk}, passwordFile: {self.password_file} }}\n"
             f'camera: {{ device: "{camera}", width: {width}, height: {height}, frameRate: {rate} }}\n'
             f'microphone: {{ device: "{microphone}" }}\n'
