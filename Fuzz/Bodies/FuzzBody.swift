@@ -1,3 +1,4 @@
+import HTTP
 import Primitives
 
 /// The parsers and machines that are fuzzed, by the name `make fuzz` knows them by. Each body takes arbitrary bytes

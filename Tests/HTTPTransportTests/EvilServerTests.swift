@@ -124,7 +124,7 @@ private final class RawServer {
 
     init?(_ answer: @escaping (String) -> [UInt8]) {
         self.answer = answer
-        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
@@ -135,6 +135,7 @@ private final class RawServer {
                     && getsockname(listener, system, &size) == 0
             }
         }
+        self.listener = listener
         port = UInt16(bigEndian: address.sin_port)
         guard found else { return nil }
         _ = fcntl(listener, F_SETFL, O_NONBLOCK)
