@@ -202,15 +202,15 @@ public final class HTTPServer {
             let wasAnswering = connection.isAnswering
             connection.isAnswering = false
             if connection.endsWhenSent { return destroy(connection) }
+            if connection.hasPeerEnded, !connection.isAwaitingAnswer { return destroy(connection) }
             if connection.http?.isClosing == true {
-                if connection.hasPeerEnded { return destroy(connection) }
                 if !connection.isLingering {
                     connection.isLingering = true
                     connection.channel.finishSending()
                     setDeadline(connection, now + .seconds(1))
                 }
             } else if connection.http?.isIdle == true, connection.request == nil {
-                if connection.hasPeerEnded || isDraining { return destroy(connection) }
+                if isDraining { return destroy(connection) }
                 if wasAnswering { setDeadline(connection, now + configuration.keepAliveTimeout) }
             }
         }
@@ -334,7 +334,7 @@ public final class HTTPServer {
         case .ended:
             // A request that came with the end still gets its answer, if that does not take long.
             connection.hasPeerEnded = true
-            return connection.request != nil || connection.channel.hasOutput
+            return connection.isAwaitingAnswer || connection.channel.hasOutput
         }
     }
 

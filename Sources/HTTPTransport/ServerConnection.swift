@@ -53,6 +53,9 @@ final class ServerConnection {
 
     var closedWith: WebSocketCloseCode { closeCode ?? peerCloseCode ?? .abnormal }
 
+    /// Whether a whole request has not been answered yet.
+    var isAwaitingAnswer: Bool { request != nil && http?.wantsInput == false }
+
     /// What the event loop is to report.
     var wantedInterest: EventLoop.Interest {
         var wanted: EventLoop.Interest = []

@@ -292,3 +292,26 @@ import Testing
         #expect(loop.nextResponse()?.status == 200)
     }
 }
+
+extension BadInputTests {
+    /// Whoever goes away in the middle of a request is gone, also behind a whole one.
+    @Test(arguments: [
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc", "GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /half",
+        "GET / HTTP/1.1\r\nHo",
+    ])
+    func whoEndsInTheMiddleIsGone(text: String) throws {
+        let loop = try Loopback()
+        let raw = try #require(RawSocket(loop.server.addresses[0]))
+        raw.send(text)
+        #expect(loop.until { loop.server.connectionCount == 1 ? true : nil } == true)
+        loop.spin()
+        raw.finishSending()
+        let isGone = loop.until { () -> Bool? in
+            if case .request(let request)? = loop.takeServerEvent() {
+                loop.server.respond(to: request.id, HTTPResponse(status: 200))
+            }
+            return loop.server.connectionCount == 0 ? true : nil
+        }
+        #expect(isGone == true)
+    }
+}

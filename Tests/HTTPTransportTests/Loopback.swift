@@ -67,5 +67,8 @@ final class Loopback {
         }
     }
 
+    /// The first event that has come already.
+    func takeServerEvent() -> HTTPServerEvent? { serverEvents.isEmpty ? nil : serverEvents.removeFirst() }
+
     var hasEvents: Bool { !serverEvents.isEmpty || !clientEvents.isEmpty }
 }

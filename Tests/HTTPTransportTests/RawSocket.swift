@@ -30,6 +30,9 @@ final class RawSocket {
         _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
     }
 
+    /// Says that nothing more will come.
+    func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+
     /// What has come so far; `isOver` when the other side has closed or reset.
     func receive() -> (text: String, isOver: Bool) {
         var bytes: [UInt8] = []

@@ -30,6 +30,8 @@ def converse(port: int, data: bytes) -> bytes:
                 answer += more
         except ConnectionError:
             pass
+        except TimeoutError:
+            pytest.fail(f"never closed: {data} {answer}")
         return answer
 
 
@@ -186,7 +188,9 @@ def test_wsproto_reads_the_same_messages(echo):  # noqa: F811
             assert own == code or (code == 1007 and own == 0), (bytes(data), own, code)
             closed += 1
         elif code == 0:
-            assert own in (0, 1009), (bytes(data), own)
+            # A frame's first byte may be enough to refuse it, where the other waits for more.
+            if own not in (0, 1009):
+                assert messages_of(bytes(data) + b"\x80" + bytes(13))[1] == own, (bytes(data), own)
             echoed += len(seen)
     assert closed > 50 and echoed > 50, (closed, echoed)
 

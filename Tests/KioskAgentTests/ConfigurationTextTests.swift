@@ -20,6 +20,7 @@ import Testing
         #expect(
             yaml == """
                 server: http://a.example
+                allowInsecure: false  # default
                 kiosk:
                   id: K1
                   passwordFile: /etc/p

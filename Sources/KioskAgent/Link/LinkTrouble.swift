@@ -135,8 +135,8 @@ extension LinkTrouble {
         switch (response.status, error?.code) {
         case _ where response.isOfTheNetwork:
             self.init(unexpected: response, server: server)
-        // Before its status: a disabled account is refused with 401 as a wrong password is.
-        case (_, .accountDisabled):
+        // The code before the status: a disabled account is refused with 401 as a wrong password is.
+        case (_, .accountDisabled), (403, _):
             self.init(
                 .accountDisabled, "login refused: account \(kioskId) is disabled",
                 remedy: "enable it on the server: kiosk-signaling account enable \(kioskId)")
