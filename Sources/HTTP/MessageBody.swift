@@ -42,6 +42,10 @@ enum BodyFraming: Hashable, Sendable {
 
     private static func checkChunked(_ headers: [HTTPHeader]) throws(HTTPViolation) {
         let codings = headers.tokens(of: "transfer-encoding")
+        // An empty member of a list is none (RFC 9110 section 5.6.1.2), but not everybody who reads this field knows it.
+        guard headers.count(of: "transfer-encoding") == 1,
+            headers["transfer-encoding"]?.split(separator: ",", omittingEmptySubsequences: false).count == codings.count
+        else { throw .malformed("Transfer-Encoding is not one list") }
         guard codings.last == "chunked", codings.dropLast().allSatisfy({ $0 != "chunked" }) else {
             throw .malformed("Transfer-Encoding does not end with one chunked")
         }

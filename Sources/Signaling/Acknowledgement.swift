@@ -45,7 +45,7 @@ extension SignalingError {
     /// A code that this side does not know yet is an internal error of the other's.
     init(_ fields: Fields) throws(SignalingError) {
         let text = try fields.string("code")
-        let message = try fields.optionalString("message", limit: 4096) ?? ""
+        let message = try fields.optionalString("message", limit: 4096, rule: .lines) ?? ""
         if let code = SignalingErrorCode(rawValue: text) {
             self.init(code, message)
         } else {

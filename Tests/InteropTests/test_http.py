@@ -55,7 +55,11 @@ def requests_of(data: bytes) -> tuple[list[bytes], bool]:
                 line.start_next_cycle()
             elif event is h11.NEED_DATA or event is h11.PAUSED or isinstance(event, h11.ConnectionClosed):
                 return methods, False
-    except h11.RemoteProtocolError:
+    except h11.RemoteProtocolError as error:
+        if "no request line received" in str(error):
+            # An empty line before a request, which a server should ignore (RFC 9112 section 2.2): h11 does not.
+            more, is_refused = requests_of(line.trailing_data[0])
+            return methods + more, is_refused
         return methods, True
 
 
@@ -103,7 +107,7 @@ def test_h11_sees_every_request_that_is_answered(echo):  # noqa: F811
         methods, is_refused = requests_of(bytes(data))
         answers = answers_of(converse(echo.port, bytes(data)), methods)
         sound = [status for status, _ in answers if status == 404]
-        assert len(sound) <= len(methods), (bytes(data), answers, methods)
+        assert len(sound) <= len(methods), f"{bytes(data)} {answers} {methods} {is_refused}"
         if answers and answers[-1][0] != 404:
             # The refusal is the last word, in the contract's form.
             status, body = answers[-1]
@@ -184,8 +188,8 @@ def test_wsproto_reads_the_same_messages(echo):  # noqa: F811
                 own = int.from_bytes(payload[:2], "big") if payload else 1005
         assert seen == expected[: len(seen)], (bytes(data), seen, expected)
         if code in (1002, 1007):
-            # Invalid text in an unfinished message may wait for its end here.
-            assert own == code or (code == 1007 and own == 0), (bytes(data), own, code)
+            # Invalid text in an unfinished message may wait for its end here, and what comes before that end be refused for itself.
+            assert own == code or (code == 1007 and own in (0, 1002)), (bytes(data), own, code)
             closed += 1
         elif code == 0:
             # A frame's first byte may be enough to refuse it, where the other waits for more.
