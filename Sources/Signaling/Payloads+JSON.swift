@@ -182,7 +182,9 @@ extension SessionReport {
 
 extension SessionErrorPayload {
     init(_ fields: Fields) throws(SignalingError) {
-        self.init(code: try fields.string("code"), message: try fields.optionalString("message", limit: 1024, rule: .lines) ?? "")
+        self.init(
+            code: try fields.string("code"),
+            message: try fields.optionalString("message", limit: 1024, rule: .lines) ?? "")
     }
     var json: JSONValue { ["code": .string(code), "message": .string(message)] }
 }
