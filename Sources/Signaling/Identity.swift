@@ -61,4 +61,6 @@ public enum SessionErrorCode: String, Hashable, Sendable, CaseIterable {
     case iceFailed = "ice-failed"
     case dtlsFailed = "dtls-failed"
     case consentExpired = "consent-expired"
+    /// The offer's SDP cannot be read.
+    case badOffer = "bad-offer"
 }

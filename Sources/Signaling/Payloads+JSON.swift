@@ -169,13 +169,15 @@ extension SessionReport {
     init(_ fields: Fields) throws(SignalingError) {
         self.init(
             sessionId: try fields.identifier("sessionId"), state: try fields.word("state", State.self),
-            firstFrameMs: try fields.optionalInteger("firstFrameMs", 0...86_400_000))
+            firstFrameMs: try fields.optionalInteger("firstFrameMs", 0...86_400_000),
+            reason: try fields.optionalString("reason"))
     }
     var json: JSONValue {
         ObjectBuilder.json {
             $0.set("sessionId", sessionId)
             $0.set("state", state.rawValue)
             $0.set("firstFrameMs", firstFrameMs)
+            $0.set("reason", reason)
         }
     }
 }

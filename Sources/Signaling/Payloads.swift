@@ -143,18 +143,24 @@ public struct KioskEntry: Hashable, Sendable {
     }
 }
 
+/// What a kiosk tells of the media of one session, for the server and its audit.
 public struct SessionReport: Hashable, Sendable {
     public enum State: String, Hashable, Sendable, CaseIterable {
         case mediaStarted = "media-started"
         case mediaStopped = "media-stopped"
+        /// The media path ended for good on the kiosk: only a new offer can bring it back.
+        case mediaFailed = "media-failed"
     }
     public var sessionId: String
     public var state: State
     public var firstFrameMs: Int?
-    public init(sessionId: String, state: State, firstFrameMs: Int? = nil) {
+    /// Why the media failed: a code of `SessionErrorCode`, or a newer kiosk's.
+    public var reason: String?
+    public init(sessionId: String, state: State, firstFrameMs: Int? = nil, reason: String? = nil) {
         self.sessionId = sessionId
         self.state = state
         self.firstFrameMs = firstFrameMs
+        self.reason = reason
     }
 }
 

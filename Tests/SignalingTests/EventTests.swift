@@ -24,6 +24,7 @@ import Testing
             targetId: "MONITOR_01", sessionId: nil, SessionErrorPayload(.cameraMissing, message: "no camera found")),
         .sessionReport(SessionReport(sessionId: "s", state: .mediaStarted, firstFrameMs: 250)),
         .sessionReport(SessionReport(sessionId: "s", state: .mediaStopped)),
+        .sessionReport(SessionReport(sessionId: "s", state: .mediaFailed, reason: "consent-expired")),
         .heartbeatPing(KioskStatus(fields: JSONObject([("camera", "ok"), ("live", true), ("temperature", 51.5)]))),
         .crew(
             CrewEvent(

@@ -50,7 +50,7 @@ extension Store {
                     UPDATE session SET media_started_at = coalesce(media_started_at, ?),
                       first_frame_ms = coalesce(first_frame_ms, ?) WHERE id = ?
                     """, now.milliseconds, report.firstFrameMs, report.sessionId)
-            case .mediaStopped:
+            case .mediaStopped, .mediaFailed:
                 try store.database.execute(
                     "UPDATE session SET media_stopped_at = ? WHERE id = ?", now.milliseconds, report.sessionId)
             }
@@ -61,6 +61,7 @@ extension Store {
                     details: [
                         "sessionId": .string(session.id),
                         "firstFrameMs": report.firstFrameMs.map { .integer($0) } ?? .null,
+                        "reason": report.reason.map { .string($0) } ?? .null,
                     ]))
         }
     }
