@@ -49,6 +49,8 @@ public enum SessionEndReason: String, Hashable, Sendable, CaseIterable {
     case sessionTimeout = "session-timeout"
     case endedByAdmin = "ended-by-admin"
     case serverShutdown = "server-shutdown"
+    /// The kiosk lost the media path and no new offer came within the grace period.
+    case mediaLost = "media-lost"
 }
 
 /// What a kiosk cannot give while the rest of the session goes on.

@@ -29,6 +29,19 @@ extension KioskRegistration {
     }
 }
 
+extension MonitorRegistration {
+    init(_ fields: Fields) throws(SignalingError) {
+        self.init(
+            clientId: try fields.optionalIdentifier("clientId"), sessions: try fields.optionalIdentifiers("sessions"))
+    }
+    var json: JSONValue {
+        ObjectBuilder.json {
+            $0.set("clientId", clientId)
+            $0.set("sessions", sessions)
+        }
+    }
+}
+
 extension DescriptionPayload {
     /// - Parameter expected: the event's own kind; a browser's description says the same.
     init(_ fields: Fields, expected: Kind) throws(SignalingError) {

@@ -27,6 +27,18 @@ public struct KioskRegistration: Hashable, Sendable {
     }
 }
 
+public struct MonitorRegistration: Hashable, Sendable {
+    /// Which of the account's clients it is: a random name that a page keeps over a reload. Nil for one that does not say.
+    public var clientId: String?
+    /// Sessions it still carries, of those that this client began, or, without `clientId`, of all of the account's; nil
+    /// leaves that to the grace period.
+    public var sessions: [String]?
+    public init(clientId: String? = nil, sessions: [String]? = nil) {
+        self.clientId = clientId
+        self.sessions = sessions
+    }
+}
+
 /// `RTCSessionDescriptionInit`.
 public struct DescriptionPayload: Hashable, Sendable {
     public enum Kind: String, Hashable, Sendable { case offer, answer, pranswer, rollback }

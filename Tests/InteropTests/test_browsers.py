@@ -1,9 +1,11 @@
 """A monitor sees and hears a kiosk: Debian's Chromium and Firefox, through the console's own page."""
 
+import asyncio
 import time
 
 import pytest
 from harness.browser import Console, differ, say
+from harness.monitor import Client
 from harness.programs import PASSWORD, eventually
 
 
@@ -60,6 +62,23 @@ def test_a_monitor_sees_and_hears_a_kiosk(console: Console, agent):
 
 def first_frame(session: dict) -> float:
     return session["timings"]["firstFrame"] - session["timings"]["clicked"]
+
+
+def test_a_reload_locks_nobody_out(console: Console, agent, server):
+    console.sign_in("MONITOR_01", PASSWORD)
+    console.connected()
+    console.online("KIOSK_01")
+    console.watch("KIOSK_01")
+    console.decoded("KIOSK_01", 10, 10)
+    console.driver.refresh()
+    console.connected()
+
+    async def another_monitor_may_watch() -> bool:
+        async with Client(server, "MONITOR_02") as client:
+            await client.kiosk_online()
+            return (await client.call("start-monitoring", {"kioskId": "KIOSK_01"}))["ok"]
+
+    eventually(lambda: asyncio.run(another_monitor_may_watch()), 3, "the kiosk stays busy")
 
 
 #: Offers a header extension that Chromium leaves out by itself, and keeps the receivers at hand.

@@ -3,6 +3,11 @@
 import { milliseconds } from './auth.js';
 import { ago, statusTroubles, timeOfDay } from './words.js';
 
+/** Whether it is a kiosk's entry at all. */
+function isEntry(kiosk) {
+  return typeof kiosk === 'object' && kiosk !== null && typeof kiosk.kioskId === 'string' && kiosk.kioskId !== '';
+}
+
 export class KioskList {
   #list; #template; #search; #count; #none; #chosen;
   #kiosks = new Map();
@@ -28,7 +33,7 @@ export class KioskList {
 
   replace(kiosks) {
     this.#loaded = kiosks.length > 0 || this.#loaded;
-    this.#kiosks = new Map(kiosks.map((kiosk) => [kiosk.kioskId, kiosk]));
+    this.#kiosks = new Map(kiosks.filter(isEntry).map((kiosk) => [kiosk.kioskId, kiosk]));
     for (const [kioskId, row] of this.#rows) {
       if (this.#kiosks.has(kioskId)) continue;
       row.parentElement.remove();
@@ -44,7 +49,7 @@ export class KioskList {
 
   /** One entry changed; what it does not name stays. */
   update(kiosk) {
-    if (!kiosk.kioskId) return;
+    if (!isEntry(kiosk)) return;
     if (!this.#kiosks.has(kiosk.kioskId)) {
       this.replace([...this.#kiosks.values(), kiosk]);
       return;
@@ -55,8 +60,11 @@ export class KioskList {
   }
 
   name(kioskId) {
-    return this.#kiosks.get(kioskId)?.displayName || kioskId;
+    return String(this.#kiosks.get(kioskId)?.displayName || kioskId);
   }
+
+  /** What the server last told of a kiosk; undefined where it told nothing. */
+  entry(kioskId) { return this.#kiosks.get(kioskId); }
 
   /** What this console does with a kiosk: a session's phase, or null. */
   setWatched(kioskId, phase) {
@@ -100,6 +108,7 @@ export class KioskList {
     const state = phase ? 'watched' : !kiosk.online ? 'offline' : busy ? 'busy' : 'online';
     row.dataset.state = state;
     row.dataset.online = String(Boolean(kiosk.online));
+    row.dataset.troubled = String(troubles.length > 0);
     const lastSeen = kiosk.lastSeen ? milliseconds(kiosk.lastSeen) : 0;
     const note = {
       watched: phase === 'live' ? 'You are watching' : 'Connecting…',

@@ -3,8 +3,10 @@
 import { Account } from './auth.js';
 import { CrewFeed } from './crew.js';
 import { KioskList } from './kiosks.js';
+import { Revival } from './revival.js';
 import { WatchSession } from './session.js';
 import { SocketIOClient } from './socketio.js';
+import { clientId } from './tab.js';
 import { Tile } from './tile.js';
 import { refusalText, signInText } from './words.js';
 
@@ -13,6 +15,8 @@ const $ = (id) => document.getElementById(id);
 const account = new Account();
 const sessions = new Map();
 const tiles = new Map();
+/** Sessions whose end has been seen to. */
+const endings = new WeakSet();
 let knownIceServers = null;
 let hadConnection = false;
 
@@ -21,6 +25,14 @@ const kiosks = new KioskList({
   chosen: (kioskId) => choose(kioskId),
 });
 const crew = new CrewFeed({ list: $('crew-events'), template: $('crew-template'), none: $('crew-none'), count: $('crew-count') });
+
+const revival = new Revival({
+  watch: (kioskId) => { if (tiles.has(kioskId)) watch(kioskId); },
+  isPossible: (kioskId) => {
+    const kiosk = kiosks.entry(kioskId);
+    return socket.connected && (!kiosk || (kiosk.online && (!kiosk.monitoredBy || kiosk.monitoredBy === account.user?.id)));
+  },
+});
 
 const socket = new SocketIOClient({
   url: location.origin,
@@ -59,6 +71,10 @@ function enter() {
     signedOut({ code: 'wrong-role' });
     return;
   }
+  if (account.user.role === 'admin') {
+    signedOut({ code: 'administrator' });
+    return;
+  }
   const { id, displayName, organization } = account.user;
   $('operator').textContent = displayName || id;
   $('operator').title = id;
@@ -90,26 +106,38 @@ function show(view) {
 // The socket
 
 async function registered() {
-  const carried = [...sessions.values()].filter((session) => !session.ended && session.sessionId);
+  // Always said, empty too: what this tab had before it was loaded again is over.
+  const carried = [...sessions.values()].filter((session) => !session.ended && session.sessionId).map((session) => session.sessionId);
+  let known;
   try {
-    await socket.request('register-monitor', carried.length > 0 ? { sessions: carried.map((session) => session.sessionId) } : undefined);
+    ({ sessions: known } = await socket.request('register-monitor', { clientId, sessions: carried }));
   } catch (error) {
     if (error.code === 'disconnected') return;
     notice(error.code === 'forbidden' ? 'This account may not use the console.' : refusalText(error), 'bad');
     return;
   }
   hadConnection = true;
-  for (const session of sessions.values()) session.resumed();
+  for (const session of sessions.values()) {
+    // One that began while the answer was under way is not in it.
+    session.resumed(Array.isArray(known) && carried.includes(session.sessionId) ? known : null);
+  }
 }
 
-function received(name, [payload = {}]) {
+function received(name, [payload]) {
+  if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) return;
   switch (name) {
-    case 'kiosk-list': kiosks.replace(payload.kiosks ?? []); break;
+    case 'kiosk-list': if (Array.isArray(payload.kiosks)) kiosks.replace(payload.kiosks); break;
     case 'kiosk-online':
     case 'kiosk-offline':
-    case 'kiosk-status': kiosks.update(payload); break;
+    case 'kiosk-status': {
+      kiosks.update(payload);
+      const session = sessions.get(payload.kioskId);
+      if (session) changed(session);
+      break;
+    }
     case 'monitoring-started':
-      knownIceServers = payload.iceServers ?? [];
+      if (typeof payload.sessionId !== 'string') break;
+      knownIceServers = Array.isArray(payload.iceServers) ? payload.iceServers : [];
       sessions.get(payload.kioskId)?.started(payload);
       break;
     case 'monitoring-stopped': sessions.get(payload.kioskId)?.stopped(payload); break;
@@ -145,7 +173,7 @@ function showConnection(state, { retryAt } = {}) {
     }
     case 'idle':
       // Signed out elsewhere, or the refresh token was refused: there is nothing left to try with.
-      if (!$('console').hidden && !account.canResume) signedOut({ code: 'token-expired' });
+      if (!$('console').hidden && !account.canResume) signedOut(account.refusal ?? { code: 'token-expired' });
       break;
   }
   kiosks.setReachable(state === 'connected');
@@ -174,7 +202,7 @@ function watch(kioskId) {
   if (!tile) {
     tile = new Tile({
       template: $('tile-template'), name: kiosks.name(kioskId), kioskId,
-      stop: () => { sessions.get(kioskId)?.stop(); dismiss(kioskId); },
+      stop: () => { revival.forget(kioskId); sessions.get(kioskId)?.stop(); dismiss(kioskId); },
       again: () => choose(kioskId),
       dismiss: () => dismiss(kioskId),
     });
@@ -190,6 +218,7 @@ function watch(kioskId) {
 function dismiss(kioskId) {
   const tile = tiles.get(kioskId);
   if (!tile) return;
+  revival.forget(kioskId);
   tile.remove();
   tiles.delete(kioskId);
   sessions.delete(kioskId);
@@ -199,9 +228,16 @@ function dismiss(kioskId) {
 }
 
 function changed(session) {
-  if (sessions.get(session.kioskId) !== session) return;
-  tiles.get(session.kioskId)?.show({ serverConnected: socket.connected });
-  kiosks.setWatched(session.kioskId, session.ended ? null : session.phase);
+  const { kioskId } = session;
+  if (sessions.get(kioskId) !== session) return;
+  if (session.ended && !endings.has(session)) {
+    endings.add(session);
+    revival.ended(kioskId, session.ending);
+  } else if (session.timings.firstFrame && !session.ended) {
+    revival.lives(kioskId);
+  }
+  tiles.get(kioskId)?.show({ serverConnected: socket.connected, status: kiosks.entry(kioskId)?.status, comesBack: revival.isWaiting(kioskId) });
+  kiosks.setWatched(kioskId, session.ended ? null : session.phase);
 }
 
 function arrange() {
@@ -246,9 +282,21 @@ document.addEventListener('keydown', (event) => {
 
 $('help-button').addEventListener('click', () => $('help').showModal());
 
-// A closed page watches nobody: say so at once instead of leaving a camera on for the grace period.
+// A closed page watches nobody: say so at once instead of leaving a camera on for the grace period. What a WebSocket is given now may never
+// leave the machine (Firefox); a request that may outlive its page does.
 addEventListener('pagehide', () => {
-  for (const session of sessions.values()) session.stop();
+  const token = account.heldToken;
+  for (const session of sessions.values()) {
+    if (session.ended) continue;
+    if (token && session.sessionId) {
+      void fetch(`/api/sessions/${encodeURIComponent(session.sessionId)}`, {
+        method: 'DELETE', keepalive: true, credentials: 'same-origin', headers: { Authorization: `Bearer ${token}` },
+      }).catch(() => {});
+      session.left();
+    } else {
+      session.stop();
+    }
+  }
   socket.close();
 });
 addEventListener('pageshow', (event) => {
@@ -268,8 +316,8 @@ window.kioskConsole = Object.freeze({
   session(kioskId) {
     const session = sessions.get(kioskId);
     if (!session) return null;
-    const { pc, phase, ending, timings, figures, sessionId } = session;
-    return { pc, phase, ending, timings, figures, sessionId, video: tiles.get(kioskId)?.video ?? null };
+    const { pc, phase, ending, timings, figures, sessionId, stalledSince } = session;
+    return { pc, phase, ending, timings, figures, sessionId, stalledSince, video: tiles.get(kioskId)?.video ?? null };
   },
   get kioskIds() { return [...sessions.keys()]; },
   get connected() { return socket.connected; },

@@ -1,6 +1,6 @@
 // One watched kiosk on the screen: picture, state, figures, controls.
 
-import { bitrateText, duration, faultText, phaseText, REASONS, refusalText } from './words.js';
+import { bitrateText, duration, faultText, phaseText, reasonText, refusalText } from './words.js';
 
 export class Tile {
   element;
@@ -39,9 +39,14 @@ export class Tile {
     this.video.srcObject = session.stream;
     this.#play();
     if ('requestVideoFrameCallback' in this.video) {
-      this.video.requestVideoFrameCallback(() => session.firstFrameShown());
+      const shown = () => {
+        if (this.#session !== session) return;
+        session.frameShown();
+        this.video.requestVideoFrameCallback(shown);
+      };
+      this.video.requestVideoFrameCallback(shown);
     } else {
-      this.video.addEventListener('loadeddata', () => session.firstFrameShown(), { once: true });
+      this.video.addEventListener('loadeddata', () => session.frameShown(), { once: true });
     }
   }
 
@@ -57,22 +62,23 @@ export class Tile {
 
   // Showing
 
-  show({ serverConnected }) {
+  /** - comesBack: whether an ended picture is watched again by itself. */
+  show({ serverConnected, status, comesBack }) {
     const session = this.#session;
     const now = performance.now();
-    const { text, tone } = phaseText(session, { serverConnected, now });
+    const { text, tone } = phaseText(session, { serverConnected, status, now });
     this.element.dataset.phase = session.phase;
     this.element.dataset.tone = tone;
     this.#set('.tile-state', text);
     if (!session.ended) this.#endedKept = now;
     const since = session.timings.firstFrame ?? session.timings.connected;
     this.#set('.tile-time', since ? duration((session.ended ? this.#endedKept ?? now : now) - since) : '');
-    this.#showVeil(text, tone);
+    this.#showVeil(text, tone, comesBack);
     this.#showFaults();
     this.#showFigures();
   }
 
-  #showVeil(text, tone) {
+  #showVeil(text, tone, comesBack) {
     const session = this.#session;
     const shown = session.ended || !session.timings.firstFrame;
     this.#part('.veil').hidden = !shown;
@@ -82,12 +88,11 @@ export class Tile {
     if (!session.ended) {
       this.#set('.veil-text', text);
       this.#set('.veil-detail', '');
-    } else if (session.ending.kind === 'refused') {
-      this.#set('.veil-text', 'Not possible right now');
-      this.#set('.veil-detail', refusalText(session.ending));
     } else {
-      this.#set('.veil-text', 'Session ended');
-      this.#set('.veil-detail', REASONS[session.ending.code] ?? `Reason: ${session.ending.code}.`);
+      const refused = session.ending.kind === 'refused';
+      const why = refused ? refusalText(session.ending) : reasonText(session.ending.code);
+      this.#set('.veil-text', refused ? 'Not possible right now' : 'Session ended');
+      this.#set('.veil-detail', comesBack ? `${why} The picture comes back by itself as soon as it can.` : why);
     }
     this.element.dataset.ending = session.ended ? session.ending.code : '';
   }

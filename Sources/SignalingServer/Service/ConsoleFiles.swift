@@ -29,9 +29,11 @@ enum ConsoleFiles {
         File("favicon.svg", PackageResources.favicon_svg),
         File("kiosks.js", PackageResources.kiosks_js),
         File("main.js", PackageResources.main_js),
+        File("revival.js", PackageResources.revival_js),
         File("session.js", PackageResources.session_js),
         File("socketio.js", PackageResources.socketio_js),
         File("stats.js", PackageResources.stats_js),
+        File("tab.js", PackageResources.tab_js),
         File("tile.js", PackageResources.tile_js),
         File("words.js", PackageResources.words_js),
     ]
