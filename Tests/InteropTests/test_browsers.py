@@ -81,6 +81,34 @@ def test_a_reload_locks_nobody_out(console: Console, agent, server):
     eventually(lambda: asyncio.run(another_monitor_may_watch()), 3, "the kiosk stays busy")
 
 
+def test_two_windows_of_one_person_take_a_kiosk_from_each_other(console: Console, agent):
+    def sign_in() -> None:
+        console.sign_in("MONITOR_01", PASSWORD)
+        console.connected()
+        console.online("KIOSK_01")
+
+    driver = console.driver
+    sign_in()
+    first = driver.current_window_handle
+    driver.switch_to.new_window("window")
+    second = driver.current_window_handle
+    try:
+        console.open()
+        sign_in()
+        for turn in range(8):
+            driver.switch_to.window((first, second)[turn % 2])
+            if turn < 2:
+                console.watch("KIOSK_01")
+            else:
+                assert console.ending("KIOSK_01") == "stopped-by-monitor"
+                console.find("again", console.tile("KIOSK_01")).click()
+            console.wait(lambda: console.text("KIOSK_01", "state") == "Live", 8, f"no picture at turn {turn}: {console.session('KIOSK_01')}")
+    finally:
+        driver.switch_to.window(second)
+        driver.close()
+        driver.switch_to.window(first)
+
+
 #: Offers a header extension that Chromium leaves out by itself, and keeps the receivers at hand.
 OFFER_CAPTURE_TIME = """
 const add = RTCPeerConnection.prototype.addTransceiver;

@@ -445,6 +445,17 @@ final class HubTranscript {
                 .contains("store ended monitor-disconnected -"))
     }
 
+    @Test func whatAKioskSaidLastIsRememberedWhileItIsAway() {
+        t.everybodyComes()
+        _ = t.send(5, "heartbeat-ping", ["status": ["camera": "missing"]])
+        _ = t.lose(5)
+        #expect(t.hub.kioskList(of: "west")[0].status == nil, "of one that is away nothing is said")
+        _ = t.connect("K1", 15) + t.send(15, "register-kiosk")
+        #expect(t.hub.kioskList(of: "west")[0].status?.fields["camera"] == "missing")
+        _ = t.send(15, "heartbeat-ping", ["status": ["camera": "idle"]])
+        #expect(t.hub.kioskList(of: "west")[0].status?.fields["camera"] == "idle")
+    }
+
     @Test func aMonitorHearsWhichOfItsSessionsTheServerKnows() throws {
         t.everybodyComes()
         _ = t.send(1, "start-monitoring", ["kioskId": "K1"])
