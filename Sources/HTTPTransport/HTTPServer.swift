@@ -381,10 +381,23 @@ public final class HTTPServer {
             headers: head.headers, body: [], peer: connection.peer)
         if head.contentLength != 0 {
             connection.isAnnounced = true
+            requests[request.id] = connection
             events.append(.requestAnnounced(request))
             request.body.reserveCapacity(head.contentLength ?? 0)
         }
         connection.request = request
+    }
+
+    /// Bytes that the body of an announced request may have, at most what its path lets it. One that is announced larger, or
+    /// turns out to be, is answered 413; `requestAborted` follows.
+    public func limitBody(to bytes: Int, of id: RequestID) {
+        guard let connection = requests[id], let request = connection.request, connection.http?.isReceiving == true
+        else { return }
+        connection.bodyLimit = min(connection.bodyLimit, bytes)
+        let announced = request.headers["content-length"].flatMap { Int($0) } ?? 0
+        guard max(announced, request.body.count) > connection.bodyLimit else { return }
+        refuse(connection, 413, "the body is too large")
+        advance(connection)
     }
 
     private func deliver(_ connection: ServerConnection) {

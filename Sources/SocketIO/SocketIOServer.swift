@@ -37,6 +37,9 @@ public struct SocketIOServer: Sendable {
     var connectDeadlines: RingBuffer<(at: Instant, session: EngineIOServer.SessionID)>
     var events: RingBuffer<Event>
     var counted: Counter<SocketIODrop>
+    /// CONNECTs that the application has not accepted.
+    var vainByClient: TokenBuckets<EngineIOServer.SessionID>
+    var vainByAddress: TokenBuckets<IPAddress>
     var recovery: RecoveryState
 
     struct Client: Sendable {
@@ -46,6 +49,8 @@ public struct SocketIOServer: Sendable {
         var sockets: [Socket]
         /// CONNECTs since the application last accepted one.
         var vainConnects: Int
+
+        var address: IPAddress? { handshake.peer?.address.prefix64 }
     }
 
     struct Socket: Sendable {
@@ -70,6 +75,9 @@ public struct SocketIOServer: Sendable {
         connectDeadlines = RingBuffer()
         events = RingBuffer()
         counted = Counter()
+        vainByClient = TokenBuckets(burst: 2, perSecond: 1)
+        let rate = configuration.vainConnectsPerSecondPerAddress
+        vainByAddress = TokenBuckets(burst: rate, perSecond: Double(rate))
         recovery = RecoveryState()
     }
 
@@ -103,6 +111,9 @@ public struct SocketIOServer: Sendable {
         drainEngine(now: now)
     }
 
+    /// Bytes that the body of an announced request may have: few before the application has let its client in.
+    public func bodyLimit(_ details: EngineIORequest) -> Int { engine.bodyLimit(details) }
+
     /// The client went away before its answer; no `respond` follows.
     public mutating func requestAborted(_ request: RequestID, now: Instant) {
         engine.requestAborted(request, now: now)
@@ -123,7 +134,7 @@ public struct SocketIOServer: Sendable {
                     sockets: [], vainConnects: 0)
                 if let now { connectDeadlines.append((now + configuration.connectTimeout, session)) }
             case .message(let session, let message):
-                received(message, on: session)
+                if let now { received(message, on: session, now: now) }
             case .closed(let session, let reason):
                 forget(session, reason)
                 park(now: now)
@@ -262,7 +273,7 @@ public enum SocketIODrop: Int, CaseIterable, Sendable {
     case bodyTooLarge, overlappingRequest, abortedPoll
     case badPacket, badPayload, badAttachment, unexpectedPacket, reservedEvent
     case unknownNamespace, connectTimeout, pingTimeout, upgradeTimeout, tooSlow, unknownAcknowledgement
-    case secondWebSocket, tooManySessions, tooManyConnects
+    case secondWebSocket, tooManySessions, tooManyConnects, hastyConnect
 }
 
 extension EngineIOHandshake {

@@ -7,7 +7,7 @@ import Primitives
 /// One exchange over a plain socket, for headers that the project's own client does not keep.
 enum RawHTTP {
     static func exchange(
-        _ server: SocketAddress, _ method: String, _ path: String, headers: [String] = []
+        _ server: SocketAddress, _ method: String, _ path: String, headers: [String] = [], length: Int = 0
     ) -> (status: Int, headers: [HTTPHeader]) {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
@@ -21,7 +21,7 @@ enum RawHTTP {
             }
         }
         guard connected == 0 else { return (0, []) }
-        let lines = ["\(method) \(path) HTTP/1.1", "Host: x", "Content-Length: 0"] + headers + ["", ""]
+        let lines = ["\(method) \(path) HTTP/1.1", "Host: x", "Content-Length: \(length)"] + headers + ["", ""]
         let request = Array(lines.joined(separator: "\r\n").utf8)
         guard write(descriptor, request, request.count) == request.count else { return (0, []) }
         var answer: [UInt8] = []
