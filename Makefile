@@ -9,7 +9,7 @@ SWIFT_FILES := Package.swift Sources Tests Benchmarks Fuzz Scripts
 BIN = $(shell $(SWIFT) build -c release --show-bin-path)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-unit test-interop test-machine deb test-deb tsan lint format fuzz-briefly bench bench-network bench-signaling bench-attacks soak fuzz clean
+.PHONY: help setup build demo test test-unit test-console test-interop test-machine deb test-deb tsan lint format fuzz-briefly bench bench-network bench-signaling bench-attacks soak fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,10 +25,15 @@ build: ## build kiosk-agent and kiosk-signaling in release mode
 demo: build ## start a server and a kiosk on this machine and print the console's address
 	@BIN=$(BIN) Scripts/demo
 
-test: setup lint test-unit test-interop fuzz-briefly ## everything that needs no virtual machine
+test: setup lint test-unit test-console test-interop fuzz-briefly ## everything that needs no virtual machine
 
 test-unit:
 	$(SWIFT) test --quiet
+
+test-console: ## the console's modules without a browser, and their types
+	@Scripts/setup test
+	tsc -p Sources/ConsolePage/jsconfig.json
+	node --test Tests/ConsoleTests/*.test.mjs
 
 test-interop: build
 	@Scripts/setup test

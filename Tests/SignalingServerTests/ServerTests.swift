@@ -226,9 +226,9 @@ import Testing
         defer { server.stop() }
         let client = try TestClient(server.address)
         let folder = URL(filePath: #filePath).deletingLastPathComponent()
-            .appending(path: "../../Sources/SignalingServer/Console").standardized
-        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path())
-        #expect(Set(names) == Set(ConsoleFiles.names))
+            .appending(path: "../../Sources/ConsolePage/Page").standardized
+        let names = try FileManager.default.subpathsOfDirectory(atPath: folder.path()).filter { $0.contains(".") }
+        #expect(Set(names) == Set(ConsoleFiles.paths))
         for name in names {
             let response = try client.request(.get, "/\(name)")
             #expect(response.status == 200)

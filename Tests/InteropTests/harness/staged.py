@@ -17,7 +17,7 @@ from aiortc import AudioStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSes
 from aiortc.sdp import candidate_from_sdp
 from av import AudioFrame, VideoFrame
 
-FILES = pathlib.Path(__file__).resolve().parents[3] / "Sources" / "SignalingServer" / "Console"
+FILES = pathlib.Path(__file__).resolve().parents[3] / "Sources" / "ConsolePage" / "Page"
 POLICY = (
     "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
     "frame-ancestors 'none'; form-action 'self'"
@@ -144,7 +144,7 @@ class StagedServer:
         application.router.add_post("/api/auth/refresh", self._refresh)
         application.router.add_post("/api/auth/logout", self._logout)
         application.router.add_delete("/api/sessions/{session}", self._delete)
-        application.router.add_get("/{name:[a-z.]*}", self._file)
+        application.router.add_get("/{name:[a-z./]*}", self._file)
         self.runner = web.AppRunner(application)
         await self.runner.setup()
         site = web.TCPSite(self.runner, self.host, 0)

@@ -1,24 +1,30 @@
 // The monitor console: signs in, keeps the socket, and hands what arrives to the views.
 
-import { Account } from './auth.js';
-import { CrewFeed } from './crew.js';
-import { KioskList } from './kiosks.js';
-import { Revival } from './revival.js';
-import { WatchSession } from './session.js';
-import { SocketIOClient } from './socketio.js';
-import { clientId } from './tab.js';
-import { Tile } from './tile.js';
-import { refusalText, signInText } from './words.js';
+import { Revival } from './media/revival.js';
+import { WatchSession } from './media/session.js';
+import { Account } from './net/account.js';
+import { SocketIOClient } from './net/socketio.js';
+import { clientId } from './net/tab.js';
+import { isFree, nameOf } from './state/kiosks.js';
+import { object } from './state/payload.js';
+import { Store } from './state/store.js';
+import { ConnectionLight } from './views/connectionlight.js';
+import { CrewFeed } from './views/crewfeed.js';
+import { KioskList } from './views/kiosklist.js';
+import { Tile } from './views/tile.js';
+import { refusalText, signInText } from './words/en.js';
 
+/** An element of the page's own document, of whatever kind that says.
+ * @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
 
 const account = new Account();
+const store = new Store();
 const sessions = new Map();
 const tiles = new Map();
 /** Sessions whose end has been seen to. */
 const endings = new WeakSet();
 let knownIceServers = null;
-let hadConnection = false;
 
 const kiosks = new KioskList({
   list: $('kiosk-list'), template: $('kiosk-template'), search: $('search'), count: $('kiosk-count'), none: $('kiosk-none'),
@@ -26,12 +32,20 @@ const kiosks = new KioskList({
 });
 const crew = new CrewFeed({ list: $('crew-events'), template: $('crew-template'), none: $('crew-none'), count: $('crew-count') });
 
+const light = new ConnectionLight({ element: $('connection'), text: $('connection-text') });
+
+store.subscribe((state, before) => {
+  kiosks.show(state.kiosks, { isReachable: state.connection.state === 'connected' });
+  crew.show(state.crew, (kioskId) => nameOf(state.kiosks, kioskId));
+  if (state.connection !== before.connection) light.show(state.connection);
+  for (const [kioskId, session] of sessions) {
+    if (state.connection !== before.connection || state.kiosks.byId.get(kioskId) !== before.kiosks.byId.get(kioskId)) changed(session);
+  }
+});
+
 const revival = new Revival({
   watch: (kioskId) => { if (tiles.has(kioskId)) watch(kioskId); },
-  isPossible: (kioskId) => {
-    const kiosk = kiosks.entry(kioskId);
-    return socket.connected && (!kiosk || (kiosk.online && (!kiosk.monitoredBy || kiosk.monitoredBy === account.user?.id)));
-  },
+  isPossible: (kioskId) => socket.connected && isFree(store.state.kiosks, kioskId, account.user?.id),
 });
 
 const socket = new SocketIOClient({
@@ -40,7 +54,7 @@ const socket = new SocketIOClient({
   handlers: {
     connected: registered,
     event: received,
-    state: showConnection,
+    state: connectionChanged,
     refused: ({ code }) => { if (code === 'account-disabled') signedOut({ code }); },
   },
 });
@@ -89,10 +103,8 @@ function signedOut(why) {
   for (const kioskId of [...tiles.keys()]) dismiss(kioskId);
   socket.close();
   account.signOut();
-  kiosks.replace([]);
-  crew.clear();
+  store.dispatch({ type: 'signed-out' });
   knownIceServers = null;
-  hadConnection = false;
   $('notices').replaceChildren();
   $('sign-in-error').textContent = why ? signInText(why) : '';
 }
@@ -116,7 +128,6 @@ async function registered() {
     notice(error.code === 'forbidden' ? 'This account may not use the console.' : refusalText(error), 'bad');
     return;
   }
-  hadConnection = true;
   for (const session of sessions.values()) {
     // One that began while the answer was under way is not in it.
     session.resumed(Array.isArray(known) && carried.includes(session.sessionId) ? known : null);
@@ -124,60 +135,28 @@ async function registered() {
 }
 
 function received(name, [payload]) {
-  if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) return;
+  store.dispatch({ type: 'server', name, payload });
+  const fields = object(payload);
+  if (!fields) return;
   switch (name) {
-    case 'kiosk-list': if (Array.isArray(payload.kiosks)) kiosks.replace(payload.kiosks); break;
-    case 'kiosk-online':
-    case 'kiosk-offline':
-    case 'kiosk-status': {
-      kiosks.update(payload);
-      const session = sessions.get(payload.kioskId);
-      if (session) changed(session);
-      break;
-    }
     case 'monitoring-started':
-      if (typeof payload.sessionId !== 'string') break;
-      knownIceServers = Array.isArray(payload.iceServers) ? payload.iceServers : [];
-      sessions.get(payload.kioskId)?.started(payload);
+      if (typeof fields.sessionId !== 'string') break;
+      knownIceServers = Array.isArray(fields.iceServers) ? fields.iceServers : [];
+      sessions.get(fields.kioskId)?.started({ sessionId: fields.sessionId, iceServers: knownIceServers });
       break;
-    case 'monitoring-stopped': sessions.get(payload.kioskId)?.stopped(payload); break;
-    case 'answer': sessions.get(payload.fromId)?.answered(payload); break;
-    case 'ice-candidate': sessions.get(payload.fromId)?.candidate(payload); break;
-    case 'restart-request': sessions.get(payload.fromId)?.restartRequested(payload); break;
-    case 'session-error': sessions.get(payload.fromId)?.fault(payload); break;
-    case 'crew-sign-on':
-    case 'crew-sign-off': crew.add(name, payload, kiosks.name(payload.kioskId)); break;
-    case 'error': console.warn(`refused: ${payload.event ?? ''} ${payload.code ?? ''} ${payload.message ?? ''}`); break;
+    case 'monitoring-stopped': sessions.get(fields.kioskId)?.stopped(fields); break;
+    case 'answer': sessions.get(fields.fromId)?.answered(fields); break;
+    case 'ice-candidate': sessions.get(fields.fromId)?.candidate(fields); break;
+    case 'restart-request': sessions.get(fields.fromId)?.restartRequested(fields); break;
+    case 'session-error': sessions.get(fields.fromId)?.fault(fields); break;
+    case 'error': console.warn(`refused: ${fields.event ?? ''} ${fields.code ?? ''} ${fields.message ?? ''}`); break;
   }
 }
 
-let connectionTimer = 0;
-
-function showConnection(state, { retryAt } = {}) {
-  clearInterval(connectionTimer);
-  const say = (text, tone) => {
-    $('connection-text').textContent = text;
-    $('connection').dataset.tone = tone;
-  };
-  switch (state) {
-    case 'connected': say('Connected', 'good'); break;
-    case 'connecting': say(hadConnection ? 'Reconnecting…' : 'Connecting…', 'busy'); break;
-    case 'waiting': {
-      const count = () => {
-        const seconds = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
-        say(seconds > 0 ? `Server away, trying again in ${seconds} s` : 'Reconnecting…', 'warn');
-      };
-      count();
-      connectionTimer = setInterval(count, 500);
-      break;
-    }
-    case 'idle':
-      // Signed out elsewhere, or the refresh token was refused: there is nothing left to try with.
-      if (!$('console').hidden && !account.canResume) signedOut(account.refusal ?? { code: 'token-expired' });
-      break;
-  }
-  kiosks.setReachable(state === 'connected');
-  for (const session of sessions.values()) changed(session);
+function connectionChanged(state, { retryAt = null } = {}) {
+  store.dispatch({ type: 'connection', state, retryAt });
+  // Signed out elsewhere, or the refresh token was refused: there is nothing left to try with.
+  if (state === 'idle' && !$('console').hidden && !account.canResume) signedOut(account.refusal ?? { code: 'token-expired' });
 }
 
 // Watching
@@ -201,7 +180,7 @@ function watch(kioskId) {
   let tile = tiles.get(kioskId);
   if (!tile) {
     tile = new Tile({
-      template: $('tile-template'), name: kiosks.name(kioskId), kioskId,
+      template: $('tile-template'), name: nameOf(store.state.kiosks, kioskId), kioskId,
       stop: () => { revival.forget(kioskId); sessions.get(kioskId)?.stop(); dismiss(kioskId); },
       again: () => choose(kioskId),
       dismiss: () => dismiss(kioskId),
@@ -222,7 +201,7 @@ function dismiss(kioskId) {
   tile.remove();
   tiles.delete(kioskId);
   sessions.delete(kioskId);
-  kiosks.setWatched(kioskId, null);
+  store.dispatch({ type: 'watching', kioskId, phase: null });
   arrange();
   kiosks.focus(kioskId);
 }
@@ -236,8 +215,10 @@ function changed(session) {
   } else if (session.timings.firstFrame && !session.ended) {
     revival.lives(kioskId);
   }
-  tiles.get(kioskId)?.show({ serverConnected: socket.connected, status: kiosks.entry(kioskId)?.status, comesBack: revival.isWaiting(kioskId) });
-  kiosks.setWatched(kioskId, session.ended ? null : session.phase);
+  tiles.get(kioskId)?.show({
+    serverConnected: socket.connected, status: store.state.kiosks.byId.get(kioskId)?.status, comesBack: revival.isWaiting(kioskId),
+  });
+  store.dispatch({ type: 'watching', kioskId, phase: session.ended ? null : session.phase });
 }
 
 function arrange() {
@@ -312,7 +293,7 @@ setInterval(() => {
 }, 1_000);
 
 /** For tests and for a look from the developer tools: the peer connections, their timings and figures. No token is reachable from here. */
-window.kioskConsole = Object.freeze({
+Object.assign(window, { kioskConsole: Object.freeze({
   session(kioskId) {
     const session = sessions.get(kioskId);
     if (!session) return null;
@@ -321,7 +302,7 @@ window.kioskConsole = Object.freeze({
   },
   get kioskIds() { return [...sessions.keys()]; },
   get connected() { return socket.connected; },
-});
+}) });
 
 if (account.canResume) {
   try {

@@ -11,7 +11,7 @@
 // Media flows peer to peer: losing the server changes nothing here. Losing the path does: an ICE restart is offered when the
 // kiosk asks for one (`restart-request`), when the connection stays `disconnected`, and when it has failed.
 
-import { readFigures } from './stats.js';
+import { readFigures } from './figures.js';
 
 /** How long a `disconnected` path may take to come back by itself. */
 const DISCONNECTED_PATIENCE = 1_500;

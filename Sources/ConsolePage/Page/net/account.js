@@ -1,5 +1,6 @@
 // Who is signed in. The access token lives in memory only; the refresh token outlives a reload of the tab, and no more.
 
+import { milliseconds } from '../state/payload.js';
 import { TabValue } from './tab.js';
 
 /** A refusal of the HTTP API. `final`: trying again with what we hold cannot succeed. */
@@ -22,7 +23,7 @@ async function post(path, body) {
       body: JSON.stringify(body),
       cache: 'no-store',
       credentials: 'same-origin',
-      signal: AbortSignal.timeout(15_000),
+      signal: /** @type {any} */ (AbortSignal).timeout(15_000), // Unknown to the type checker's library.
     });
   } catch {
     throw new APIError(0, 'unreachable', 'the server does not answer');
@@ -114,10 +115,4 @@ async function revoke({ token, expiresAt, refreshToken }) {
   } catch {
     // The server is away, or the tokens are void already.
   }
-}
-
-/** A moment from the server (ISO 8601) in milliseconds since 1970. */
-export function milliseconds(moment) {
-  const parsed = Date.parse(moment);
-  return Number.isNaN(parsed) ? 0 : parsed;
 }

@@ -1,6 +1,6 @@
 // One watched kiosk on the screen: picture, state, figures, controls.
 
-import { bitrateText, duration, faultText, phaseText, reasonText, refusalText } from './words.js';
+import { bitrateText, duration, faultText, phaseText, reasonText, refusalText } from '../words/en.js';
 
 export class Tile {
   element;
