@@ -92,7 +92,9 @@ let package = Package(
                 "HTTPTransport", "HTTP", "Configuration", "Database", "Service", "Primitives", "CInput",
             ]),
         // The monitor console: files and nothing else, so that a change of them compiles no other Swift.
-        library("ConsolePage", [], settings: pure, resources: [.embedInCode("Page")], exclude: ["package.json", "jsconfig.json"]),
+        library(
+            "ConsolePage", [], settings: pure, resources: [.embedInCode("Page")],
+            exclude: ["package.json", "jsconfig.json"]),
         library(
             "SignalingServer",
             [
