@@ -37,7 +37,10 @@ public struct ConsoleFile: Sendable {
         ConsoleFile("views/connectionlight.js", PackageResources.connectionlight_js),
         ConsoleFile("views/crewfeed.js", PackageResources.crewfeed_js),
         ConsoleFile("views/kiosklist.js", PackageResources.kiosklist_js),
+        ConsoleFile("views/layout.js", PackageResources.layout_js),
+        ConsoleFile("views/panels.js", PackageResources.panels_js),
         ConsoleFile("views/tile.js", PackageResources.tile_js),
+        ConsoleFile("views/wall.js", PackageResources.wall_js),
         ConsoleFile("words/en.js", PackageResources.en_js),
     ]
 }

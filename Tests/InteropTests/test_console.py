@@ -400,6 +400,33 @@ def test_several_kiosks_are_watched_side_by_side(stage, room):
     assert stage.last("stop-monitoring") == {"kioskId": KIOSK}
 
 
+def test_one_picture_is_large_and_the_panels_fold(stage, room):
+    def sizes() -> list[float]:
+        return [room.find("video", room.tile(kiosk)).size["width"] for kiosk in (KIOSK, "KIOSK_02")]
+
+    def press(key: str) -> None:
+        room.driver.switch_to.active_element.send_keys(key)
+
+    for kiosk in (KIOSK, "KIOSK_02"):
+        room.watch(kiosk)
+        room.decoded(kiosk, 5, 15)
+    one, other = sizes()
+    assert abs(one - other) < 2
+    room.find("promote", room.tile(KIOSK)).click()
+    room.wait(lambda: sizes()[0] > 2 * sizes()[1], 5, "not large")
+    press(Keys.ESCAPE)
+    room.wait(lambda: sizes() == [one, other], 5, "not all alike again")
+    press("l")
+    press("c")
+    room.wait(lambda: sum(sizes()) > 1.3 * (one + other), 5, "the pictures do not take the room")
+    room.driver.refresh()
+    room.connected()
+    assert not room.find("search").is_displayed() and not room.find("crew-events").is_displayed(), "not remembered"
+    room.driver.find_element(By.ID, "list-button").click()
+    room.driver.find_element(By.ID, "crew-button").click()
+    assert room.find("search").is_displayed()
+
+
 def test_crew_events_are_text_once_and_newest_first(stage, room):
     hostile = '<img src=x onerror="window.hacked=1">'
     event = {"crewId": "4711", "role": "driver", "train": "IC 204", "kioskId": KIOSK, "receivedAt": iso()}

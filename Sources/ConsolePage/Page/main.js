@@ -11,7 +11,9 @@ import { Store } from './state/store.js';
 import { ConnectionLight } from './views/connectionlight.js';
 import { CrewFeed } from './views/crewfeed.js';
 import { KioskList } from './views/kiosklist.js';
+import { Panel } from './views/panels.js';
 import { Tile } from './views/tile.js';
+import { Wall } from './views/wall.js';
 import { refusalText, signInText } from './words/en.js';
 
 /** An element of the page's own document, of whatever kind that says.
@@ -32,6 +34,9 @@ const kiosks = new KioskList({
 });
 const crew = new CrewFeed({ list: $('crew-events'), template: $('crew-template'), none: $('crew-none'), count: $('crew-count') });
 
+const wall = new Wall({ stage: $('stage'), empty: $('stage-empty') });
+const listPanel = new Panel({ room: $('console'), button: $('list-button'), name: 'list' });
+const crewPanel = new Panel({ room: $('console'), button: $('crew-button'), name: 'crew' });
 const light = new ConnectionLight({ element: $('connection'), text: $('connection-text') });
 
 store.subscribe((state, before) => {
@@ -184,10 +189,10 @@ function watch(kioskId) {
       stop: () => { revival.forget(kioskId); sessions.get(kioskId)?.stop(); dismiss(kioskId); },
       again: () => choose(kioskId),
       dismiss: () => dismiss(kioskId),
+      promote: () => { wall.focus = wall.focus === kioskId ? null : kioskId; },
     });
     tiles.set(kioskId, tile);
-    $('stage').append(tile.element);
-    arrange();
+    wall.add(kioskId, tile);
   }
   tile.attach(session);
   session.start();
@@ -202,7 +207,7 @@ function dismiss(kioskId) {
   tiles.delete(kioskId);
   sessions.delete(kioskId);
   store.dispatch({ type: 'watching', kioskId, phase: null });
-  arrange();
+  wall.remove(kioskId);
   kiosks.focus(kioskId);
 }
 
@@ -219,11 +224,6 @@ function changed(session) {
     serverConnected: socket.connected, status: store.state.kiosks.byId.get(kioskId)?.status, comesBack: revival.isWaiting(kioskId),
   });
   store.dispatch({ type: 'watching', kioskId, phase: session.ended ? null : session.phase });
-}
-
-function arrange() {
-  $('stage').dataset.count = String(tiles.size);
-  $('stage-empty').hidden = tiles.size > 0;
 }
 
 /** ICE servers of an earlier session, unless their credentials (`expiry:user`) end within a minute. */
@@ -252,6 +252,12 @@ document.addEventListener('keydown', (event) => {
   switch (event.key) {
     case '/': $('search').focus(); break;
     case '?': $('help').showModal(); break;
+    case 'l': listPanel.toggle(); break;
+    case 'c': crewPanel.toggle(); break;
+    case 'Escape':
+      if (wall.focus === null) return;
+      wall.focus = null;
+      break;
     default: {
       const tile = /^[1-9]$/.test(event.key) ? [...tiles.values()][Number(event.key) - 1] : null;
       if (!tile) return;

@@ -9,7 +9,7 @@ export class Tile {
   #part;
   #endedKept = null;
 
-  constructor({ template, name, kioskId, stop, again, dismiss }) {
+  constructor({ template, name, kioskId, stop, again, dismiss, promote }) {
     this.element = template.content.firstElementChild.cloneNode(true);
     this.element.dataset.kioskId = kioskId;
     this.element.id = `tile-${kioskId}`;
@@ -23,9 +23,15 @@ export class Tile {
     this.#part('.mute').addEventListener('click', () => this.#setMuted(!this.video.muted));
     this.#part('.unmute').addEventListener('click', () => this.#setMuted(false));
     this.#part('.full').addEventListener('click', () => this.#toggleFullScreen());
+    this.#part('.promote').addEventListener('click', promote);
     this.video.addEventListener('dblclick', () => this.#toggleFullScreen());
     this.element.addEventListener('keydown', (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key === 'Enter' && event.target === this.element) {
+        event.preventDefault();
+        promote();
+        return;
+      }
       const action = { m: () => this.#setMuted(!this.video.muted), f: () => this.#toggleFullScreen(), x: stop }[event.key.toLowerCase()];
       if (!action) return;
       event.preventDefault();
