@@ -44,6 +44,14 @@ test('only a moving picture of a working camera is live', () => {
   assert.equal(phaseText(session(), { serverConnected: false, now: 0 }).tone, 'warn');
 });
 
+test('a picture that stands still says why, where that is known', () => {
+  const stalled = (figures, status) => said(session({ stalledSince: -2_000, figures }), status).text;
+  assert.equal(stalled(null), 'No new picture for 3 s');
+  assert.equal(stalled({ bitrate: 0, lossRate: null }), 'No new picture for 3 s: no packets from the kiosk');
+  assert.equal(stalled({ bitrate: 9, lossRate: 0.12 }), 'No new picture for 3 s: the network has lost 12 % of the packets');
+  assert.equal(stalled({ bitrate: 9, lossRate: 0 }, { camera: 'frozen' }), 'No new picture for 3 s: camera repeats one picture');
+});
+
 test('a camera that gives nothing is called so after a while', () => {
   const one = session({ timings: { connected: 0 } });
   assert.equal(said(one).tone, 'busy');

@@ -75,6 +75,7 @@ export class Tile {
     const { text, tone } = phaseText(session, { serverConnected, status, now });
     this.element.dataset.phase = session.phase;
     this.element.dataset.tone = tone;
+    this.element.classList.toggle('stalled', !session.ended && session.stalledSince !== null);
     this.#set('.tile-state', text);
     if (!session.ended) this.#endedKept = now;
     const since = session.timings.firstFrame ?? session.timings.connected;

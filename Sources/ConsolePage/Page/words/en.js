@@ -87,6 +87,15 @@ const PICTURES = new Map(Object.entries({
 /** How long a camera may take to its first picture before the wait is called what it is, in milliseconds. */
 const PICTURE_PATIENCE = 8_000;
 
+/** Why a picture stands still, as far as the figures of the last second and the kiosk's own word tell; empty where they do not. */
+function stallText(figures, status) {
+  const picture = PICTURES.get(status?.camera);
+  if (picture) return picture.charAt(0).toLowerCase() + picture.slice(1);
+  if (figures?.bitrate === 0) return 'no packets from the kiosk';
+  if (figures?.lossRate > 0.02) return `the network has lost ${Math.round(figures.lossRate * 100)} % of the packets`;
+  return '';
+}
+
 /**
  * What a session is doing, in plain words: `{text, tone: 'good'|'busy'|'warn'|'bad'|'off'}`.
  * `status` is what the kiosk last said of itself, or undefined.
@@ -111,7 +120,8 @@ export function phaseText(session, { serverConnected, status, now }) {
   }
   if (session.stalledSince !== null) {
     const seconds = Math.round((now - session.stalledSince) / 1000);
-    return { text: seconds < 1 ? 'No new picture' : `No new picture for ${seconds} s`, tone: 'warn' };
+    const why = stallText(session.figures, status);
+    return { text: `No new picture${seconds < 1 ? '' : ` for ${seconds} s`}${why ? `: ${why}` : ''}`, tone: 'warn' };
   }
   const picture = PICTURES.get(status?.camera);
   if (picture) return { text: picture, tone: 'warn' };
