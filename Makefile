@@ -9,7 +9,7 @@ SWIFT_FILES := Package.swift Sources Tests Benchmarks Fuzz Scripts
 BIN = $(shell $(SWIFT) build -c release --show-bin-path)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-unit test-interop test-machine deb test-deb tsan lint format fuzz-briefly bench bench-network bench-signaling soak fuzz clean
+.PHONY: help setup build demo test test-unit test-interop test-compatibility test-machine deb test-deb tsan lint format fuzz-briefly bench bench-network bench-signaling soak fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ test-interop: build
 	@$(SWIFT) build $(RELEASE) --product socketio-echo
 	BIN=$(BIN) Scripts/test-interop $(ARGS)
 
+test-compatibility: build ## this release's programs against those of the release before, built from its commit
+	@Scripts/setup test
+	BIN=$(BIN) Scripts/test-compatibility $(ARGS)
+
 test-machine: deb ## a kiosk with real drivers in a virtual machine
 	@Scripts/setup test machine
 	BIN=$(BIN) Scripts/machine/test
@@ -54,8 +58,8 @@ test-deb: deb ## lintian, sandbox figures, and install, upgrade and purge of the
 
 lint: ## swift format, and what scripts and Python files can be checked for without running them
 	@$(SWIFT) format lint --strict --recursive --parallel $(SWIFT_FILES)
-	@for script in Scripts/setup Scripts/demo Scripts/interop Scripts/test-interop Scripts/fuzz Scripts/deb Scripts/test-deb Scripts/tsan Scripts/machine/image Scripts/machine/boot Scripts/machine/test systemd/restart-delay .ci/run; do bash -n $$script || exit 1; done
-	@python3 -m compileall -q Tests/InteropTests Tests/MachineTests Scripts
+	@for script in Scripts/setup Scripts/demo Scripts/interop Scripts/test-interop Scripts/test-compatibility Scripts/fuzz Scripts/deb Scripts/test-deb Scripts/tsan Scripts/machine/image Scripts/machine/boot Scripts/machine/test systemd/restart-delay .ci/run; do bash -n $$script || exit 1; done
+	@python3 -m compileall -q Tests/InteropTests Tests/MachineTests Scripts docs/examples
 
 format: ## rewrite the Swift files the way lint wants them
 	@$(SWIFT) format --in-place --recursive --parallel $(SWIFT_FILES)
