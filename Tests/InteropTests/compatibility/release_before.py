@@ -8,18 +8,14 @@ import json
 import os
 import pathlib
 import subprocess
-import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-
-from conftest import *  # noqa: E402, F403  fixtures
-from conftest import populate  # noqa: E402
-from harness import network  # noqa: E402
-from harness.monitor import Client, Watch, asynchronous  # noqa: E402
-from harness.programs import Agent, Server, eventually, free_port, running  # noqa: E402
-from harness.recorder import Recorder  # noqa: E402
+from conftest import populate
+from harness import network
+from harness.monitor import Client, Watch, asynchronous
+from harness.programs import Agent, Server, eventually, free_port, running
+from harness.recorder import Recorder
 
 OLDER = pathlib.Path(os.environ["RELEASE_BEFORE"])
 
