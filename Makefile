@@ -9,7 +9,7 @@ SWIFT_FILES := Package.swift Sources Tests Benchmarks Fuzz Scripts
 BIN = $(shell $(SWIFT) build -c release --show-bin-path)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-unit test-console test-interop test-machine deb test-deb tsan lint format fuzz-briefly bench bench-network bench-signaling bench-attacks soak fuzz clean
+.PHONY: help setup build demo test test-unit test-console test-interop test-compatibility test-machine deb test-deb tsan lint format fuzz-briefly bench bench-network bench-signaling bench-attacks soak fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ test-interop: build
 	@Scripts/setup test
 	@$(SWIFT) build $(RELEASE) --product socketio-echo
 	BIN=$(BIN) Scripts/test-interop $(ARGS)
+
+test-compatibility: build ## this release's programs against those of the release before, built from its commit
+	@Scripts/setup test
+	BIN=$(BIN) Scripts/test-compatibility $(ARGS)
 
 test-machine: deb ## a kiosk with real drivers in a virtual machine
 	@Scripts/setup test machine

@@ -2,10 +2,16 @@
 
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <linux/videodev2.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <libv4l2.h>
+
+/* The library prints its errors to stderr by itself where it has no other place; ours are values, and the log is ours to write. */
+static inline void cv4l2_silence(void) {
+    if (!v4l2_log_file) { v4l2_log_file = fopen("/dev/null", "we"); }
+}
 
 /* Request numbers and four-character codes are macros with casts in them, which do not cross into Swift. */
 static const unsigned long cv4l2_querycap = VIDIOC_QUERYCAP;

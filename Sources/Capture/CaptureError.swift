@@ -60,9 +60,10 @@ public enum CaptureError: Error, Hashable, Sendable {
     public var remedy: String {
         switch self {
         case .missing: "check the cable, and the device's name in the configuration"
-        case .busy(let device, let holder):
+        case .busy(_, let holder):
             holder == nil
-                ? "end the other program (as root: fuser -v \(device))" : "end that program, or give it another device"
+                ? "end the other program; kiosk-agent doctor, run as root, names who has a camera open (camera-users)"
+                : "end that program, or give it another device"
         case .permissionDenied: "the agent's user needs the groups video and audio, and its service the device"
         case .lost: "check the cable and the USB port; it is opened again when it is back"
         case .frozen: "unplug it and plug it in again, or use another USB port"

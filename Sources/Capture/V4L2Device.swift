@@ -11,6 +11,7 @@ struct V4L2Device: ~Copyable {
 
     /// Opens the node. Without emulation libv4l still works around the quirks it knows, but leaves the pixels alone.
     init(opening path: String, emulating: Bool) throws(CaptureError) {
+        cv4l2_silence()
         let opened: Int32
         switch Syscall.call({ cv4l2_open(path) }) {
         case .success(let descriptor): opened = descriptor

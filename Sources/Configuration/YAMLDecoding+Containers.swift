@@ -10,7 +10,7 @@ struct NodeDecoder: Decoder {
     func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
         // A section whose keys are all commented out is an empty section.
         guard !node.isNull else {
-            let empty = YAMLNode(line: node.line, content: .mapping([]))
+            let empty = YAMLNode(file: node.file, line: node.line, content: .mapping([]))
             return KeyedDecodingContainer(KeyedContainer<Key>(decoder: self, node: empty))
         }
         guard case .mapping = node.content else { throw decoding.wrongType(node, path, "a mapping of keys") }
@@ -57,7 +57,7 @@ private struct KeyedContainer<Key: CodingKey>: KeyedDecodingContainerProtocol {
         // A mistyped required key: name the mistake, not the absence.
         for entry in node.entries where !node.askedKeys.contains(entry.key) {
             if Similarity.nearest(to: entry.key, among: [key.stringValue]) != nil {
-                throw node.unknownKey(entry, path: decoder.path, file: decoding.file)
+                throw node.unknownKey(entry, path: decoder.path)
             }
         }
         throw decoding.error(node, decoder.path + [key.stringValue], "missing", value: nil)

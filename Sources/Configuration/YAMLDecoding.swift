@@ -2,8 +2,6 @@ import Primitives
 
 /// Decodes values out of a node tree; the context that all containers share.
 struct YAMLDecoding {
-    let file: String
-
     static func dotted(_ path: [String]) -> String {
         path.reduce(into: "") { text, part in
             text += text.isEmpty || part.hasPrefix("[") ? part : ".\(part)"
@@ -12,7 +10,8 @@ struct YAMLDecoding {
 
     func error(_ node: YAMLNode, _ path: [String], _ rule: String, value: String?) -> ConfigurationError {
         ConfigurationError(
-            file: file, line: node.line, key: path.isEmpty ? nil : YAMLDecoding.dotted(path), rule: rule, value: value)
+            file: node.file, line: node.line, key: path.isEmpty ? nil : YAMLDecoding.dotted(path), rule: rule,
+            value: value)
     }
 
     func wrongType(_ node: YAMLNode, _ path: [String], _ wanted: String) -> ConfigurationError {

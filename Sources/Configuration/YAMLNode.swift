@@ -1,6 +1,6 @@
 import CYAML
 
-/// One value of a YAML document with the line it begins on. A class, because decoding marks the keys it asks for.
+/// One value of a YAML document with the file and line it begins in. A class, because decoding marks the keys it asks for.
 final class YAMLNode {
     enum Content {
         /// `plain` tells an unquoted scalar, which may be a number, a truth value or null, from a quoted one.
@@ -11,18 +11,21 @@ final class YAMLNode {
 
     struct Entry {
         var key: String
+        var file: String
         /// The key's line, from 1.
         var line: Int
         var value: YAMLNode
     }
 
+    let file: String
     let line: Int
     let content: Content
     private(set) var askedKeys: Set<String>
     /// Whether anybody decoded this node as a mapping: only then are its keys judged.
     private(set) var wasOpened: Bool
 
-    init(line: Int, content: Content) {
+    init(file: String, line: Int, content: Content) {
+        self.file = file
         self.line = line
         self.content = content
         askedKeys = []
@@ -56,37 +59,57 @@ final class YAMLNode {
         return false
     }
 
-    func firstUnknownKey(path: [String], file: String) -> ConfigurationError? {
+    func firstUnknownKey(path: [String]) -> ConfigurationError? {
         switch content {
         case .scalar:
             return nil
         case .sequence(let items):
             for (index, item) in items.enumerated() {
-                if let error = item.firstUnknownKey(path: path + ["[\(index)]"], file: file) { return error }
+                if let error = item.firstUnknownKey(path: path + ["[\(index)]"]) { return error }
             }
             return nil
         case .mapping(let entries):
             guard wasOpened else { return nil }
             for entry in entries {
                 guard askedKeys.contains(entry.key) else {
-                    return unknownKey(entry, path: path, file: file)
+                    return unknownKey(entry, path: path)
                 }
-                if let error = entry.value.firstUnknownKey(path: path + [entry.key], file: file) { return error }
+                if let error = entry.value.firstUnknownKey(path: path + [entry.key]) { return error }
             }
             return nil
         }
     }
 
-    func unknownKey(_ entry: Entry, path: [String], file: String) -> ConfigurationError {
+    func unknownKey(_ entry: Entry, path: [String]) -> ConfigurationError {
         let written = Set(entries.map(\.key))
         let nearest = Similarity.nearest(to: entry.key, among: askedKeys.subtracting(written))
         return ConfigurationError(
-            file: file, line: entry.line, key: YAMLDecoding.dotted(path + [entry.key]),
+            file: entry.file, line: entry.line, key: YAMLDecoding.dotted(path + [entry.key]),
             rule: nearest.map { "unknown key, did you mean \($0)?" } ?? "unknown key")
     }
 
     var entries: [Entry] {
         if case .mapping(let entries) = content { entries } else { [] }
+    }
+
+    /// This value with that of a later file over it: mappings are merged key by key, everything else is replaced, lists as
+    /// a whole. A section whose keys are all commented out changes nothing; `~` takes a section away.
+    func merged(with later: YAMLNode) -> YAMLNode {
+        guard case .mapping(var merged) = content else { return later }
+        guard case .mapping(let added) = later.content else {
+            if case .scalar("", plain: true) = later.content { return self }
+            return later
+        }
+        for entry in added {
+            if let index = merged.firstIndex(where: { $0.key == entry.key }) {
+                let value = merged[index].value.merged(with: entry.value)
+                // Two mappings stay where the first is written; a replaced value is the later file's.
+                if value === entry.value { merged[index] = entry } else { merged[index].value = value }
+            } else {
+                merged.append(entry)
+            }
+        }
+        return YAMLNode(file: file, line: line, content: .mapping(merged))
     }
 }
 
@@ -106,7 +129,7 @@ extension YAMLNode {
             guard yaml_parser_load(&parser, &document) == 1 else { throw syntaxError(parser, text: text, file: file) }
             defer { yaml_document_delete(&document) }
             guard yaml_document_get_root_node(&document) != nil else {
-                return YAMLNode(line: 1, content: .mapping([]))
+                return YAMLNode(file: file, line: 1, content: .mapping([]))
             }
             var budget = maximumNodes
             let root = try convert(1, of: &document, depth: 0, budget: &budget, file: file)
@@ -135,7 +158,7 @@ extension YAMLNode {
         switch node.type {
         case YAML_SCALAR_NODE:
             return YAMLNode(
-                line: line,
+                file: file, line: line,
                 content: .scalar(
                     text(node), plain: node.data.scalar.style == YAML_PLAIN_SCALAR_STYLE))
         case YAML_SEQUENCE_NODE:
@@ -146,7 +169,7 @@ extension YAMLNode {
                     try convert(current.pointee, of: &document, depth: depth + 1, budget: &budget, file: file))
                 item = current + 1
             }
-            return YAMLNode(line: line, content: .sequence(items))
+            return YAMLNode(file: file, line: line, content: .sequence(items))
         case YAML_MAPPING_NODE:
             var entries: [Entry] = []
             var seen: Set<String> = []
@@ -164,10 +187,10 @@ extension YAMLNode {
                 }
                 let value = try convert(
                     current.pointee.value, of: &document, depth: depth + 1, budget: &budget, file: file)
-                entries.append(Entry(key: key, line: keyLine, value: value))
+                entries.append(Entry(key: key, file: file, line: keyLine, value: value))
                 pair = current + 1
             }
-            return YAMLNode(line: line, content: .mapping(entries))
+            return YAMLNode(file: file, line: line, content: .mapping(entries))
         default:
             throw ConfigurationError(file: file, line: line, rule: "not valid YAML")
         }

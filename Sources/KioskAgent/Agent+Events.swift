@@ -107,6 +107,12 @@ extension Agent {
         control.preference = configuration.video.preference
         control.allowDiscontinuousTransmission(configuration.audio.dtx)
         supervisor.liveWithoutServer = configuration.session.withoutServer
+        if case .waiting(let trouble, _) = status.link, trouble.kind == .wrongPassword,
+            Credentials.path("password") != nil
+        {
+            log.warning(
+                "the password is still that of the service's start: systemctl restart kiosk-agent takes a new one")
+        }
         link.post(.passwordFile(configuration.kiosk.passwordFile))
     }
 

@@ -1,5 +1,6 @@
 public import Configuration
 import Glibc
+import Primitives
 import Reactor
 import Service
 import Signaling
@@ -63,8 +64,11 @@ public enum AgentProgram {
                 flags: [socketFlag], discussion: "It is gone then; the journal keeps its identifier."),
             Command(
                 "status", summary: "Show what the running agent does.",
-                flags: [formatFlag, socketFlag],
-                discussion: "Exit status 1 when no agent is running."),
+                flags: [
+                    formatFlag, socketFlag,
+                    Flag("--until-idle", "DURATION", help: "wait until nobody watches, at most so long: 60s"),
+                ],
+                discussion: "Exit status 1 when no agent is running, 3 when somebody still watches after the wait."),
             Command(
                 "config check", summary: "Check a configuration and the files it names.", flags: [configFlag],
                 discussion: "Exit status 0 when it is right, 2 with one line that says what is wrong."),
@@ -103,7 +107,9 @@ public enum AgentProgram {
                 (isRetry ? "goes once more: " : "discarded: ")
                     + StatusText.crewEvent(answer["event"] ?? .null)
             }
-        case "status": return ask("status", socket) { StatusText.status($0, format: invocation["--format"]) }
+        case "status":
+            if let limit = invocation["--until-idle"], let status = waitUntilIdle(limit, socket) { return status }
+            return ask("status", socket) { StatusText.status($0, format: invocation["--format"]) }
         case "config check", "config show":
             return config(invocation)
         case "doctor":
@@ -145,7 +151,7 @@ public enum AgentProgram {
             let document = try ConfigurationDocument(contentsOf: file)
             let text = ConfigurationText(try AgentConfiguration.load(document), in: document)
             if invocation.command == "config check" {
-                Output.print("\(file): correct")
+                for file in document.files { Output.print("\(file): correct") }
             } else if invocation["--format"] == "json" {
                 Output.print(String(decoding: text.json.jsonText, as: UTF8.self))
             } else {
@@ -188,8 +194,10 @@ public enum AgentProgram {
             Output.complain("kiosk-agent: \(error)")
             return .failed
         }
+        let libraryOutput = LibraryOutput()
         let (entries, isComplete) = run.run(
             progress: { if !isJSON { text.progress($0) } }, ended: { if !isJSON { text.ended($0) } })
+        let libraryText = libraryOutput?.end() ?? ""
         let report = DoctorReport.json(entries, kioskId: doctor.configuration?.kiosk.id, at: SystemWallClock.now())
         var status = entries.exitStatus
         if isJSON {
@@ -198,7 +206,9 @@ public enum AgentProgram {
             Output.print("\n" + DoctorReport.summary(entries), terminator: "")
         }
         if let path = invocation["--bundle"] {
-            if let problem = SupportBundle(doctor: doctor, entries: entries, report: report).write(to: path) {
+            if let problem = SupportBundle(
+                doctor: doctor, entries: entries, report: report, libraryOutput: libraryText
+            ).write(to: path) {
                 Output.complain("kiosk-agent: \(problem)")
                 status = .failed
             } else if !isJSON {
@@ -208,6 +218,34 @@ public enum AgentProgram {
         // What still hangs in a driver or a resolver must not hold up the end.
         if !isComplete { _exit(status.rawValue) }
         return status
+    }
+
+    /// Waits for the end of a session that is live, for an upgrade that would end it.
+    /// - Returns: nil once nobody watches; else the program's exit status.
+    private static func waitUntilIdle(_ text: String, _ socket: String) -> ExitStatus? {
+        guard let limit = Duration(configured: text) else {
+            Output.complain("kiosk-agent: --until-idle: must be a duration like 60s\ntry: kiosk-agent status --help")
+            return .usage
+        }
+        let end = MonotonicClock.now() + limit
+        var isTold = false
+        while true {
+            let status: JSONValue?
+            do throws(ControlClient.Failure) {
+                status = try ControlClient.ask(["command": "status"], at: socket)["status"]
+            } catch {
+                Output.complain("kiosk-agent: \(error)")
+                return .failed
+            }
+            guard AgentStatus.isWatched(status) else { return nil }
+            guard MonotonicClock.now() < end else {
+                Output.complain("kiosk-agent: somebody still watches this kiosk after \(text)")
+                return .warnings
+            }
+            if !isTold { Output.complain("somebody watches this kiosk: waiting for the end, up to \(text)") }
+            isTold = true
+            MonotonicClock.sleep(until: min(end, MonotonicClock.now() + .milliseconds(500)))
+        }
     }
 
     private static func crew(_ kind: CrewEvent.Kind, _ invocation: Invocation, _ socket: String) -> ExitStatus {

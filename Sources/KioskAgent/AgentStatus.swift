@@ -163,6 +163,11 @@ struct AgentStatus: Sendable, Equatable {
 }
 
 extension AgentStatus {
+    /// Whether a status, as the control socket told it, is that of a kiosk with a session that may get media.
+    static func isWatched(_ status: JSONValue?) -> Bool {
+        status?["session"].map { !$0.isNull && $0["phase"]?.string != "failed" } ?? false
+    }
+
     /// So far from the server's that crew members and technicians are misled.
     var clockIsOff: Bool { clockOffset.map { abs($0.seconds) >= 30 } ?? false }
 

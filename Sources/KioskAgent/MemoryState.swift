@@ -30,7 +30,9 @@ struct MemoryState: Sendable, Equatable {
         return nil
     }
 
-    static let remedy = "see what eats it: ps aux --sort -rss | head"
+    static let remedy =
+        "see what eats it: "
+        + ToolCommand.available("ps aux --sort -rss | head", "grep VmRSS /proc/[0-9]*/status")
 
     /// A session needs some 60 MiB.
     var level: Level {

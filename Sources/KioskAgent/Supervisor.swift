@@ -352,8 +352,14 @@ struct Supervisor: Sendable {
         return orders + fail(reason: reason)
     }
 
-    /// The agent stops: whatever is open closes.
-    mutating func stop() -> [Action] { session == nil ? [] : end(reason: "agent-stopped") }
+    /// The agent stops: whatever is open closes, and the server hears that this is meant, whether or not media flowed.
+    mutating func stop() -> [Action] {
+        guard let session else { return [] }
+        self.session?.hasReportedMedia = false
+        let farewell = SessionReport(
+            sessionId: session.id, state: .mediaStopped, reason: SessionEndReason.kioskRestarting.rawValue)
+        return end(reason: "agent-stopped") + [.send(.sessionReport(farewell))]
+    }
 
     // MARK: below
 

@@ -1,3 +1,4 @@
+internal import Primitives
 internal import SocketIO
 
 /// How long texts of the contract may be, in bytes of UTF-8.
@@ -115,6 +116,13 @@ struct Fields {
     func optionalIdentifier(_ name: String) throws(SignalingError) -> String? {
         guard let text = try optionalString(name, limit: SignalingLimit.identifier) else { return nil }
         guard !text.isEmpty else { throw refuse(name, "must not be empty") }
+        return text
+    }
+
+    /// A point in time as RFC 3339 section 5.6 writes it, with its offset, in the words it came in.
+    func time(_ name: String) throws(SignalingError) -> String {
+        let text = try string(name, limit: 64)
+        guard WallClock(text: text) != nil else { throw refuse(name, "must be a time like 2026-01-31T04:05:06Z") }
         return text
     }
 

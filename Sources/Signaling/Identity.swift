@@ -51,6 +51,16 @@ public enum SessionEndReason: String, Hashable, Sendable, CaseIterable {
     case serverShutdown = "server-shutdown"
     /// The kiosk lost the media path and no new offer came within the grace period.
     case mediaLost = "media-lost"
+    /// The kiosk's program ends on purpose, and said so.
+    case kioskRestarting = "kiosk-restarting"
+    /// A newer server's, which this side does not know: read, never sent. The session is over all the same.
+    case other
+}
+
+/// Which version of the contract this is. Both sides go on with what both know; a member, an event or a code that is added
+/// leaves the number as it is.
+public enum SignalingProtocol {
+    public static let version = 1
 }
 
 /// What a kiosk cannot give while the rest of the session goes on.

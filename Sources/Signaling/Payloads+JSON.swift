@@ -144,7 +144,7 @@ extension CrewEvent {
         self.init(
             kind: kind, eventId: try fields.identifier("eventId"), crewId: try fields.identifier("crewId"),
             name: try fields.optionalString("name"), role: try fields.optionalString("role"),
-            train: try fields.optionalString("train"), occurredAt: try fields.string("occurredAt", limit: 64),
+            train: try fields.optionalString("train"), occurredAt: try fields.time("occurredAt"),
             clock: try fields.optionalString("clock").flatMap(Clock.init(rawValue:)))
     }
     func write(to builder: inout ObjectBuilder) {

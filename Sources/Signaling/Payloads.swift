@@ -104,7 +104,7 @@ public struct CrewEvent: Hashable, Sendable {
     public var name: String?
     public var role: String?
     public var train: String?
-    /// ISO 8601 with offset, as the kiosk wrote it.
+    /// RFC 3339 with offset, as the kiosk wrote it.
     public var occurredAt: String
     /// Nil when the kiosk's clock was right, as far as it knows.
     public var clock: Clock?
@@ -166,8 +166,12 @@ public struct SessionReport: Hashable, Sendable {
     public var sessionId: String
     public var state: State
     public var firstFrameMs: Int?
-    /// Why the media failed: a code of `SessionErrorCode`, or a newer kiosk's.
+    /// Why the media failed: a code of `SessionErrorCode`, or a newer kiosk's. With `media-stopped`: why it stopped for good.
     public var reason: String?
+    /// Whether the kiosk's program ends on purpose, and the session with it.
+    public var isFarewell: Bool {
+        state == .mediaStopped && reason == SessionEndReason.kioskRestarting.rawValue
+    }
     public init(sessionId: String, state: State, firstFrameMs: Int? = nil, reason: String? = nil) {
         self.sessionId = sessionId
         self.state = state

@@ -58,8 +58,10 @@ extension ServerEvent {
                 $0.set("kioskId", kioskId)
                 $0.set("heartbeatInterval", Int(interval.components.seconds * 1000) + interval.wholeMilliseconds)
                 $0.set("iceServers", .array(servers.map(\.json)))
+                $0.set("protocol", SignalingProtocol.version)
             }
-        case .kioskList(let entries): ["kiosks": .array(entries.map(\.json))]
+        case .kioskList(let entries):
+            ["kiosks": .array(entries.map(\.json)), "protocol": .integer(SignalingProtocol.version)]
         case .kioskOnline(let entry), .kioskOffline(let entry), .kioskStatus(let entry): entry.json
         case .monitoringStartedForMonitor(let kioskId, let sessionId, let servers):
             started("kioskId", kioskId, sessionId, servers)
@@ -154,7 +156,7 @@ extension ServerEvent {
         case .monitoringStopped:
             self = .monitoringStopped(
                 kioskId: try fields.identifier("kioskId"), sessionId: try session(),
-                reason: try fields.word("reason", SessionEndReason.self))
+                reason: SessionEndReason(rawValue: try fields.string("reason")) ?? .other)
         case .error:
             self = .error(
                 try SignalingError(fields), event: try fields.string("event", mayBeEmpty: true))

@@ -15,7 +15,7 @@ public enum ServerEvent: Hashable, Sendable {
     case iceCandidate(fromId: String, sessionId: String, CandidatePayload)
     case restartRequest(fromId: String, sessionId: String)
     case sessionError(fromId: String, sessionId: String, SessionErrorPayload)
-    /// `serverTime` is ISO 8601 in UTC with milliseconds.
+    /// `serverTime` is RFC 3339 in UTC with milliseconds.
     case heartbeatPong(serverTime: String)
     case crew(CrewEvent, kioskId: String, receivedAt: String)
     case monitoringStopped(kioskId: String, sessionId: String, reason: SessionEndReason)

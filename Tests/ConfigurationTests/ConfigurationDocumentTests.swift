@@ -1,4 +1,5 @@
 import Configuration
+import Glibc
 import Primitives
 import Testing
 
@@ -162,6 +163,99 @@ private struct Sample: Decodable {
             // Whatever it makes of it, it answers with a value or with one line.
             #expect(complaint(String(text))?.contains("\n") != true)
         }
+    }
+}
+
+/// Files that are read over the configuration without touching it.
+@Suite final class DropInTests {
+    private let folder: String
+
+    init() throws {
+        var template = Array("/tmp/configuration-test.XXXXXX".utf8CString)
+        try #require(mkdtemp(&template) != nil)
+        folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+        mkdir("\(folder)/k.yaml.d", 0o755)
+    }
+
+    deinit {
+        for name in [
+            "k.yaml.d/10-site.yaml", "k.yaml.d/20-machine.yaml", "k.yaml.d/.30-x.yaml", "k.yaml.d/40-x.yaml.bak",
+        ] {
+            unlink("\(folder)/\(name)")
+        }
+        rmdir("\(folder)/k.yaml.d")
+        unlink("\(folder)/k.yaml")
+        rmdir(folder)
+    }
+
+    private func write(_ name: String, _ text: String) {
+        let descriptor = open("\(folder)/\(name)", O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+        _ = Array(text.utf8).withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+        close(descriptor)
+    }
+
+    private func document() throws -> ConfigurationDocument {
+        try ConfigurationDocument(contentsOf: "\(folder)/k.yaml")
+    }
+
+    private func complaint() -> String? {
+        do {
+            _ = try document().decode(Sample.self)
+            return nil
+        } catch {
+            return "\(error)".replacing(folder, with: "")
+        }
+    }
+
+    @Test func aLaterFileWinsKeyByKey() throws {
+        write("k.yaml", "server: base\nurls: [a, b]\ncamera: { width: 640, rate: 30 }\nverbose: false\n")
+        write("k.yaml.d/20-machine.yaml", "camera:\n  width: 320\n")
+        write("k.yaml.d/10-site.yaml", "server: site\nurls: [c]\ncamera:\n  width: 1280\n  device: x\n")
+        write("k.yaml.d/.30-x.yaml", "server: hidden\n")
+        write("k.yaml.d/40-x.yaml.bak", "server: old\n")
+        let document = try document()
+        let sample = try document.decode(Sample.self)
+        #expect(sample.server == "site" && sample.urls == ["c"] && sample.verbose == false)
+        #expect(sample.camera?.width == 320 && sample.camera?.rate == 30 && sample.camera?.device == "x")
+        #expect(
+            document.files.map { $0.replacing(folder, with: "") } == [
+                "/k.yaml", "/k.yaml.d/10-site.yaml", "/k.yaml.d/20-machine.yaml",
+            ])
+        #expect(document.contains(["camera", "device"]) && !document.contains(["level"]))
+    }
+
+    @Test func whatIsWrongIsNamedWhereItStands() throws {
+        write("k.yaml", "server: base\n\n\ncamera: { width: 640 }\n")
+        write("k.yaml.d/10-site.yaml", "\nverbose: yes\n")
+        #expect(complaint() == "/k.yaml.d/10-site.yaml:2: verbose: must be true or false (yes)")
+        write("k.yaml.d/10-site.yaml", "camera:\n  widht: 1\n")
+        #expect(complaint()?.hasPrefix("/k.yaml.d/10-site.yaml:2: camera.widht: unknown key") == true)
+        write("k.yaml.d/10-site.yaml", "[1]\n")
+        #expect(complaint() == "/k.yaml.d/10-site.yaml:1: must be a mapping of keys (a list)")
+        write("k.yaml.d/10-site.yaml", "camera: {\n")
+        #expect(complaint()?.hasPrefix("/k.yaml.d/10-site.yaml:") == true)
+        write("k.yaml.d/10-site.yaml", "camera: { rate: 25 }\n")
+        let violation = try document().violation(at: ["camera", "rate"], "is odd").description
+        #expect(violation.replacing(folder, with: "") == "/k.yaml.d/10-site.yaml:1: camera.rate: is odd")
+        // What stands in the file itself is named there, whatever was merged into its section.
+        #expect(
+            try document().violation(at: ["camera", "width"], "is odd").description.replacing(folder, with: "")
+                == "/k.yaml:4: camera.width: is odd")
+    }
+
+    @Test func anEmptySectionChangesNothingAndNullTakesOneAway() throws {
+        write("k.yaml", "server: base\ncamera: { width: 320 }\n")
+        write("k.yaml.d/10-site.yaml", "camera:\n#  width: 1\n")
+        write("k.yaml.d/20-machine.yaml", "# nothing\n")
+        #expect(try document().decode(Sample.self).camera?.width == 320)
+        write("k.yaml.d/20-machine.yaml", "camera: ~\n")
+        #expect(try document().decode(Sample.self).camera == nil)
+    }
+
+    @Test func theDropInsAreEnough() throws {
+        #expect(complaint() == "/k.yaml: cannot be read: no such file or directory")
+        write("k.yaml.d/10-site.yaml", "server: site\n")
+        #expect(try document().decode(Sample.self).server == "site")
     }
 }
 

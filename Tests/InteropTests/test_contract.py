@@ -5,7 +5,7 @@ import asyncio
 import pytest
 import socketio
 
-from harness.monitor import Client, asynchronous
+from harness.monitor import Client, Watch, asynchronous
 from harness.programs import PASSWORD
 
 SDP = {"type": "offer", "sdp": "v=0\r\n"}
@@ -265,8 +265,60 @@ def test_refreshing_rotates_and_reuse_is_refused(server):
     first = server.login("MONITOR_01")
     status, second = server.post("/api/auth/refresh", {"refreshToken": first["refreshToken"]})
     assert status == 200 and second["refreshToken"] != first["refreshToken"] and second["user"]["id"] == "MONITOR_01"
+    # The answer was lost: the same token once more brings another pair, as long as nobody uses the first.
+    status, third = server.post("/api/auth/refresh", {"refreshToken": first["refreshToken"]})
+    assert status == 200 and third["refreshToken"] not in (first["refreshToken"], second["refreshToken"])
+    status, fourth = server.post("/api/auth/refresh", {"refreshToken": third["refreshToken"]})
+    assert status == 200
+    # From now on the first one is in other hands; all tokens of the log-in end.
     status, _ = server.post("/api/auth/refresh", {"refreshToken": first["refreshToken"]})
     assert status == 401
+    status, _ = server.post("/api/auth/refresh", {"refreshToken": fourth["refreshToken"]})
+    assert status == 401
+
+
+def test_who_uses_a_token_whose_place_was_taken_ends_the_log_in(server):
+    first = server.login("MONITOR_01")
+    _, second = server.post("/api/auth/refresh", {"refreshToken": first["refreshToken"]})
+    _, third = server.post("/api/auth/refresh", {"refreshToken": first["refreshToken"]})
+    assert server.post("/api/auth/refresh", {"refreshToken": second["refreshToken"]})[0] == 401
+    assert server.post("/api/auth/refresh", {"refreshToken": third["refreshToken"]})[0] == 401
+
+
+@asynchronous
+async def test_the_contracts_version_is_told(server):
+    async with Kiosk(server, "KIOSK_02"), Client(server, "KIOSK_01") as kiosk, Client(server, "MONITOR_01") as monitor:
+        assert (await kiosk.call("register-kiosk", {"newer": {"than": "this"}}))["ok"]
+        assert (await kiosk.expect("kiosk-registered"))["protocol"] == 1
+        assert (await monitor.call("register-monitor"))["ok"]
+        assert (await monitor.expect("kiosk-list"))["protocol"] == 1
+
+
+@asynchronous
+async def test_a_kiosk_that_leaves_on_purpose_says_so(server, agent):
+    async with Client(server, "MONITOR_01") as client:
+        await client.kiosk_online()
+        watch = await Watch(client).start()
+        await watch.frames(video=10)
+        # What an upgrade does first: it waits, and then goes on anyway.
+        waited = await asyncio.to_thread(agent.control, "status", "--until-idle", "1s", check=False)
+        assert waited.returncode == 3 and "somebody watches this kiosk" in waited.stderr
+        assert agent.stop() == 0
+        stopped = await client.expect("monitoring-stopped", 5, kioskId="KIOSK_01")
+        assert stopped["reason"] == "kiosk-restarting"
+        agent.start()
+        await client.expect("kiosk-online", 20, kioskId="KIOSK_01")
+        await client.nothing("monitoring-stopped", 0.5)
+        await watch.close()
+
+
+@asynchronous
+async def test_times_are_checked(server):
+    async with Kiosk(server, "KIOSK_01") as kiosk:
+        for time in ("yesterday", "2026-11-21T08:00:00", "2026-11-31T08:00:00Z", "2026-11-21 08:00:00Z", ""):
+            answer = await kiosk.call("crew-sign-on", {"eventId": "e", "crewId": "1", "occurredAt": time})
+            refused(answer, "bad-request", "occurredAt")
+        assert (await kiosk.call("crew-sign-on", {"eventId": "e", "crewId": "1", "occurredAt": "2026-11-21T13:30:00.5+05:30"}))["ok"]
 
 
 def test_a_disabled_account_gets_no_token(server):

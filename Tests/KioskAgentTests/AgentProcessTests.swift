@@ -47,7 +47,7 @@ import Testing
         let lines = [
             "garbage", "[1]", "{}", #"{"command":7}"#, #"{"command":"nope"}"#, #"{"command":"crew-sign-on"}"#,
             #"{"command":"crew-sign-on","crewId":""}"#, #"{"command":"crew-sign-on","crewId":"a\u0000b"}"#,
-            #"{"command":"crew-sign-on","crewId":"x","extra":1}"#, #"{"command":"status","crewId":"x"}"#,
+            #"{"command":"crew-sign-on","crewId":"x","eventId":"1"}"#, #"{"command":"crew-sign-on","crewid":"x"}"#,
             "{\"command\":\"crew-sign-on\",\"crewId\":\"\(String(repeating: "x", count: 65))\"}",
             String(repeating: "[", count: 5000), "\u{1}\u{2}\u{3}", #"{"command":"crew-sign-on","crewId":"#,
         ]
@@ -173,6 +173,78 @@ import Testing
         let none = try AgentProcess.run(["run", "--config", "/nonexistent.yaml"], in: agent)
         #expect(none.status == 2)
         #expect(none.output == "/nonexistent.yaml: cannot be read: no such file or directory\n")
+    }
+
+    /// Without TLS passwords leave the machine readable: a new configuration has to say that it is meant, an old one goes on.
+    @Test func aServerWithoutTLSBeyondThisMachineHasToBeAllowed() throws {
+        let agent = try AgentProcess()
+        func check(_ server: String, _ more: String = "") throws -> (status: Int32, output: String) {
+            try agent.write(
+                "agent.yaml",
+                """
+                server: \(server)
+                kiosk: { id: K, passwordFile: \(agent.directory)/password }
+                controlSocket: \(agent.socket)
+                \(more)
+                """)
+            return try AgentProcess.run(["config", "check", "--config", "\(agent.directory)/agent.yaml"], in: agent)
+        }
+        for server in ["http://127.0.0.1:9", "http://[::1]:9", "http://localhost:9", "https://signaling.example"] {
+            #expect(try check(server).status == 0, "\(server)")
+        }
+        let refused = try check("http://signaling.example")
+        #expect(refused.status == 2 && refused.output.contains("agent.yaml:1: server: must be https://"))
+        #expect(refused.output.contains("allowInsecure: true"))
+        #expect(try check("http://signaling.example", "allowInsecure: true").status == 0)
+        // A release before took it, as the outbox shows that an agent made here.
+        try agent.write("outbox.db", "", mode: 0o600)
+        #expect(try check("http://signaling.example").status == 0)
+        // Since then it is known which server that was; another one is new.
+        AcceptedServer(in: agent.directory).record(try #require(ServerAddress("http://signaling.example")))
+        #expect(try check("http://signaling.example").status == 0)
+        #expect(try check("http://other.example").status == 2)
+    }
+
+    /// Programs that close their side after the last line may leave its end out.
+    @Test func theLastLineNeedsNoEnd() throws {
+        let agent = try AgentProcess()
+        try agent.start()
+        var stream = try ControlClient.connect(agent.socket, deadline: MonotonicClock.now() + .seconds(20))
+        _ = stream.send(Array(#"{"command":"status","id":7}"#.utf8).span)
+        shutdown(stream.descriptor, Int32(SHUT_WR))
+        var reader = LineReader(limit: 1 << 20)
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        var answer: JSONValue?
+        let deadline = MonotonicClock.now() + .seconds(20)
+        receiving: while answer == nil, MonotonicClock.now() < deadline {
+            switch chunk.withUnsafeMutableBytes({ stream.receive(into: $0) }) {
+            case .transferred(let count):
+                reader.append(chunk.span.extracting(0..<count))
+                answer = try reader.next().map { try JSONValue(parsing: $0) }
+            case .wouldBlock: MonotonicClock.sleep(until: MonotonicClock.now() + .milliseconds(1))
+            case .ended, .failed: break receiving
+            }
+        }
+        #expect(answer?["ok"]?.bool == true && answer?["id"]?.integer == 7)
+    }
+
+    /// What an upgrade does before it restarts the service.
+    @Test func waitingForNobodyToWatchEndsAtOnceWhenNobodyDoes() throws {
+        let agent = try AgentProcess()
+        let idle: JSONValue = ["session": nil]
+        #expect(!AgentStatus.isWatched(idle) && !AgentStatus.isWatched(nil))
+        for (phase, isWatched) in [("live", true), ("granted", true), ("negotiating", true), ("failed", false)] {
+            let status: JSONValue = ["session": ["phase": .string(phase)]]
+            #expect(AgentStatus.isWatched(status) == isWatched, "\(phase)")
+        }
+        let none = try AgentProcess.run(["status", "--until-idle", "60s", "--socket", agent.socket], in: agent)
+        #expect(none.status == 1)
+        let wrong = try AgentProcess.run(["status", "--until-idle", "60", "--socket", agent.socket], in: agent)
+        #expect(wrong.status == 2)
+        let running = try AgentProcess()
+        try running.start()
+        let idleNow = try AgentProcess.run(["status", "--until-idle", "60s", "--socket", running.socket], in: agent)
+        #expect(idleNow.status == 0 && idleNow.output.hasPrefix("kiosk"))
     }
 
     @Test func everyCommandHasHelpAndAStatus() throws {

@@ -3,6 +3,7 @@ import Glibc
 import Primitives
 import Reactor
 import Signaling
+import SocketIO
 import Testing
 
 @testable import KioskAgent
@@ -213,6 +214,67 @@ import Testing
         state = desk.state
         #expect(state.storage == .ok)
         _ = try desk.store(CrewEntry(kind: .signOn, crewId: "1"))
+    }
+
+    /// The screen did not get its answer and asks again, whatever became of the event meanwhile.
+    @Test func aRepeatedSignOnUnderTheSameNameIsOneEvent() throws {
+        let folder = try folder()
+        defer { remove(folder) }
+        let now = Instant.zero + .seconds(1000)
+        var desk = CrewDesk("\(folder)/outbox.db", now: now)
+        let name = "01A1FE03-f2e1-74c7-9bac-6c06b8f839e8"
+        let first = try desk.store(CrewEntry(kind: .signOn, crewId: "4711", eventId: name))
+        #expect(first.eventId == name.lowercased() && !first.isRepeated)
+        var again = try desk.store(CrewEntry(kind: .signOn, crewId: "4711", eventId: name))
+        #expect(again == CrewDesk.Receipt(eventId: first.eventId, occurredAt: first.occurredAt, isRepeated: true))
+        // The server has it by now, and the crew member has gone again.
+        desk.linkRegistered(now: now)
+        desk.clockMeasured(.zero)
+        let sent = desk.next(now: now)
+        #expect(sent?.eventId == first.eventId && sent?.crewId == "4711")
+        desk.answered(eventId: first.eventId, .ok, now: now)
+        _ = try desk.store(CrewEntry(kind: .signOff, crewId: "4711"))
+        again = try desk.store(CrewEntry(kind: .signOn, crewId: "4711", eventId: name))
+        #expect(again.isRepeated)
+        let waiting = try desk.list().map(\.event.kind)
+        #expect(waiting == [.signOff])
+        let last = try desk.lastEvent(of: "4711")
+        #expect(last?.kind == .signOff)
+        // Another start of the agent knows it too.
+        desk = CrewDesk("\(folder)/outbox.db", now: now)
+        again = try desk.store(CrewEntry(kind: .signOn, crewId: "4711", eventId: name))
+        #expect(again.isRepeated)
+    }
+
+    @Test func namesOfOtherProgramsAreNotRememberedForEver() throws {
+        var outbox = try CrewOutbox(.memory, random: .seeded(1))
+        func name(_ number: Int) -> String {
+            let digits = String(number)
+            return "00000000-0000-4000-8000-" + String(repeating: "0", count: 12 - digits.count) + digits
+        }
+        for number in 0..<1100 {
+            let event = try outbox.append(
+                CrewEntry(kind: .signOn, crewId: "1", eventId: name(number)), now: wall)
+            try outbox.remove([event.eventId])
+        }
+        #expect(try outbox.handedOver(eventId: name(99)) == nil)
+        #expect(try outbox.handedOver(eventId: name(100)) == wall.text)
+        #expect(try outbox.handedOver(eventId: name(1099)) == wall.text)
+    }
+
+    @Test(arguments: [
+        "", "1", "01a1fe03f2e174c79bac6c06b8f839e8", "01a1fe03-f2e1-74c7-9bac-6c06b8f839eg",
+        "01a1fe03-f2e1-74c7-9bac_6c06b8f839e8",
+    ])
+    func aNameThatIsNoUUIDIsRefused(name: String) {
+        #expect(throws: ControlRequest.Refusal.self) { try CrewEntry(kind: .signOn, crewId: "1", eventId: name) }
+    }
+
+    /// A screen that is newer than the agent says more.
+    @Test func membersOfNewerProgramsAreIgnored() throws {
+        let request = try ControlRequest(["command": "crew-sign-on", "crewId": "1", "shift": 7, "id": 2])
+        #expect(request == .crew(try CrewEntry(kind: .signOn, crewId: "1")))
+        #expect(try ControlRequest(["command": "status", "verbose": true]) == .status)
     }
 
     @Test func aRefusedEventGoesOnceMoreOrIsForgottenWhenAPersonSaysSo() throws {

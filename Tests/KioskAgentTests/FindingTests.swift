@@ -7,6 +7,7 @@ import Peer
 import Primitives
 import Reactor
 import Service
+import Signaling
 import SocketIO
 import Testing
 
@@ -167,6 +168,80 @@ import Testing
         #expect(finding(unit, offline).remedy == "look")
     }
 
+    /// What is not the service's fault is not told as one.
+    @Test func servicesSeenByOthers() {
+        let unit = ServiceUnit(activeState: "active", restarts: 0, result: "success", watchdog: .seconds(30))
+        let idle: JSONValue = ["summary": "registered", "state": "idle"]
+        // A user who may not open the control socket sees a healthy kiosk.
+        for known in [unit, nil] {
+            let hidden = Doctor.serviceFinding(known, status: nil, mayNotAsk: true, coreDumps: [])
+            #expect(hidden.status == .unknown && hidden.remedy?.contains("systemctl") == false && !hidden.wasDue)
+        }
+        var failed = unit
+        failed.activeState = "failed"
+        #expect(Doctor.serviceFinding(failed, status: nil, mayNotAsk: true, coreDumps: []).status == .failed)
+        // In the middle of a restart there is nothing to start.
+        var restarting = unit
+        (restarting.activeState, restarting.restarts, restarting.result) = ("activating", 3, "exit-code")
+        let between = Doctor.serviceFinding(restarting, status: nil, coreDumps: [])
+        #expect(between.seen == "not answering; the service is activating after 3 restarts")
+        #expect(between.status == .failed && between.remedy?.hasPrefix("systemctl start") == false)
+        // The result is the last run's; while one goes on it is "success", and says nothing of why it was restarted.
+        var again = unit
+        again.restarts = 1
+        #expect(
+            Doctor.serviceFinding(again, status: idle, coreDumps: []).seen
+                == "running, started again by itself 1 times: registered")
+    }
+
+    /// The service keeps the password of its start; the file may be right by now.
+    @Test func aCorrectedPasswordNeedsARestart() {
+        let unit = ServiceUnit(activeState: "active", restarts: 0, result: "success", watchdog: .seconds(30))
+        let refused: JSONValue = [
+            "summary": "offline", "state": "offline",
+            "link": ["trouble": "wrong-password", "message": "login refused", "remedy": "check kiosk.id"],
+        ]
+        let corrected = Doctor.serviceFinding(unit, status: refused, passwordWorks: true, coreDumps: [])
+        #expect(corrected.status == .warning && corrected.remedy == "systemctl restart kiosk-agent")
+        #expect(corrected.seen == "running with an old password; the one in the file works")
+        #expect(Doctor.serviceFinding(unit, status: refused, coreDumps: []).remedy == "check kiosk.id")
+    }
+
+    /// A check that could not be made is no good news to somebody who asked for it by its name.
+    @Test func whatWasNotCheckedIsNotGreen() {
+        let finding = Finding.notChecked("needs a login")
+        #expect(finding.status == .skipped && finding.seen == "not checked: needs a login")
+        func entries(_ finding: Finding) -> [Doctor.Entry] {
+            [Doctor.Entry(id: .socketIO, finding: finding, duration: .zero)]
+        }
+        #expect(entries(finding).exitStatus == .success, "among all checks the one that failed speaks for it")
+        #expect(entries(finding.asAskedFor).exitStatus == .warnings)
+        #expect(DoctorReport.summary(entries(finding.asAskedFor)) != "no problem found\n")
+        // What this kiosk does not have is no answer that is due.
+        #expect(entries(Finding.skipped("none is configured").asAskedFor).exitStatus == .success)
+    }
+
+    @Test func aRelaysCertificateIsNoFirewall() {
+        func remedy(_ reason: String) -> String? {
+            Doctor.relayFinding(
+                [RelayTrial(url: "turns:t", server: nil, outcome: .failure(.noConnection(reason)))], .tls
+            ).remedy
+        }
+        for reason in ["certificate verify failed", "TLS: unexpected eof", "host name mismatch", "wrong SSL version"] {
+            #expect(remedy(reason)?.contains("firewall") == false, "\(reason)")
+        }
+        #expect(remedy("connection refused")?.contains("firewall") == true)
+    }
+
+    @Test func stateDirectories() {
+        #expect(Doctor.stateDirectoryFinding("/s", mode: 0o700, isReadOnly: false).status == .ok)
+        #expect(Doctor.stateDirectoryFinding("/s", mode: 0o755, isReadOnly: false).remedy == "chmod o-rwx /s")
+        // Where nothing can be written the mode is nobody's trouble.
+        let finding = Doctor.stateDirectoryFinding("/s", mode: 0o755, isReadOnly: true)
+        #expect(finding.status == .failed && finding.seen == "/s is on a file system that can only be read")
+        #expect(finding.facts["readOnly"] == true)
+    }
+
     @Test func whoHasTheCamera() {
         func finding(_ names: [String], hidden: Int = 0, live: Bool = false) -> Finding {
             let holders = names.enumerated().map { DeviceHolders.Holder(pid: $0.offset + 1, name: $0.element) }
@@ -203,6 +278,46 @@ import Testing
         #expect(kind(HTTPResponse(status: 404)) == .notAServer)
         #expect(kind(HTTPResponse(status: 401)) == .wrongPassword)
         #expect(kind(HTTPResponse(status: 503)) == .serverFailed)
+        // A proxy whose server is away writes a page too, and no network wants a sign-in.
+        for status in [500, 502, 503, 504] {
+            let page = HTTPResponse(status: status, headers: [HTTPHeader("Content-Type", "text/html")])
+            let trouble = LinkTrouble(page, error: nil, kioskId: "K", server: server)
+            #expect(trouble.kind == .serverFailed && trouble.remedy?.contains("sign-in") == false, "\(status)")
+            #expect(trouble.message.contains("proxy"))
+        }
+        // The same server under another scheme or port is named, and is no captive portal.
+        for status in [301, 302, 307, 308] {
+            let moved = HTTPResponse(
+                status: status, headers: [HTTPHeader("Location", "https://signaling.example:8443/api/auth/login")])
+            let trouble = LinkTrouble(moved, error: nil, kioskId: "K", server: server)
+            #expect(
+                trouble.kind == .notAServer && trouble.message.contains("https://signaling.example:8443"), "\(status)")
+        }
+    }
+
+    @Test func aDisabledAccountIsNoWrongPassword() {
+        let error = SignalingError(.accountDisabled, "the account is disabled")
+        for status in [401, 403] {
+            let trouble = LinkTrouble(HTTPResponse(status: status), error: error, kioskId: "K", server: server)
+            #expect(trouble.kind == .accountDisabled && trouble.remedy?.contains("account enable K") == true)
+        }
+        #expect(
+            LinkTrouble(
+                HTTPResponse(status: 401), error: SignalingError(.invalidCredentials, ""), kioskId: "K", server: server
+            ).kind == .wrongPassword)
+    }
+
+    /// TLS spoken to a server without it, and the reverse.
+    @Test func anotherSchemeIsNoFirewall() {
+        let plain = ServerAddress("http://signaling.example:8443")!
+        for reason in ["wrong version number", "http request", "packet length too long"] {
+            let trouble = LinkTrouble(.tls(.other(reason)), server: server)
+            #expect(trouble.kind == .tlsRefused && trouble.remedy?.contains("scheme and port") == true, "\(reason)")
+        }
+        for failure: HTTPFailure in [.closedEarly, .badResponse(reason: "no HTTP")] {
+            #expect(LinkTrouble(failure, server: plain).remedy?.contains("https://") == true)
+        }
+        #expect(LinkTrouble(.closedEarly, server: server).remedy == nil)
     }
 
     @Test func secretsAreCrossedOut() {

@@ -114,6 +114,23 @@ import Testing
         #expect(machine.timeoutReached(now: start + wait) == .logIn)
     }
 
+    /// Under systemd the service has the password of its start, whatever the file says now.
+    @Test func aPasswordOfTheStartNeedsARestart() {
+        let response = HTTPResponse(status: 401)
+        let error = SignalingError(.invalidCredentials, "")
+        var fixed = LinkMachine(kioskId: "KIOSK_01", server: server, passwordIsOfTheStart: true, random: .seeded(4))
+        _ = fixed.started(now: .zero)
+        let told = trouble(fixed.requestRefused(response, error: error, retryAfter: nil, now: .zero))
+        #expect(told?.kind == .wrongPassword && told?.remedy?.contains("systemctl restart kiosk-agent") == true)
+        var read = machine()
+        _ = read.started(now: .zero)
+        let other = trouble(read.requestRefused(response, error: error, retryAfter: nil, now: .zero))
+        #expect(other?.kind == .wrongPassword && other?.remedy?.contains("restart") == false)
+        // Read again, the file may be right by now: nobody waits for the next attempt.
+        #expect(read.credentialsChanged(now: .zero + .seconds(1)) == .logIn)
+        #expect(read.credentialsChanged(now: .zero + .seconds(2)) == .none)
+    }
+
     @Test func aThrottledLoginWaitsAsLongAsItIsTold() throws {
         var machine = machine()
         _ = machine.started(now: start)

@@ -1,5 +1,6 @@
 import Primitives
 import Signaling
+import SocketIO
 import Testing
 
 @testable import KioskAgent
@@ -248,6 +249,35 @@ import Testing
         var supervisor = live()
         #expect(supervisor.stop().first == .peer(.end(sessionId: "S1")))
         #expect(supervisor.stop() == [])
+    }
+
+    @Test("A program that ends on purpose says so once, whether or not media flowed")
+    func theEndOfTheProgramIsTold() {
+        let farewell = Supervisor.Action.send(
+            .sessionReport(SessionReport(sessionId: "S1", state: .mediaStopped, reason: "kiosk-restarting")))
+        func reports(_ actions: [Supervisor.Action]) -> [Supervisor.Action] {
+            actions.filter { if case .send = $0 { true } else { false } }
+        }
+        var streaming = live()
+        #expect(reports(streaming.stop()) == [farewell])
+        var early = Supervisor(hasMicrophone: true)
+        _ = early.serverSent(granted(), now: now)
+        #expect(reports(early.stop()) == [farewell])
+        var failed = live()
+        _ = failed.peerReported(.ended(sessionId: "S1", reason: "ice failed"), now: now)
+        #expect(reports(failed.stop()) == [farewell])
+        var idle = Supervisor(hasMicrophone: true)
+        #expect(idle.stop() == [])
+    }
+
+    @Test("A reason that only a newer server knows ends the session all the same")
+    func anUnknownReasonEndsTheSession() throws {
+        var supervisor = live()
+        let event = try ServerEvent(
+            name: "monitoring-stopped",
+            arguments: [["kioskId": "KIOSK_01", "sessionId": "S1", "reason": "eclipse", "by": "x"]])
+        #expect(supervisor.serverSent(event, now: now).first == .peer(.end(sessionId: "S1")))
+        #expect(supervisor.session == nil)
     }
 
     /// Whatever order things come in: the devices are open exactly while a session may get media.

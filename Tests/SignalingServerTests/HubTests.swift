@@ -321,6 +321,42 @@ final class HubTranscript {
         #expect(t.hub.kioskList(of: "west")[0].status?.fields == JSONObject())
     }
 
+    /// A kiosk that is restarted or upgraded says so; without a word it would have been replaced by itself.
+    @Test func aKioskThatLeavesOnPurposeEndsItsSession() {
+        t.everybodyComes()
+        _ = t.send(1, "start-monitoring", ["kioskId": "K1"])
+        let session = t.hub.sessions.session(ofKiosk: "K1")?.id ?? ""
+        #expect(
+            t.send(
+                5, "session-report",
+                ["sessionId": .string(session), "state": "media-stopped", "reason": "kiosk-restarting"])
+                == [
+                    "store media-stopped", "5 ok", "5 ← stopped kiosk-restarting", "1 ← stopped kiosk-restarting",
+                    "store ended kiosk-restarting -", "1,2 ← kiosk-status",
+                ])
+        _ = t.lose(5)
+        _ = t.connect("K1", 6)
+        #expect(
+            t.send(6, "register-kiosk", ["sessions": []]) == ["6 ok", "6 ← kiosk-registered", "1,2 ← kiosk-online"])
+    }
+
+    @Test func anotherReasonForTheEndOfMediaEndsNoSession() {
+        t.everybodyComes()
+        _ = t.send(1, "start-monitoring", ["kioskId": "K1"])
+        let session = t.hub.sessions.session(ofKiosk: "K1")?.id ?? ""
+        for reason: JSONValue in [nil, "nobody takes it", "server-shutdown"] {
+            #expect(
+                t.send(
+                    5, "session-report", ["sessionId": .string(session), "state": "media-stopped", "reason": reason])
+                    == ["store media-stopped", "5 ok"])
+        }
+        #expect(
+            t.send(
+                5, "session-report",
+                ["sessionId": .string(session), "state": "media-started", "reason": "kiosk-restarting"])
+                == ["store media-started", "5 ok"])
+    }
+
     @Test func aSecondSocketReplacesTheFirst() {
         t.everybodyComes()
         _ = t.send(1, "start-monitoring", ["kioskId": "K1"])

@@ -94,6 +94,56 @@ let cheapHash = PasswordHash(
         #expect(try store.directory(now: after(.seconds(1000)).wall).revokedFamilies.isEmpty)
     }
 
+    /// The answer to a refresh may be lost on the way; the client has nothing but the token that it sent.
+    @Test func aLostAnswerToARefreshDoesNotCostTheLogIn() throws {
+        var store = try store()
+        let tokens = (0..<7).map { _ in Tokens.newRefreshToken().hash }
+        let renewed = Store.RefreshOutcome.renewed(account("K1"), family: "F")
+        func use(_ index: Int, for next: Int, at seconds: Int) throws -> Store.RefreshOutcome {
+            try store.refresh(hash: tokens[index], nextHash: tokens[next], now: after(.seconds(seconds)).wall)
+        }
+        try store.beginFamily("F", account: account("K1"), refreshHash: tokens[0], address: "a", now: start.wall)
+        #expect(try use(0, for: 1, at: 100) == renewed)
+        // Lost twice; the third answer arrives, and is what counts.
+        #expect(try use(0, for: 2, at: 130) == renewed)
+        #expect(try use(0, for: 3, at: 160) == renewed)
+        #expect(try use(3, for: 4, at: 161) == renewed)
+        // From now on the first one is a copy in other hands.
+        #expect(try use(0, for: 5, at: 162) == .reused(family: "F"))
+        #expect(try use(4, for: 5, at: 163) == .unknown)
+    }
+
+    /// Token, its successor, and the second of each use.
+    @Test(arguments: [
+        // An answer that was lost, asked for again when the grace is over.
+        [[0, 1, 100], [0, 2, 161]],
+        // Two holders within the grace: the second's pair took the place of the first's, which is used all the same.
+        [[0, 1, 100], [0, 2, 130], [1, 3, 131]],
+        [[0, 1, 100], [1, 2, 101], [0, 3, 102]],
+    ])
+    func twoHoldersAreStillNoticed(uses: [[Int]]) throws {
+        var store = try store()
+        let tokens = (0..<5).map { _ in Tokens.newRefreshToken().hash }
+        try store.beginFamily("F", account: account("K1"), refreshHash: tokens[0], address: "a", now: start.wall)
+        var outcomes: [Store.RefreshOutcome] = []
+        for use in uses {
+            outcomes.append(
+                try store.refresh(hash: tokens[use[0]], nextHash: tokens[use[1]], now: after(.seconds(use[2])).wall))
+        }
+        #expect(outcomes.last == .reused(family: "F"))
+        #expect(outcomes.dropLast().allSatisfy { $0 == .renewed(account("K1"), family: "F") })
+        #expect(try store.directory(now: after(.seconds(200)).wall).revokedFamilies == ["F"])
+    }
+
+    @Test func aDisabledAccountHasNoGrace() throws {
+        var store = try store()
+        let tokens = (0..<3).map { _ in Tokens.newRefreshToken().hash }
+        try store.beginFamily("F", account: account("K1"), refreshHash: tokens[0], address: "a", now: start.wall)
+        _ = try store.refresh(hash: tokens[0], nextHash: tokens[1], now: after(.seconds(1)).wall)
+        try store.setDisabled("K1", true, actor: "cli", now: after(.seconds(2)).wall)
+        #expect(try store.refresh(hash: tokens[0], nextHash: tokens[2], now: after(.seconds(3)).wall) == .unknown)
+    }
+
     @Test func refreshTokensExpireAndNeedALivingAccount() throws {
         var store = try store()
         let (a, b, c) = (Tokens.newRefreshToken(), Tokens.newRefreshToken(), Tokens.newRefreshToken())

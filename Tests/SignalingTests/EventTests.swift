@@ -114,10 +114,18 @@ import Testing
             ("session-report", ["sessionId": "s", "state": "media-started", "firstFrameMs": -1], "firstFrameMs"),
             ("heartbeat-ping", ["status": 1], "status"), ("heartbeat-ping", ["status": ["live": 1]], "status.live"),
             ("heartbeat-ping", ["status": ["camera": .string(long)]], "status"),
-            ("crew-sign-on", ["crewId": "c", "occurredAt": "t"], "eventId"),
-            ("crew-sign-on", ["eventId": "e", "occurredAt": "t"], "crewId"),
+            ("crew-sign-on", ["crewId": "c", "occurredAt": "2026-01-01T04:00:00Z"], "eventId"),
+            ("crew-sign-on", ["eventId": "e", "occurredAt": "2026-01-01T04:00:00Z"], "crewId"),
             ("crew-sign-off", ["eventId": "e", "crewId": "c"], "occurredAt"),
-            ("crew-sign-off", ["eventId": "e", "crewId": "c", "occurredAt": "t", "name": []], "name"),
+            ("crew-sign-on", ["eventId": "e", "crewId": "c", "occurredAt": "t"], "occurredAt"),
+            ("crew-sign-on", ["eventId": "e", "crewId": "c", "occurredAt": "2026-01-01T04:00:00"], "occurredAt"),
+            ("crew-sign-on", ["eventId": "e", "crewId": "c", "occurredAt": "2026-02-30T04:00:00Z"], "occurredAt"),
+            ("crew-sign-off", ["eventId": "e", "crewId": "c", "occurredAt": "2026-01-01 04:00:00Z"], "occurredAt"),
+            ("crew-sign-off", ["eventId": "e", "crewId": "c", "occurredAt": 1_767_225_600], "occurredAt"),
+            (
+                "crew-sign-off", ["eventId": "e", "crewId": "c", "occurredAt": "2026-01-01T04:00:00Z", "name": []],
+                "name"
+            ),
         ]
         for (name, payload, field) in cases {
             let error = refusal(name, payload)
@@ -204,9 +212,11 @@ import Testing
         .sessionError(fromId: "k", sessionId: "s", SessionErrorPayload(.dtlsFailed, message: "m")),
         .heartbeatPong(serverTime: "2026-01-01T00:00:00.000Z"),
         .crew(
-            CrewEvent(kind: .signOn, eventId: "e", crewId: "c", occurredAt: "t"), kioskId: "k", receivedAt: "r"),
+            CrewEvent(kind: .signOn, eventId: "e", crewId: "c", occurredAt: "2026-01-01T04:00:00Z"), kioskId: "k",
+            receivedAt: "r"),
         .crew(
-            CrewEvent(kind: .signOff, eventId: "e", crewId: "c", occurredAt: "t"), kioskId: "k", receivedAt: "r"),
+            CrewEvent(kind: .signOff, eventId: "e", crewId: "c", occurredAt: "2026-01-01T04:00:00Z"), kioskId: "k",
+            receivedAt: "r"),
         .monitoringStopped(kioskId: "k", sessionId: "s", reason: .kioskReplaced),
         .error(SignalingError(.throttled, "slower"), event: "offer"),
     ]
@@ -217,6 +227,19 @@ import Testing
 
     @Test func everyKindIsCovered() {
         #expect(Set(ServerEventTests.everyEvent.map(\.kind)) == Set(ServerEvent.Kind.allCases))
+    }
+
+    @Test func whoRegistersHearsTheContractsVersion() {
+        let versions = ServerEventTests.everyEvent.filter { [.kioskRegistered, .kioskList].contains($0.kind) }
+            .map { $0.arguments.first?["protocol"] }
+        #expect(versions.count == 3 && versions.allSatisfy { $0 == 1 })
+    }
+
+    /// A server that is newer than the kiosk says more, and what it says more changes nothing.
+    @Test(arguments: everyEvent) func unknownMembersAreIgnored(event: ServerEvent) throws {
+        guard case .object(var members)? = event.arguments.first else { return }
+        members["newer"] = ["than": ["this": "client"]]
+        #expect(try ServerEvent(name: event.name, arguments: [.object(members), "and", 7]) == event)
     }
 
     @Test func shapesOfTheContract() {

@@ -190,9 +190,10 @@ private struct DeskWork: ~Copyable {
         var members = JSONObject()
         switch request {
         case .crew(let entry):
-            let event = try crew.store(entry)
-            members["eventId"] = .string(event.eventId)
-            members["occurredAt"] = .string(event.occurredAt)
+            let receipt = try crew.store(entry)
+            members["eventId"] = .string(receipt.eventId)
+            members["occurredAt"] = .string(receipt.occurredAt)
+            if receipt.isRepeated { members["repeated"] = true }
         case .crewList:
             do {
                 members["events"] = .array(try crew.list().map(DeskWork.json))

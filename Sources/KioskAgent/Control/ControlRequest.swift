@@ -6,11 +6,11 @@ import SocketIO
 ///
 /// The control socket speaks JSON lines. A request is an object with `command`; an optional `id` of any kind comes
 /// back in its answer. Answers are `{"ok":true,…}` or `{"ok":false,"error":{"code","message"}}`, in the order of the
-/// requests.
+/// requests. Members that a command does not have are ignored: they are a newer program's.
 ///
 /// | command | members | answer |
 /// |---|---|---|
-/// | `crew-sign-on`, `crew-sign-off` | `crewId`; optional `name`, `role`, `train` | `eventId`, `occurredAt`, once stored and synced |
+/// | `crew-sign-on`, `crew-sign-off` | `crewId`; optional `name`, `role`, `train`, `eventId` | `eventId`, `occurredAt`, once stored and synced; `repeated` where that was so before |
 /// | `crew-list` | | `events`: what waits for the server, oldest first, then what it refused |
 /// | `crew-retry`, `crew-discard` | `eventId` of one that the server refused | `event`, which goes to the server once more, or is forgotten |
 /// | `status` | | `status`, and `live`: whether media leaves the kiosk |
@@ -36,22 +36,16 @@ enum ControlRequest: Equatable, Sendable {
     init(_ line: JSONValue) throws(Refusal) {
         guard case .object(let members) = line else { throw .bad("a request is a JSON object") }
         guard let command = members["command"]?.string else { throw .bad("command is missing or not a text") }
-        let known: Set<String>
         switch command {
         case "crew-sign-on", "crew-sign-off":
-            known = ["crewId", "name", "role", "train"]
             self = .crew(try CrewEntry(kind: command == "crew-sign-on" ? .signOn : .signOff, members))
         case "crew-retry", "crew-discard":
             guard let eventId = members["eventId"]?.string else { throw .bad("eventId is missing or not a text") }
-            known = ["eventId"]
             self = command == "crew-retry" ? .crewRetry(eventId: eventId) : .crewDiscard(eventId: eventId)
-        case "crew-list": (self, known) = (.crewList, [])
-        case "status": (self, known) = (.status, [])
-        case "watch": (self, known) = (.watch, [])
+        case "crew-list": self = .crewList
+        case "status": self = .status
+        case "watch": self = .watch
         default: throw Refusal(code: "unknown-command", message: "no command is named \(ControlRequest.shown(command))")
-        }
-        for member in members.members where !known.union(["command", "id"]).contains(member.name) {
-            throw .bad("\(ControlRequest.shown(member.name)) is not a member of \(command)")
         }
     }
 
@@ -68,12 +62,16 @@ struct CrewEntry: Hashable, Sendable {
     var name: String?
     var role: String?
     var train: String?
+    /// The asking program's own name for the event, in its canonical form; nil lets the outbox choose one. The same one again
+    /// is the same event.
+    var eventId: String?
 
     static let longestIdentifier = 64
     static let longestName = 200
 
     init(
-        kind: CrewEvent.Kind, crewId: String, name: String? = nil, role: String? = nil, train: String? = nil
+        kind: CrewEvent.Kind, crewId: String, name: String? = nil, role: String? = nil, train: String? = nil,
+        eventId: String? = nil
     ) throws(ControlRequest.Refusal) {
         self.kind = kind
         self.crewId = try CrewEntry.check("crewId", crewId, CrewEntry.longestIdentifier)
@@ -86,6 +84,12 @@ struct CrewEntry: Hashable, Sendable {
         self.train = try train.map { value throws(ControlRequest.Refusal) in
             try CrewEntry.check("train", value, CrewEntry.longestIdentifier)
         }
+        self.eventId = try eventId.map { value throws(ControlRequest.Refusal) in
+            guard let canonical = EventIdentifiers.canonical(value) else {
+                throw .bad("eventId must be a UUID like 01a1fe03-f2e1-74c7-9bac-6c06b8f839e8")
+            }
+            return canonical
+        }
     }
 
     fileprivate init(kind: CrewEvent.Kind, _ members: JSONObject) throws(ControlRequest.Refusal) {
@@ -96,7 +100,8 @@ struct CrewEntry: Hashable, Sendable {
         }
         guard let crewId = try text("crewId") else { throw .bad("crewId is missing") }
         try self.init(
-            kind: kind, crewId: crewId, name: try text("name"), role: try text("role"), train: try text("train"))
+            kind: kind, crewId: crewId, name: try text("name"), role: try text("role"), train: try text("train"),
+            eventId: try text("eventId"))
     }
 
     private static func check(
@@ -116,6 +121,7 @@ struct CrewEntry: Hashable, Sendable {
         members["name"] = name.map(JSONValue.string)
         members["role"] = role.map(JSONValue.string)
         members["train"] = train.map(JSONValue.string)
+        members["eventId"] = eventId.map(JSONValue.string)
         return .object(members)
     }
 }

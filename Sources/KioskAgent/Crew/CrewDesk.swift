@@ -160,7 +160,29 @@ struct CrewDesk: ~Copyable {
 
     // MARK: storing
 
-    mutating func store(_ entry: CrewEntry) throws(ControlRequest.Refusal) -> CrewEvent {
+    /// What became of an event that was to be stored.
+    struct Receipt: Equatable, Sendable {
+        var eventId: String
+        var occurredAt: String
+        /// Whether it was stored before, under the name that the asking program gave it.
+        var isRepeated: Bool
+    }
+
+    /// Stores an event, once for each name that a program gave it.
+    mutating func store(_ entry: CrewEntry) throws(ControlRequest.Refusal) -> Receipt {
+        if let eventId = entry.eventId, let occurredAt = timeOfRepeated(eventId) {
+            return Receipt(eventId: eventId, occurredAt: occurredAt, isRepeated: true)
+        }
+        let event = try storeNew(entry)
+        return Receipt(eventId: event.eventId, occurredAt: event.occurredAt, isRepeated: false)
+    }
+
+    /// Nil also when nobody can tell: what cannot be read cannot be written either, and that is what is told then.
+    private mutating func timeOfRepeated(_ eventId: String) -> String? {
+        try? withStorage { storage throws(DatabaseError) in try storage.outbox.handedOver(eventId: eventId) }
+    }
+
+    private mutating func storeNew(_ entry: CrewEntry) throws(ControlRequest.Refusal) -> CrewEvent {
         let point = BootTime.now()
         do throws(DatabaseError) {
             let right = clock?.time(at: point)

@@ -64,6 +64,15 @@ struct CrewOutbox: ~Copyable, Sendable {
             ALTER TABLE duty ADD COLUMN is_judged INTEGER NOT NULL DEFAULT 0;
             CREATE INDEX duty_unjudged ON duty (crew_id) WHERE is_judged = 0;
             """),
+        // What other programs named events that they handed over, for the day one of them asks again.
+        Migration(
+            """
+            CREATE TABLE handed_over (
+                sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+                event_id TEXT NOT NULL UNIQUE,
+                occurred_at TEXT NOT NULL
+            ) STRICT
+            """),
     ]
 
     /// Opens or makes the file.
@@ -90,6 +99,16 @@ struct CrewOutbox: ~Copyable, Sendable {
         identifiers = EventIdentifiers(random: .system)
     }
 
+    /// How many names that other programs gave are remembered beyond the events themselves.
+    private static let rememberedNames = 1000
+
+    /// The time of an event that a program named so and handed over before, whether or not the server has it by now.
+    mutating func handedOver(eventId: String) throws(DatabaseError) -> String? {
+        try database.first("SELECT occurred_at FROM handed_over WHERE event_id = ?", eventId) {
+            row throws(DatabaseError) in try row.text(0)
+        }
+    }
+
     /// Stores an event. When this returns, a power cut does not take it away.
     ///
     /// - Parameters:
@@ -102,7 +121,8 @@ struct CrewOutbox: ~Copyable, Sendable {
     ) throws(DatabaseError) -> CrewEvent {
         let (time, clock) = CrewClock.judge(now, right)
         let event = CrewEvent(
-            kind: entry.kind, eventId: identifiers.next(at: time), crewId: entry.crewId, name: entry.name,
+            kind: entry.kind, eventId: entry.eventId ?? identifiers.next(at: time), crewId: entry.crewId,
+            name: entry.name,
             role: entry.role, train: entry.train, occurredAt: time.text, clock: clock)
         let judgement = right == nil ? nil : clock?.rawValue ?? CrewOutbox.judgedRight
         try database.transaction { database throws(DatabaseError) in
@@ -113,6 +133,13 @@ struct CrewOutbox: ~Copyable, Sendable {
                 """,
                 event.eventId, event.kind.rawValue, event.crewId, event.name, event.role, event.train,
                 event.occurredAt, point.boot, point.nanoseconds, judgement)
+            if let eventId = entry.eventId {
+                try database.execute(
+                    "INSERT INTO handed_over (event_id, occurred_at) VALUES (?, ?)", eventId, event.occurredAt)
+                try database.execute(
+                    "DELETE FROM handed_over WHERE sequence <= (SELECT max(sequence) FROM handed_over) - ?",
+                    CrewOutbox.rememberedNames)
+            }
             try database.execute(
                 """
                 INSERT OR REPLACE INTO duty (crew_id, kind, nanoseconds, boot, boot_nanoseconds, is_judged)

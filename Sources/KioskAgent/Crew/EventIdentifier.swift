@@ -33,6 +33,18 @@ struct EventIdentifiers: Sendable {
         return EventIdentifiers.text(high, low)
     }
 
+    /// A UUID of any version in its text form (RFC 9562 section 4), in lower case; nil for anything else.
+    static func canonical(_ text: String) -> String? {
+        let lower = text.lowercased()
+        let isDash: (Int) -> Bool = { [8, 13, 18, 23].contains($0) }
+        let isLegal =
+            lower.utf8.count == 36
+            && lower.utf8.enumerated().allSatisfy { index, byte in
+                isDash(index) ? byte == 0x2D : (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte)
+            }
+        return isLegal ? lower : nil
+    }
+
     private static func text(_ high: UInt64, _ low: UInt64) -> String {
         func hex(_ value: UInt64, _ digits: Int) -> String {
             let text = String(value, radix: 16)

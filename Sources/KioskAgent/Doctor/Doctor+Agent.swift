@@ -16,7 +16,7 @@ extension Doctor {
             return Finding(
                 .unknown,
                 "\(options.file): kiosk \(configuration.kiosk.id), server \(configuration.server); the password is not this user's to read",
-                remedy: "run it with sudo to have the login checked, too")
+                remedy: "run it as root to have the login checked, too")
         }
         if let error = configurationError {
             return Finding(
@@ -24,7 +24,12 @@ extension Doctor {
                 remedy: "correct the file; `kiosk-agent config check` tells when it is right")
         }
         guard let configuration else { return Finding(.unknown, "no configuration") }
-        return .ok("\(options.file): correct, kiosk \(configuration.kiosk.id), server \(configuration.server)")
+        var facts = JSONObject()
+        facts["files"] = .array(configurationFiles.map(JSONValue.string))
+        let dropIns = configurationFiles.count > 1 ? " and \(configurationFiles.count - 1) drop-ins" : ""
+        return .ok(
+            "\(options.file)\(dropIns): correct, kiosk \(configuration.kiosk.id), server \(configuration.server)",
+            facts: facts)
     }
 
     func checkStateDirectory() -> Finding {
@@ -40,35 +45,45 @@ extension Doctor {
                 .warning, "\(path): \(SystemError.text(errno))", why: "crew events are kept there",
                 remedy: "the service makes it at its start; otherwise make it and give it to the agent's user")
         }
-        let isOpen = status.st_mode & 0o007 != 0
+        var volume = statvfs()
+        let isReadOnly = statvfs(path, &volume) == 0 && volume.f_flag & UInt(ST_RDONLY) != 0
+        return Doctor.stateDirectoryFinding(path, mode: status.st_mode & 0o777, isReadOnly: isReadOnly)
+    }
+
+    static func stateDirectoryFinding(_ path: String, mode: mode_t, isReadOnly: Bool) -> Finding {
+        let text = "0" + String(mode, radix: 8)
         var facts = JSONObject()
         facts["path"] = .string(path)
-        facts["mode"] = .string(String(status.st_mode & 0o777, radix: 8))
-        var volume = statvfs()
-        if statvfs(path, &volume) == 0, volume.f_flag & UInt(ST_RDONLY) != 0 {
+        facts["mode"] = .string(String(mode, radix: 8))
+        if isReadOnly {
             facts["readOnly"] = true
             return Finding(
                 .failed, "\(path) is on a file system that can only be read", why: "crew events cannot be stored",
                 remedy: "journalctl -k: a disk with errors is mounted read-only; otherwise mount it writable",
                 facts: facts)
         }
-        guard !isOpen else {
+        guard mode & 0o007 == 0 else {
             return Finding(
-                .warning, "\(path) is open to everybody (mode 0\(String(status.st_mode & 0o777, radix: 8)))",
+                .warning, "\(path) is open to everybody (mode \(text))",
                 why: "names of crew members are kept there", remedy: "chmod o-rwx \(path)", facts: facts)
         }
-        return .ok("\(path), mode 0\(String(status.st_mode & 0o777, radix: 8))", facts: facts)
+        return .ok("\(path), mode \(text)", facts: facts)
     }
 
     func checkService() -> Finding {
-        Doctor.serviceFinding(
-            ServiceUnit.read("kiosk-agent.service"), status: status, mayNotAsk: mayNotAsk,
+        // Only when the agent says that its password is wrong: this login is otherwise another check's.
+        let isRefused = status?["link"]?["trouble"]?.string == LinkTrouble.Kind.wrongPassword.rawValue
+        let works = if isRefused, case .done = login() { true } else { false }
+        return Doctor.serviceFinding(
+            ServiceUnit.read("kiosk-agent.service"), status: status, mayNotAsk: mayNotAsk, passwordWorks: works,
             coreDumps: SystemFile.list("/var/lib/systemd/coredump").filter { $0.hasPrefix("core.kiosk-agent.") })
     }
 
-    static func serviceFinding(_ unit: ServiceUnit?, status: JSONValue?, mayNotAsk: Bool = false, coreDumps: [String])
-        -> Finding
-    {
+    /// - Parameter passwordWorks: whether the password that is in the file now lets a kiosk in, although the agent's does not.
+    static func serviceFinding(
+        _ unit: ServiceUnit?, status: JSONValue?, mayNotAsk: Bool = false, passwordWorks: Bool = false,
+        coreDumps: [String]
+    ) -> Finding {
         var facts = JSONObject()
         if let unit {
             facts["activeState"] = .string(unit.activeState)
@@ -86,7 +101,7 @@ extension Doctor {
                 return Finding(
                     .unknown,
                     "\(unit.map { "the service is \($0.activeState); " } ?? "")this user may not ask the agent",
-                    remedy: "run it with sudo, or as a member of the control socket's group", facts: facts)
+                    remedy: "run it as root, or as a member of the control socket's group", facts: facts)
             }
             if let unit, unit.activeState == "activating" || unit.activeState == "deactivating" {
                 return Finding(
@@ -104,6 +119,12 @@ extension Doctor {
         }
         let summary = status["summary"]?.string ?? "running"
         facts["state"] = status["state"] ?? .null
+        if passwordWorks {
+            return Finding(
+                .warning, "running with an old password; the one in the file works",
+                why: "the service keeps the password that its file had at the start, and the server refuses that one",
+                remedy: "systemctl restart kiosk-agent", facts: facts)
+        }
         if let unit, unit.restarts > 0 {
             return Finding(
                 .warning,
@@ -115,7 +136,9 @@ extension Doctor {
         if !coreDumps.isEmpty {
             return Finding(
                 .warning, "running; it crashed before, \(coreDumps.count) core dumps are kept: \(summary)",
-                why: "what crashed once crashes again", remedy: "coredumpctl info kiosk-agent, and a support archive",
+                why: "what crashed once crashes again",
+                remedy: ToolCommand.available("coredumpctl info kiosk-agent", "ls -l /var/lib/systemd/coredump")
+                    + ", and a support archive",
                 facts: facts)
         }
         if let unit, unit.activeState == "active", unit.watchdog == nil {
@@ -149,7 +172,7 @@ extension Doctor {
                         .failed, "\(configuration.outboxPath): \(error)",
                         why: "crew events that waited for the server may be in it",
                         remedy:
-                            "restart the agent, which puts it aside; keep the file that then has .damaged- in its name"
+                            "systemctl restart kiosk-agent, which puts it aside; keep the file that then has .damaged- in its name"
                     )
                 }
                 return Finding(
@@ -175,7 +198,8 @@ extension Doctor {
             return Finding(
                 .warning, "a damaged outbox was put aside: \(damaged)",
                 why: "crew events that waited for the server may be in it",
-                remedy: "keep that file and ask for help: sqlite3 can often recover it; then restart the agent",
+                remedy:
+                    "keep that file and ask for help: its events can often be recovered; then systemctl restart kiosk-agent",
                 facts: facts)
         }
         if rejected > 0 {

@@ -29,7 +29,9 @@ extension Doctor {
         if usable.isEmpty {
             if let failure = cameras.compactMap(\.failure).first { return finding(failure, facts: facts) }
             return Finding(
-                .failed, "no camera found", why: "monitors see nothing", remedy: "check the camera's cable: lsusb",
+                .failed, "no camera found", why: "monitors see nothing",
+                remedy: "check the camera's cable: "
+                    + ToolCommand.available("lsusb", "cat /sys/bus/usb/devices/*/product"),
                 facts: facts)
         }
         if configured != "auto", access(configured, F_OK) != 0 {
@@ -111,9 +113,9 @@ extension Doctor {
         let (why, remedy) =
             switch error {
             case .missing: ("monitors see nothing", "check the cable, and camera.device in the configuration")
-            case .busy: ("only one program can use a camera", "end the other one: fuser -v \(error.device)")
+            case .busy: ("only one program can use a camera", error.remedy)
             case .permissionDenied:
-                ("the device may not be opened", "run as root, or join the groups video and audio")
+                ("the device may not be opened", "run it as root, or as a member of the groups video and audio")
             case .lost: ("it was unplugged, or its USB port has a fault", "check the cable, use another port")
             case .frozen: ("it is there and delivers nothing", "unplug it and plug it again; use another USB port")
             case .garbage: ("what it delivers is no picture", error.remedy)
@@ -144,7 +146,11 @@ extension Doctor {
         } catch {
             var found = finding(error, facts: JSONObject())
             found.why = "monitors hear nothing"
-            if case .missing = error { found.remedy = "arecord -L lists the names for microphone.device" }
+            if case .missing = error {
+                found.remedy =
+                    ToolCommand.available("arecord -L", "cat /proc/asound/cards")
+                    + " lists the names for microphone.device"
+            }
             return found
         }
     }

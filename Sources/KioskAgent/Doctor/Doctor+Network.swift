@@ -14,7 +14,7 @@ extension Doctor {
         do {
             all = try NetworkInterfaces.addresses()
         } catch {
-            return .unanswered("\(error)", why: "without an address there is no network", remedy: "ip address")
+            return .unanswered("\(error)", why: "without an address there is no network", remedy: Doctor.showAddresses)
         }
         let usable = all.filter { $0.isUp && $0.isRunning && !$0.isLoopback && !$0.isLinkLocal }
         let routes = DefaultRoutes.interfaces()
@@ -31,13 +31,14 @@ extension Doctor {
         guard !usable.isEmpty else {
             return Finding(
                 .failed, "no address on any network", why: "without a network nothing leaves the kiosk",
-                remedy: "check the cable or the modem, then: ip address", facts: facts)
+                remedy: "check the cable or the modem, then: \(Doctor.showAddresses)", facts: facts)
         }
         let names = usable.map { "\($0.name) \($0.address)" }.joined(separator: ", ")
         guard !routes.isEmpty else {
             return Finding(
                 .warning, "\(names), no default route", why: "only machines on the same network can be reached",
-                remedy: "ip route; check the router or the modem", facts: facts)
+                remedy: ToolCommand.available("ip route", "cat /proc/net/route") + "; check the router or the modem",
+                facts: facts)
         }
         let small = usable.compactMap { SystemFile.integer("/sys/class/net/\($0.name)/mtu") }.min() ?? 1500
         guard small >= 1280 else {
@@ -50,6 +51,9 @@ extension Doctor {
         return .ok("\(names), default route over \(routes.joined(separator: ", "))", facts: facts)
     }
 
+    private static let showAddresses = ToolCommand.available("ip address", "cat /proc/net/dev")
+    private static let showNameServers = ToolCommand.available("resolvectl status", "cat /etc/resolv.conf")
+
     func checkNameResolution() -> Finding {
         guard let host = configuration?.server.host else { return .notChecked("no configuration") }
         guard IPAddress(host) == nil, !host.hasPrefix("[") else { return .skipped("\(host) is an address") }
@@ -61,11 +65,11 @@ extension Doctor {
         case .failed(let reason):
             return Finding(
                 .failed, "\(host) not found: \(reason)", why: "the server cannot be reached without its address",
-                remedy: "check the name in the configuration, and the name server: resolvectl status")
+                remedy: "check the name in the configuration, and the name server: \(Doctor.showNameServers)")
         case .noAnswer:
             return Finding(
                 .failed, "no answer from the name server", why: "the server cannot be reached without its address",
-                remedy: "check the network, and the name server: resolvectl status")
+                remedy: "check the network, and the name server: \(Doctor.showNameServers)")
         }
     }
 
@@ -84,12 +88,7 @@ extension Doctor {
             if response.isOfOurServer {
                 return .ok("\(configuration.server) answers after \(milliseconds) ms", facts: facts)
             }
-            trouble =
-                response.status >= 500 && response.status != 511
-                ? LinkTrouble(
-                    .serverFailed, "server \(configuration.server) has a fault of its own (status \(response.status))",
-                    remedy: "look at the server's log")
-                : LinkTrouble(unexpected: response, server: configuration.server)
+            trouble = LinkTrouble(unexpected: response, server: configuration.server)
         case .failure(let failure):
             trouble = LinkTrouble(failure, server: configuration.server)
         }
@@ -119,7 +118,7 @@ extension Doctor {
                 let trouble = LinkTrouble(.tls(failure), server: configuration.server)
                 return Finding(
                     .failed, trouble.message, why: "without TLS no password and no crew event leaves the kiosk",
-                    remedy: trouble.remedy ?? "see what the server says: openssl s_client -connect …")
+                    remedy: trouble.remedy ?? "see what the server says: \(configuration.server.openSSLCommand)")
             }
             return .notChecked("the server is not reachable")
         }
@@ -163,7 +162,7 @@ extension Doctor {
             let trouble = LinkTrouble(.tls(failure!), server: server)
             return Finding(
                 .failed, "\(seen): \(trouble.message)", why: why,
-                remedy: trouble.remedy ?? "see what the server says: openssl s_client -connect …", facts: facts)
+                remedy: trouble.remedy ?? "see what the server says: \(server.openSSLCommand)", facts: facts)
         case nil: break
         }
         if days < 21 {
@@ -227,54 +226,52 @@ extension Doctor {
     }
 
     private func handshake(_ configuration: AgentConfiguration, token: Redacted<String>) -> Handshake {
-        facts.http.withLock { _ in
-            var settings = HTTPClientConfiguration()
-            settings.caFile = configuration.tls.caFile
-            let client: HTTPClient
-            do {
-                client = try HTTPClient(settings)
-            } catch {
-                return .failed(LinkTrouble(.tlsRefused, "\(error)"))
-            }
-            let end = limit(.seconds(6))
-            let connection = client.openWebSocket(
-                url: configuration.server.webSocketURL("/socket.io/?\(SocketIOClient.query)"), timeout: timeLeft(5))
-            var socket = SocketIOClient(
-                SocketIOClientConfiguration(), auth: ["token": .string(token.unredacted)], now: MonotonicClock.now())
-            var outcome: Handshake?
-            while outcome == nil, MonotonicClock.now() < end {
-                client.service(for: .milliseconds(200))
-                let now = MonotonicClock.now()
-                while let event = client.nextEvent() {
-                    switch event {
-                    case .webSocketOpened: socket.webSocketOpened(now: now)
-                    case .message(_, let message): socket.webSocketReceived(message, now: now)
-                    case .webSocketClosed: socket.webSocketClosed(now: now)
-                    case .webSocketFailed(_, let failure):
-                        return .failed(LinkTrouble(failure, server: configuration.server))
-                    case .response, .requestFailed, .woken: break
-                    }
-                }
-                while let event = socket.nextEvent() {
-                    switch event {
-                    case .connected: outcome = .connected
-                    case .refused(let error): outcome = .refused(error.message)
-                    case .disconnected(let reason): outcome = outcome ?? .failed(LinkTrouble(reason))
-                    case .event, .acknowledged: break
-                    }
-                }
-                if outcome != nil { socket.disconnect(now: now) }
-                while let action = socket.nextAction() {
-                    switch action {
-                    case .send(let message): client.send(message, on: connection)
-                    case .close: client.close(connection, code: .normal)
-                    }
-                }
-            }
-            // The goodbye leaves with the next turns.
-            for _ in 0..<3 where outcome != nil { client.service(for: .milliseconds(20)) }
-            return outcome ?? .silent
+        var settings = HTTPClientConfiguration()
+        settings.caFile = configuration.tls.caFile
+        let client: HTTPClient
+        do {
+            client = try HTTPClient(settings)
+        } catch {
+            return .failed(LinkTrouble(.tlsRefused, "\(error)"))
         }
+        let end = limit(.seconds(6))
+        let connection = client.openWebSocket(
+            url: configuration.server.webSocketURL("/socket.io/?\(SocketIOClient.query)"), timeout: timeLeft(5))
+        var socket = SocketIOClient(
+            SocketIOClientConfiguration(), auth: ["token": .string(token.unredacted)], now: MonotonicClock.now())
+        var outcome: Handshake?
+        while outcome == nil, MonotonicClock.now() < end {
+            client.service(for: .milliseconds(200))
+            let now = MonotonicClock.now()
+            while let event = client.nextEvent() {
+                switch event {
+                case .webSocketOpened: socket.webSocketOpened(now: now)
+                case .message(_, let message): socket.webSocketReceived(message, now: now)
+                case .webSocketClosed: socket.webSocketClosed(now: now)
+                case .webSocketFailed(_, let failure):
+                    return .failed(LinkTrouble(failure, server: configuration.server))
+                case .response, .requestFailed, .woken: break
+                }
+            }
+            while let event = socket.nextEvent() {
+                switch event {
+                case .connected: outcome = .connected
+                case .refused(let error): outcome = .refused(error.message)
+                case .disconnected(let reason): outcome = outcome ?? .failed(LinkTrouble(reason))
+                case .event, .acknowledged: break
+                }
+            }
+            if outcome != nil { socket.disconnect(now: now) }
+            while let action = socket.nextAction() {
+                switch action {
+                case .send(let message): client.send(message, on: connection)
+                case .close: client.close(connection, code: .normal)
+                }
+            }
+        }
+        // The goodbye leaves with the next turns.
+        for _ in 0..<3 where outcome != nil { client.service(for: .milliseconds(20)) }
+        return outcome ?? .silent
     }
 }
 

@@ -33,6 +33,8 @@ struct Doctor: Sendable {
     let configuration: AgentConfiguration?
     /// What is wrong with the file, or with the files that it names; the latter leaves the rest to be checked.
     let configurationError: ConfigurationError?
+    /// The file and its drop-ins, as far as they are there.
+    let configurationFiles: [String]
     /// The running agent's status; nil when none runs.
     let status: JSONValue?
     let facts: DoctorFacts
@@ -43,7 +45,7 @@ struct Doctor: Sendable {
         self.options = options
         deadline = now + Doctor.timeLimit
         facts = DoctorFacts()
-        (configuration, configurationError) = Doctor.load(options.file)
+        (configuration, configurationError, configurationFiles) = Doctor.load(options.file)
         let socket = options.socket ?? configuration?.controlSocket ?? AgentConfiguration.defaultControlSocket
         status = try? ControlClient.ask(["command": "status"], at: socket, timeout: .seconds(2))["status"]
         mayNotAsk = Doctor.isRefused(socket)
@@ -53,16 +55,18 @@ struct Doctor: Sendable {
         access(socket, W_OK) != 0 && (errno == EACCES || errno == EPERM)
     }
 
-    private static func load(_ path: String) -> (AgentConfiguration?, ConfigurationError?) {
+    private static func load(_ path: String) -> (AgentConfiguration?, ConfigurationError?, files: [String]) {
         var loaded: AgentConfiguration?
+        var files: [String] = []
         do throws(ConfigurationError) {
             let document = try ConfigurationDocument(contentsOf: path)
+            files = document.files
             let configuration = try AgentConfiguration.decoded(from: document)
             loaded = configuration
             try configuration.checkFiles(in: document)
-            return (configuration, nil)
+            return (configuration, nil, files)
         } catch {
-            return (loaded, error)
+            return (loaded, error, files)
         }
     }
 
@@ -98,9 +102,7 @@ struct Doctor: Sendable {
     }
 
     /// Whether the agent has the devices open right now.
-    var agentIsLive: Bool {
-        status?["session"].map { !$0.isNull && $0["phase"]?.string != "failed" } ?? false
-    }
+    var agentIsLive: Bool { AgentStatus.isWatched(status) }
 
     /// When a step that may take so long has to be done.
     func limit(_ duration: Duration) -> Instant { min(deadline, MonotonicClock.now() + duration) }

@@ -5,7 +5,6 @@ import Primitives
 import Reactor
 import Signaling
 import SocketIO
-import Synchronization
 
 /// What several checks need to know, found out once.
 final class DoctorFacts: Sendable {
@@ -39,8 +38,6 @@ final class DoctorFacts: Sendable {
     let iceServers = Once<ICEServers>()
     let probes = Once<[STUNProbe]>()
     let turnUDP = Once<[RelayTrial]>()
-    /// libwebsockets sets itself up with globals: one exchange at a time.
-    let http = Mutex<Void>(())
 }
 
 extension Doctor {
@@ -118,25 +115,23 @@ extension Doctor {
     }
 
     func exchange(_ request: HTTPClientRequest) -> DoctorFacts.Exchange {
-        facts.http.withLock { _ in
-            let began = MonotonicClock.now()
-            var settings = HTTPClientConfiguration()
-            settings.caFile = configuration?.tls.caFile
-            settings.userAgent = "kiosk-agent/\(AgentVersion.text) doctor"
-            let client: HTTPClient
-            do {
-                client = try HTTPClient(settings)
-            } catch {
-                return DoctorFacts.Exchange(
-                    outcome: .failure(.cannotConnect(reason: "\(error)")), certificates: [], duration: .zero,
-                    at: SystemWallClock.now())
-            }
-            let outcome = Doctor.answer(to: request, from: client)
-            let duration = MonotonicClock.now() - began
+        let began = MonotonicClock.now()
+        var settings = HTTPClientConfiguration()
+        settings.caFile = configuration?.tls.caFile
+        settings.userAgent = "kiosk-agent/\(AgentVersion.text) doctor"
+        let client: HTTPClient
+        do {
+            client = try HTTPClient(settings)
+        } catch {
             return DoctorFacts.Exchange(
-                outcome: outcome, certificates: client.lastCertificates, duration: duration,
-                at: SystemWallClock.now() + .nanoseconds(-duration.nanoseconds / 2))
+                outcome: .failure(.cannotConnect(reason: "\(error)")), certificates: [], duration: .zero,
+                at: SystemWallClock.now())
         }
+        let outcome = Doctor.answer(to: request, from: client)
+        let duration = MonotonicClock.now() - began
+        return DoctorFacts.Exchange(
+            outcome: outcome, certificates: client.lastCertificates, duration: duration,
+            at: SystemWallClock.now() + .nanoseconds(-duration.nanoseconds / 2))
     }
 
     private static func answer(

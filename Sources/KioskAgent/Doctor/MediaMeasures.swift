@@ -129,16 +129,17 @@ struct SoundLevel: Sendable {
         if peak == 0 {
             return Finding(
                 .warning, "\(name), complete silence", why: "monitors hear nothing",
-                remedy: "alsamixer: capture may be muted; check the plug", facts: facts)
+                remedy: "\(MediaCondition.mixer): capture may be muted; check the plug", facts: facts)
         }
         if loudness < -75 {
             return Finding(
                 .warning, "\(seen), nearly silent", why: "monitors hear next to nothing",
-                remedy: "alsamixer: raise the capture level", facts: facts)
+                remedy: "\(MediaCondition.mixer): raise the capture level", facts: facts)
         }
         if clipped * 200 > count {
             return Finding(
-                .warning, "\(seen), clipping", why: "speech is distorted", remedy: "alsamixer: lower the capture level",
+                .warning, "\(seen), clipping", why: "speech is distorted",
+                remedy: "\(MediaCondition.mixer): lower the capture level",
                 facts: facts)
         }
         if overruns > 0 {

@@ -224,12 +224,15 @@ extension Doctor {
             case .peer(let reason):
                 return Finding(
                     .failed, "no call: \(reason)", why: why,
-                    remedy: "let UDP through on this machine itself: nft list ruleset; see network-interfaces")
+                    remedy: "let UDP through on this machine itself: \(Doctor.showFirewall); see network-interfaces")
             case .system(let reason):
                 return .unanswered(reason, why: why, remedy: "see the checks of memory and network")
             }
         }
     }
+
+    private static let showFirewall = ToolCommand.available(
+        "nft list ruleset", "iptables -S", "see its firewall's rules")
 
     static func selfCallFinding(_ outcome: SelfCall.Outcome, wantedRate: Double) -> Finding {
         var facts = JSONObject()
@@ -247,7 +250,8 @@ extension Doctor {
                 outcome.connected == nil
                     ? "the call does not come about" : "the call comes about, and no picture arrives", why: why,
                 remedy: outcome.connected == nil
-                    ? "let UDP through on this machine itself: nft list ruleset" : "see camera-picture and encoder",
+                    ? "let UDP through on this machine itself: \(Doctor.showFirewall)"
+                    : "see camera-picture and encoder",
                 facts: facts)
         }
         let rate = (outcome.framesPerSecond * 10).rounded() / 10

@@ -12,6 +12,8 @@ struct SupportBundle {
     let doctor: Doctor
     let entries: [Doctor.Entry]
     let report: JSONValue
+    /// What libraries printed meanwhile.
+    let libraryOutput: String
 
     /// - Returns: why it could not be written; nil when it is there.
     func write(to path: String) -> String? {
@@ -32,6 +34,7 @@ struct SupportBundle {
             ("versions.txt", versions),
             ("devices.txt", devices),
             ("network.txt", network),
+            ("libraries.txt", libraryOutput),
             (
                 "journal.txt",
                 ChildProcess.output(
@@ -51,7 +54,7 @@ struct SupportBundle {
         guard let document = try? ConfigurationDocument(contentsOf: doctor.options.file),
             let configuration = doctor.configuration
         else { return doctor.configurationError.map { "\($0)\n" } ?? "" }
-        return ConfigurationText(configuration, in: document).yaml
+        return document.files.map { "# \($0)\n" }.joined() + ConfigurationText(configuration, in: document).yaml
     }
 
     private var versions: String {

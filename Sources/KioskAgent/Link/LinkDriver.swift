@@ -39,7 +39,9 @@ struct LinkDriver: ~Copyable {
         self.configuration = configuration
         self.client = client
         self.events = events
-        machine = LinkMachine(kioskId: configuration.kiosk.id, server: configuration.server, random: .system)
+        machine = LinkMachine(
+            kioskId: configuration.kiosk.id, server: configuration.server,
+            passwordIsOfTheStart: Credentials.path("password") != nil, random: .system)
         request = nil
         connection = nil
         socket = nil

@@ -53,6 +53,8 @@ struct LinkMachine: Sendable {
 
     private let kioskId: String
     private let server: ServerAddress
+    /// Whether the service manager handed the password over at the start, so that a corrected file changes nothing here.
+    private let passwordIsOfTheStart: Bool
     private(set) var phase: Phase
     private var schedule: ReconnectSchedule
     private var token: Redacted<String>?
@@ -84,9 +86,10 @@ struct LinkMachine: Sendable {
     /// Status changes within this time go out together.
     private static let heartbeatSpacing = Duration.seconds(1)
 
-    init(kioskId: String, server: ServerAddress, random: RandomSource) {
+    init(kioskId: String, server: ServerAddress, passwordIsOfTheStart: Bool = false, random: RandomSource) {
         self.kioskId = kioskId
         self.server = server
+        self.passwordIsOfTheStart = passwordIsOfTheStart
         phase = .idle
         schedule = ReconnectSchedule(random: random)
         token = nil
@@ -215,7 +218,10 @@ struct LinkMachine: Sendable {
             return attempt()
         }
         guard phase == .loggingIn || phase == .refreshing else { return .none }
-        let trouble = LinkTrouble(response, error: error, kioskId: kioskId, server: server)
+        var trouble = LinkTrouble(response, error: error, kioskId: kioskId, server: server)
+        if trouble.kind == .wrongPassword, passwordIsOfTheStart {
+            trouble.remedy = LinkTrouble.correctPasswordAndRestart
+        }
         return abandon(trouble, notBefore: retryAfter, now: now)
     }
 

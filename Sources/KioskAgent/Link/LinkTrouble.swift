@@ -130,6 +130,11 @@ extension LinkTrouble {
         }
     }
 
+    /// systemd copies the file at the service's start (`LoadCredential=`), and the copy is what the service reads.
+    static let correctPasswordAndRestart =
+        "check kiosk.id and the password file; after a correction: systemctl restart kiosk-agent, which keeps the password "
+        + "that its file had at the start"
+
     /// An HTTP answer to a login or refresh other than a good one.
     init(_ response: HTTPResponse, error: SignalingError?, kioskId: String, server: ServerAddress) {
         switch (response.status, error?.code) {

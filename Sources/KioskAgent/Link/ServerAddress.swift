@@ -48,6 +48,9 @@ public struct ServerAddress: Hashable, Sendable {
     /// Whether passwords and crew events would go over a network for everybody on the way to read.
     var isInsecure: Bool { !isSecure && !isLoopback }
 
+    /// What shows the server's certificates as they come.
+    var openSSLCommand: String { "openssl s_client -connect \(host):\(port ?? 443)" }
+
     private var authority: String { host + (port.map { ":\($0)" } ?? "") }
 
     /// For requests: `https://host:port/path`.

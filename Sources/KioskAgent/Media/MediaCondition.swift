@@ -38,11 +38,16 @@ public enum MediaCondition: String, Sendable, Hashable, CaseIterable {
         case .black: "look for a cover or a shutter on the lens, and for light"
         case .covered: "look for something in front of the lens, or dirt on it"
         case .garbage: "use a shorter cable or another USB port; a lower camera size needs less of the bus"
-        case .slow: "lower camera.width, camera.height or camera.frameRate, or find what else uses the processor (top)"
-        case .encoder: "restart the agent; if it stays, report the log"
-        case .silent: "look for a mute switch, and at the capture volume (alsamixer)"
-        case .clipping: "lower the capture volume (alsamixer)"
-        case .overruns: "find what else uses the processor (top), or another USB port"
+        case .slow:
+            "lower camera.width, camera.height or camera.frameRate, or find what else uses the processor (\(Self.processes))"
+        case .encoder: "systemctl restart kiosk-agent; if it stays, report the log"
+        case .silent: "look for a mute switch, and at the capture volume (\(Self.mixer))"
+        case .clipping: "lower the capture volume (\(Self.mixer))"
+        case .overruns: "find what else uses the processor (\(Self.processes)), or another USB port"
         }
     }
+
+    private static let processes = ToolCommand.available("top", "cat /proc/loadavg")
+    /// What shows the capture volume.
+    static let mixer = ToolCommand.available("alsamixer", "amixer", "apt install alsa-utils, then its mixer")
 }

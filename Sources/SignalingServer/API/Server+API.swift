@@ -34,7 +34,7 @@ extension Server {
         case ("me", 0):
             try request.allow(.get, .head)
             let (account, _) = try identify(request, now: now)
-            respond(to: request.id, .json(200, account.json))
+            respond(to: request.id, .json(200, account.ownJSON))
         case ("ice-servers", 0):
             try request.allow(.get, .head)
             let (account, _) = try identify(request, now: now)

@@ -119,4 +119,11 @@ extension Account {
             "lastSeen": lastSeenAt.map { .string($0.text) } ?? .null,
         ]
     }
+
+    /// As `/api/me` shows it to its own holder, who learns here what the server speaks.
+    var ownJSON: JSONValue {
+        guard case .object(var members) = json else { return json }
+        members["protocol"] = .integer(SignalingProtocol.version)
+        return .object(members)
+    }
 }

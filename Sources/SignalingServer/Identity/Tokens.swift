@@ -7,6 +7,9 @@ public struct Tokens {
     public static let accessLifetime: Duration = .seconds(15 * 60)
     public static let refreshLifetime: Duration = .seconds(30 * 24 * 3600)
 
+    /// How long after its use a refresh token may be used once more by a client that did not get the answer.
+    public static let refreshGrace: Duration = .seconds(60)
+
     private var signing: TokenKey?
     private var keys: [String: TokenKey]
 

@@ -106,5 +106,12 @@ enum Schema {
         Migration("ALTER TABLE crew_event ADD COLUMN clock TEXT"),
         // Which client of the monitor carries a session: after a restart only that one speaks for it.
         Migration("ALTER TABLE session ADD COLUMN client TEXT"),
+        // What a refresh token was traded for, and whether another one has taken its place because the answer was lost.
+        Migration(
+            """
+            ALTER TABLE refresh_token ADD COLUMN parent BLOB;
+            ALTER TABLE refresh_token ADD COLUMN replaced_at INTEGER;
+            CREATE INDEX refresh_token_parent ON refresh_token (parent) WHERE parent IS NOT NULL;
+            """),
     ]
 }

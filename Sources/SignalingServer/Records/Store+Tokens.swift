@@ -80,20 +80,30 @@ extension Store {
     }
 
     /// Trades a refresh token for the next one of its family.
+    ///
+    /// A client whose answer was lost on the way has only the token that it sent. Used once more within a short grace, and
+    /// while nobody has used what it was traded for, it brings another pair; what it was traded for before is void from
+    /// then on. Whoever uses that all the same, or the token itself later, shows that there are two holders.
     public mutating func refresh(
         hash: [UInt8], nextHash: [UInt8], now: WallClock
     ) throws(DatabaseError) -> RefreshOutcome {
         try recordTransaction { store throws(DatabaseError) in
             let found = try store.database.first(
                 """
-                SELECT t.family, t.expires_at, t.used_at, f.revoked_at, f.account
+                SELECT t.family, t.expires_at, t.used_at, f.revoked_at, f.account, t.replaced_at
                 FROM refresh_token t JOIN token_family f ON f.id = t.family WHERE t.hash = ?
                 """, hash
-            ) { row throws(DatabaseError) -> (family: String, expires: Int64, used: Bool, revoked: Bool, id: String) in
-                (try row.text(0), try row.integer(1), !row.isNull(2), !row.isNull(3), try row.text(4))
+            ) { row throws(DatabaseError) in
+                (
+                    family: try row.text(0), expires: try row.integer(1), used: try row.optionalInteger(2),
+                    revoked: !row.isNull(3), id: try row.text(4), isReplaced: !row.isNull(5)
+                )
             }
             guard let found, !found.revoked, let account = try store.account(found.id) else { return .unknown }
-            guard !found.used else {
+            let isLostAnswer = try found.used.map { used throws(DatabaseError) in
+                try store.isAnswerLost(of: hash, used: WallClock(milliseconds: used), now: now)
+            }
+            guard !found.isReplaced, isLostAnswer != false else {
                 try store.revoke(family: found.family, now: now)
                 try store.append(
                     AuditEntry(
@@ -103,10 +113,26 @@ extension Store {
             guard found.expires > now.milliseconds else { return .expired }
             guard !account.isDisabled else { return .disabled }
             try store.database.execute(
-                "UPDATE refresh_token SET used_at = ? WHERE hash = ?", now.milliseconds, hash)
-            try store.insertRefreshToken(nextHash, family: found.family, now: now)
+                "UPDATE refresh_token SET used_at = coalesce(used_at, ?) WHERE hash = ?", now.milliseconds, hash)
+            try store.database.execute(
+                "UPDATE refresh_token SET replaced_at = coalesce(replaced_at, ?) WHERE parent = ?", now.milliseconds,
+                hash)
+            try store.insertRefreshToken(nextHash, family: found.family, parent: hash, now: now)
             return .renewed(account, family: found.family)
         }
+    }
+
+    /// Whether a token that was traded at `used` may be traded again: soon after, and nothing that it was traded for has
+    /// been used. A clock that was set in between decides nothing that a client could lose by.
+    private mutating func isAnswerLost(
+        of hash: [UInt8], used: WallClock, now: WallClock
+    ) throws(DatabaseError) -> Bool {
+        guard abs((now - used).nanoseconds) <= Tokens.refreshGrace.nanoseconds else { return false }
+        let isTraded =
+            try database.first("SELECT 1 FROM refresh_token WHERE parent = ? AND used_at IS NOT NULL LIMIT 1", hash) {
+                _ throws(DatabaseError) in true
+            } ?? false
+        return !isTraded
     }
 
     public mutating func logOut(_ account: Account, family: String, now: WallClock) throws(DatabaseError) {
@@ -142,11 +168,11 @@ extension Store {
     }
 
     private mutating func insertRefreshToken(
-        _ hash: [UInt8], family: String, now: WallClock
+        _ hash: [UInt8], family: String, parent: [UInt8]? = nil, now: WallClock
     ) throws(DatabaseError) {
         try database.execute(
-            "INSERT INTO refresh_token (hash, family, expires_at) VALUES (?, ?, ?)", hash, family,
-            (now + Tokens.refreshLifetime).milliseconds)
+            "INSERT INTO refresh_token (hash, family, expires_at, parent) VALUES (?, ?, ?, ?)", hash, family,
+            (now + Tokens.refreshLifetime).milliseconds, parent)
     }
 }
 

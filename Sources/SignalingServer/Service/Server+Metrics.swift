@@ -17,7 +17,7 @@ extension Server {
         page.gauge("kiosk_signaling_monitoring_sessions", "Sessions going on.", hub.sessions.count)
         page.counter("kiosk_signaling_sessions_started_total", "Sessions started.", hub.metrics.sessionsStarted)
         page.family("kiosk_signaling_sessions_ended_total", "counter", "Sessions ended, by reason.")
-        for reason in SessionEndReason.allCases {
+        for reason in SessionEndReason.allCases where reason != .other {
             page.sample(["reason": reason.rawValue], hub.metrics.sessionsEnded[reason] ?? 0)
         }
         page.family("kiosk_signaling_events_total", "counter", "Events let through, by name.")

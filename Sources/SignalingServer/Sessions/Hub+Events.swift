@@ -83,6 +83,7 @@ extension Hub {
             try sessions.reported(report, fromKiosk: sender.id, now: now.instant)
             act(.store(.sessionReported(report, at: now.wall)))
             answer(reply, .ok)
+            if report.isFarewell { perform(sessions.kioskLeft(sessionId: report.sessionId), now: now) }
         case .heartbeatPing(let status): heartbeat(status, sender, reply, now: now)
         case .crew(let event):
             act(

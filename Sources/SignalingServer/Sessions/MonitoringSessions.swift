@@ -156,6 +156,9 @@ public struct MonitoringSessions: Sendable {
         return session
     }
 
+    /// The session's kiosk said that its program ends on purpose.
+    public mutating func kioskLeft(sessionId: String) -> [Action] { end(sessionId, .kioskRestarting) }
+
     public mutating func endedByMonitor(sessionId: String) -> [Action] { end(sessionId, .stoppedByMonitor) }
 
     public mutating func endedByAdmin(sessionId: String) -> [Action] { end(sessionId, .endedByAdmin) }
