@@ -37,6 +37,19 @@ extension Database {
         }
     }
 
+    /// The steps that the file has, which the program must know. For one that is only read.
+    public mutating func schemaVersion(atMost known: Int, applicationID: Int32) throws(DatabaseError) -> Int {
+        guard try pragma("application_id") == Int64(applicationID) else {
+            throw DatabaseError(.foreign, "open", "the file is the database of another program")
+        }
+        let version = try pragma("user_version")
+        guard version <= Int64(known) else {
+            throw DatabaseError(
+                .newerSchema, "open", "the file has schema version \(version), this program knows \(known)")
+        }
+        return Int(version)
+    }
+
     private mutating func pragma(_ name: String) throws(DatabaseError) -> Int64 {
         try first("PRAGMA \(name)") { row throws(DatabaseError) in try row.integer(0) } ?? 0
     }

@@ -329,6 +329,7 @@ def certificate(folder: pathlib.Path, name: str) -> None:
         .not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=1)).sign(key, hashes.SHA256())
     )
     (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    (folder / "key.pem").chmod(0o600)
     (folder / "chain.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
 
 

@@ -28,6 +28,31 @@ import Testing
         #expect(SignalingCommands.run(["audit", "verify", "--database", file.path]) == 0)
     }
 
+    @Test func namesThatShowAsSomethingElseAreRefused() throws {
+        let (file, password) = (TemporaryFile(), TemporaryFile())
+        try Data("long enough".utf8).write(to: URL(filePath: password.path))
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: password.path)
+        for name in ["a\u{202E}b", "a\u{85}b", "a\nb", "a\u{2028}b"] {
+            let add = ["account", "add", "K1", "--role", "kiosk", "--organization", "west", "--display-name", name]
+            #expect(
+                SignalingCommands.run(add + ["--password-file", password.path, "--database", file.path]) == 2, "\(name)"
+            )
+        }
+        #expect(!FileManager.default.fileExists(atPath: file.path))
+    }
+
+    @Test(arguments: [["account", "list"], ["audit", "verify"]])
+    func whatOnlyReadsBringsNothingUpToDate(command: [String]) throws {
+        let file = TemporaryFile()
+        do {
+            var old = try Database(.file(file.path))
+            try old.migrate(Array(Schema.migrations.prefix(2)), applicationID: Schema.applicationID)
+        }
+        #expect(SignalingCommands.run(command + ["--database", file.path]) == 0)
+        var after = try Database(.file(file.path), Database.Options(isReadOnly: true))
+        #expect(try after.first("PRAGMA user_version") { row throws(DatabaseError) in try row.integer(0) } == 2)
+    }
+
     @Test func aBackupReplacesNothing() throws {
         let (file, copy) = (TemporaryFile(), TemporaryFile())
         do {

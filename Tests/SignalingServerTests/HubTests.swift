@@ -33,7 +33,8 @@ final class HubTranscript {
             socket(number),
             TokenClaims(
                 subject: id, role: account.role, organization: account.organization, issuedAt: now.wall,
-                expiresAt: after(.seconds(900)).wall, tokenId: "t", family: "family of \(id)"),
+                expiresAt: after(.seconds(900)).wall, tokenId: "t", family: "family of \(id)",
+                generation: account.generation),
             recovers: lost.map { socket($0) }, address: nil, now: now)
         return drain()
     }
@@ -94,7 +95,7 @@ final class HubTranscript {
         case .acknowledge(let socket, _, .ok): "\(socket.rawValue) ok"
         case .acknowledge(let socket, _, .refused(let error, _)): "\(socket.rawValue) \(error.code.rawValue)"
         case .disconnect(let socket): "\(socket.rawValue) disconnected"
-        case .store(.lastSeen): nil
+        case .store(.lastSeen), .store(.kioskRegistered), .note: nil
         case .store(.crew(let record, _)): "store \(record.event.eventId)"
         case .store(.sessionBegan): "store began"
         case .store(.sessionNegotiated): "store negotiated"
@@ -108,6 +109,39 @@ final class HubTranscript {
 
 @Suite struct HubTests {
     let t = HubTranscript()
+
+    @Test func whatOneAccountHasWrittenDownIsCounted() {
+        t.everybodyComes()
+        var answers: [String] = []
+        for _ in 0..<200 {
+            t.now = Moment(instant: t.now.instant + .milliseconds(50), wall: t.now.wall)
+            answers += t.send(1, "start-monitoring", ["kioskId": "nobody"])
+        }
+        #expect(answers.count { $0.hasPrefix("audit monitoring-refused") } <= 125)
+        #expect(answers.last == "1 throttled")
+        // Of others it is none of the concern.
+        #expect(t.send(2, "start-monitoring", ["kioskId": "nobody"]).contains("2 unknown-kiosk"))
+    }
+
+    @Test func whatAKioskSaysOfItselfIsKept() {
+        _ = t.connect("K1", 5)
+        t.hub.received(
+            SocketIOEvent(name: "register-kiosk", arguments: [["version": "1.2.3", "hostname": "kiosk-7"]]),
+            from: socket(5), now: start)
+        let stored = t.hub.takeActions().compactMap { action -> String? in
+            switch action {
+            case .store(.kioskRegistered(let id, let version, let hostname)):
+                "\(id) \(version ?? "-") \(hostname ?? "-")"
+            case .note(.kioskCame(let id, _, let version)): "\(id) came \(version ?? "-")"
+            case .note(.kioskWent(let id)): "\(id) went"
+            default: nil
+            }
+        }
+        #expect(stored == ["K1 1.2.3 kiosk-7", "K1 came 1.2.3"])
+        #expect(t.hub.directory["K1"]?.hostname == "kiosk-7")
+        t.hub.disconnected(socket(5), now: start)
+        #expect(t.hub.takeActions().contains { if case .note(.kioskWent("K1")) = $0 { true } else { false } })
+    }
 
     @Test func aKioskComesOnlineAndItsMonitorsHearIt() {
         #expect(t.connect("M1", 1) == ["1 accepted"])

@@ -62,6 +62,45 @@ import Testing
         }
     }
 
+    @Test func aTokenOfTheFutureIsCalledExpired() throws {
+        let (tokens, _) = tokens()
+        let (token, _) = try #require(tokens.issue(to: account, family: "f", now: after(.seconds(100_000_000)).wall))
+        #expect(throws: SignalingError(.tokenExpired, "the token has expired")) {
+            try tokens.verify(token, now: start.wall)
+        }
+    }
+
+    @Test func aClockSetBackBringsNoTokenBack() throws {
+        let (tokens, _) = tokens()
+        var clock = TokenClock()
+        let issued = clock.time(start)
+        let (token, _) = try #require(tokens.issue(to: account, family: "f", now: issued))
+        func isGood(_ elapsed: Int64, wall: Int64) -> Bool {
+            let now = Moment(instant: start.instant + .seconds(elapsed), wall: start.wall + .seconds(wall))
+            return (try? tokens.verify(token, now: clock.time(now))) != nil
+        }
+        #expect(isGood(10, wall: 10))
+        #expect(!isGood(1000, wall: 1000))
+        // Set back by ten minutes, into the token's life.
+        #expect(!isGood(1001, wall: 401))
+        #expect(!isGood(1500, wall: 900))
+        #expect(!isGood(2000, wall: 1400))
+        // What is issued meanwhile is good at once, and called expired once the wall clock is followed again.
+        let held = clock.time(Moment(instant: start.instant + .seconds(2001), wall: start.wall + .seconds(1401)))
+        #expect(held == start.wall + .seconds(1401), "900 s after the step")
+    }
+
+    @Test func aClockSetAheadIsFollowed() {
+        var clock = TokenClock()
+        _ = clock.time(start)
+        let ahead = Moment(instant: start.instant + .seconds(1), wall: start.wall + .seconds(100_000_000))
+        #expect(clock.time(ahead) == ahead.wall)
+        let back = Moment(instant: start.instant + .seconds(2), wall: start.wall + .seconds(2))
+        #expect(clock.time(back) == start.wall + .seconds(100_000_001))
+        let later = Moment(instant: start.instant + .seconds(902), wall: start.wall + .seconds(902))
+        #expect(clock.time(later) == later.wall)
+    }
+
     @Test func anotherKeysTokenIsInvalid() throws {
         let (tokens, _) = tokens()
         let (others, _) = self.tokens()
@@ -133,15 +172,19 @@ import Testing
     @Test func onlyWhatTheRecordsStillSayIsAdmitted() throws {
         let account = Account(
             id: "K1", role: .kiosk, organization: "west", displayName: "", createdAt: start.wall,
-            tokensValidFrom: start.wall)
+            tokensValidFrom: start.wall, generation: 7)
         let claims = TokenClaims(
             subject: "K1", role: .kiosk, organization: "west", issuedAt: start.wall,
-            expiresAt: after(.seconds(900)).wall, tokenId: "t", family: "f")
-        func verdict(_ accounts: [Account], revoked: Set<String> = []) -> SignalingErrorCode? {
+            expiresAt: after(.seconds(900)).wall, tokenId: "t", family: "f", generation: 7)
+        var legacy = claims
+        legacy.generation = nil
+        func verdict(_ accounts: [Account], revoked: Set<String> = [], legacy isLegacy: Bool = false)
+            -> SignalingErrorCode?
+        {
             var directory = Directory()
             directory.update(Directory.Snapshot(accounts: accounts, keys: [], revokedFamilies: revoked))
             do throws(SignalingError) {
-                _ = try directory.admit(claims)
+                _ = try directory.admit(isLegacy ? legacy : claims)
                 return nil
             } catch { return error.code }
         }
@@ -155,7 +198,18 @@ import Testing
         #expect(verdict([account], revoked: ["f"]) == .tokenInvalid)
         #expect(verdict(changed { $0.role = .monitor }) == .tokenInvalid)
         #expect(verdict(changed { $0.organization = "east" }) == .tokenInvalid)
-        #expect(verdict(changed { $0.tokensValidFrom = after(.seconds(1)).wall }) == .tokenInvalid)
+        #expect(verdict(changed { $0.generation = 8 }) == .tokenInvalid)
+        // Made, or given another password, with the clock years ahead.
+        #expect(verdict(changed { $0.tokensValidFrom = after(.seconds(100_000_000)).wall }) == nil)
+        // A token of before there were generations goes on, but not with an account of later.
+        #expect(verdict(changed { $0.generation = 0 }, legacy: true) == nil)
+        #expect(verdict([account], legacy: true) == .tokenInvalid)
+        #expect(
+            verdict(
+                changed {
+                    $0.generation = 0
+                    $0.tokensValidFrom = after(.seconds(1)).wall
+                }, legacy: true) == .tokenInvalid)
         #expect(verdict(changed { $0.isDisabled = true }) == .accountDisabled)
     }
 }
@@ -197,6 +251,27 @@ import Testing
         throttle.attemptSucceeded(account: "K1", address: here)
         for _ in 0..<50 { _ = throttle.attemptBegan(account: "K1", address: there, now: .zero) }
         #expect(throttle.attemptBegan(account: "K1", address: there, now: .zero) != nil)
+        #expect(throttle.attemptBegan(account: "K1", address: here, now: .zero) == nil)
+    }
+
+    @Test func anAccountHasSeveralHomes() {
+        var throttle = LoginThrottle(homes: ["K1": [here]])
+        let hotel = IPAddress("2001:db8:1:2::7")!
+        #expect(throttle.attemptBegan(account: "K1", address: hotel, now: .zero) == nil)
+        throttle.attemptSucceeded(account: "K1", address: hotel)
+        #expect(throttle.isHome(here, of: "K1") && throttle.isHome(IPAddress("2001:db8:1:2::8")!, of: "K1"))
+        #expect(!throttle.isHome(IPAddress("2001:db8:1:3::7")!, of: "K1"))
+        for index in 0..<LoginThrottle.homesPerAccount {
+            throttle.attemptSucceeded(account: "K1", address: IPAddress("203.0.113.\(index)")!)
+        }
+        #expect(!throttle.isHome(here, of: "K1"), "the one used least lately makes room")
+    }
+
+    @Test func othersOfADepotDoNotKeepOneOut() {
+        var throttle = LoginThrottle(homes: ["K1": [here]])
+        for _ in 0..<200 { _ = throttle.attemptBegan(account: "K2", address: here, now: .zero) }
+        for index in 0..<200 { _ = throttle.attemptBegan(account: "X\(index)", address: here, now: .zero) }
+        #expect(throttle.attemptBegan(account: "X", address: here, now: .zero) != nil)
         #expect(throttle.attemptBegan(account: "K1", address: here, now: .zero) == nil)
     }
 

@@ -6,16 +6,17 @@ import Testing
 @testable import SignalingServer
 
 @Suite struct ServerConfigurationTests {
-    private func load(_ text: String) throws -> ServerConfiguration {
+    private func load(_ text: String, mode: Int = 0o600) throws -> ServerConfiguration {
         let path = FileManager.default.temporaryDirectory.appending(path: "server-\(UUID().uuidString).yaml").path()
         try Data(text.utf8).write(to: URL(filePath: path))
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
         defer { try? FileManager.default.removeItem(atPath: path) }
         return try ServerConfiguration.load(path)
     }
 
-    private func complaint(_ text: String) -> String {
+    private func complaint(_ text: String, mode: Int = 0o600) -> String {
         do {
-            _ = try load(text)
+            _ = try load(text, mode: mode)
             return "nothing"
         } catch let error as ConfigurationError {
             return "\(error.line ?? 0) \(error.key ?? "-"): \(error.rule)"
@@ -45,7 +46,34 @@ import Testing
         #expect(configuration.sessions.gracePeriod == .seconds(30))
         #expect(configuration.sessions.maximumDuration == .seconds(8 * 3600))
         #expect(configuration.limits.messagesPerSecond == 10)
-        #expect(configuration.retention.audit == .seconds(90 * 86_400) && configuration.retention.sessions == nil)
+        #expect(
+            configuration.retention.audit == .seconds(90 * 86_400)
+                && configuration.retention.sessions == .seconds(365 * 86_400))
+        #expect(try load("retention: { crewEvents: forever }\n").retention.crewEvents == nil)
+        #expect(complaint("retention: { audit: sometimes }\n").hasPrefix("1 retention.audit: must be a duration"))
+    }
+
+    @Test func aSecretThatEverybodyMayReadIsRefused() throws {
+        let secret = "ice: { turn: [\"turn:t\"], sharedSecret: hush }\n"
+        #expect(complaint(secret, mode: 0o644).hasPrefix("1 ice.sharedSecret: must not stand in a file that everybody"))
+        #expect(complaint(secret, mode: 0o640) == "nothing")
+        #expect(complaint("ice: { turn: [\"turn:t\"] }\n", mode: 0o644) == "nothing")
+        let key = FileManager.default.temporaryDirectory.appending(path: "key-\(UUID().uuidString)").path()
+        try Data("key".utf8).write(to: URL(filePath: key))
+        defer { try? FileManager.default.removeItem(atPath: key) }
+        let tls = "tls: { certificateFile: \(key), privateKeyFile: \(key) }\n"
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: key)
+        #expect(complaint(tls).hasPrefix("1 tls.privateKeyFile: must not be readable by everybody (mode 0644)"))
+        try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: key)
+        #expect(complaint(tls) == "nothing")
+    }
+
+    /// They cannot be called back, so they end before the log-in does for which they were made.
+    @Test func turnCredentialsEndBeforeAnyLogIn() throws {
+        #expect(ServerConfiguration().ice.credentialLifetime == .seconds(3600))
+        let longest = try load("ice: { credentialLifetime: 7d }\n").ice.credentialLifetime
+        #expect(longest + Tokens.accessLifetime < Tokens.refreshLifetime)
+        #expect(complaint("ice: { credentialLifetime: 8d }\n").hasPrefix("1 ice.credentialLifetime: must be between"))
     }
 
     @Test func whatIsWrongIsNamedWithItsLineAndKey() {

@@ -1,3 +1,4 @@
+import Configuration
 import Database
 import Foundation
 import HTTP
@@ -210,6 +211,70 @@ import Testing
             member.call("heartbeat-ping", ["padding": .string(String(repeating: "x", count: 9 * 1024))])?["ok"] == true)
     }
 
+    @Test func oneServerServesOneDatabase() throws {
+        let server = try start()
+        #expect(throws: RecordsLock.Failure.self) { _ = try RunningServer(file) }
+        server.stop()
+        let second = try RunningServer(file)
+        second.stop()
+    }
+
+    @Test func withLittleSpaceTheServerIsNotReady() throws {
+        let server = try start { $0.limits.freeSpace = ConfiguredSize(bytes: Int.max) }
+        defer { server.stop() }
+        let client = try TestClient(server.address)
+        let answer = client.until {
+            (try? client.request(.get, "/readyz")).flatMap {
+                $0.status == 503 ? String(decoding: $0.body, as: UTF8.self) : nil
+            }
+        }
+        #expect(answer == "not ready: little space is left for the records\n")
+    }
+
+    @Test func listsDoNotWaitForTheRecordsNorTheseForThem() throws {
+        let server = try start()
+        defer { server.stop() }
+        let client = try TestClient(server.address)
+        let admin = try client.logIn("A1").token.unredacted
+        var other = try Database(.file(file.path))
+        _ = try other.begin()
+        defer { other.rollBack() }
+        for path in ["/api/crew-events", "/api/sessions", "/api/audit", "/api/accounts"] {
+            #expect(try client.request(.get, path, token: admin).status == 200, "\(path)")
+        }
+    }
+
+    @Test func guessesOfADayAreFewLinesOfAudit() throws {
+        let server = try start()
+        let client = try TestClient(server.address)
+        for _ in 0..<4 {
+            _ = try client.request(.post, "/api/auth/login", ["username": "K1", "password": "wrong"])
+        }
+        server.stop()
+        var records = try Store(.file(file.path), now: SystemWallClock.now())
+        let lines = try records.audit(organization: "west", before: nil, limit: 10).filter {
+            $0.kind == "login-refused"
+        }
+        #expect(lines.count == 2 && lines.allSatisfy { $0.actor == "K1" })
+        #expect(lines.contains { $0.details.contains("\"count\":3") })
+    }
+
+    @Test func aRemovedAccountsTokensAreNotItsSuccessors() throws {
+        let server = try start()
+        defer { server.stop() }
+        let client = try TestClient(server.address)
+        let admin = try client.logIn("A1").token.unredacted
+        let login = try client.logIn("K1")
+        #expect(try client.request(.delete, "/api/accounts/K1", token: admin).status == 204)
+        let again: JSONValue = ["id": "K1", "role": "kiosk", "password": "password of K1"]
+        #expect(try client.request(.post, "/api/accounts", again, token: admin).status == 201)
+        #expect(client.connect(login.token.unredacted).refusal?.data?["code"] == "token-invalid")
+        let refreshed = try client.request(
+            .post, "/api/auth/refresh", RefreshRequest(refreshToken: login.refreshToken).json)
+        #expect(refreshed.errorCode == "token-invalid")
+        #expect(client.connect(try client.logIn("K1").token.unredacted).sid != nil)
+    }
+
     @Test func readinessIsThatOfTheRecords() throws {
         let server = try start()
         defer { server.stop() }
@@ -285,6 +350,13 @@ import Testing
                 RawHTTP.exchange(behind.address, "GET", "/metrics", headers: headers).status == status,
                 "\(forwarded ?? "-")"
             )
+        }
+        // Forwarded by somebody whose word is not taken: whose request it is nobody knows.
+        let untold = try RunningServer(TemporaryFile())
+        defer { untold.stop() }
+        #expect(RawHTTP.exchange(untold.address, "GET", "/metrics").status == 200)
+        for header in ["X-Forwarded-For: 198.51.100.7", "Forwarded: for=198.51.100.7", "X-Real-IP: 198.51.100.7"] {
+            #expect(RawHTTP.exchange(untold.address, "GET", "/metrics", headers: [header]).status == 404)
         }
         // A proxy's own line stands behind the one that its client wrote.
         let lines = ["X-Forwarded-For: 198.51.100.7", "X-Forwarded-For: 198.51.100.8"]
@@ -394,6 +466,10 @@ import Testing
             ["id": "K3", "role": "king", "password": "password of K3"],
             ["id": "K3", "role": "kiosk", "password": "short"],
             ["id": "K3", "role": "kiosk", "password": "password of K3", "organization": "east"],
+            ["id": "K3", "role": "kiosk", "password": "password of\u{0} K3"],
+            ["id": "K3", "role": "kiosk", "password": "password of K3", "displayName": "a\u{0}b"],
+            ["id": "K3", "role": "kiosk", "password": "password of K3", "displayName": "a\u{202E}b"],
+            ["id": "K3", "role": "kiosk", "password": "password of K3", "displayName": "a\u{85}b"],
         ] {
             #expect(try send(.post, "/api/accounts", bad).errorCode == "bad-request", "\(bad)")
         }

@@ -12,14 +12,14 @@ import Testing
 final class TemporaryFile: Sendable {
     let path = FileManager.default.temporaryDirectory.appending(path: "records-\(UUID().uuidString)").path()
     deinit {
-        for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + suffix) }
+        for suffix in ["", "-wal", "-shm", ".lock"] { try? FileManager.default.removeItem(atPath: path + suffix) }
     }
 }
 
 func account(_ id: String, _ role: Role = .kiosk, _ organization: String = "west") -> Account {
     Account(
         id: id, role: role, organization: organization, displayName: "The \(id)", createdAt: start.wall,
-        tokensValidFrom: start.wall)
+        tokensValidFrom: start.wall, generation: 7)
 }
 
 func crewEvent(_ id: String, _ kind: CrewEvent.Kind = .signOn, crew: String = "4711") -> CrewEvent {
@@ -375,8 +375,205 @@ let cheapHash = PasswordHash(
         }
         #expect(
             try store.audit(organization: "west", before: nil, limit: 2).map(\.kind) == [
-                "login-refused", "account-removed",
+                "account-removed", "account-disabled",
+            ], "a refused log-in writes nothing by itself")
+    }
+
+    @Test func homesAreKeptAndTheLatestStay() throws {
+        let file = TemporaryFile()
+        do {
+            var store = try Store(.file(file.path), now: start.wall)
+            try store.add(account("K1"), password: cheapHash, actor: "cli")
+            for index in 1...9 {
+                let from = LoginAttempt(
+                    request: RequestID(rawValue: 1), name: "K1", password: Redacted("secret"),
+                    address: IPAddress("192.0.2.\(index)")!)
+                _ = try from.judge(try store.credentials("K1"), isRight: true, in: &store, now: start.wall)
+            }
+            // One that is used again is the latest.
+            try store.rememberHome(IPAddress("192.0.2.2")!, of: "K1")
+            try store.rememberHome(IPAddress("2001:db8::17")!, of: "K1")
+        }
+        var store = try Store(.file(file.path), now: start.wall)
+        #expect(
+            try store.homes()["K1"]?.map(\.description) == [4, 5, 6, 7, 8, 9, 2].map { "192.0.2.\($0)" } + [
+                "2001:db8::"
             ])
+        try store.remove("K1", actor: "cli", now: start.wall)
+        #expect(try store.homes().isEmpty)
+    }
+
+    // MARK: Generations
+
+    @Test func tokensOfBeforeAChangeAreVoidWhateverTheClocksSay() throws {
+        var store = try store()
+        // The clock is set back behind everything that was issued.
+        let early = start.wall - .seconds(86_400)
+        try store.setPassword("K1", cheapHash, actor: "cli", now: early)
+        let second = try #require(try store.account("K1")?.generation)
+        #expect(second != 7)
+        try store.setDisabled("K1", true, actor: "cli", now: early)
+        let third = try #require(try store.account("K1")?.generation)
+        #expect(third != second)
+        try store.setDisabled("K1", false, actor: "cli", now: early)
+        #expect(try store.account("K1")?.generation == third, "enabling brings nothing back and voids nothing")
+        #expect(Set((0..<100).map { _ in Account.newGeneration() }).count == 100)
+    }
+
+    @Test func recordsOfBeforeGenerationsAreReadAndBroughtUpToDate() throws {
+        let file = TemporaryFile()
+        do {
+            var old = try Database(.file(file.path))
+            try old.migrate(Array(Schema.migrations.prefix(2)), applicationID: Schema.applicationID)
+            try old.execute(
+                """
+                INSERT INTO account (id, role, organization, display_name, password_hash, created_at, tokens_valid_from)
+                VALUES ('K1', 'kiosk', 'west', 'K1', 'x', 0, 0)
+                """)
+        }
+        do {
+            var reader = try Store(.file(file.path), Database.Options(isReadOnly: true), now: start.wall)
+            #expect(try reader.accounts().map(\.id) == ["K1"])
+            #expect(try reader.verifyAudit() == .whole(rows: 0))
+            #expect(reader.schemaVersion == 2, "reading changes nothing")
+        }
+        var store = try Store(.file(file.path), now: start.wall)
+        #expect(try store.account("K1")?.generation == 0)
+        #expect(try store.account("K1")?.version == nil)
+        try store.registered("K1", version: "1.0", hostname: "kiosk-1")
+        #expect(try store.account("K1")?.hostname == "kiosk-1")
+    }
+
+    // MARK: Retention
+
+    /// A year's crew events, one a day, the last one now.
+    private func yearOfEvents() throws -> Store {
+        var store = try Store(.memory, now: start.wall)
+        for day in 0..<365 {
+            _ = try store.log(
+                CrewRecord(
+                    organization: "west", kioskId: "K1", event: crewEvent("e\(day)"),
+                    receivedAt: start.wall - .seconds(86_400 * (364 - day))))
+        }
+        return store
+    }
+
+    private func count(_ store: inout Store) throws -> Int {
+        try store.crewEvents(organization: "west", Store.CrewFilter(), before: nil, limit: 1000).count
+    }
+
+    private func later(_ elapsed: Duration, wall: Duration? = nil) -> Moment {
+        Moment(instant: start.instant + elapsed, wall: start.wall + (wall ?? elapsed))
+    }
+
+    @Test func aClockSetYearsAheadTakesNothing() throws {
+        var store = try yearOfEvents()
+        var retention = ServerConfiguration.Retention()
+        retention.crewEvents = .seconds(400 * 86_400)
+        var housekeeping = Housekeeping(retention, lastBelieved: nil, now: start)
+        #expect(try housekeeping.perform(on: &store, now: start) == .done)
+        let ahead: Duration = .seconds(3 * 365 * 86_400)
+        let wrong = later(.seconds(60), wall: ahead)
+        #expect(try housekeeping.perform(on: &store, now: wrong) == .doubted(expected: later(.seconds(60)).wall))
+        #expect(try count(&store) == 365)
+        // Corrected, everything goes on.
+        #expect(try housekeeping.perform(on: &store, now: later(.seconds(120))) == .done)
+        #expect(try count(&store) == 365)
+        // After a restart with the wrong clock too: the records know when it was last believed.
+        let believed = try store.lastBelieved()
+        #expect(believed == later(.seconds(120)).wall)
+        var restarted = Housekeeping(retention, lastBelieved: believed, now: wrong)
+        guard case .doubted = try restarted.perform(on: &store, now: wrong) else { throw Failed("believed") }
+        #expect(try count(&store) == 365)
+        // A clock that keeps its time for a week is right after all.
+        let week: Duration = .seconds(7 * 86_400)
+        #expect(
+            try restarted.perform(on: &store, now: later(.seconds(60) + week, wall: ahead + week)) == .done)
+        #expect(try count(&store) == 0)
+    }
+
+    @Test func timeThatPassesIsBelieved() throws {
+        var store = try yearOfEvents()
+        var retention = ServerConfiguration.Retention()
+        retention.crewEvents = .seconds(365 * 86_400)
+        var housekeeping = Housekeeping(retention, lastBelieved: nil, now: start)
+        // Running all the time, and off for ten days.
+        #expect(try housekeeping.perform(on: &store, now: later(.seconds(100 * 86_400))) == .done)
+        #expect(try count(&store) == 266)
+        var restarted = Housekeeping(
+            retention, lastBelieved: try store.lastBelieved(), now: later(.seconds(110 * 86_400)))
+        #expect(try restarted.perform(on: &store, now: later(.seconds(110 * 86_400))) == .done)
+        #expect(try count(&store) == 256)
+    }
+
+    @Test func whatExpiredGoesInSlicesAndTheAuditStaysWhole() throws {
+        var store = try Store(.memory, now: start.wall)
+        try store.recordTransaction { store throws(DatabaseError) in
+            for index in 0..<1200 {
+                try store.append(
+                    AuditEntry(at: start.wall, kind: .login, organization: "west", actor: "K\(index)"))
+            }
+        }
+        var retention = ServerConfiguration.Retention()
+        retention.audit = .seconds(86_400)
+        var housekeeping = Housekeeping(retention, lastBelieved: nil, now: start)
+        let end = later(.seconds(2 * 86_400))
+        #expect(try housekeeping.perform(on: &store, now: end) == .more)
+        #expect(try store.verifyAudit() == .whole(rows: 701), "700 lines, and the one about the deletion")
+        #expect(try housekeeping.perform(on: &store, now: end) == .more)
+        #expect(try store.verifyAudit() == .whole(rows: 201))
+        #expect(try housekeeping.perform(on: &store, now: end) == .done)
+        #expect(try store.verifyAudit() == .whole(rows: 1))
+    }
+
+    @Test func whenKiosksWereSeenByAClockThatWasAheadIsForgotten() throws {
+        var store = try store()
+        try store.seen([("K1", start.wall + .seconds(365 * 86_400)), ("K2", start.wall)])
+        try store.believe(start.wall)
+        #expect(try store.account("K1")?.lastSeenAt == nil)
+        #expect(try store.account("K2")?.lastSeenAt == start.wall)
+    }
+
+    // MARK: The file
+
+    @Test(arguments: ["-wal", ".key", ".2026-01-31"])
+    func anEmptyFileBesideALeftoverIsNoNewInstallation(suffix: String) throws {
+        for isThere in [true, false] {
+            let file = TemporaryFile()
+            let relic = file.path + suffix
+            if isThere { try Data().write(to: URL(filePath: file.path)) }
+            try Data("something".utf8).write(to: URL(filePath: relic))
+            defer { try? FileManager.default.removeItem(atPath: relic) }
+            do {
+                _ = try Store(.file(file.path), now: start.wall)
+                Issue.record("begun anew beside \(suffix)")
+            } catch { #expect(error.description.contains(relic)) }
+        }
+    }
+
+    @Test func aPowerCutInTheFirstStartDoesNotBlockTheSecond() throws {
+        let file = TemporaryFile()
+        for suffix in ["", "-wal", "-shm", ".lock"] { try Data().write(to: URL(filePath: file.path + suffix)) }
+        var store = try Store(.file(file.path), now: start.wall)
+        #expect(try store.accounts().isEmpty)
+    }
+
+    @Test func whatEverybodyMayReadIsRefused() throws {
+        let file = TemporaryFile()
+        do { _ = try Store(.file(file.path), now: start.wall) }
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: file.path)
+        #expect(throws: DatabaseError.self) { _ = try Store(.file(file.path), now: start.wall) }
+        try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: file.path)
+        _ = try Store(.file(file.path), now: start.wall)
+    }
+
+    @Test func relicsAreTold() {
+        for name in ["s.db-wal", "s.db.key", "s.db~", "s-copy.db", "s.2026.db", "s.db.bak"] {
+            #expect(RecordsFile.isRelic(name, of: "s.db"), "\(name)")
+        }
+        for name in ["s.db", "s.db-shm", "s.db-journal", "s.db.lock", "s.yaml", "s.log", "sx.db", "other.db", "s.db2"] {
+            #expect(!RecordsFile.isRelic(name, of: "s.db"), "\(name)")
+        }
     }
 
     @Test func aLogOutBringsItsDirectoryAlong() throws {

@@ -21,7 +21,7 @@ import Testing
         inbox = Inbox(waker: transport.waker)
         var store = try Store(.file(file.path), Database.Options(busyTimeout: .zero), now: start.wall)
         try store.add(account("K1"), password: cheapHash, actor: "cli")
-        worker = try StoreWorker(store, retention: ServerConfiguration().retention, inbox: inbox)
+        worker = try StoreWorker(store, ServerConfiguration(), inbox: inbox, wallClock: { start.wall })
     }
 
     /// The first message of which `body` makes something; nil when that takes longer than anything here may.
@@ -37,7 +37,9 @@ import Testing
         return nil
     }
 
-    private func wellness() -> Bool? { first { if case .recordsChecked(let isWell) = $0 { isWell } else { nil } } }
+    private func wellness() -> Bool? {
+        first { if case .recordsChecked(let health) = $0 { health == .well } else { nil } }
+    }
 
     @Test func whetherTheRecordsCanBeWrittenIsSaidWhenItChanges() throws {
         defer { worker.stop() }

@@ -4,7 +4,6 @@ internal import HTTPTransport
 internal import Primitives
 internal import Reactor
 internal import Signaling
-internal import SocketIO
 
 /// One try to log in, on its way from the serving thread over records and passwords back.
 struct LoginAttempt: Sendable {
@@ -16,9 +15,9 @@ struct LoginAttempt: Sendable {
 
 enum LoginOutcome: Sendable {
     case succeeded(Account, family: String, refreshToken: Redacted<String>)
-    /// A wrong password and an unknown name look the same.
-    case refused
-    case disabled
+    /// A wrong password and an unknown name look the same to the client; `organization` is the account's, or empty.
+    case refused(organization: String)
+    case disabled(organization: String)
     case failed
 }
 
@@ -59,20 +58,15 @@ extension LoginAttempt {
             guard let account = current?.account, isRight, current?.password == found?.password, !account.isDisabled
             else {
                 let isDisabled = isRight && current != nil && current?.password == found?.password
+                // Guesses cost the records nothing: `RefusedLogins` says what is written of them.
                 let organization = current?.account.organization ?? found?.account.organization ?? ""
-                try store.append(
-                    AuditEntry(
-                        at: now, kind: .loginRefused, organization: organization, actor: attempt.name,
-                        details: [
-                            "address": .string(attempt.address.description),
-                            "code": isDisabled ? "account-disabled" : "invalid-credentials",
-                        ]))
-                return isDisabled ? .disabled : .refused
+                return isDisabled ? .disabled(organization: organization) : .refused(organization: organization)
             }
             let family = Tokens.newIdentifier()
             let refresh = Tokens.newRefreshToken()
             try store.beginFamily(
                 family, account: account, refreshHash: refresh.hash, address: attempt.address.description, now: now)
+            try store.rememberHome(attempt.address, of: account.id)
             return .succeeded(account, family: family, refreshToken: refresh.token)
         }
     }

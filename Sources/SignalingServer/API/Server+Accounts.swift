@@ -12,7 +12,7 @@ extension Server {
     func listAccounts(_ request: HTTPRequest, now: Moment) throws(APIFailure) {
         let (admin, _) = try identify(request, .admin, now: now)
         let id = request.id
-        records.submit(onFailure: .recordsUnavailable(id)) { store throws(DatabaseError) in
+        lists.submit(onFailure: .recordsUnavailable(id)) { store throws(DatabaseError) in
             let own = try store.accounts().filter { $0.organization == admin.organization }
             return .respond(id, .json(200, ["items": .array(own.map(\.json)), "next": .null]))
         }

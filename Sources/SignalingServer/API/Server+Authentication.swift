@@ -15,19 +15,24 @@ extension Server {
         let address = clientAddress(request.peer, request.headers).address
         let attempt = LoginAttempt(
             request: request.id, name: login.username, password: login.password, address: address)
-        if let wait = throttle.attemptBegan(account: attempt.name, address: address, now: now.instant) {
-            metrics.loginsThrottled += 1
-            return throttled(request.id, wait)
+        switch logins.arrived(attempt, request.id, account: attempt.name, address: address, now: now.instant) {
+        case .mustWait(let wait): throttled(request.id, wait)
+        case .queued(let givesWay?): throttled(givesWay.request, Logins.pause)
+        case .queued(nil): break
         }
-        guard !passwords.isBusy else {
-            throttle.attemptWithdrawn(account: attempt.name, address: address)
-            metrics.loginsThrottled += 1
-            return throttled(request.id, .seconds(2))
-        }
-        attempt.begin(records)
+    }
+
+    typealias Logins = LoginGate<LoginAttempt, RequestID>
+
+    /// Has those judged whose turn it is, and tells those to come back who have waited for too long.
+    func serveLogins(now: Moment) {
+        for attempt in logins.handleTimeout(now: now.instant) { throttled(attempt.request, Logins.pause) }
+        while let attempt = logins.next(now: now.instant) { attempt.begin(records) }
+        for entry in refusedLogins.handleTimeout(now: now) { records.perform(.audit(entry)) }
     }
 
     private func throttled(_ id: RequestID, _ wait: Duration) {
+        metrics.loginsThrottled += 1
         let seconds = max(1, Int64(wait.seconds.rounded(.up)))
         fail(
             id, 429, SignalingError(.throttled, "too many attempts, try again in \(seconds) s"),
@@ -37,28 +42,40 @@ extension Server {
     func finish(_ attempt: LoginAttempt, _ outcome: LoginOutcome, now: Moment) {
         switch outcome {
         case .succeeded(let account, let family, let refreshToken):
-            throttle.attemptSucceeded(account: attempt.name, address: attempt.address)
+            logins.finished(account: attempt.name, address: attempt.address, isRight: true, now: now.instant)
             metrics.logins += 1
             answerLogin(attempt.request, account, family: family, refreshToken, now: now)
-        case .refused:
-            metrics.loginFailures += 1
-            log.repeated(
-                .notice, "login-refused", "log-in refused",
-                [LogField("NAME", Redacted(attempt.name)), LogField("ADDRESS", Redacted(attempt.address))])
+        case .refused(let organization):
+            refused(attempt, organization, .invalidCredentials, now: now)
             fail(attempt.request, SignalingError(.invalidCredentials, "the name or the password is wrong"))
-        case .disabled:
-            metrics.loginFailures += 1
+        case .disabled(let organization):
+            refused(attempt, organization, .accountDisabled, now: now)
             fail(attempt.request, SignalingError(.accountDisabled, "the account is disabled"))
         case .failed:
-            throttle.attemptWithdrawn(account: attempt.name, address: attempt.address)
+            logins.finished(account: attempt.name, address: attempt.address, isRight: nil, now: now.instant)
             fail(attempt.request, SignalingError(.internalError, "the records cannot be read"))
         }
+    }
+
+    private func refused(
+        _ attempt: LoginAttempt, _ organization: String, _ code: SignalingErrorCode, now: Moment
+    ) {
+        logins.finished(account: attempt.name, address: attempt.address, isRight: false, now: now.instant)
+        metrics.loginFailures += 1
+        let refusal = RefusedLogins.Refusal(
+            organization: organization, name: attempt.name, address: attempt.address, code: code.rawValue)
+        guard let entry = refusedLogins.refused(refusal, now: now) else { return }
+        records.perform(.audit(entry))
+        guard configuration.log.identities else { return log.notice("log-in refused (\(code.rawValue))") }
+        log.notice(
+            "log-in refused: \(attempt.name) from \(attempt.address) (\(code.rawValue))",
+            [LogField("NAME", attempt.name), LogField("ADDRESS", attempt.address), LogField("CODE", code.rawValue)])
     }
 
     private func answerLogin(
         _ id: RequestID, _ account: Account, family: String, _ refreshToken: Redacted<String>, now: Moment
     ) {
-        guard let (token, claims) = tokens.issue(to: account, family: family, now: now.wall) else {
+        guard let (token, claims) = tokens.issue(to: account, family: family, now: tokenClock.time(now)) else {
             return fail(id, SignalingError(.internalError, "there is no key to sign with"))
         }
         let answer = LoginAnswer(
@@ -113,7 +130,7 @@ extension Server {
         guard let token = request.headers["authorization"]?.bearerToken else {
             throw SignalingError(.tokenMissing, "no bearer token in the Authorization header")
         }
-        let claims = try tokens.verify(Redacted(token), now: now.wall)
+        let claims = try tokens.verify(Redacted(token), now: tokenClock.time(now))
         return (try hub.directory.admit(claims), claims)
     }
 }

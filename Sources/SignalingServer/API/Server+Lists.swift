@@ -21,7 +21,7 @@ extension Server {
         let (limit, cursor, kioskId) = (try query.limit(), try query.cursor(), try query.text("kioskId"))
         let isOpen = try query.word("state", of: ["open", "ended"]).map { $0 == "open" }
         let id = request.id
-        records.submit(onFailure: .recordsUnavailable(id)) { store throws(DatabaseError) in
+        lists.submit(onFailure: .recordsUnavailable(id)) { store throws(DatabaseError) in
             let rows = try store.sessions(
                 organization: account.organization, kioskId: kioskId, isOpen: isOpen, before: cursor, limit: limit)
             return .respond(id, .json(200, page(rows, limit: limit, cursor: \.sequence, json: \.json)))
@@ -31,7 +31,7 @@ extension Server {
     func showSession(_ sessionId: String, _ request: HTTPRequest, now: Moment) throws(APIFailure) {
         let (account, _) = try identify(request, .monitor, .admin, now: now)
         let id = request.id
-        records.submit(onFailure: .recordsUnavailable(id)) { store throws(DatabaseError) in
+        lists.submit(onFailure: .recordsUnavailable(id)) { store throws(DatabaseError) in
             guard let session = try store.session(sessionId), session.organization == account.organization else {
                 return .respond(id, .error(404, SignalingError(.notFound, "no such session")))
             }
@@ -58,7 +58,7 @@ extension Server {
         let isCSV = try query.word("format", of: ["json", "csv"]) == "csv"
         let (limit, cursor) = (try query.limit(most: isCSV ? 10_000 : 1000), try query.cursor())
         let id = request.id
-        records.submit(onFailure: .recordsUnavailable(id)) { store throws(DatabaseError) in
+        lists.submit(onFailure: .recordsUnavailable(id)) { store throws(DatabaseError) in
             let rows = try store.crewEvents(
                 organization: account.organization, filter, before: cursor, limit: limit)
             guard isCSV else {
@@ -78,7 +78,7 @@ extension Server {
         let query = APIQuery(request)
         let (limit, cursor) = (try query.limit(), try query.cursor())
         let id = request.id
-        records.submit(onFailure: .recordsUnavailable(id)) { store throws(DatabaseError) in
+        lists.submit(onFailure: .recordsUnavailable(id)) { store throws(DatabaseError) in
             let rows = try store.audit(organization: account.organization, before: cursor, limit: limit)
             return .respond(id, .json(200, page(rows, limit: limit, cursor: \.sequence, json: \.json)))
         }

@@ -20,7 +20,7 @@ enum AccountCommands {
         ] {
             if let broken { throw CommandFailure(.usage, "\(what) \(broken)") }
         }
-        var store = try SignalingCommands.open(invocation, mayCreate: true)
+        var store = try SignalingCommands.open(invocation, .mayCreate)
         let password = try password(invocation, confirming: true)
         let now = SystemWallClock.now()
         let account = Account(
@@ -32,7 +32,7 @@ enum AccountCommands {
     }
 
     static func list(_ invocation: Invocation) throws(CommandFailure) {
-        var store = try SignalingCommands.open(invocation)
+        var store = try SignalingCommands.open(invocation, .readOnly)
         var accounts: [Account] = []
         try checked { () throws(RecordError) in
             accounts = try recording { () throws(DatabaseError) in try store.accounts() }
@@ -42,11 +42,12 @@ enum AccountCommands {
             return Console.print(String(decoding: list.jsonText, as: UTF8.self) + "\n")
         }
         let rows =
-            [["ID", "ROLE", "ORGANIZATION", "STATE", "LAST SEEN", "NAME"]]
+            [["ID", "ROLE", "ORGANIZATION", "STATE", "LAST SEEN", "VERSION", "HOST", "NAME"]]
             + accounts.map { account in
                 [
                     account.id, account.role.rawValue, account.organization,
-                    account.isDisabled ? "disabled" : "enabled", account.lastSeenAt?.text ?? "-", account.displayName,
+                    account.isDisabled ? "disabled" : "enabled", account.lastSeenAt?.text ?? "-",
+                    account.version ?? "-", account.hostname ?? "-", account.displayName,
                 ]
             }
         Console.print(Console.table(rows))
@@ -117,6 +118,7 @@ extension Account {
             "id": .string(id), "role": .string(role.rawValue), "organization": .string(organization),
             "displayName": .string(displayName), "disabled": .bool(isDisabled), "createdAt": .string(createdAt.text),
             "lastSeen": lastSeenAt.map { .string($0.text) } ?? .null,
+            "version": version.map { .string($0) } ?? .null, "hostname": hostname.map { .string($0) } ?? .null,
         ]
     }
 

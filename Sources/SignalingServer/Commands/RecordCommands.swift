@@ -12,7 +12,7 @@ enum RecordCommands {
     }
 
     static func verifyAudit(_ invocation: Invocation) throws(CommandFailure) {
-        var store = try SignalingCommands.open(invocation)
+        var store = try SignalingCommands.open(invocation, .readOnly)
         var verdict = Store.AuditVerdict.whole(rows: 0)
         try checked { () throws(DatabaseError) in verdict = try store.verifyAudit() }
         switch verdict {

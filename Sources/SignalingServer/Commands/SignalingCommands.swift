@@ -139,7 +139,9 @@ public enum SignalingCommands {
             let watcher = try SignalWatcher(signals, server.control)
             let scheme = configuration.tls == nil ? "http" : "https"
             let places = server.addresses.map { "\(scheme)://\($0)" }.joined(separator: " ")
-            Log("server").notice("listening on \(places)")
+            Log("server").notice(
+                "kiosk-signaling \(version) listening on \(places)",
+                [LogField("VERSION", version), LogField("RECORDS", configuration.database)])
             notifier.ready(status: "listening on \(places)")
             if let timeout = notifier.watchdogTimeout {
                 server.setHeartbeat(every: timeout / 3) { notifier.watchdog() }
@@ -166,16 +168,25 @@ public enum SignalingCommands {
         return configuration
     }
 
-    /// - Parameter mayCreate: false where records that are not there are a mistake in the path.
-    static func open(_ invocation: Invocation, mayCreate: Bool = false) throws(CommandFailure) -> Store {
+    enum Opening {
+        /// Records that are not there are a mistake in the path.
+        case existing
+        case mayCreate
+        /// Nothing is made, and nothing brought up to date.
+        case readOnly
+    }
+
+    static func open(_ invocation: Invocation, _ opening: Opening = .existing) throws(CommandFailure) -> Store {
         let path = try configuration(invocation).database
-        guard mayCreate || access(path, F_OK) == 0 || errno != ENOENT else {
+        guard opening == .mayCreate || access(path, F_OK) == 0 || errno != ENOENT else {
             throw CommandFailure(
                 .failed,
                 "\(path) does not exist; name the records with --database or --config, or begin with account add")
         }
         do throws(DatabaseError) {
-            return try Store(.file(path), Database.Options(mayCreate: mayCreate), now: SystemWallClock.now())
+            return try Store(
+                .file(path), Database.Options(isReadOnly: opening == .readOnly, mayCreate: opening == .mayCreate),
+                now: SystemWallClock.now())
         } catch {
             throw CommandFailure(.failed, error.description)
         }

@@ -11,12 +11,20 @@ public struct Account: Hashable, Sendable {
     public var createdAt: WallClock
     /// When a kiosk was last online.
     public var lastSeenAt: WallClock?
-    /// Access tokens issued before are void: a password was changed.
+    /// Access tokens issued before are void, of those that carry no generation.
     public var tokensValidFrom: WallClock
+    /// Which access tokens are the account's: those that carry it. Drawn anew with every change that voids them, and with
+    /// every account, so that one that is removed and added again inherits none. Times would not do: clocks step.
+    /// 0 in accounts of before there were generations.
+    public var generation: Int64
+    /// What a kiosk said of itself when it last registered.
+    public var version: String?
+    public var hostname: String?
 
     public init(
         id: String, role: Role, organization: String, displayName: String, isDisabled: Bool = false,
-        createdAt: WallClock, lastSeenAt: WallClock? = nil, tokensValidFrom: WallClock
+        createdAt: WallClock, lastSeenAt: WallClock? = nil, tokensValidFrom: WallClock,
+        generation: Int64 = Account.newGeneration()
     ) {
         self.id = id
         self.role = role
@@ -26,7 +34,13 @@ public struct Account: Hashable, Sendable {
         self.createdAt = createdAt
         self.lastSeenAt = lastSeenAt
         self.tokensValidFrom = tokensValidFrom
+        self.generation = generation
+        version = nil
+        hostname = nil
     }
+
+    /// Positive, and exact as a JSON number (RFC 8259 section 6).
+    public static func newGeneration() -> Int64 { .random(in: 1..<1 << 53) }
 }
 
 /// What an account's fields must look like. Returns the rule that is broken.
@@ -47,12 +61,13 @@ public enum AccountRule {
     public static func organization(_ text: String) -> String? { id(text) }
 
     public static func displayName(_ text: String) -> String? {
-        let isLegal = text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
-        return (1...64).contains(text.unicodeScalars.count) && isLegal
-            ? nil : "must be 1 to 64 characters, none of them a control character"
+        (1...64).contains(text.unicodeScalars.count) && TextRule.line.allows(text)
+            ? nil : "must be 1 to 64 characters, none of them a control character or one that turns the order of text"
     }
 
     public static func password(_ text: String) -> String? {
+        // A C string ends there, and the hash would be that of the beginning.
+        guard TextRule.secret.allows(text) else { return "must not contain U+0000" }
         if text.unicodeScalars.count < minimumPasswordLength {
             return "must have at least \(minimumPasswordLength) characters"
         }

@@ -40,6 +40,12 @@ public struct Directory: Sendable {
     /// Sorted by id.
     public func kiosks(of organization: String) -> [String] { kiosks[organization] ?? [] }
 
+    /// What a kiosk said of itself; the records follow.
+    public mutating func registered(_ id: String, version: String?, hostname: String?) {
+        accounts[id]?.version = version
+        accounts[id]?.hostname = hostname
+    }
+
     /// A family was revoked by this very process; the records follow.
     public mutating func revoke(family: String) { revokedFamilies.insert(family) }
 
@@ -47,9 +53,20 @@ public struct Directory: Sendable {
     public func admit(_ claims: TokenClaims) throws(SignalingError) -> Account {
         guard let account = accounts[claims.subject], account.role == claims.role,
             account.organization == claims.organization, !revokedFamilies.contains(claims.family),
-            claims.issuedAt.secondsSince1970 >= account.tokensValidFrom.secondsSince1970
+            account.accepts(claims)
         else { throw SignalingError(.tokenInvalid, "the token was revoked") }
         guard !account.isDisabled else { throw SignalingError(.accountDisabled, "the account is disabled") }
         return account
+    }
+}
+
+extension Account {
+    /// Whether the token was issued since the last change that voided the account's tokens. Those without a generation, of
+    /// before an upgrade, go on by time until they expire or the account gets its first generation.
+    fileprivate func accepts(_ claims: TokenClaims) -> Bool {
+        guard let generation = claims.generation else {
+            return self.generation == 0 && claims.issuedAt.secondsSince1970 >= tokensValidFrom.secondsSince1970
+        }
+        return generation == self.generation
     }
 }

@@ -3,18 +3,19 @@ public import Primitives
 /// Slows guessing down: after a few failures an account, and an address, must wait ever longer, a minute at most.
 ///
 /// An attempt counts as a failure until it has succeeded, so that many at once gain nothing. An attempt that is told to
-/// wait counts for nothing. Where a name succeeded last, a stranger's failures under that name elsewhere do not make
-/// it wait: guessing at a kiosk's password cannot lock the kiosk out.
+/// wait counts for nothing. Failures count for the network they came from (`IPAddress.guesserNetwork`), so that
+/// strangers make nobody else wait. At an account's homes, the addresses from which it succeeded before, only failures
+/// of that account at that home count: neither what is guessed elsewhere nor the other accounts of a depot keep it out.
 public struct LoginThrottle: Sendable {
     enum Key: Hashable, Sendable {
-        case account(String)
-        case accountAtHome(String)
+        case home(String, IPAddress)
+        case network(String, IPAddress)
         case address(IPAddress)
 
         /// Failures without consequence. Behind one address there may be a whole depot.
         var free: Int {
             switch self {
-            case .account, .accountAtHome: 4
+            case .home, .network: 4
             case .address: 24
             }
         }
@@ -27,15 +28,23 @@ public struct LoginThrottle: Sendable {
     }
 
     public static let longestWait: Duration = .seconds(60)
+    /// Homes kept of one account; a new one takes the place of the one that was used least lately.
+    public static let homesPerAccount = 8
     private static let forgottenAfter: Duration = .seconds(15 * 60)
     private static let entryLimit = 50_000
 
     private var entries: [Key: Entry]
-    private var homes: [String: IPAddress]
+    /// Of each account, the latest last.
+    private var homes: [String: [IPAddress]]
 
-    public init() {
+    /// - Parameter homes: of each account, the latest last; each as `IPAddress.prefix64`.
+    public init(homes: [String: [IPAddress]] = [:]) {
         entries = [:]
-        homes = [:]
+        self.homes = homes
+    }
+
+    public func isHome(_ address: IPAddress, of account: String) -> Bool {
+        homes[account]?.contains(address.prefix64) == true
     }
 
     /// Before a password is checked.
@@ -51,27 +60,33 @@ public struct LoginThrottle: Sendable {
 
     /// The password was right.
     public mutating func attemptSucceeded(account: String, address: IPAddress) {
-        for key in [Key.account(account), .accountAtHome(account)] { entries[key] = nil }
-        if var entry = entries[.address(address.prefix64)] {
-            entry.failures -= 1
-            entry.blockedUntil = entry.lastFailure
-            entries[.address(address.prefix64)] = entry.failures > 0 ? entry : nil
+        // Counted where the attempt began, before the address became a home, or as one.
+        entries[.home(account, address.prefix64)] = nil
+        if entries.removeValue(forKey: .network(account, address.guesserNetwork)) != nil {
+            withdraw(.address(address.prefix64))
         }
-        homes[account] = address
+        var known = homes[account] ?? []
+        known.removeAll { $0 == address.prefix64 }
+        known.append(address.prefix64)
+        homes[account] = known.suffix(LoginThrottle.homesPerAccount)
     }
 
     /// The attempt was never judged: the server was busy or failed.
     public mutating func attemptWithdrawn(account: String, address: IPAddress) {
-        for key in keys(account, address) {
-            guard var entry = entries[key] else { continue }
-            entry.failures -= 1
-            entry.blockedUntil = entry.lastFailure
-            entries[key] = entry.failures > 0 ? entry : nil
-        }
+        for key in keys(account, address) { withdraw(key) }
     }
 
     private func keys(_ account: String, _ address: IPAddress) -> [Key] {
-        [homes[account] == address ? .accountAtHome(account) : .account(account), .address(address.prefix64)]
+        isHome(address, of: account)
+            ? [.home(account, address.prefix64)]
+            : [.network(account, address.guesserNetwork), .address(address.prefix64)]
+    }
+
+    private mutating func withdraw(_ key: Key) {
+        guard var entry = entries[key] else { return }
+        entry.failures -= 1
+        entry.blockedUntil = entry.lastFailure
+        entries[key] = entry.failures > 0 ? entry : nil
     }
 
     private mutating func fail(_ key: Key, now: Instant) {
@@ -92,5 +107,15 @@ public struct LoginThrottle: Sendable {
         entries = entries.filter { now - $0.value.lastFailure <= LoginThrottle.forgottenAfter }
         if entries.count > LoginThrottle.entryLimit { entries = entries.filter { $0.value.blockedUntil > now } }
         if entries.count > LoginThrottle.entryLimit { entries = [:] }
+    }
+}
+
+extension IPAddress {
+    /// What one who guesses can choose addresses from: of IPv6 the /48 that a site is given (RFC 6177), of IPv4 one address.
+    public var guesserNetwork: IPAddress {
+        switch self {
+        case .v4: self
+        case .v6(let high, _): .v6(high: high & ~0xFFFF, low: 0)
+        }
     }
 }

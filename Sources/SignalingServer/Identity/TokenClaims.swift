@@ -2,7 +2,8 @@ public import Primitives
 public import Signaling
 internal import SocketIO
 
-/// What an access token says (RFC 7519): `sub`, `role`, `org`, `iat`, `exp`, `jti`, and the family it belongs to.
+/// What an access token says (RFC 7519): `sub`, `role`, `org`, `iat`, `exp`, `jti`, the family it belongs to (`fam`) and the
+/// account's generation (`gen`).
 public struct TokenClaims: Hashable, Sendable {
     public var subject: String
     public var role: Role
@@ -12,10 +13,12 @@ public struct TokenClaims: Hashable, Sendable {
     public var tokenId: String
     /// The login it came from: revoking that revokes the token.
     public var family: String
+    /// The account's when it was issued; nil in tokens of before there were generations.
+    public var generation: Int64?
 
     public init(
         subject: String, role: Role, organization: String, issuedAt: WallClock, expiresAt: WallClock, tokenId: String,
-        family: String
+        family: String, generation: Int64? = nil
     ) {
         self.subject = subject
         self.role = role
@@ -24,15 +27,17 @@ public struct TokenClaims: Hashable, Sendable {
         self.expiresAt = expiresAt
         self.tokenId = tokenId
         self.family = family
+        self.generation = generation
     }
 
     var json: [UInt8] {
-        let object: JSONValue = [
-            "sub": .string(subject), "role": .string(role.rawValue), "org": .string(organization),
-            "iat": .integer(issuedAt.secondsSince1970), "exp": .integer(expiresAt.secondsSince1970),
-            "jti": .string(tokenId), "fam": .string(family),
-        ]
-        return object.jsonText
+        var object = JSONObject([
+            ("sub", .string(subject)), ("role", .string(role.rawValue)), ("org", .string(organization)),
+            ("iat", .integer(issuedAt.secondsSince1970)), ("exp", .integer(expiresAt.secondsSince1970)),
+            ("jti", .string(tokenId)), ("fam", .string(family)),
+        ])
+        object["gen"] = generation.map { .integer($0) }
+        return JSONValue.object(object).jsonText
     }
 
     init?(json: [UInt8]) {
@@ -43,6 +48,7 @@ public struct TokenClaims: Hashable, Sendable {
         else { return nil }
         self.init(
             subject: subject, role: role, organization: organization, issuedAt: WallClock(secondsSince1970: issued),
-            expiresAt: WallClock(secondsSince1970: expires), tokenId: id, family: family)
+            expiresAt: WallClock(secondsSince1970: expires), tokenId: id, family: family,
+            generation: object["gen"]?.integer)
     }
 }

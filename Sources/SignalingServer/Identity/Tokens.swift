@@ -10,6 +10,9 @@ public struct Tokens {
     /// How long after its use a refresh token may be used once more by a client that did not get the answer.
     public static let refreshGrace: Duration = .seconds(60)
 
+    /// By how much the clocks of two servers, or of one before and after a restart, may differ.
+    static let futureTolerance: Duration = .seconds(5 * 60)
+
     private var signing: TokenKey?
     private var keys: [String: TokenKey]
 
@@ -49,7 +52,8 @@ public struct Tokens {
     )? {
         let claims = TokenClaims(
             subject: account.id, role: account.role, organization: account.organization, issuedAt: now,
-            expiresAt: now + Tokens.accessLifetime, tokenId: Tokens.newIdentifier(), family: family)
+            expiresAt: now + Tokens.accessLifetime, tokenId: Tokens.newIdentifier(), family: family,
+            generation: account.generation)
         return signing?.sign(claims.json).map { (Redacted($0), claims) }
     }
 
@@ -59,7 +63,10 @@ public struct Tokens {
         guard let signed = SignedToken(token), let key = signed.keyId.flatMap({ keys[$0] }),
             let payload = key.verify(signed), let claims = TokenClaims(json: payload)
         else { throw SignalingError(.tokenInvalid, "the token is not valid") }
-        guard claims.expiresAt > now else { throw SignalingError(.tokenExpired, "the token has expired") }
+        // One of the future was made when a clock was ahead; its client fetches another.
+        guard claims.expiresAt > now, claims.issuedAt < now + Tokens.futureTolerance else {
+            throw SignalingError(.tokenExpired, "the token has expired")
+        }
         return claims
     }
 

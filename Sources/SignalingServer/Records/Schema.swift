@@ -113,5 +113,28 @@ enum Schema {
             ALTER TABLE refresh_token ADD COLUMN replaced_at INTEGER;
             CREATE INDEX refresh_token_parent ON refresh_token (parent) WHERE parent IS NOT NULL;
             """),
+        Migration(
+            """
+            -- Which access tokens are the account's: a random number; 0 in accounts of before.
+            ALTER TABLE account ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
+            -- What the kiosk said of itself when it last registered.
+            ALTER TABLE account ADD COLUMN version TEXT;
+            ALTER TABLE account ADD COLUMN hostname TEXT;
+
+            -- Addresses from which an account logged in before, of IPv6 their /64; the latest has the highest sequence.
+            CREATE TABLE login_home (
+              account TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+              address TEXT NOT NULL,
+              sequence INTEGER NOT NULL,
+              PRIMARY KEY (account, address)
+            ) STRICT, WITHOUT ROWID;
+
+            -- When the wall clock was last believed.
+            CREATE TABLE clock (
+              id INTEGER PRIMARY KEY CHECK (id = 1),
+              believed_at INTEGER NOT NULL
+            ) STRICT;
+            INSERT INTO clock SELECT 1, max(at) FROM audit HAVING max(at) IS NOT NULL;
+            """),
     ]
 }

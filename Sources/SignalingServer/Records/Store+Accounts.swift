@@ -8,14 +8,14 @@ extension Store {
 
     /// By organization and id.
     public mutating func accounts() throws(DatabaseError) -> [Account] {
-        try database.query("\(Store.accountColumns) FROM account ORDER BY organization, id") {
+        try database.query("\(accountColumns) FROM account ORDER BY organization, id") {
             row throws(DatabaseError) in
             try Account(row)
         }
     }
 
     public mutating func account(_ id: String) throws(DatabaseError) -> Account? {
-        try database.first("\(Store.accountColumns) FROM account WHERE id = ?", id) { row throws(DatabaseError) in
+        try database.first("\(accountColumns) FROM account WHERE id = ?", id) { row throws(DatabaseError) in
             try Account(row)
         }
     }
@@ -23,9 +23,9 @@ extension Store {
     /// An account and what its password is checked against.
     public mutating func credentials(_ id: String) throws(DatabaseError) -> (account: Account, password: PasswordHash)?
     {
-        try database.first("\(Store.accountColumns), password_hash FROM account WHERE id = ?", id) {
+        try database.first("\(accountColumns), password_hash FROM account WHERE id = ?", id) {
             row throws(DatabaseError) -> (account: Account, password: PasswordHash) in
-            (try Account(row), PasswordHash(encoded: try row.text(8)))
+            (try Account(row), PasswordHash(encoded: try row.text(11)))
         }
     }
 
@@ -37,10 +37,11 @@ extension Store {
             try store.database.execute(
                 """
                 INSERT INTO account (id, role, organization, display_name, password_hash, is_disabled, created_at,
-                  tokens_valid_from) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                  tokens_valid_from, generation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
                 account.id, account.role.rawValue, account.organization, account.displayName, password.encoded,
-                account.isDisabled, account.createdAt.milliseconds, account.tokensValidFrom.milliseconds)
+                account.isDisabled, account.createdAt.milliseconds, account.tokensValidFrom.milliseconds,
+                account.generation)
             try store.append(
                 AuditEntry(
                     at: account.createdAt, kind: .accountAdded, organization: account.organization, actor: actor,
@@ -57,8 +58,8 @@ extension Store {
     ) throws(RecordError) {
         try change(id, .passwordChanged, actor: actor, now: now) { store throws(DatabaseError) in
             try store.database.execute(
-                "UPDATE account SET password_hash = ?, tokens_valid_from = ? WHERE id = ?", password.encoded,
-                now.milliseconds, id)
+                "UPDATE account SET password_hash = ?, tokens_valid_from = ?, generation = ? WHERE id = ?",
+                password.encoded, now.milliseconds, Account.newGeneration(), id)
             try store.revokeFamilies(of: id, now: now)
         }
     }
@@ -70,7 +71,9 @@ extension Store {
         let kind: AuditEntry.Kind = isDisabled ? .accountDisabled : .accountEnabled
         try change(id, kind, actor: actor, now: now) { store throws(DatabaseError) in
             try store.database.execute("UPDATE account SET is_disabled = ? WHERE id = ?", isDisabled, id)
-            if isDisabled { try store.revokeFamilies(of: id, now: now) }
+            guard isDisabled else { return }
+            try store.database.execute("UPDATE account SET generation = ? WHERE id = ?", Account.newGeneration(), id)
+            try store.revokeFamilies(of: id, now: now)
         }
     }
 
@@ -99,6 +102,42 @@ extension Store {
         }
     }
 
+    /// What a kiosk said of itself when it registered.
+    public mutating func registered(_ id: String, version: String?, hostname: String?) throws(DatabaseError) {
+        try database.execute(
+            "UPDATE account SET version = ?1, hostname = ?2 WHERE id = ?3 AND (version IS NOT ?1 OR hostname IS NOT ?2)",
+            version, hostname, id)
+    }
+
+    // MARK: Homes
+
+    /// The addresses from which accounts logged in before, the latest last.
+    public mutating func homes() throws(DatabaseError) -> [String: [IPAddress]] {
+        let rows = try database.query("SELECT account, address FROM login_home ORDER BY sequence") {
+            row throws(DatabaseError) -> (account: String, address: IPAddress?) in
+            (try row.text(0), IPAddress(try row.text(1)))
+        }
+        var homes: [String: [IPAddress]] = [:]
+        for row in rows { if let address = row.address { homes[row.account, default: []].append(address) } }
+        return homes
+    }
+
+    /// The account has logged in from there.
+    mutating func rememberHome(_ address: IPAddress, of account: String) throws(DatabaseError) {
+        let home = address.prefix64.description
+        try database.execute(
+            """
+            INSERT INTO login_home (account, address, sequence)
+            VALUES (?1, ?2, (SELECT coalesce(max(sequence), 0) + 1 FROM login_home WHERE account = ?1))
+            ON CONFLICT (account, address) DO UPDATE SET sequence = excluded.sequence
+            """, account, home)
+        try database.execute(
+            """
+            DELETE FROM login_home WHERE account = ?1 AND address NOT IN
+              (SELECT address FROM login_home WHERE account = ?1 ORDER BY sequence DESC LIMIT ?2)
+            """, account, LoginThrottle.homesPerAccount)
+    }
+
     private mutating func change(
         _ id: String, _ kind: AuditEntry.Kind, actor: String, now: WallClock,
         _ body: (inout Store) throws(DatabaseError) -> Void
@@ -113,9 +152,13 @@ extension Store {
         guard exists else { throw .noSuchAccount(id) }
     }
 
-    private static let accountColumns = """
-        SELECT id, role, organization, display_name, is_disabled, created_at, last_seen_at, tokens_valid_from
-        """
+    /// Records of an older program are read as they are where nothing may be written.
+    private var accountColumns: String {
+        let latest = schemaVersion < 4 ? "0, NULL, NULL" : "generation, version, hostname"
+        return """
+            SELECT id, role, organization, display_name, is_disabled, created_at, last_seen_at, tokens_valid_from, \(latest)
+            """
+    }
 }
 
 extension Account {
@@ -128,6 +171,8 @@ extension Account {
             id: try row.text(0), role: role, organization: try row.text(2), displayName: try row.text(3),
             isDisabled: try row.bool(4), createdAt: WallClock(milliseconds: try row.integer(5)),
             lastSeenAt: try row.optionalInteger(6).map(WallClock.init(milliseconds:)),
-            tokensValidFrom: WallClock(milliseconds: try row.integer(7)))
+            tokensValidFrom: WallClock(milliseconds: try row.integer(7)), generation: try row.integer(8))
+        version = try row.optionalText(9)
+        hostname = try row.optionalText(10)
     }
 }

@@ -52,7 +52,6 @@ extension Store {
         try readTransaction { store throws(DatabaseError) in
             var (sequence, hash) = try store.anchor()
             let beginning = sequence
-            let witness = AuditEntry.pruned(through: beginning, at: WallClock(milliseconds: 0))
             var isWitnessed = beginning == 0
             var rows: Int64 = 0
             while true {
@@ -66,7 +65,8 @@ extension Store {
                     guard row.hash == row.expectedHash(after: hash) else {
                         return .broken(sequence: row.sequence, reason: "the row is not what was written")
                     }
-                    if row.kind == witness.kind.rawValue, row.details == witness.details { isWitnessed = true }
+                    // The deletion that a line announces goes in slices, and may be under way.
+                    if let end = row.prunedThrough, end >= beginning { isWitnessed = true }
                     (sequence, hash) = (row.sequence, row.hash)
                     rows += 1
                 }
@@ -79,24 +79,45 @@ extension Store {
         }
     }
 
-    /// Deletes what is older than `limit`, from the oldest on, and moves the chain's beginning there; the deletion is
-    /// itself a line of the chain, so that the new beginning can be told from a forged one.
+    /// Deletes what is older than `age`, from the oldest on, and moves the chain's beginning there; the deletion is itself a
+    /// line of the chain, so that the new beginning can be told from a forged one.
     /// - Returns: how many lines went.
     @discardableResult
-    public mutating func pruneAudit(before limit: WallClock, now: WallClock) throws(DatabaseError) -> Int {
+    public mutating func pruneAudit(before age: WallClock, now: WallClock) throws(DatabaseError) -> Int {
+        try recordTransaction { store throws(DatabaseError) in
+            guard let end = try store.announceAuditPruning(before: age, now: now) else { return 0 }
+            return try store.pruneAudit(through: end, limit: .max)
+        }
+    }
+
+    /// Writes the line that says what is going to be deleted.
+    /// - Returns: the last line that goes; nil when none does.
+    mutating func announceAuditPruning(before age: WallClock, now: WallClock) throws(DatabaseError) -> Int64? {
         try recordTransaction { store throws(DatabaseError) in
             // Up to the first row that is young enough: a clock that jumped must not tear a hole.
             let last = try store.database.first(
                 """
-                SELECT sequence, hash FROM audit WHERE sequence <
+                SELECT sequence FROM audit WHERE sequence <
                   coalesce((SELECT min(sequence) FROM audit WHERE at >= ?), 9223372036854775807)
                 ORDER BY sequence DESC LIMIT 1
-                """, limit.milliseconds
+                """, age.milliseconds
+            ) { row throws(DatabaseError) in try row.integer(0) }
+            guard let last else { return nil }
+            try store.append(.pruned(through: last, at: now))
+            return last
+        }
+    }
+
+    /// Deletes lines that are announced, the oldest first, and moves the chain's beginning.
+    /// - Returns: how many went.
+    mutating func pruneAudit(through end: Int64, limit: Int) throws(DatabaseError) -> Int {
+        try recordTransaction { store throws(DatabaseError) in
+            let slice = try store.database.query(
+                "SELECT sequence, hash FROM audit WHERE sequence <= ? ORDER BY sequence LIMIT ?", end, limit
             ) { row throws(DatabaseError) -> (sequence: Int64, hash: [UInt8]) in
                 (try row.integer(0), try row.blob(1))
             }
-            guard let last else { return 0 }
-            try store.append(.pruned(through: last.sequence, at: now))
+            guard let last = slice.last else { return 0 }
             try store.database.execute("UPDATE audit_anchor SET sequence = ?, hash = ?", last.sequence, last.hash)
             return try store.database.execute("DELETE FROM audit WHERE sequence <= ?", last.sequence)
         }
@@ -125,6 +146,12 @@ extension AuditEntry {
 }
 
 extension AuditRow {
+    /// The last line that retention was going to delete, where that is what the row tells.
+    fileprivate var prunedThrough: Int64? {
+        guard kind == AuditEntry.Kind.auditPruned.rawValue else { return nil }
+        return (try? JSONValue(parsing: Array(details.utf8)))?["through"]?.integer
+    }
+
     fileprivate init(_ row: borrowing Row) throws(DatabaseError) {
         self.init(
             sequence: try row.integer(0), at: WallClock(milliseconds: try row.integer(1)), kind: try row.text(2),

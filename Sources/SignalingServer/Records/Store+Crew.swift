@@ -80,7 +80,11 @@ extension Store {
     }
 
     @discardableResult
-    public mutating func pruneCrewEvents(before limit: WallClock) throws(DatabaseError) -> Int {
-        try database.execute("DELETE FROM crew_event WHERE received_at < ?", limit.milliseconds)
+    public mutating func pruneCrewEvents(
+        before age: WallClock, limit: Int = .max
+    ) throws(DatabaseError) -> Int {
+        try database.execute(
+            "DELETE FROM crew_event WHERE sequence IN (SELECT sequence FROM crew_event WHERE received_at < ? LIMIT ?)",
+            age.milliseconds, limit)
     }
 }

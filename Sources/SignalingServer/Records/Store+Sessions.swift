@@ -125,8 +125,10 @@ extension Store {
     }
 
     @discardableResult
-    public mutating func pruneSessions(before limit: WallClock) throws(DatabaseError) -> Int {
-        try database.execute("DELETE FROM session WHERE ended_at < ?", limit.milliseconds)
+    public mutating func pruneSessions(before age: WallClock, limit: Int = .max) throws(DatabaseError) -> Int {
+        try database.execute(
+            "DELETE FROM session WHERE sequence IN (SELECT sequence FROM session WHERE ended_at < ? LIMIT ?)",
+            age.milliseconds, limit)
     }
 
     private static let sessionColumns = """

@@ -155,15 +155,20 @@ extension Store {
     }
 
     /// Refresh tokens that can be of no use to anybody, a thief included.
-    public mutating func pruneTokens(now: WallClock) throws(DatabaseError) {
+    /// - Returns: how many refresh tokens went.
+    @discardableResult
+    public mutating func pruneTokens(now: WallClock, limit: Int = .max) throws(DatabaseError) -> Int {
         try recordTransaction { store throws(DatabaseError) in
-            try store.database.execute("DELETE FROM refresh_token WHERE expires_at < ?", now.milliseconds)
+            let count = try store.database.execute(
+                "DELETE FROM refresh_token WHERE hash IN (SELECT hash FROM refresh_token WHERE expires_at < ? LIMIT ?)",
+                now.milliseconds, limit)
             try store.database.execute(
                 "DELETE FROM token_family WHERE NOT EXISTS (SELECT 1 FROM refresh_token WHERE family = token_family.id)"
             )
             try store.database.execute(
                 "DELETE FROM token_family WHERE revoked_at < ?",
                 (now - Tokens.accessLifetime - .seconds(60)).milliseconds)
+            return count
         }
     }
 

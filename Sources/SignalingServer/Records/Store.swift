@@ -7,19 +7,32 @@ public import Primitives
 /// What a method has written when it returns survives the loss of power.
 public struct Store: ~Copyable, Sendable {
     var database: Database
+    /// Of the file: the program's own, but for records that are only read.
+    let schemaVersion: Int
 
-    /// Opens or makes the file and brings its schema up to date. The first start makes the first signing key.
+    /// Opens or makes the file and brings its schema up to date. The first start makes the first signing key. Opened to
+    /// read only, nothing is made and nothing brought up to date.
     public init(
         _ location: Database.Location, _ options: Database.Options = Database.Options(), now: WallClock
     ) throws(DatabaseError) {
+        if case .file(let path) = location, !options.isReadOnly { try RecordsFile.check(path) }
         var database = try Database(location, options)
+        guard !options.isReadOnly else {
+            let version = try database.schemaVersion(
+                atMost: Schema.migrations.count, applicationID: Schema.applicationID)
+            self.init(takingOwnershipOf: database, schemaVersion: version)
+            return
+        }
         try database.migrate(Schema.migrations, applicationID: Schema.applicationID)
-        var store = Store(takingOwnershipOf: database)
+        var store = Store(takingOwnershipOf: database, schemaVersion: Schema.migrations.count)
         try store.makeFirstKey(now: now)
         self = store
     }
 
-    private init(takingOwnershipOf database: consuming Database) { self.database = database }
+    private init(takingOwnershipOf database: consuming Database, schemaVersion: Int) {
+        self.database = database
+        self.schemaVersion = schemaVersion
+    }
 
     /// Changes whenever another process has changed the records: an account command, while the server runs.
     public mutating func version() throws(DatabaseError) -> Int64 { try database.dataVersion() }

@@ -19,7 +19,7 @@ enum ServerMessage: Sendable {
     case refreshFinished(RequestID, Store.RefreshOutcome, next: Redacted<String>)
     case familyRevoked(String)
     /// Whether they can be written; said when it changes.
-    case recordsChecked(isWell: Bool)
+    case recordsChecked(RecordsHealth)
     case signal(SignalSource.Signal)
 }
 

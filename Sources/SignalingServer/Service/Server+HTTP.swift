@@ -12,6 +12,7 @@ extension Server {
 
     func handle(_ request: HTTPRequest, now: Moment) {
         let path = request.path
+        warnOfProxy(request)
         if let origin = request.headers["origin"], path.hasPrefix("/socket.io") || path.hasPrefix("/api/") {
             if allows(origin) { origins[request.id] = origin }
         }
@@ -32,10 +33,16 @@ extension Server {
         switch path {
         case "/healthz": respond(to: request.id, .text(200, "ok\n"))
         case "/readyz":
-            let isReady = recordsAreWell && drainDeadline == nil
-            respond(to: request.id, .text(isReady ? 200 : 503, isReady ? "ready\n" : "not ready\n"))
+            let reason: String? =
+                switch recordsHealth {
+                case _ where drainDeadline != nil: "the server is stopping"
+                case .well: nil
+                case .unwritable: "the records cannot be written"
+                case .littleSpace: "little space is left for the records"
+                }
+            respond(to: request.id, reason.map { .text(503, "not ready: \($0)\n") } ?? .text(200, "ready\n"))
         case "/metrics":
-            guard let reader = originAddress(request.peer, request.headers),
+            guard !isForwardedByStranger(request), let reader = originAddress(request.peer, request.headers),
                 configuration.metrics.allow.contains(reader)
             else {
                 return fail(request.id, 404, SignalingError(.notFound, "nothing here"))
@@ -99,6 +106,20 @@ extension Server {
             if !trusted.contains(address) { return address }
         }
         return nil
+    }
+
+    /// Whether a proxy sent it whose word is not taken: whose request it is nobody knows.
+    private func isForwardedByStranger(_ request: HTTPRequest) -> Bool {
+        !configuration.proxy.trusted.contains(request.peer.address.unmapped)
+            && ["x-forwarded-for", "forwarded", "x-real-ip"].contains { request.headers[$0] != nil }
+    }
+
+    private func warnOfProxy(_ request: HTTPRequest) {
+        guard !hasWarnedOfProxy, isForwardedByStranger(request) else { return }
+        hasWarnedOfProxy = true
+        log.warning(
+            "requests come through a proxy at \(request.peer.address.unmapped) that proxy.trusted does not name: "
+                + "all its clients count as one address")
     }
 
     private func allows(_ origin: String) -> Bool {

@@ -47,6 +47,10 @@ extension Server {
         for drop in SocketIODrop.allCases { page.sample(["reason": "\(drop)"], socketIO.drops[drop]) }
         page.counter("kiosk_signaling_slow_clients_total", "Clients closed for not reading.", transport.slowClientCount)
         page.gauge("kiosk_signaling_records_waiting", "Jobs that wait for the records.", records.waiting)
+        page.gauge("kiosk_signaling_lists_waiting", "Lists and exports that wait to be read.", lists.waiting)
+        if let free = FreeSpace.bytes(besideFile: configuration.database) {
+            page.gauge("kiosk_signaling_free_bytes", "Room on the disk of the records.", free)
+        }
         page.histogram(
             "kiosk_signaling_store_seconds", "From a job's submission to its end in the records.", records.latency)
         page.histogram(

@@ -18,18 +18,25 @@ public final class Server {
     let transport: HTTPServer
     let inbox: Inbox
     let records: StoreWorker
+    let lists: StoreReader
     let passwords: PasswordWorker
     let log: Log
     var socketIO: SocketIOServer
     var hub: Hub
     var tokens: Tokens
-    var throttle: LoginThrottle
+    var tokenClock: TokenClock
+    var logins: Logins
+    var refusedLogins: RefusedLogins
     /// Of one address, but Socket.IO's, whose clients have limits of their own.
     var requestBudgets: TokenBuckets<IPAddress>
     var metrics: ServerMetrics
     /// Requests whose answer needs CORS headers for this origin.
     var origins: [RequestID: String]
-    var recordsAreWell: Bool
+    var recordsHealth: RecordsHealth
+    /// Nobody else serves the same records.
+    private var lock: RecordsLock?
+    /// Whether the log has named a proxy that is not trusted.
+    var hasWarnedOfProxy: Bool
     private var heartbeat: (interval: Duration, beat: () -> Void)?
     private var nextBeat: Instant
     /// Set once the server is to end; from then on nobody is let in.
@@ -40,6 +47,7 @@ public final class Server {
     public init(_ configuration: ServerConfiguration, listeningSockets: [Int32] = []) throws {
         self.configuration = configuration
         log = Log("server")
+        lock = try RecordsLock(configuration.database)
         let store = try Store(.file(configuration.database), now: SystemWallClock.now())
         var http = HTTPServerConfiguration(listen: configuration.listen)
         http.tls = configuration.tls.map {
@@ -80,12 +88,14 @@ public final class Server {
                 messagesPerSecond: configuration.limits.messagesPerSecond, ice: configuration.ice.settings,
                 recoveryWindow: configuration.engine.recoveryWindow))
         tokens = Tokens()
-        throttle = LoginThrottle()
+        tokenClock = TokenClock()
+        refusedLogins = RefusedLogins()
         let requests = configuration.limits.requestsPerAddress
         requestBudgets = TokenBuckets(burst: 10 * requests, perSecond: Double(requests))
         metrics = ServerMetrics()
         origins = [:]
-        recordsAreWell = true
+        recordsHealth = .well
+        hasWarnedOfProxy = false
         drainDeadline = nil
         heartbeat = nil
         nextBeat = .zero
@@ -95,12 +105,21 @@ public final class Server {
         let snapshot = try opened.directory(now: now.wall)
         tokens.use(snapshot.keys)
         hub.directoryChanged(snapshot, now: now)
+        logins = Logins(homes: try opened.homes(), random: .system)
         hub.restore(try opened.openSessions(), ended: try opened.endedSessions(limit: Endings.limit), now: now)
         passwords = try PasswordWorker()
         do {
-            records = try StoreWorker(opened, retention: configuration.retention, inbox: inbox)
+            let readOnly = try Store(.file(configuration.database), Database.Options(isReadOnly: true), now: now.wall)
+            lists = try StoreReader(readOnly, inbox: inbox)
         } catch {
             passwords.stop()
+            throw error
+        }
+        do {
+            records = try StoreWorker(opened, configuration, inbox: inbox)
+        } catch {
+            passwords.stop()
+            lists.stop()
             throw error
         }
     }
@@ -126,6 +145,7 @@ public final class Server {
             var now = moment()
             socketIO.handleTimeout(now: now.instant)
             hub.handleTimeout(now: now)
+            serveLogins(now: now)
             drain(now: now)
             beat(now.instant)
             if let drainDeadline, drainDeadline <= now.instant || transport.connectionCount == 0 { break }
@@ -136,14 +156,18 @@ public final class Server {
                 handle(event, now: now)
                 drain(now: now)
             }
+            serveLogins(now: now)
             metrics.loopTurn(MonotonicClock.now() - woke)
         }
         finish()
     }
 
     private func pause(_ now: Instant) -> Duration? {
-        [socketIO.nextTimeout, hub.nextTimeout, drainDeadline, heartbeat.map { _ in nextBeat }].compactMap { $0 }.min()
-            .map { max(.zero, $0 - now) }
+        [
+            socketIO.nextTimeout, hub.nextTimeout, logins.nextTimeout(now: now), refusedLogins.nextTimeout,
+            drainDeadline,
+            heartbeat.map { _ in nextBeat },
+        ].compactMap { $0 }.min().map { max(.zero, $0 - now) }
     }
 
     /// Another thread's wish to end the server or to read its certificates again.
@@ -155,6 +179,7 @@ public final class Server {
         case .request(let request): handle(request, now: now)
         case .requestAborted(let id):
             origins[id] = nil
+            logins.aborted(id)
             socketIO.requestAborted(id, now: now.instant)
         case .webSocketOpened(let id, let handshake):
             let peer = clientAddress(handshake.peer, handshake.headers)
@@ -187,7 +212,7 @@ public final class Server {
         case .loginFinished(let attempt, let outcome): finish(attempt, outcome, now: now)
         case .refreshFinished(let id, let outcome, let next): finishRefresh(id, outcome, next, now: now)
         case .familyRevoked(let family): hub.familyRevoked(family, now: now)
-        case .recordsChecked(let isWell): recordsAreWell = isWell
+        case .recordsChecked(let health): recordsHealth = health
         case .signal(let signal): handle(signal, now: now)
         }
     }
@@ -252,7 +277,7 @@ public final class Server {
         case .connecting(let socket, let request):
             do throws(SignalingError) {
                 guard drainDeadline == nil else { throw SignalingError(.internalError, "the server is stopping") }
-                let claims = try tokens.verify(try presentedToken(request), now: now.wall)
+                let claims = try tokens.verify(try presentedToken(request), now: tokenClock.time(now))
                 hub.connecting(
                     socket, claims, recovers: request.recovers, address: request.handshake.peer?.address, now: now)
             } catch {
@@ -290,7 +315,29 @@ public final class Server {
         case .acknowledge(let socket, let id, let acknowledgement):
             socketIO.acknowledge(id, acknowledgement.arguments, to: socket, now: now.instant)
         case .disconnect(let socket): socketIO.disconnect(socket, closingTransport: true, now: now.instant)
-        case .store(let request): records.perform(request)
+        case .store(let request):
+            note(request)
+            records.perform(request)
+        case .note(.kioskCame(let id, let address, let version)):
+            log.notice(
+                "kiosk \(id) is online" + (version.map { ", version \($0)" } ?? ""),
+                [LogField("KIOSK", id), LogField("ADDRESS", address?.description ?? "-")])
+        case .note(.kioskWent(let id)): log.notice("kiosk \(id) is offline", [LogField("KIOSK", id)])
+        }
+    }
+
+    private func note(_ request: Hub.StoreRequest) {
+        switch request {
+        case .sessionBegan(let session):
+            log.notice(
+                "session \(session.id) begins: \(session.monitorId) watches \(session.kioskId)",
+                [
+                    LogField("SESSION_ID", session.id), LogField("MONITOR", session.monitorId),
+                    LogField("KIOSK", session.kioskId),
+                ])
+        case .sessionEnded(let id, let reason, _, _):
+            log.notice("session \(id) has ended: \(reason.rawValue)", [LogField("SESSION_ID", id)])
+        case .crew, .sessionNegotiated, .sessionMoved, .sessionReported, .audit, .lastSeen, .kioskRegistered: break
         }
     }
 
@@ -299,8 +346,11 @@ public final class Server {
         for action in hub.takeActions() {
             if case .store(let request) = action { records.perform(request) }
         }
+        for entry in refusedLogins.finish(at: SystemWallClock.now()) { records.perform(.audit(entry)) }
         passwords.stop()
+        lists.stop()
         records.stop()
+        lock = nil
         log.notice("stopped")
     }
 }

@@ -75,10 +75,12 @@ extension ServerConfiguration {
         public var requestsPerAddress: Int
         public var pendingBytes: ConfiguredSize
         public var payload: ConfiguredSize
+        /// On the disk of the records; with less, `/readyz` says no.
+        public var freeSpace: ConfiguredSize
 
         enum CodingKeys: CodingKey, CaseIterable {
             case messagesPerSecond, connections, connectionsPerAddress, handshakesPerAddress, requestsPerAddress,
-                pendingBytes, payload
+                pendingBytes, payload, freeSpace
         }
         public init() {
             messagesPerSecond = 50
@@ -88,6 +90,7 @@ extension ServerConfiguration {
             requestsPerAddress = 200
             pendingBytes = ConfiguredSize(bytes: 4 << 20)
             payload = ConfiguredSize(bytes: 1_000_000)
+            freeSpace = ConfiguredSize(bytes: 100 << 20)
         }
         public init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
@@ -102,6 +105,7 @@ extension ServerConfiguration {
             pendingBytes = try values.value(.pendingBytes, default: pendingBytes) {
                 $0.bytes < 100_000 ? "must be at least 100000 bytes" : nil
             }
+            freeSpace = try values.value(.freeSpace, default: freeSpace)
             payload = try values.value(.payload, default: payload) {
                 (100_000...100_000_000).contains($0.bytes) ? nil : "must be between 100000 and 100000000 bytes"
             }
@@ -174,19 +178,39 @@ extension ServerConfiguration {
         }
     }
 
-    /// How long records are kept; a key that is not written down keeps them for ever.
+    /// How long records are kept; nil is for ever, which the file writes as `forever`.
     public struct Retention: Sendable, Decodable {
         public var sessions: Duration?
         public var crewEvents: Duration?
         public var audit: Duration?
 
         enum CodingKeys: CodingKey, CaseIterable { case sessions, crewEvents, audit }
-        public init() { (sessions, crewEvents, audit) = (nil, nil, nil) }
+        public init() {
+            (sessions, crewEvents, audit) = (.seconds(365 * 86_400), .seconds(730 * 86_400), .seconds(365 * 86_400))
+        }
         public init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
-            sessions = try values.decodeIfPresent(Duration.self, forKey: .sessions)
-            crewEvents = try values.decodeIfPresent(Duration.self, forKey: .crewEvents)
-            audit = try values.decodeIfPresent(Duration.self, forKey: .audit)
+            self.init()
+            sessions = try values.value(.sessions, default: Age(limit: sessions)).limit
+            crewEvents = try values.value(.crewEvents, default: Age(limit: crewEvents)).limit
+            audit = try values.value(.audit, default: Age(limit: audit)).limit
+        }
+
+        /// `90d` or `forever`.
+        private struct Age: Decodable {
+            let limit: Duration?
+            init(limit: Duration?) { self.limit = limit }
+            init(from decoder: any Decoder) throws {
+                let text = try decoder.singleValueContainer().decode(String.self)
+                if text == "forever" {
+                    limit = nil
+                } else {
+                    guard let limit = Duration(configured: text), limit > .zero else {
+                        throw RuleViolation("must be a duration like 90d, or forever", value: text)
+                    }
+                    self.limit = limit
+                }
+            }
         }
     }
 
@@ -213,13 +237,16 @@ extension ServerConfiguration {
         public enum Format: String, Sendable, CaseIterable, Decodable { case auto, text, json }
         public var level: Level
         public var format: Format
+        /// Whether the log says which name and which address failed to log in. The audit does in any case.
+        public var identities: Bool
 
-        enum CodingKeys: CodingKey, CaseIterable { case level, format }
-        public init() { (level, format) = (.info, .auto) }
+        enum CodingKeys: CodingKey, CaseIterable { case level, format, identities }
+        public init() { (level, format, identities) = (.info, .auto, true) }
         public init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
             level = try values.value(.level, default: .info)
             format = try values.value(.format, default: .auto)
+            identities = try values.value(.identities, default: true)
         }
 
         var sinkFormat: LogSink.Format {

@@ -64,8 +64,20 @@ public struct ServerConfiguration: Sendable, Decodable {
     public static func load(_ path: String) throws(ConfigurationError) -> ServerConfiguration {
         let document = try ConfigurationDocument(contentsOf: path)
         var configuration = try document.decode(ServerConfiguration.self)
+        if configuration.ice.sharedSecret != nil, let mode = openMode(of: path) {
+            throw document.violation(
+                at: ["ice", "sharedSecret"],
+                "must not stand in a file that everybody may read (mode \(mode)): chmod o-rwx, or use sharedSecretFile")
+        }
         try configuration.readFiles(in: document)
         return configuration
+    }
+
+    /// Bits of a file that let everybody at it; nil where nobody can tell.
+    private static func openMode(of path: String) -> String? {
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & 0o004 != 0 else { return nil }
+        return "0" + String(status.st_mode & 0o777, radix: 8)
     }
 
     private mutating func readFiles(in document: ConfigurationDocument) throws(ConfigurationError) {
@@ -83,6 +95,11 @@ public struct ServerConfiguration: Sendable, Decodable {
             for (key, file) in [("certificateFile", tls.certificateFile), ("privateKeyFile", tls.privateKeyFile)]
             where access(file, R_OK) != 0 {
                 throw document.violation(at: ["tls", key], "cannot be read", value: file)
+            }
+            if let mode = ServerConfiguration.openMode(of: tls.privateKeyFile) {
+                throw document.violation(
+                    at: ["tls", "privateKeyFile"], "must not be readable by everybody (mode \(mode)): chmod o-rwx",
+                    value: tls.privateKeyFile)
             }
         }
     }

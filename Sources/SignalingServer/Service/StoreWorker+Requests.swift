@@ -39,6 +39,11 @@ extension StoreWorker {
                 try store.append(entry)
                 return nil
             }
+        case .kioskRegistered(let id, let version, let hostname):
+            submit { store throws(DatabaseError) in
+                try store.registered(id, version: version, hostname: hostname)
+                return nil
+            }
         case .lastSeen(let kiosks):
             submit { store throws(DatabaseError) in
                 try store.seen(kiosks)

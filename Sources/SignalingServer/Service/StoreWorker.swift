@@ -1,3 +1,4 @@
+internal import Configuration
 internal import Database
 internal import Primitives
 internal import Reactor
@@ -43,7 +44,14 @@ final class StoreWorker: Sendable {
     private static let checkInterval: Duration = .seconds(5)
     private static let housekeepingInterval: Duration = .seconds(600)
 
-    init(_ store: consuming Store, retention: ServerConfiguration.Retention, inbox: Inbox) throws(SystemError) {
+    /// Between two slices of what has expired.
+    private static let slicePause: Duration = .milliseconds(50)
+
+    /// - Parameter wallClock: the time of day.
+    init(
+        _ store: consuming Store, _ configuration: ServerConfiguration, inbox: Inbox,
+        wallClock: @escaping @Sendable () -> WallClock = SystemWallClock.now
+    ) throws(SystemError) {
         let queue = try JobQueue<Timed>()
         let latency = LatencyHistogram()
         let beat = Beat()
@@ -54,7 +62,7 @@ final class StoreWorker: Sendable {
         let handed = Mutex<Handover>(Handover(store: store))
         thread = try WorkerThread(name: "records") { stop in
             guard var store = handed.withLock({ $0.take() }) else { return }
-            StoreWorker.run(&store, queue, latency, retention, inbox, beat, stop)
+            StoreWorker.run(&store, queue, latency, configuration, wallClock, inbox, beat, stop)
         }
     }
 
@@ -79,11 +87,13 @@ final class StoreWorker: Sendable {
 
     private static func run(
         _ store: inout Store, _ queue: JobQueue<Timed>, _ latency: LatencyHistogram,
-        _ retention: ServerConfiguration.Retention, _ inbox: Inbox, _ beat: Beat,
+        _ configuration: ServerConfiguration, _ wallClock: @Sendable () -> WallClock, _ inbox: Inbox, _ beat: Beat,
         _ stop: StopFlag
     ) {
         let log = Log("records")
-        var chores = Chores(now: MonotonicClock.now())
+        var chores = Chores(
+            configuration, lastBelieved: (try? store.lastBelieved()) ?? nil,
+            now: Moment(instant: MonotonicClock.now(), wall: wallClock()))
         while true {
             // Submitted jobs are finished first: nothing that was promised is lost.
             let isEnding = stop.isRequested
@@ -97,9 +107,12 @@ final class StoreWorker: Sendable {
             }
             beat.now()
             // Between two batches too: jobs may come without end.
-            perform(&chores, &store, retention, inbox, log)
+            perform(&chores, &store, wallClock, inbox, log)
             beat.now()
-            if batch.isEmpty { queue.wait(stop, for: max(.milliseconds(1), chores.nextLook - MonotonicClock.now())) }
+            if batch.isEmpty {
+                let next = min(chores.nextLook, chores.nextHousekeeping)
+                queue.wait(stop, for: max(.milliseconds(1), next - MonotonicClock.now()))
+            }
         }
     }
 
@@ -109,21 +122,26 @@ final class StoreWorker: Sendable {
         var nextLook: Instant
         var nextCheck: Instant
         var nextHousekeeping: Instant
+        var housekeeping: Housekeeping
         /// What the serving thread believes.
-        var isWell: Bool
+        var health: RecordsHealth
+        let database: String
+        let leastSpace: Int
 
-        init(now: Instant) {
+        init(_ configuration: ServerConfiguration, lastBelieved: WallClock?, now: Moment) {
             version = nil
-            nextLook = now
-            nextCheck = now
-            nextHousekeeping = now
-            isWell = true
+            nextLook = now.instant
+            nextCheck = now.instant
+            nextHousekeeping = now.instant
+            housekeeping = Housekeeping(configuration.retention, lastBelieved: lastBelieved, now: now)
+            health = .well
+            database = configuration.database
+            leastSpace = configuration.limits.freeSpace.bytes
         }
     }
 
     private static func perform(
-        _ chores: inout Chores, _ store: inout Store, _ retention: ServerConfiguration.Retention, _ inbox: Inbox,
-        _ log: Log
+        _ chores: inout Chores, _ store: inout Store, _ wallClock: () -> WallClock, _ inbox: Inbox, _ log: Log
     ) {
         func tried(_ body: () throws(DatabaseError) -> Void) -> Bool {
             do throws(DatabaseError) {
@@ -140,20 +158,32 @@ final class StoreWorker: Sendable {
             _ = tried { () throws(DatabaseError) in
                 let current = try store.version()
                 guard current != chores.version else { return }
-                inbox.post(.directory(try store.directory(now: SystemWallClock.now())))
+                inbox.post(.directory(try store.directory(now: wallClock())))
                 chores.version = current
             }
         }
         if now >= chores.nextCheck {
             chores.nextCheck = now + checkInterval
-            let isWell = tried { () throws(DatabaseError) in try store.check() }
-            if isWell != chores.isWell { inbox.post(.recordsChecked(isWell: isWell)) }
-            chores.isWell = isWell
+            var health: RecordsHealth = tried { () throws(DatabaseError) in try store.check() } ? .well : .unwritable
+            if health == .well, let free = FreeSpace.bytes(besideFile: chores.database), free < chores.leastSpace {
+                health = .littleSpace
+            }
+            if health != chores.health { inbox.post(.recordsChecked(health)) }
+            chores.health = health
         }
         if now >= chores.nextHousekeeping {
             chores.nextHousekeeping = now + housekeepingInterval
+            let moment = Moment(instant: now, wall: wallClock())
             _ = tried { () throws(DatabaseError) in
-                try keepHouse(&store, retention, now: SystemWallClock.now())
+                switch try chores.housekeeping.perform(on: &store, now: moment) {
+                case .done: break
+                case .more: chores.nextHousekeeping = now + slicePause
+                case .doubted(let expected):
+                    log.repeated(
+                        .error, "clock-doubted",
+                        "the clock says \(moment.wall.text) where \(expected.text) was expected: no record is deleted by "
+                            + "its age until the clock is right again or has kept that time for a week")
+                }
             }
         }
     }
@@ -192,13 +222,12 @@ final class StoreWorker: Sendable {
     }
 
     private static let batchLimit = 64
+}
 
-    private static func keepHouse(
-        _ store: inout Store, _ retention: ServerConfiguration.Retention, now: WallClock
-    ) throws(DatabaseError) {
-        try store.pruneTokens(now: now)
-        if let age = retention.sessions { try store.pruneSessions(before: now - age) }
-        if let age = retention.crewEvents { try store.pruneCrewEvents(before: now - age) }
-        if let age = retention.audit { try store.pruneAudit(before: now - age, now: now) }
-    }
+/// How the records fare, for `/readyz`.
+enum RecordsHealth: Equatable, Sendable {
+    case well
+    case unwritable
+    /// Less than `limits.freeSpace` is left on their disk.
+    case littleSpace
 }

@@ -66,7 +66,9 @@ extension Hub {
         switch event {
         case .registerKiosk(let registration): registerKiosk(registration, sender, reply, now: now)
         case .registerMonitor(let registration): registerMonitor(registration, sender, reply, now: now)
-        case .startMonitoring(let kioskId): try startMonitoring(kioskId, sender, reply, now: now)
+        case .startMonitoring(let kioskId):
+            try takeWriting(sender, now: now)
+            try startMonitoring(kioskId, sender, reply, now: now)
         case .stopMonitoring(let kioskId, let sessionId):
             let actions = try sessions.stopRequested(by: sender, kioskId: kioskId, sessionId: sessionId)
             answer(reply, .ok)
@@ -80,6 +82,7 @@ extension Hub {
         case .sessionError(let target, let session, let error):
             try relay(.sessionError(error), target, session, sender, reply, now)
         case .sessionReport(let report):
+            try takeWriting(sender, now: now)
             try sessions.reported(report, fromKiosk: sender.id, now: now.instant)
             act(.store(.sessionReported(report, at: now.wall)))
             answer(reply, .ok)
@@ -92,6 +95,13 @@ extension Hub {
                         CrewRecord(
                             organization: sender.organization, kioskId: sender.id, event: event, receivedAt: now.wall),
                         reply)))
+        }
+    }
+
+    /// Each of these leaves lines in the records.
+    private mutating func takeWriting(_ sender: Party, now: Moment) throws(Refusal) {
+        guard writingBudgets.take(sender.id, now: now.instant) else {
+            throw Refusal(.throttled, "more starts and reports of sessions than are written down")
         }
     }
 
@@ -112,6 +122,11 @@ extension Hub {
         perform(
             sessions.kioskRegistered(
                 kiosk.id, socket: kiosk.socket, carried: registration.sessions, replacing: earlier), now: now)
+        directory.registered(kiosk.id, version: registration.version, hostname: registration.hostname)
+        act(
+            .store(
+                .kioskRegistered(id: kiosk.id, version: registration.version, hostname: registration.hostname)))
+        came(kiosk.id, on: kiosk.socket)
         announce(kiosk.id) { .kioskOnline($0) }
         if let earlier { disconnect(earlier, now: now) }
     }
@@ -126,6 +141,7 @@ extension Hub {
                 state.account, organization: state.organization, socket: socket, now: now)
             perform(
                 sessions.kioskRegistered(state.account, socket: socket, carried: nil, replacing: earlier), now: now)
+            came(state.account, on: socket)
             announce(state.account) { .kioskOnline($0) }
             if let earlier { disconnect(earlier, now: now) }
         case .monitor:
@@ -258,10 +274,17 @@ extension Hub {
         if cameBack {
             perform(
                 sessions.kioskRegistered(kiosk.id, socket: kiosk.socket, carried: nil, replacing: nil), now: now)
+            came(kiosk.id, on: kiosk.socket)
             announce(kiosk.id) { .kioskOnline($0) }
         } else if isChanged {
             announce(kiosk.id) { .kioskStatus($0) }
         }
+    }
+
+    private mutating func came(_ kiosk: String, on socket: SocketID) {
+        act(
+            .note(
+                .kioskCame(id: kiosk, address: sockets[socket]?.address, version: directory[kiosk]?.version)))
     }
 
     // MARK: Answers

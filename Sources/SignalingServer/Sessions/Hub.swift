@@ -37,6 +37,7 @@ public struct Hub: Sendable {
         /// Ends the connection from this side.
         case disconnect(SocketID)
         case store(StoreRequest)
+        case note(Note)
     }
 
     /// What the records are to keep, in this order.
@@ -50,6 +51,14 @@ public struct Hub: Sendable {
         case sessionEnded(id: String, SessionEndReason, actor: String?, at: WallClock)
         case audit(AuditEntry)
         case lastSeen([(id: String, at: WallClock)])
+        /// What it said of itself.
+        case kioskRegistered(id: String, version: String?, hostname: String?)
+    }
+
+    /// What the log is told.
+    public enum Note: Sendable {
+        case kioskCame(id: String, address: IPAddress?, version: String?)
+        case kioskWent(id: String)
     }
 
     public let settings: Settings
@@ -64,6 +73,8 @@ public struct Hub: Sendable {
     var unrecorded: [String: Unrecorded]
     /// Lost sockets whose clients may return.
     var absentees: Absentees
+    /// What one account may have written down for the asking: starts of sessions, and reports on them.
+    var writingBudgets: TokenBuckets<String>
     private var actions: [Action]
     private var lastSeenDue: Instant?
 
@@ -87,6 +98,7 @@ public struct Hub: Sendable {
         metrics = HubMetrics()
         unrecorded = [:]
         absentees = Absentees(window: settings.recoveryWindow)
+        writingBudgets = TokenBuckets(burst: 120, perSecond: 0.5)
         actions = []
         lastSeenDue = nil
     }
@@ -112,7 +124,7 @@ public struct Hub: Sendable {
             let account = try directory.admit(claims)
             sockets[socket] = SocketState(
                 account: account.id, role: account.role, organization: account.organization, family: claims.family,
-                issuedAt: claims.issuedAt, address: address, isRegistered: false,
+                issuedAt: claims.issuedAt, generation: claims.generation, address: address, isRegistered: false,
                 throttle: Throttle(perSecond: settings.messagesPerSecond, now: now.instant))
             socketsByAccount[account.id, default: []].insert(socket)
             // Knowing somebody's `pid` is not enough to hear what was meant for that one.
@@ -153,6 +165,7 @@ public struct Hub: Sendable {
         case .kiosk:
             guard presence.kioskSocketLost(state.account, socket: socket, now: now) else { return }
             perform(sessions.kioskLost(state.account, now: now), now: now)
+            act(.note(.kioskWent(id: state.account)))
             announce(state.account) { .kioskOffline($0) }
         case .monitor:
             presence.monitorLost(organization: state.organization, socket: socket)
@@ -176,7 +189,7 @@ public struct Hub: Sendable {
         for (socket, state) in sockets.sorted(by: { $0.key < $1.key }) {
             let claims = TokenClaims(
                 subject: state.account, role: state.role, organization: state.organization, issuedAt: state.issuedAt,
-                expiresAt: state.issuedAt, tokenId: "", family: state.family)
+                expiresAt: state.issuedAt, tokenId: "", family: state.family, generation: state.generation)
             guard (try? directory.admit(claims)) == nil else { continue }
             if directory[state.account]?.isDisabled ?? true {
                 perform(sessions.accountRevoked(state.account), now: now)
@@ -299,6 +312,7 @@ public struct Hub: Sendable {
         perform(sessions.handleTimeout(now: now.instant), now: now)
         for kiosk in presence.handleTimeout(now: now.instant) {
             perform(sessions.kioskLost(kiosk, now: now), now: now)
+            act(.note(.kioskWent(id: kiosk)))
             announce(kiosk) { .kioskOffline($0) }
         }
         absentees.handleTimeout(now: now.instant)

@@ -184,7 +184,7 @@ public struct MonitoringSessions: Sendable {
         insert(
             MonitoringSession(
                 id: id, kioskId: kioskId, monitorId: monitorId, organization: organization, startedAt: startedAt,
-                started: now.instant - (now.wall - startedAt), clientId: clientId, kiosk: .lost(until: grace),
+                started: now.instant - max(.zero, now.wall - startedAt), clientId: clientId, kiosk: .lost(until: grace),
                 monitor: .lost(until: grace), hasOffer: isNegotiated, hasAnswer: isNegotiated))
     }
 

@@ -10,13 +10,16 @@ struct SocketState: Sendable {
     /// Of its token: when that is revoked, the socket goes.
     let family: String
     let issuedAt: WallClock
+    let generation: Int64?
     let address: IPAddress?
     var isRegistered: Bool
     /// Which of a monitor's clients it is; nil until it registers, and where it does not say.
     var clientId: String?
     var throttle: Throttle
 
-    func party(_ socket: SocketID) -> Party { Party(id: account, organization: organization, socket: socket, clientId: clientId) }
+    func party(_ socket: SocketID) -> Party {
+        Party(id: account, organization: organization, socket: socket, clientId: clientId)
+    }
 }
 
 /// An event that waits for the records before it is answered.

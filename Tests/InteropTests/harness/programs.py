@@ -119,6 +119,8 @@ class Server(Program):
         self.config = folder / "signaling.yaml"
         listen = self.address.removeprefix("http://")
         self.config.write_text(f'listen: "{listen}"\ndatabase: {self.database}\n{settings}')
+        # Some settings hold a secret.
+        self.config.chmod(0o600)
 
     def command(self) -> list[str]:
         return [str(BIN / "kiosk-signaling"), "serve", "--config", str(self.config)]
