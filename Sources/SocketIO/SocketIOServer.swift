@@ -38,6 +38,8 @@ public struct SocketIOServer: Sendable {
     var events: RingBuffer<Event>
     var counted: Counter<SocketIODrop>
     var recovery: RecoveryState
+    /// Bytes ever put aside for recovery, or of packets that were not whole.
+    var storedBytes: UInt64
 
     struct Client: Sendable {
         let session: EngineIOServer.SessionID
@@ -71,6 +73,7 @@ public struct SocketIOServer: Sendable {
         events = RingBuffer()
         counted = Counter()
         recovery = RecoveryState()
+        storedBytes = 0
     }
 
     // MARK: What the transports heard

@@ -27,6 +27,11 @@ public final class Server {
     var metrics: ServerMetrics
     /// Requests whose answer needs CORS headers for this origin.
     var origins: [RequestID: String]
+    /// Lists that are being answered, and which may be.
+    var lists: [RequestID: RunningList]
+    var listPlaces: ListPlaces<ListReader>
+    /// `SocketIOServer.bytesPutAside` when memory was last looked at.
+    var bytesPutAside: UInt64
     var recordsAreWell: Bool
     private var heartbeat: (interval: Duration, beat: () -> Void)?
     private var nextBeat: Instant
@@ -80,6 +85,9 @@ public final class Server {
         throttle = LoginThrottle()
         metrics = ServerMetrics()
         origins = [:]
+        lists = [:]
+        listPlaces = ListPlaces()
+        bytesPutAside = 0
         recordsAreWell = true
         drainDeadline = nil
         heartbeat = nil
@@ -130,6 +138,7 @@ public final class Server {
                 now = moment()
                 handle(event, now: now)
                 drain(now: now)
+                watchMemory()
             }
             metrics.loopTurn(MonotonicClock.now() - woke)
         }
@@ -150,14 +159,20 @@ public final class Server {
         case .request(let request): handle(request, now: now)
         case .requestAborted(let id):
             origins[id] = nil
+            listAborted(id)
             socketIO.requestAborted(id, now: now.instant)
         case .webSocketOpened(let id, let handshake):
             let peer = clientAddress(handshake.peer, handshake.headers)
             guard drainDeadline == nil else { return transport.close(id, code: .tryAgainLater) }
-            socketIO.webSocketOpened(id, engineHandshake(handshake.query, handshake.headers, peer), now: now.instant)
+            let details = engineHandshake(handshake.query, handshake.headers, peer)
+            // An upgrade of a polling session.
+            if let account = account(of: details) { transport.attribute(id, to: account) }
+            socketIO.webSocketOpened(id, details, now: now.instant)
         case .message(let id, let message): socketIO.webSocketReceived(id, message, now: now.instant)
         case .webSocketClosed(let id, _):
             socketIO.webSocketClosed(id, now: now.instant)
+        case .pieceWanted(let id): readList(id)
+        case .holdingsGrew: settleMemory()
         case .woken: while let message = inbox.next() { handle(message, now: now) }
         }
     }
@@ -172,6 +187,8 @@ public final class Server {
         case .sessionStored(let id): hub.sessionStored(id)
         case .sessionNotStored(let id): hub.sessionNotStored(id, now: now)
         case .respond(let id, let response): respond(to: id, response)
+        case .listRead(let id, let reader, let piece): listRead(id, reader, piece)
+        case .listFailed(let id): listFailed(id)
         case .changed(let snapshot, let id, let response):
             tokens.use(snapshot.keys)
             hub.directoryChanged(snapshot, now: now)
@@ -271,7 +288,11 @@ public final class Server {
 
     private func perform(_ action: Hub.Action, now: Moment) {
         switch action {
-        case .accept(let socket, let recovering): socketIO.accept(socket, recovering: recovering, now: now.instant)
+        case .accept(let socket, let recovering):
+            socketIO.accept(socket, recovering: recovering, now: now.instant)
+            if let state = hub.sockets[socket], let connection = socketIO.connection(of: socket) {
+                transport.attribute(connection, to: state.account)
+            }
         case .refuse(let socket, let error):
             socketIO.refuse(
                 socket, ConnectError(message: error.message, data: ["code": .string(error.code.rawValue)]),

@@ -73,9 +73,14 @@ extension ServerConfiguration {
         public var connectionsPerAddress: Int
         public var pendingBytes: ConfiguredSize
         public var payload: ConfiguredSize
+        /// Held for all clients together, for one account, and for the strangers of one address.
+        public var memory: ConfiguredSize
+        public var memoryPerAccount: ConfiguredSize
+        public var memoryPerAddress: ConfiguredSize
 
         enum CodingKeys: CodingKey, CaseIterable {
             case messagesPerSecond, connections, connectionsPerAddress, pendingBytes, payload
+            case memory, memoryPerAccount, memoryPerAddress
         }
         public init() {
             messagesPerSecond = 50
@@ -83,6 +88,9 @@ extension ServerConfiguration {
             connectionsPerAddress = 2_000
             pendingBytes = ConfiguredSize(bytes: 4 << 20)
             payload = ConfiguredSize(bytes: 1_000_000)
+            memory = ConfiguredSize(bytes: 96 << 20)
+            memoryPerAccount = ConfiguredSize(bytes: 16 << 20)
+            memoryPerAddress = ConfiguredSize(bytes: 8 << 20)
         }
         public init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
@@ -97,6 +105,12 @@ extension ServerConfiguration {
             payload = try values.value(.payload, default: payload) {
                 (100_000...100_000_000).contains($0.bytes) ? nil : "must be between 100000 and 100000000 bytes"
             }
+            func atLeastOneMebibyte(_ size: ConfiguredSize) -> String? {
+                size.bytes < 1 << 20 ? "must be at least 1MiB" : nil
+            }
+            memory = try values.value(.memory, default: memory, rule: atLeastOneMebibyte)
+            memoryPerAccount = try values.value(.memoryPerAccount, default: memoryPerAccount, rule: atLeastOneMebibyte)
+            memoryPerAddress = try values.value(.memoryPerAddress, default: memoryPerAddress, rule: atLeastOneMebibyte)
         }
     }
 
