@@ -9,7 +9,7 @@ SWIFT_FILES := Package.swift Sources Tests Benchmarks Fuzz Scripts
 BIN = $(shell $(SWIFT) build -c release --show-bin-path)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-unit test-interop test-machine deb test-deb tsan lint format fuzz-briefly bench bench-network bench-signaling soak fuzz clean
+.PHONY: help setup build demo test test-unit test-interop test-machine deb test-deb tsan asan lint format fuzz-briefly bench bench-network bench-signaling soak fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ tsan: ## the reactor and the pools under ThreadSanitizer
 	@Scripts/setup build
 	Scripts/tsan
 
+asan: build ## HTTP, WebSocket and TLS against evil servers and evil clients under AddressSanitizer
+	@Scripts/setup test
+	BIN=$(BIN) Scripts/asan
+
 deb: build ## the Debian packages kiosk-agent and kiosk-signaling, in .build/deb
 	@Scripts/setup build package
 	@BIN=$(BIN) Scripts/deb
@@ -54,7 +58,7 @@ test-deb: deb ## lintian, sandbox figures, and install, upgrade and purge of the
 
 lint: ## swift format, and what scripts and Python files can be checked for without running them
 	@$(SWIFT) format lint --strict --recursive --parallel $(SWIFT_FILES)
-	@for script in Scripts/setup Scripts/demo Scripts/interop Scripts/test-interop Scripts/fuzz Scripts/deb Scripts/test-deb Scripts/tsan Scripts/machine/image Scripts/machine/boot Scripts/machine/test systemd/restart-delay .ci/run; do bash -n $$script || exit 1; done
+	@for script in Scripts/setup Scripts/demo Scripts/interop Scripts/test-interop Scripts/fuzz Scripts/deb Scripts/test-deb Scripts/tsan Scripts/asan Scripts/machine/image Scripts/machine/boot Scripts/machine/test systemd/restart-delay .ci/run; do bash -n $$script || exit 1; done
 	@python3 -m compileall -q Tests/InteropTests Tests/MachineTests Scripts
 
 format: ## rewrite the Swift files the way lint wants them
