@@ -9,7 +9,7 @@ SWIFT_FILES := Package.swift Sources Tests Benchmarks Fuzz Scripts
 BIN = $(shell $(SWIFT) build -c release --show-bin-path)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-unit test-console test-interop test-compatibility test-machine deb test-deb tsan lint format fuzz-briefly bench bench-network bench-signaling bench-attacks soak fuzz clean
+.PHONY: help setup build demo test test-unit test-console test-interop test-compatibility test-machine deb test-deb tsan asan lint format fuzz-briefly bench bench-network bench-signaling bench-attacks soak fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,10 @@ test-machine: deb ## a kiosk with real drivers in a virtual machine
 tsan: ## the reactor and the pools under ThreadSanitizer
 	@Scripts/setup build
 	Scripts/tsan
+
+asan: build ## HTTP, WebSocket and TLS against evil servers and evil clients under AddressSanitizer
+	@Scripts/setup test
+	BIN=$(BIN) Scripts/asan
 
 deb: build ## the Debian packages kiosk-agent and kiosk-signaling, in .build/deb
 	@Scripts/setup build package

@@ -34,13 +34,7 @@ public struct TLSConnection: ~Copyable, @unchecked Sendable {
     public init(
         context: TLSClientContext, serverName: String, applicationProtocol: String? = nil
     ) throws(CryptoError) {
-        ERR_clear_error()
-        guard let ssl = SSL_new(context.context) else { throw CryptoError.drained("tls: no session") }
-        guard let incoming = BIO_new(BIO_s_mem()), let outgoing = BIO_new(BIO_s_mem()) else {
-            SSL_free(ssl)
-            throw CryptoError.drained("tls: no memory bio")
-        }
-        SSL_set_bio(ssl, incoming, outgoing)
+        let (ssl, incoming, outgoing) = try TLSConnection.session(context.context)
         let isNamed =
             if IPAddress(serverName) != nil {
                 X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), serverName) == 1
@@ -60,27 +54,30 @@ public struct TLSConnection: ~Copyable, @unchecked Sendable {
             }
         }
         SSL_set_connect_state(ssl)
-        self.ssl = ssl
-        self.incoming = incoming
-        self.outgoing = outgoing
+        (self.ssl, self.incoming, self.outgoing) = (ssl, incoming, outgoing)
         phase = .handshaking
         advance()
     }
 
     /// Waits for a client's hello.
     public init(context: TLSServerContext) throws(CryptoError) {
+        (ssl, incoming, outgoing) = try TLSConnection.session(context.context)
+        SSL_set_accept_state(ssl)
+        phase = .handshaking
+    }
+
+    /// A session between two memory BIOs, which it owns.
+    private static func session(
+        _ context: OpaquePointer
+    ) throws(CryptoError) -> (ssl: OpaquePointer, incoming: OpaquePointer, outgoing: OpaquePointer) {
         ERR_clear_error()
-        guard let ssl = SSL_new(context.context) else { throw CryptoError.drained("tls: no session") }
+        guard let ssl = SSL_new(context) else { throw CryptoError.drained("tls: no session") }
         guard let incoming = BIO_new(BIO_s_mem()), let outgoing = BIO_new(BIO_s_mem()) else {
             SSL_free(ssl)
             throw CryptoError.drained("tls: no memory bio")
         }
         SSL_set_bio(ssl, incoming, outgoing)
-        SSL_set_accept_state(ssl)
-        self.ssl = ssl
-        self.incoming = incoming
-        self.outgoing = outgoing
-        phase = .handshaking
+        return (ssl, incoming, outgoing)
     }
 
     deinit { SSL_free(ssl) }

@@ -1,8 +1,9 @@
 // The server's side of one connection of HTTP/1.1 (RFC 9110, 9112), without socket or clock.
 //
 //   awaitingHead ──head──▶ readingBody ──end──▶ awaitingAnswer ──answer──▶ awaitingHead   (the connection persists)
-//        │  └───upgrade───▶ upgraded               │                  └───▶ closing
-//        └──violation──▶ refusing ──answer──▶ closing     ◀──violation──┘
+//        │  └───upgrade───▶ upgraded               │      │           └───▶ closing
+//        └──violation──▶ refusing ──answer──▶ closing     └─beginAnswer─▶ answering ──endAnswer──▶ awaitingHead, closing
+//                                                ◀──violation──┘
 //
 // One request at a time: what a client sends ahead (pipelining) waits in `input`, and its reader is told by `wantsInput` to
 // leave the rest in the kernel. Bodies leave as pieces; nothing is held whole.
@@ -24,6 +25,8 @@ public struct HTTPServerMachine: Sendable {
         case readingBody(BodyReader)
         /// The body's reader is kept when an answer overtook the body.
         case awaitingAnswer
+        /// An answer whose length nobody knows is on its way, in chunks or up to the end of the connection.
+        case answering(isChunked: Bool)
         case refusing
         case closing
         /// The bytes are another protocol's.
@@ -55,7 +58,7 @@ public struct HTTPServerMachine: Sendable {
     public var wantsInput: Bool {
         switch phase {
         case .awaitingHead, .readingBody: true
-        case .awaitingAnswer, .refusing, .closing, .upgraded: false
+        case .awaitingAnswer, .answering, .refusing, .closing, .upgraded: false
         }
     }
 
@@ -69,7 +72,7 @@ public struct HTTPServerMachine: Sendable {
         switch phase {
         case .awaitingHead: !isIdle
         case .readingBody: true
-        case .awaitingAnswer, .refusing, .closing, .upgraded: false
+        case .awaitingAnswer, .answering, .refusing, .closing, .upgraded: false
         }
     }
 
@@ -121,7 +124,7 @@ public struct HTTPServerMachine: Sendable {
                     forgetInput()
                     return nil
                 }
-            case .awaitingAnswer, .refusing, .closing, .upgraded: return nil
+            case .awaitingAnswer, .answering, .refusing, .closing, .upgraded: return nil
             }
         } catch {
             phase = .refusing
@@ -154,22 +157,74 @@ public struct HTTPServerMachine: Sendable {
     public mutating func answer(
         status: Int, headers: [HTTPHeader], contentLength: Int, closing: Bool = false
     ) -> (head: [UInt8], sendsBody: Bool) {
-        let isWhole = phase == .awaitingAnswer
-        let closes = closing || !persists || !isWhole
+        let closes = endRequest(closing: closing)
         var fields = headers
         if status >= 200, status != 204, status != 304 {
             fields.append(HTTPHeader("Content-Length", String(contentLength)))
         }
+        let sendsBody = !isHead && status != 204 && status != 304
+        let head = answerHead(status, fields, closes: closes)
+        phase = closes ? .closing : .awaitingHead(HeadReader())
+        isHead = false
+        return (head, sendsBody)
+    }
+
+    /// The head of an answer whose body comes in pieces, the length of which is not known: chunks in HTTP/1.1 (RFC 9112
+    /// section 7.1), in HTTP/1.0 everything up to the end of the connection. `appendPiece` and one `endAnswer` follow
+    /// unless `sendsBody` is false.
+    ///
+    /// - Parameter status: one whose answer has a body.
+    public mutating func beginAnswer(
+        status: Int, headers: [HTTPHeader], closing: Bool = false
+    ) -> (head: [UInt8], sendsBody: Bool) {
+        precondition(status >= 200 && status != 204 && status != 304, "http: a body where none may be (\(status))")
+        let isChunked = isHTTP11
+        persists = !endRequest(closing: closing || !isChunked)
+        var fields = headers
+        if isChunked { fields.append(HTTPHeader("Transfer-Encoding", "chunked")) }
+        let head = answerHead(status, fields, closes: !persists)
+        let sendsBody = !isHead
+        isHead = false
+        phase = sendsBody ? .answering(isChunked: isChunked) : persists ? .awaitingHead(HeadReader()) : .closing
+        return (head, sendsBody)
+    }
+
+    /// Appends what the next piece of the answer's body becomes.
+    public mutating func appendPiece(_ piece: [UInt8], to bytes: inout [UInt8]) {
+        guard case .answering(let isChunked) = phase else { preconditionFailure("http: a piece of no answer") }
+        // A chunk without bytes would be the end.
+        guard !piece.isEmpty else { return }
+        guard isChunked else { return bytes.append(contentsOf: piece) }
+        bytes.reserveCapacity(bytes.count + piece.count + 12)
+        bytes.append(contentsOf: String(piece.count, radix: 16).utf8)
+        bytes.append(contentsOf: [0x0D, 0x0A])
+        bytes.append(contentsOf: piece)
+        bytes.append(contentsOf: [0x0D, 0x0A])
+    }
+
+    /// Appends what says that the answer's body is complete.
+    public mutating func endAnswer(to bytes: inout [UInt8]) {
+        guard case .answering(let isChunked) = phase else { preconditionFailure("http: the end of no answer") }
+        if isChunked { bytes.append(contentsOf: [0x30, 0x0D, 0x0A, 0x0D, 0x0A]) }
+        phase = persists ? .awaitingHead(HeadReader()) : .closing
+    }
+
+    /// The request in hand is being answered.
+    /// - Returns: whether the connection ends with the answer.
+    private mutating func endRequest(closing: Bool) -> Bool {
+        owesContinue = false
+        // Behind a body that is not whole nobody can tell where the next request begins.
+        return closing || !persists || phase != .awaitingAnswer
+    }
+
+    private func answerHead(_ status: Int, _ headers: [HTTPHeader], closes: Bool) -> [UInt8] {
+        var fields = headers
         if closes {
             fields.append(HTTPHeader("Connection", "close"))
         } else if !isHTTP11 {
             fields.append(HTTPHeader("Connection", "keep-alive"))
         }
-        phase = closes ? .closing : .awaitingHead(HeadReader())
-        let sendsBody = !isHead && status != 204 && status != 304
-        isHead = false
-        owesContinue = false
-        return (HTTPMessageWriter.response(status: status, headers: fields), sendsBody)
+        return HTTPMessageWriter.response(status: status, headers: fields)
     }
 
     /// Switches to WebSocket (RFC 6455 section 4.2.2); the request in hand must ask for it.

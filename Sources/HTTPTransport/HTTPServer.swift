@@ -3,20 +3,6 @@ public import HTTP
 public import Primitives
 internal import Reactor
 
-public enum HTTPServerEvent: Sendable {
-    /// A request's head is here, its body is not; `request` follows with the whole, or `requestAborted`.
-    case requestAnnounced(HTTPRequest)
-    /// Answer it with `respond(to:_:)`, now or later.
-    case request(HTTPRequest)
-    /// The client went away before the answer; an answer is ignored from now on.
-    case requestAborted(RequestID)
-    case webSocketOpened(ConnectionID, WebSocketHandshake)
-    case message(ConnectionID, WebSocketMessage)
-    /// The last event of that connection, also after our own `close`.
-    case webSocketClosed(ConnectionID, WebSocketCloseCode)
-    case woken
-}
-
 /// HTTP/1.1 and WebSocket server. All calls come from one thread, only the `waker` from any.
 ///
 ///     while running {
@@ -28,16 +14,16 @@ public final class HTTPServer {
     public let addresses: [SocketAddress]
     public let waker: ServiceWaker
 
-    private let configuration: HTTPServerConfiguration
+    let configuration: HTTPServerConfiguration
     private var loop: EventLoop
-    private let listeners: [Listener]
+    private let listeners: ListeningSockets
     private var tls: TLSServerContext?
     private let buffer: UnsafeMutableRawBufferPointer
     private var incoming: [UInt8]
     private var events: RingBuffer<HTTPServerEvent>
-    private var connections: [UInt64: ServerConnection]
-    private var requests: [RequestID: ServerConnection]
-    private var webSockets: [ConnectionID: ServerConnection]
+    var connections: [UInt64: ServerConnection]
+    var requests: [RequestID: ServerConnection]
+    var webSockets: [ConnectionID: ServerConnection]
     private var connectionsByAddress: [IPAddress: Int]
     private var deadlines: DeadlineQueue
     /// Connections with something to send, or to be looked at again.
@@ -52,53 +38,32 @@ public final class HTTPServer {
     public private(set) var slowClientCount: UInt64
     /// How often no connection could be accepted for want of descriptors.
     public private(set) var exhaustionCount: UInt64
+    private var held: HeldBytes
 
+    /// Bytes held for clients: of requests and messages that are not whole, and of what they have not taken yet.
+    public var heldBytes: Int { held.total }
     /// Connections open, of both kinds.
     public var connectionCount: Int { connections.count }
 
-    private final class Listener {
-        var socket: TCPListener
-        init(_ socket: consuming TCPListener) { self.socket = socket }
-    }
-
     // Tokens of the event loop: the waker, then the listeners; connections count from far above.
     private static let wakeToken: UInt64 = 0
+    private static let firstListener: UInt64 = 1
     private static let firstConnection: UInt64 = 1 << 16
 
     /// Listens at once.
     public init(_ configuration: HTTPServerConfiguration) throws(HTTPTransportError) {
         self.configuration = configuration
-        tls = try configuration.tls.map { tls throws(HTTPTransportError) in try HTTPServer.context(tls) }
-        var listeners: [Listener] = []
-        for descriptor in configuration.listeningSockets {
-            guard let socket = TCPListener(adopting: descriptor) else { throw .notListening(descriptor: descriptor) }
-            listeners.append(Listener(socket))
-        }
-        if listeners.isEmpty {
-            for address in configuration.listen {
-                // Beside an IPv4 listener on the same port, the IPv6 one leaves IPv4 alone.
-                let isAlone = !configuration.listen.contains { $0.address.isIPv4 && $0.port == address.port }
-                do throws(SystemError) {
-                    listeners.append(
-                        Listener(
-                            try TCPListener(on: address, takesBothFamilies: isAlone && address.address.isUnspecified)))
-                } catch {
-                    throw .cannotListen(address, reason: error.reason)
-                }
-            }
-        }
+        tls = try configuration.tls.map { tls throws(HTTPTransportError) in try tls.context() }
+        listeners = try ListeningSockets(configuration)
         do throws(SystemError) {
             loop = try EventLoop(eventsPerWait: 256)
             waker = ServiceWaker(target: try ServiceWaker.Target())
             try loop.register(waker.target.wake.descriptor, token: .init(HTTPServer.wakeToken), for: .readable)
-            for (index, listener) in listeners.enumerated() {
-                try loop.register(listener.socket.descriptor, token: .init(UInt64(index) + 1), for: .readable)
-            }
+            try listeners.register(in: &loop, firstToken: HTTPServer.firstListener)
         } catch {
             throw .outOfResources
         }
-        self.listeners = listeners
-        addresses = listeners.map { $0.socket.address }
+        addresses = listeners.addresses
         buffer = .allocate(byteCount: 64 * 1024, alignment: 16)
         incoming = []
         events = RingBuffer()
@@ -115,27 +80,15 @@ public final class HTTPServer {
         now = MonotonicClock.now()
         slowClientCount = 0
         exhaustionCount = 0
+        held = HeldBytes(step: configuration.holdingsStep)
     }
 
     deinit { buffer.deallocate() }
 
-    private static func context(_ tls: HTTPServerConfiguration.TLS) throws(HTTPTransportError) -> TLSServerContext {
-        for file in [tls.certificateFile, tls.privateKeyFile] {
-            do throws(SystemError) { try SystemFile.checkReadable(file) } catch {
-                throw .cannotLoadCertificate(file: file, reason: error.reason)
-            }
-        }
-        do throws(CryptoError) {
-            return try TLSServerContext(certificateFile: tls.certificateFile, privateKeyFile: tls.privateKeyFile)
-        } catch {
-            throw .cannotLoadCertificate(file: tls.certificateFile, reason: "certificate and key do not fit")
-        }
-    }
-
     /// Reads the certificate and key files again; connections that are open keep the old ones.
     public func reloadCertificates() throws(HTTPTransportError) {
         guard let files = configuration.tls else { return }
-        tls = try HTTPServer.context(files)
+        tls = try files.context()
     }
 
     // MARK: Service
@@ -174,7 +127,7 @@ public final class HTTPServer {
         switch event.token.rawValue {
         case HTTPServer.wakeToken:
             if waker.target.take() { events.append(.woken) }
-        case ..<HTTPServer.firstConnection: acceptAll(listeners[Int(event.token.rawValue) - 1])
+        case ..<HTTPServer.firstConnection: acceptAll(Int(event.token.rawValue - HTTPServer.firstListener))
         case let identifier:
             guard let connection = connections[identifier] else { return }
             if event.isReadable {
@@ -198,7 +151,9 @@ public final class HTTPServer {
     /// Sends, closes what is to end, and tells the event loop what to report.
     private func advance(_ connection: ServerConnection) {
         guard connection.flush() else { return destroy(connection) }
+        wantPiece(connection)
         if !connection.channel.hasOutput {
+            connection.sharedBytes = 0
             let wasAnswering = connection.isAnswering
             connection.isAnswering = false
             if connection.endsWhenSent { return destroy(connection) }
@@ -214,6 +169,7 @@ public final class HTTPServer {
                 if wasAnswering { setDeadline(connection, now + configuration.keepAliveTimeout) }
             }
         }
+        count(connection)
         let wanted = connection.wantedInterest
         guard wanted != connection.interest else { return }
         connection.interest = wanted
@@ -226,16 +182,16 @@ public final class HTTPServer {
 
     // MARK: Accepting
 
-    private func acceptAll(_ listener: Listener) {
+    private func acceptAll(_ listener: Int) {
         // So many at a time that those who are connected have their turn.
         for _ in 0..<64 {
-            switch listener.socket.accept() {
+            switch listeners.accept(on: listener) {
             case .accepted(let stream): accept(stream)
             case .noneWaits: return
             case .exhausted:
                 exhaustionCount += 1
                 acceptsAgainAt = now + .milliseconds(500)
-                for listener in listeners { try? loop.deregister(listener.socket.descriptor) }
+                listeners.deregister(from: &loop)
                 return
             }
         }
@@ -245,9 +201,7 @@ public final class HTTPServer {
         guard let time = acceptsAgainAt, time <= now else { return }
         acceptsAgainAt = nil
         guard !isDraining || configuration.listeningSockets.isEmpty else { return }
-        for (index, listener) in listeners.enumerated() {
-            try? loop.register(listener.socket.descriptor, token: .init(UInt64(index) + 1), for: .readable)
-        }
+        try? listeners.register(in: &loop, firstToken: HTTPServer.firstListener)
     }
 
     private func accept(_ stream: consuming TCPStream) {
@@ -316,7 +270,10 @@ public final class HTTPServer {
         let wasIdle = connection.http?.isIdle == true
         let received = connection.channel.receive(into: &incoming, buffer)
         if !connection.isLingering, !incoming.isEmpty {
-            if wasIdle, connection.webSocket == nil { setDeadline(connection, now + configuration.requestTimeout) }
+            if wasIdle, connection.webSocket == nil {
+                connection.account = nil
+                setDeadline(connection, now + configuration.requestTimeout)
+            }
             if connection.webSocket != nil {
                 connection.webSocket!.receive(incoming)
                 pumpWebSocket(connection)
@@ -360,7 +317,7 @@ public final class HTTPServer {
     private func headReceived(_ connection: ServerConnection, _ head: HTTPRequestHead) {
         let path = head.target.path
         if head.asksForWebSocket {
-            guard letsIn(webSocket: path) else { return refuse(connection, 404, "nothing here") }
+            guard configuration.letsIn(webSocket: path) else { return refuse(connection, 404, "nothing here") }
             // RFC 6455 section 4.4: the answer to another version names the one that is spoken.
             guard head.isWebSocketVersion13 else {
                 return refuse(connection, 426, "WebSocket version 13 is spoken here")
@@ -383,7 +340,8 @@ public final class HTTPServer {
             connection.isAnnounced = true
             requests[request.id] = connection
             events.append(.requestAnnounced(request))
-            request.body.reserveCapacity(head.contentLength ?? 0)
+            // What has only been announced costs nothing yet.
+            request.body.reserveCapacity(min(head.contentLength ?? 0, 16 * 1024))
         }
         connection.request = request
     }
@@ -410,32 +368,105 @@ public final class HTTPServer {
         events.append(.request(request))
     }
 
-    private func letsIn(webSocket path: String) -> Bool {
-        func trimmed(_ path: String) -> Substring { path.hasSuffix("/") ? path.dropLast() : path[...] }
-        return configuration.webSocketPaths.contains { trimmed($0) == trimmed(path) }
-    }
-
     // MARK: Answering
 
     /// Answers a request. One whose client has gone is ignored.
-    public func respond(to request: RequestID, _ response: HTTPResponse) {
-        guard let connection = requests.removeValue(forKey: request) else { return }
-        connection.request = nil
-        connection.isAnnounced = false
+    ///
+    /// - Parameter isShared: the body is one that many answers have in common, so that it is nobody's own memory.
+    public func respond(to request: RequestID, _ response: HTTPResponse, isShared: Bool = false) {
+        guard let connection = requests[request], connection.answerInPieces == nil else { return }
+        endRequest(connection)
+        if isShared { connection.sharedBytes = response.body.count }
         answer(connection, response, closing: isDraining || connection.hasPeerEnded)
         // What the client sent ahead is there already.
         pump(connection)
     }
 
-    private func answer(_ connection: ServerConnection, _ response: HTTPResponse, closing: Bool) {
+    /// Begins an answer whose body is given in pieces as the client takes them: `pieceWanted` asks for each but the first,
+    /// `endAnswer` is the end. One piece at a time is held.
+    ///
+    /// - Returns: whether a body is to follow; false for HEAD, and where the client has gone.
+    public func beginAnswer(to request: RequestID, status: Int, headers: [HTTPHeader]) -> Bool {
+        guard let connection = requests[request], connection.answerInPieces == nil,
+            let (head, sendsBody) = connection.http?.beginAnswer(
+                status: status, headers: ownHeaders + headers, closing: isDraining || connection.hasPeerEnded)
+        else { return false }
+        connection.channel.append(head)
+        connection.isAnswering = true
+        setDeadline(connection, now + configuration.requestTimeout)
+        markDirty(connection)
+        if sendsBody {
+            connection.answerInPieces = request
+            // The first piece comes with the head.
+            connection.isPieceWanted = true
+        } else {
+            endRequest(connection)
+            pump(connection)
+        }
+        return sendsBody
+    }
+
+    /// The next piece of an answer's body. Ignored where the client has gone.
+    public func send(piece: [UInt8], to request: RequestID) {
+        guard let connection = requests[request], connection.answerInPieces == request else { return }
+        var bytes: [UInt8] = []
+        connection.http?.appendPiece(piece, to: &bytes)
+        connection.channel.append(bytes)
+        connection.isPieceWanted = false
+        // As long again for each piece: who takes none does not get to keep the connection.
+        setDeadline(connection, now + configuration.requestTimeout)
+        markDirty(connection)
+    }
+
+    /// The body of an answer in pieces is complete.
+    public func endAnswer(to request: RequestID) {
+        guard let connection = requests[request], connection.answerInPieces == request else { return }
+        endRequest(connection)
+        var bytes: [UInt8] = []
+        connection.http?.endAnswer(to: &bytes)
+        connection.channel.append(bytes)
+        setDeadline(connection, now + configuration.requestTimeout)
+        markDirty(connection)
+        pump(connection)
+    }
+
+    /// The body of an answer in pieces cannot be completed: the connection breaks, so that its client knows.
+    /// `requestAborted` does not follow.
+    public func abandonAnswer(to request: RequestID) {
+        guard let connection = requests[request], connection.answerInPieces == request else { return }
+        endRequest(connection)
+        doomed.append(connection)
+    }
+
+    private func endRequest(_ connection: ServerConnection) {
+        guard let request = connection.request.take() else { return }
+        requests[request.id] = nil
+        connection.isAnnounced = false
+        connection.answerInPieces = nil
+        connection.isPieceWanted = false
+    }
+
+    private func wantPiece(_ connection: ServerConnection) {
+        guard let request = connection.answerInPieces, connection.mayTakePiece else { return }
+        connection.isPieceWanted = true
+        // It is the application's turn, which may take as long as it likes.
+        setDeadline(connection, nil)
+        events.append(.pieceWanted(request))
+    }
+
+    private var ownHeaders: [HTTPHeader] {
         var headers: [HTTPHeader] = []
         if let clock = configuration.clock { headers.append(HTTPHeader("Date", HTTPDate.text(clock()))) }
         // RFC 6797 section 7.1: only where TLS is ours.
         if tls != nil { headers.append(HTTPHeader("Strict-Transport-Security", "max-age=31536000")) }
-        headers += response.headers
+        return headers
+    }
+
+    private func answer(_ connection: ServerConnection, _ response: HTTPResponse, closing: Bool) {
         guard
             let (head, sendsBody) = connection.http?.answer(
-                status: response.status, headers: headers, contentLength: response.body.count, closing: closing)
+                status: response.status, headers: ownHeaders + response.headers, contentLength: response.body.count,
+                closing: closing)
         else { return }
         connection.channel.append(head)
         if sendsBody { connection.channel.append(response.body) }
@@ -443,6 +474,13 @@ public final class HTTPServer {
         setDeadline(connection, now + configuration.requestTimeout)
         connection.isAnswering = true
         markDirty(connection)
+    }
+
+    private func count(_ connection: ServerConnection) {
+        let bytes = connection.heldBytes
+        guard bytes != connection.countedBytes else { return }
+        if held.change(by: bytes - connection.countedBytes) { events.append(.holdingsGrew) }
+        connection.countedBytes = bytes
     }
 
     /// Answers what nobody above is to see, and closes.
@@ -455,17 +493,20 @@ public final class HTTPServer {
     private func abort(_ connection: ServerConnection) {
         guard let request = connection.request.take() else { return }
         requests[request.id] = nil
+        connection.answerInPieces = nil
         if connection.isAnnounced { events.append(.requestAborted(request.id)) }
         connection.isAnnounced = false
     }
 
-    private func destroy(_ connection: ServerConnection) {
+    func destroy(_ connection: ServerConnection) {
         guard connections.removeValue(forKey: connection.identifier) != nil else { return }
         try? loop.deregister(connection.channel.descriptor)
         let address = connection.peer.address.prefix64
         let others = connectionsByAddress[address, default: 1] - 1
         connectionsByAddress[address] = others > 0 ? others : nil
         abort(connection)
+        _ = held.change(by: -connection.countedBytes)
+        connection.countedBytes = 0
         if let id = connection.webSocketID, webSockets.removeValue(forKey: id) != nil {
             events.append(.webSocketClosed(id, connection.closedWith))
         }
@@ -528,6 +569,7 @@ public final class HTTPServer {
             return false
         }
         connection.channel.append(message)
+        count(connection)
         markDirty(connection)
         return true
     }
@@ -544,14 +586,6 @@ public final class HTTPServer {
         markDirty(connection)
     }
 
-    /// Bytes accepted by `send` that have not been handed to the kernel yet.
-    public func pendingBytes(on connection: ConnectionID) -> Int { webSockets[connection]?.channel.pendingBytes ?? 0 }
-
-    /// Bytes that a message of this client may have from now on, at most the configuration's.
-    public func limitMessages(to bytes: Int, on connection: ConnectionID) {
-        webSockets[connection]?.webSocket?.maximumMessageSize = min(bytes, configuration.maximumMessageSize)
-    }
-
     // MARK: The end
 
     /// Refuses new connections from now on; open ones go on. On a service manager's socket they wait there instead, for
@@ -564,7 +598,7 @@ public final class HTTPServer {
             if !connection.channel.hasOutput { doomed.append(connection) }
         }
         guard !configuration.listeningSockets.isEmpty else { return }
-        for listener in listeners where acceptsAgainAt == nil { try? loop.deregister(listener.socket.descriptor) }
+        if acceptsAgainAt == nil { listeners.deregister(from: &loop) }
     }
 }
 

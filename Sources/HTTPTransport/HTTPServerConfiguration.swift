@@ -1,4 +1,6 @@
+internal import Crypto
 public import Primitives
+internal import Reactor
 
 public struct HTTPServerConfiguration: Sendable {
     /// PEM files. The certificate file carries the whole chain.
@@ -24,6 +26,8 @@ public struct HTTPServerConfiguration: Sendable {
     public var maximumMessageSize: Int = 1_000_000
     /// Bytes waiting to be sent to one client; more closes it: it does not read.
     public var maximumPendingBytes: Int = 4_000_000
+    /// Bytes by which what is held for all clients grows before `holdingsGrew` says so.
+    public var holdingsStep: Int = 256 * 1024
     public var maximumConnections: Int = 20_000
     /// Connections of one address (of one /64 in IPv6), whatever they do.
     public var maximumConnectionsPerAddress: Int = .max
@@ -39,4 +43,25 @@ public struct HTTPServerConfiguration: Sendable {
     public var clock: (@Sendable () -> WallClock)?
 
     public init(listen: [SocketAddress]) { self.listen = listen }
+
+    func letsIn(webSocket path: String) -> Bool {
+        func trimmed(_ path: String) -> Substring { path.hasSuffix("/") ? path.dropLast() : path[...] }
+        return webSocketPaths.contains { trimmed($0) == trimmed(path) }
+    }
+}
+
+extension HTTPServerConfiguration.TLS {
+    /// Reads the files.
+    func context() throws(HTTPTransportError) -> TLSServerContext {
+        for file in [certificateFile, privateKeyFile] {
+            do throws(SystemError) { try SystemFile.checkReadable(file) } catch {
+                throw .cannotLoadCertificate(file: file, reason: error.reason)
+            }
+        }
+        do throws(CryptoError) {
+            return try TLSServerContext(certificateFile: certificateFile, privateKeyFile: privateKeyFile)
+        } catch {
+            throw .cannotLoadCertificate(file: certificateFile, reason: "certificate and key do not fit")
+        }
+    }
 }

@@ -24,6 +24,16 @@ final class ServerConnection {
     var peerCloseCode: WebSocketCloseCode?
     /// An answer is on its way.
     var isAnswering: Bool
+    /// The request whose answer is given in pieces.
+    var answerInPieces: RequestID?
+    /// The application has been asked for the next piece.
+    var isPieceWanted: Bool
+    /// Whose memory it is; nil for a stranger's.
+    var account: String?
+    /// Of what waits to be sent, bytes that many connections share.
+    var sharedBytes: Int
+    /// `heldBytes` as the server has counted them.
+    var countedBytes: Int
     /// Closes as soon as everything has been sent.
     var endsWhenSent: Bool
     /// What still comes is swallowed until the deadline: an answer is lost to a client that finds its connection reset.
@@ -44,6 +54,9 @@ final class ServerConnection {
         bodyLimit = 0
         isAnnounced = false
         isAnswering = false
+        isPieceWanted = false
+        sharedBytes = 0
+        countedBytes = 0
         endsWhenSent = false
         isLingering = false
         hasPeerEnded = false
@@ -55,6 +68,16 @@ final class ServerConnection {
 
     /// Whether a whole request has not been answered yet.
     var isAwaitingAnswer: Bool { request != nil && http?.wantsInput == false }
+
+    /// Bytes held for this client: of a request or message that is not whole, and of what waits to be sent.
+    var heldBytes: Int {
+        let waiting = channel.pendingBytes
+        return (http?.heldBytes ?? 0) + (request?.body.count ?? 0) + (webSocket?.heldBytes ?? 0) + waiting
+            - min(waiting, sharedBytes)
+    }
+
+    /// Whether the next piece of an answer is due: the kernel has nearly everything of the last.
+    var mayTakePiece: Bool { answerInPieces != nil && !isPieceWanted && channel.pendingBytes < 16 * 1024 }
 
     /// What the event loop is to report.
     var wantedInterest: EventLoop.Interest {

@@ -59,6 +59,8 @@ public struct EngineIOServer: Sendable {
     var actions: RingBuffer<Action>
     var events: RingBuffer<Event>
     var deadlines: Deadlines
+    /// Bytes ever put aside for a later poll.
+    var storedBytes: UInt64
 
     /// Deadlines of each kind in the order in which they fall due. A stale one is skipped by its epoch.
     struct Deadlines: Sendable {
@@ -90,6 +92,7 @@ public struct EngineIOServer: Sendable {
         actions = RingBuffer()
         events = RingBuffer()
         deadlines = Deadlines()
+        storedBytes = 0
     }
 
     public var sessionCount: Int { slotBySid.count }
@@ -116,6 +119,7 @@ public struct EngineIOServer: Sendable {
         case .polling:
             sessions[slot]!.backlog.append(packet)
             sessions[slot]!.backlogSize += packet.count
+            storedBytes &+= UInt64(packet.count)
             flush(slot)
             if let session = sessions[slot], session.backlogSize > configuration.maximumPollingBacklog {
                 drop(.tooSlow)
@@ -184,6 +188,11 @@ public struct EngineIOServer: Sendable {
     }
 
     // MARK: Life of a session
+
+    /// The session that a request or WebSocket names.
+    func session(of handshake: EngineIOHandshake) -> SessionID? {
+        handshake["sid"].flatMap { slotBySid[$0] }.flatMap { sessions[$0]?.id }
+    }
 
     func liveSlot(_ id: SessionID) -> Int? {
         guard id.slot < sessions.count, sessions[id.slot]?.id == id else { return nil }

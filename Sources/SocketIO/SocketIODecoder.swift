@@ -20,6 +20,9 @@ public struct SocketIODecoder: Sendable {
     private let maximumBytes: Int
     private var incomplete: Incomplete?
 
+    /// Bytes kept of a packet that is not whole.
+    public var heldBytes: Int { incomplete?.byteCount ?? 0 }
+
     /// - Parameter maximumBytes: of one packet, its text and attachments together.
     public init(
         maximumAttachments: Int = 10, maximumDepth: Int = 64, maximumNodes: Int = .max, maximumBytes: Int = .max

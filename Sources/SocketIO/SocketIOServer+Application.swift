@@ -40,6 +40,7 @@ extension SocketIOServer {
         let limit = configuration.recoveryBufferSize
         let messages = clients[slot]!.sockets[index].log!.append(
             name, arguments, namespace: namespace, keeping: window, limit: limit, now: now)
+        storedBytes &+= UInt64(messages.reduce(0) { $0 + $1.count })
         for message in messages { engine.sendPacket(message, to: clients[slot]!.session) }
     }
 
@@ -124,7 +125,11 @@ extension SocketIOServer {
             counted.add(error.drop)
             return close(session, .protocolError)
         }
-        guard let packet else { return }
+        guard let packet else {
+            // An attachment is missing.
+            storedBytes &+= UInt64(message.count)
+            return
+        }
         let index = clients[slot]!.sockets.firstIndex { $0.namespace == packet.namespace }
         switch (packet.kind, index) {
         case (.connect, nil):

@@ -32,7 +32,7 @@ struct RecoveryLog: Sendable {
 
     let pid: String
     private var entries: RingBuffer<Entry>
-    private var size: Int
+    private(set) var size: Int
     private var lastOffset: UInt64
 
     init(pid: String) {
@@ -89,7 +89,7 @@ extension SocketIOServer {
         }
     }
 
-    private mutating func unpark(_ socket: SocketID) {
+    mutating func unpark(_ socket: SocketID) {
         guard let parked = recovery.parked.removeValue(forKey: socket) else { return }
         recovery.socketByPid[parked.log.pid] = nil
     }
@@ -100,8 +100,9 @@ extension SocketIOServer {
             return
         }
         let limit = configuration.recoveryBufferSize
-        _ = recovery.parked[socket]?.log.append(
+        let messages = recovery.parked[socket]?.log.append(
             name, arguments, namespace: namespace, keeping: window, limit: limit, now: now)
+        storedBytes &+= UInt64(messages?.reduce(0) { $0 + $1.count } ?? 0)
     }
 
     /// The lost socket that a CONNECT packet wants back, when everything it missed is still here.

@@ -41,6 +41,8 @@ public struct SocketIOServer: Sendable {
     var vainByClient: TokenBuckets<EngineIOServer.SessionID>
     var vainByAddress: TokenBuckets<IPAddress>
     var recovery: RecoveryState
+    /// Bytes ever put aside for recovery, or of packets that were not whole.
+    var storedBytes: UInt64
 
     struct Client: Sendable {
         let session: EngineIOServer.SessionID
@@ -79,6 +81,7 @@ public struct SocketIOServer: Sendable {
         let rate = configuration.vainConnectsPerSecondPerAddress
         vainByAddress = TokenBuckets(burst: rate, perSecond: Double(rate))
         recovery = RecoveryState()
+        storedBytes = 0
     }
 
     // MARK: What the transports heard

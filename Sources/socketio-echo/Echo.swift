@@ -77,7 +77,7 @@ final class Echo {
             } else {
                 socketIO.webSocketClosed(id, now: now)
             }
-        case .woken: break
+        case .pieceWanted, .holdingsGrew, .woken: break
         }
         drain(now: now)
     }

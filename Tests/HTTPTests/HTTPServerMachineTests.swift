@@ -143,6 +143,42 @@ import Testing
         #expect(!none.sendsBody && !String(decoding: none.head, as: UTF8.self).contains("Content-Length"))
     }
 
+    /// RFC 9112 sections 6.3 and 7.1: an answer of unknown length is chunks in HTTP/1.1, and in HTTP/1.0 ends with the connection.
+    @Test(arguments: [
+        (
+            "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "Transfer-Encoding: chunked",
+            "3\r\nabc\r\n10\r\n0123456789012345\r\n0\r\n\r\n", false
+        ),
+        (
+            "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "Connection: close",
+            "3\r\nabc\r\n10\r\n0123456789012345\r\n0\r\n\r\n", true
+        ),
+        ("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "Connection: close", "abc0123456789012345", true),
+        ("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n", "Transfer-Encoding: chunked", nil, false),
+        ("HEAD / HTTP/1.0\r\n\r\n", "Connection: close", nil, true),
+    ])
+    func anAnswerInPieces(request: String, field: String, body: String?, closes: Bool) {
+        var machine = HTTPServerMachine()
+        machine.receive(Array((request + "GET /next HTTP/1.1\r\nHost: x\r\n\r\n").utf8))
+        _ = events(&machine)
+        let answer = machine.beginAnswer(status: 200, headers: [])
+        let head = String(decoding: answer.head, as: UTF8.self)
+        #expect(head.contains("\(field)\r\n") && !head.contains("Content-Length"))
+        #expect(answer.sendsBody == (body != nil))
+        if let body {
+            #expect(!machine.wantsInput && !machine.isClosing && machine.nextEvent() == nil)
+            var wire: [UInt8] = []
+            machine.appendPiece(Array("abc".utf8), to: &wire)
+            machine.appendPiece([], to: &wire)
+            machine.appendPiece(Array("0123456789012345".utf8), to: &wire)
+            machine.endAnswer(to: &wire)
+            #expect(String(decoding: wire, as: UTF8.self) == body)
+        }
+        // What was sent ahead has its turn now, or never.
+        #expect(machine.isClosing == closes)
+        #expect((machine.nextEvent() == nil) == closes)
+    }
+
     @Test func aFieldCannotBecomeTwo() {
         var machine = HTTPServerMachine()
         machine.receive(Array("GET / HTTP/1.1\r\nHost: x\r\n\r\n".utf8))

@@ -247,7 +247,9 @@ import Testing
             switch event {
             case .request(let request): server.respond(to: request.id, HTTPResponse(status: 200))
             case .message(let id, let message): server.send(message, on: id)
-            case .requestAnnounced, .requestAborted, .webSocketOpened, .webSocketClosed, .woken: break
+            case .requestAnnounced, .requestAborted, .webSocketOpened, .webSocketClosed, .woken, .pieceWanted,
+                .holdingsGrew:
+                break
             }
         }
     }

@@ -7,6 +7,8 @@ final class Loopback {
     let server: HTTPServer
     let client: HTTPClient
     private(set) var serverEvents: [HTTPServerEvent] = []
+    /// How often the server said that it holds more for its clients.
+    private(set) var holdingsGrew = 0
     private(set) var clientEvents: [HTTPClientEvent] = []
 
     init(
@@ -33,8 +35,11 @@ final class Loopback {
             if let value = body() { return value }
             server.service(for: .zero)
             while let event = server.nextEvent() {
-                if case .requestAnnounced = event { continue }
-                serverEvents.append(event)
+                switch event {
+                case .requestAnnounced: break
+                case .holdingsGrew: holdingsGrew += 1
+                default: serverEvents.append(event)
+                }
             }
             client.service(for: .milliseconds(1))
             while let event = client.nextEvent() { clientEvents.append(event) }

@@ -81,6 +81,18 @@ def answers_of(data: bytes, methods: list[bytes]) -> list[tuple[int, bytes]]:
     return answers
 
 
+def changed(source: random.Random, samples: list[bytes], most: int, changes: int, piece) -> bytes:
+    """One to `most` of the samples behind each other, with up to so many changes: pieces put in, in the place of a byte, or bytes gone."""
+    data = bytearray(b"".join(source.choice(samples) for _ in range(source.randint(1, most))))
+    for _ in range(source.randint(0, changes)):
+        position = source.randrange(max(1, len(data)))
+        match source.randrange(3):
+            case 0: data[position:position] = piece()
+            case 1: del data[position : position + source.randint(1, 3)]
+            case _: data[position : position + 1] = piece()
+    return bytes(data)
+
+
 REQUESTS = [
     b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n",
     b"POST /x?a=1 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
@@ -97,27 +109,21 @@ def test_h11_sees_every_request_that_is_answered(echo):  # noqa: F811
     source = random.Random(4)
     answered = refused = 0
     for turn in range(1500):
-        data = bytearray(b"".join(source.choice(REQUESTS) for _ in range(source.randint(1, 4))))
-        for _ in range(source.randint(0, 3) if turn > 20 else 0):
-            position = source.randrange(len(data))
-            match source.randrange(3):
-                case 0: data[position:position] = source.choice(PIECES)
-                case 1: del data[position : position + source.randint(1, 3)]
-                case _: data[position : position + 1] = source.choice(PIECES)
-        methods, is_refused = requests_of(bytes(data))
-        answers = answers_of(converse(echo.port, bytes(data)), methods)
+        data = changed(source, REQUESTS, 4, 3 if turn > 20 else 0, lambda: source.choice(PIECES))
+        methods, is_refused = requests_of(data)
+        answers = answers_of(converse(echo.port, data), methods)
         sound = [status for status, _ in answers if status == 404]
-        assert len(sound) <= len(methods), f"{bytes(data)} {answers} {methods} {is_refused}"
+        assert len(sound) <= len(methods), f"{data} {answers} {methods} {is_refused}"
         if answers and answers[-1][0] != 404:
             # The refusal is the last word, in the contract's form.
             status, body = answers[-1]
-            assert status in (400, 405, 411, 413, 417, 431, 501), (bytes(data), answers)
-            assert len(sound) == len(answers) - 1, (bytes(data), answers)
-            assert not body or json.loads(body)["error"]["code"], (bytes(data), answers)
+            assert status in (400, 405, 411, 413, 417, 431, 501), (data, answers)
+            assert len(sound) == len(answers) - 1, (data, answers)
+            assert not body or json.loads(body)["error"]["code"], (data, answers)
             refused += 1
         else:
-            assert len(sound) == len(methods), (bytes(data), answers, methods)
-            assert not is_refused, (bytes(data), answers)
+            assert len(sound) == len(methods), (data, answers, methods)
+            assert not is_refused, (data, answers)
             answered += 1
     assert answered > 100 and refused > 100, (answered, refused)
 
@@ -160,20 +166,14 @@ def test_wsproto_reads_the_same_messages(echo):  # noqa: F811
     source = random.Random(5)
     closed = echoed = 0
     for turn in range(600):
-        data = bytearray(b"".join(source.choice(FRAMES) for _ in range(source.randint(1, 5))))
-        for _ in range(source.randint(0, 2) if turn > 20 else 0):
-            position = source.randrange(len(data))
-            match source.randrange(3):
-                case 0: data[position] ^= 1 << source.randrange(8)
-                case 1: del data[position]
-                case _: data.insert(position, source.randrange(256))
-        expected, code = messages_of(bytes(data))
+        data = changed(source, FRAMES, 5, 2 if turn > 20 else 0, lambda: bytes([source.randrange(256)]))
+        expected, code = messages_of(data)
         if code is None:
             continue
         request = (
             b"GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
-        head, _, rest = converse(echo.port, request + bytes(data)).partition(b"\r\n\r\n")
+        head, _, rest = converse(echo.port, request + data).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 101 "), head
         seen, own = [], 0
         while len(rest) >= 2:
@@ -186,15 +186,15 @@ def test_wsproto_reads_the_same_messages(echo):  # noqa: F811
                 seen.append(payload)
             elif opcode == 8:
                 own = int.from_bytes(payload[:2], "big") if payload else 1005
-        assert seen == expected[: len(seen)], (bytes(data), seen, expected)
+        assert seen == expected[: len(seen)], (data, seen, expected)
         if code in (1002, 1007):
             # Invalid text in an unfinished message may wait for its end here, and what comes before that end be refused for itself.
-            assert own == code or (code == 1007 and own in (0, 1002)), (bytes(data), own, code)
+            assert own == code or (code == 1007 and own in (0, 1002)), (data, own, code)
             closed += 1
         elif code == 0:
             # A frame's first byte may be enough to refuse it, where the other waits for more.
             if own not in (0, 1009):
-                assert messages_of(bytes(data) + b"\x80" + bytes(13))[1] == own, (bytes(data), own)
+                assert messages_of(data + b"\x80" + bytes(13))[1] == own, (data, own)
             echoed += len(seen)
     assert closed > 50 and echoed > 50, (closed, echoed)
 

@@ -6,6 +6,7 @@ import base64
 import concurrent.futures
 import contextlib
 import datetime
+import http.client
 import json
 import os
 import pathlib
@@ -29,6 +30,7 @@ from conftest import peer_missing, populate
 from harness import network
 from harness.monitor import Client, asynchronous
 from harness.programs import BIN, PASSWORD, Agent, Server, eventually, free_port, running
+from test_http import frame
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -355,9 +357,27 @@ def test_certificates_are_read_again(wire, folder):
     server = SecureServer(folder, network.MONITOR, f"tls: {{ certificateFile: {folder}/chain.pem, privateKeyFile: {folder}/key.pem }}\n")
     with running(server):
         assert common_name(server.host, server.port) == "CN=first"
+        old = http.client.HTTPSConnection(server.host, server.port, timeout=10, context=ssl._create_unverified_context())
+        old.connect()
+        live = ssl._create_unverified_context().wrap_socket(socket.create_connection((server.host, server.port), 10))
+        live.sendall(
+            b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+        assert live.recv(65536).startswith(b"HTTP/1.1 101 ")
         certificate(folder, "second")
         os.kill(server.pid, signal.SIGHUP)
         eventually(lambda: common_name(server.host, server.port) == "CN=second", 5)
+        # Connections from before go on.
+        for _ in range(3):
+            old.request("GET", "/healthz")
+            assert old.getresponse().read() == b"ok\n"
+        assert b"first" in old.sock.getpeercert(binary_form=True)
+        live.sendall(frame(1, b'40{"token":"none"}'))
+        heard = b""
+        while b"token-invalid" not in heard:
+            more = live.recv(65536)
+            assert more, heard
+            heard += more
         # A key that does not fit changes nothing.
         (folder / "key.pem").write_text("nonsense")
         os.kill(server.pid, signal.SIGHUP)

@@ -118,14 +118,16 @@ final class TestClient {
     }
 
     func request(
-        _ method: HTTPMethod, _ path: String, _ json: JSONValue? = nil, token: String? = nil,
+        _ method: HTTPMethod, _ path: String, _ json: JSONValue? = nil, text: String = "", token: String? = nil,
         headers: [HTTPHeader] = []
     ) throws -> HTTPResponse {
         var all = headers
         if json != nil { all.append(HTTPHeader("Content-Type", "application/json")) }
         if let token { all.append(HTTPHeader("Authorization", "Bearer \(token)")) }
-        let id = client.start(
-            HTTPClientRequest(method, url: "http://\(server)\(path)", headers: all, body: json?.jsonText ?? []))
+        var wanted = HTTPClientRequest(
+            method, url: "http://\(server)\(path)", headers: all, body: json?.jsonText ?? Array(text.utf8))
+        wanted.maximumResponseSize = 10_000_000
+        let id = client.start(wanted)
         let result = try #require(until { responses.removeValue(forKey: id) }, "no answer to \(path)")
         return try result.get()
     }

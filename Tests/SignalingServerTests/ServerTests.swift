@@ -432,6 +432,110 @@ import Testing
         #expect(try client.request(.get, "/api/audit", token: stranger).status == 403)
     }
 
+    /// Answers that nobody takes hold a page each of a few, and a crew event is answered between two pages.
+    @Test func exportsThatAreNotTakenHoldNothingUp() throws {
+        let server = try start()
+        defer { server.stop() }
+        var store = try Store(.file(file.path), now: SystemWallClock.now())
+        try store.recordTransaction { store throws(DatabaseError) in
+            for number in 0..<10_000 {
+                let event = CrewEvent(
+                    kind: .signOn, eventId: "e\(number)", crewId: "c", name: String(repeating: "n", count: 100),
+                    role: nil, train: nil, occurredAt: "2026-01-01T00:00:00Z")
+                _ = try store.log(
+                    CrewRecord(
+                        organization: "west", kioskId: "K1", event: event, receivedAt: SystemWallClock.now()))
+            }
+        }
+        let client = try TestClient(server.address)
+        let token = try client.logIn("M1").token.unredacted
+        let kiosk = try client.join("K1")
+        let path = "/api/crew-events?format=csv&limit=10000"
+        let unread = (0..<60).map { _ in
+            RawHTTP.ask(server.address, "GET", path, headers: ["Authorization: Bearer \(token)"])
+        }
+        #expect(
+            kiosk.call(
+                "crew-sign-on", ["eventId": "now", "crewId": "c", "occurredAt": "2026-01-01T00:00:00Z"])?["ok"] == true)
+        func metric(_ name: String) throws -> Int {
+            let text = String(decoding: try client.request(.get, "/metrics").body, as: UTF8.self)
+            return try #require(
+                text.split(separator: "\n").first { $0.hasPrefix(name + " ") }.flatMap {
+                    Int($0.split(separator: " ")[1])
+                })
+        }
+        // Four are on their way, sixteen wait, the others have been refused.
+        #expect(
+            client.until { (try? metric(#"kiosk_signaling_http_responses_total{status="429"}"#)) == 40 ? true : nil }
+                == true)
+        #expect(try metric("kiosk_signaling_held_bytes") < 1_000_000)
+        #expect(try client.request(.get, path, token: token).status == 429)
+        // Another account is served; this one too as soon as its clients have gone.
+        let admin = try client.logIn("A1").token.unredacted
+        let csv = try client.request(.get, path, token: admin)
+        #expect(csv.status == 200 && csv.headers["transfer-encoding"] == "chunked")
+        #expect(csv.body.count { $0 == 0x0A } == 10_001)
+        for one in unread { one.close() }
+        let again = client.until {
+            (try? client.request(.get, path, token: token)).flatMap { $0.status == 200 ? $0 : nil }
+        }
+        #expect(again?.body == csv.body)
+    }
+
+    /// What a polling client has not taken is its account's. One that polls late loses nothing; one that lets more wait than
+    /// an account may hold is gone.
+    @Test func aSlowPollingClientUnderTheLimitGoesOn() throws {
+        let server = try start {
+            $0.limits.memoryPerAccount = ConfiguredSize(bytes: 1 << 20)
+            $0.limits.messagesPerSecond = 10_000
+        }
+        defer { server.stop() }
+        let client = try TestClient(server.address)
+        let kiosk = try client.join("K1")
+        let token = try client.logIn("M1").token.unredacted
+        var sid = ""
+        func exchange(_ body: String? = nil) throws -> (status: Int, packets: [String]) {
+            let path = "/socket.io/?EIO=4&transport=polling" + (sid.isEmpty ? "" : "&sid=\(sid)")
+            let answer = try client.request(body == nil ? .get : .post, path, text: body ?? "")
+            return (answer.status, String(decoding: answer.body, as: UTF8.self).components(separatedBy: "\u{1E}"))
+        }
+        func hear(_ prefix: String) throws -> String {
+            while true {
+                let (status, packets) = try exchange()
+                #expect(status == 200)
+                guard status == 200 else { throw CocoaError(.fileReadUnknown) }
+                if let found = packets.first(where: { $0.hasPrefix(prefix) }) { return found }
+            }
+        }
+        sid = try #require(try JSONValue(parsing: Array(try hear("0").utf8.dropFirst()))["sid"]?.string)
+        _ = try exchange("40{\"token\":\"\(token)\"}")
+        _ = try hear("40{")
+        _ = try exchange("421[\"register-monitor\",{\"sessions\":[]}]")
+        _ = try hear("431[")
+        _ = try exchange("422[\"start-monitoring\",{\"kioskId\":\"K1\"}]")
+        let started = try JSONValue(parsing: Array(try hear("432[").utf8.dropFirst(3)))
+        let session = try #require(started[0]?["sessionId"])
+        let sdp = "v=0\r\na=" + String(repeating: "x", count: 20_000) + "\r\n"
+        func speak(_ count: Int) {
+            for _ in 0..<count {
+                _ = kiosk.call(
+                    "answer",
+                    [
+                        "targetId": "M1", "sessionId": session, "answer": ["type": "answer", "sdp": .string(sdp)],
+                    ])
+            }
+        }
+        speak(30)
+        var seen = 0
+        while seen < 30 { seen += try exchange().packets.count { $0.hasPrefix("42[\"answer\"") } }
+        #expect(seen == 30)
+        speak(150)
+        #expect(try exchange().status == 400)
+        let text = String(decoding: try client.request(.get, "/metrics").body, as: UTF8.self)
+        #expect(text.contains("kiosk_signaling_evictions_total 1\n"))
+        #expect(kiosk.disconnected == nil)
+    }
+
     @Test func administratorsKeepTheAccountsOfTheirOrganization() throws {
         let server = try start()
         defer { server.stop() }

@@ -70,9 +70,3 @@ struct APIQuery {
         return cursor
     }
 }
-
-/// `{"items":[…],"next":cursor or null}`.
-func page<Row>(_ rows: [Row], limit: Int, cursor: (Row) -> Int64, json: (Row) -> JSONValue) -> JSONValue {
-    let next = rows.count == limit ? rows.last.map { JSONValue.string(String(cursor($0))) } : nil
-    return ["items": .array(rows.map(json)), "next": next ?? .null]
-}

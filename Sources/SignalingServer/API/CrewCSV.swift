@@ -3,8 +3,10 @@ internal import Signaling
 
 /// Crew events as RFC 4180 has them.
 enum CrewCSV {
-    static func text(_ rows: [CrewRecord]) -> String {
-        var text = "event,eventId,kioskId,crewId,name,role,train,occurredAt,receivedAt,clock\r\n"
+    static let header = "event,eventId,kioskId,crewId,name,role,train,occurredAt,receivedAt,clock\r\n"
+
+    static func lines(_ rows: [CrewRecord]) -> String {
+        var text = ""
         for row in rows {
             let event = row.event
             let fields: [String?] = [

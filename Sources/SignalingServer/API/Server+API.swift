@@ -99,6 +99,7 @@ extension Server {
         guard roles.isEmpty || roles.contains(identity.account.role) else {
             throw APIFailure(.forbidden, "not for a \(identity.account.role.rawValue)")
         }
+        transport.attribute(request.id, to: identity.account.id)
         return identity
     }
 }

@@ -2,7 +2,6 @@ internal import Database
 internal import HTTP
 internal import HTTPTransport
 internal import Primitives
-internal import Reactor
 internal import Signaling
 internal import SocketIO
 
@@ -20,12 +19,7 @@ extension Server {
         let query = APIQuery(request)
         let (limit, cursor, kioskId) = (try query.limit(), try query.cursor(), try query.text("kioskId"))
         let isOpen = try query.word("state", of: ["open", "ended"]).map { $0 == "open" }
-        let id = request.id
-        lists.submit(onFailure: .recordsUnavailable(id)) { store throws(DatabaseError) in
-            let rows = try store.sessions(
-                organization: account.organization, kioskId: kioskId, isOpen: isOpen, before: cursor, limit: limit)
-            return .respond(id, .json(200, page(rows, limit: limit, cursor: \.sequence, json: \.json)))
-        }
+        list(request, account, .sessions(kioskId: kioskId, isOpen: isOpen), before: cursor, limit: limit)
     }
 
     func showSession(_ sessionId: String, _ request: HTTPRequest, now: Moment) throws(APIFailure) {
@@ -57,32 +51,105 @@ extension Server {
             to: try query.time("to"))
         let isCSV = try query.word("format", of: ["json", "csv"]) == "csv"
         let (limit, cursor) = (try query.limit(most: isCSV ? 10_000 : 1000), try query.cursor())
-        let id = request.id
-        lists.submit(onFailure: .recordsUnavailable(id)) { store throws(DatabaseError) in
-            let rows = try store.crewEvents(
-                organization: account.organization, filter, before: cursor, limit: limit)
-            guard isCSV else {
-                return .respond(id, .json(200, page(rows, limit: limit, cursor: \.sequence, json: \.json)))
-            }
-            var response = HTTPResponse.text(200, CrewCSV.text(rows), type: "text/csv; charset=utf-8")
-            response.headers.append(HTTPHeader("Content-Disposition", "attachment; filename=\"crew-events.csv\""))
-            if rows.count == limit, let last = rows.last {
-                response.headers.append(HTTPHeader("X-Next-Cursor", String(last.sequence)))
-            }
-            return .respond(id, response)
-        }
+        list(
+            request, account, isCSV ? .crewEventsAsCSV(filter) : .crewEvents(filter), before: cursor, limit: limit)
     }
 
     func listAudit(_ request: HTTPRequest, now: Moment) throws(APIFailure) {
         let (account, _) = try identify(request, .admin, now: now)
         let query = APIQuery(request)
         let (limit, cursor) = (try query.limit(), try query.cursor())
-        let id = request.id
-        lists.submit(onFailure: .recordsUnavailable(id)) { store throws(DatabaseError) in
-            let rows = try store.audit(organization: account.organization, before: cursor, limit: limit)
-            return .respond(id, .json(200, page(rows, limit: limit, cursor: \.sequence, json: \.json)))
+        list(request, account, .audit, before: cursor, limit: limit)
+    }
+
+    // MARK: Answers in pieces
+
+    private func list(
+        _ request: HTTPRequest, _ account: Account, _ source: ListReader.Source, before cursor: Int64?, limit: Int
+    ) {
+        let reader = ListReader(source, organization: account.organization, before: cursor, limit: limit)
+        switch listPlaces.admit(request.id, of: account.id, reader) {
+        case .begins(let reader): begin(reader, for: request.id)
+        case .waits: break
+        case .refused:
+            fail(
+                request.id, 429, SignalingError(.throttled, "too many lists at once, take their answers first"),
+                headers: [HTTPHeader("Retry-After", "1")])
         }
     }
+
+    private func begin(_ reader: ListReader, for request: RequestID) {
+        runningLists[request] = RunningList(reader: reader)
+        readList(request)
+    }
+
+    /// The client has taken the last piece.
+    func readList(_ request: RequestID) {
+        guard let reader = runningLists[request]?.reader else { return }
+        runningLists[request]?.isReading = true
+        lists.submit(onFailure: .listFailed(request)) { store throws(DatabaseError) in
+            var reader = reader
+            let piece = try reader.read(&store)
+            return .listRead(request, reader, piece)
+        }
+    }
+
+    func listRead(_ request: RequestID, _ reader: ListReader, _ piece: ListReader.Piece) {
+        guard let list = runningLists[request] else { return }
+        guard !list.isAborted else { return listEnded(request) }
+        runningLists[request]?.reader = reader
+        runningLists[request]?.isReading = false
+        if list.hasBegun {
+            transport.send(piece: piece.bytes, to: request)
+            if piece.isLast { transport.endAnswer(to: request) }
+        } else {
+            var answer = HTTPResponse.typed(200, reader.contentType, piece.bytes)
+            answer.headers += piece.headers
+            if piece.isLast {
+                respond(to: request, answer)
+            } else if beginAnswer(to: request, answer) {
+                runningLists[request]?.hasBegun = true
+                transport.send(piece: piece.bytes, to: request)
+                return
+            } else {
+                return listEnded(request)
+            }
+        }
+        if piece.isLast { listEnded(request) }
+    }
+
+    func listFailed(_ request: RequestID) {
+        guard let list = runningLists[request] else { return }
+        if !list.isAborted {
+            if list.hasBegun {
+                transport.abandonAnswer(to: request)
+            } else {
+                fail(request, SignalingError(.internalError, "the records cannot be read or written"))
+            }
+        }
+        listEnded(request)
+    }
+
+    /// The client has gone. A page that is being read keeps its place until it is there.
+    func listAborted(_ request: RequestID) {
+        guard runningLists[request]?.isReading == true else { return listEnded(request) }
+        runningLists[request]?.isAborted = true
+    }
+
+    private func listEnded(_ request: RequestID) {
+        runningLists[request] = nil
+        if let next = listPlaces.ended(request) { begin(next.list, for: next.request) }
+    }
+}
+
+/// A list that is being answered.
+struct RunningList {
+    var reader: ListReader
+    /// A page is on its way from the records.
+    var isReading: Bool = false
+    /// The head of the answer is out.
+    var hasBegun: Bool = false
+    var isAborted: Bool = false
 }
 
 extension SessionRecord {

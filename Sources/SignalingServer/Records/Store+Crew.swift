@@ -51,6 +51,22 @@ extension Store {
         }
     }
 
+    private static let crewMatch = """
+        FROM crew_event WHERE organization = ?1 AND sequence < ?2 AND (?3 IS NULL OR kiosk = ?3)
+          AND (?4 IS NULL OR crew_id = ?4) AND (?5 IS NULL OR received_at >= ?5) AND (?6 IS NULL OR received_at < ?6)
+        """
+
+    /// The sequence number of the `count`th event that `crewEvents` would list; nil when there are fewer.
+    public mutating func crewEventSequence(
+        organization: String, _ filter: CrewFilter, before cursor: Int64?, at count: Int
+    ) throws(DatabaseError) -> Int64? {
+        try database.first(
+            "SELECT sequence \(Store.crewMatch) ORDER BY sequence DESC LIMIT 1 OFFSET ?7", organization,
+            cursor ?? Int64.max, filter.kioskId, filter.crewId, filter.from?.milliseconds, filter.to?.milliseconds,
+            count - 1
+        ) { row throws(DatabaseError) in try row.integer(0) }
+    }
+
     /// Newest first.
     public mutating func crewEvents(
         organization: String, _ filter: CrewFilter, before cursor: Int64?, limit: Int
@@ -58,9 +74,7 @@ extension Store {
         try database.query(
             """
             SELECT sequence, organization, kiosk, kind, event_id, crew_id, name, role, train, occurred_at, received_at, clock
-            FROM crew_event WHERE organization = ?1 AND sequence < ?2 AND (?3 IS NULL OR kiosk = ?3)
-              AND (?4 IS NULL OR crew_id = ?4) AND (?5 IS NULL OR received_at >= ?5) AND (?6 IS NULL OR received_at < ?6)
-            ORDER BY sequence DESC LIMIT ?7
+            \(Store.crewMatch) ORDER BY sequence DESC LIMIT ?7
             """,
             organization, cursor ?? Int64.max, filter.kioskId, filter.crewId, filter.from?.milliseconds,
             filter.to?.milliseconds, limit

@@ -12,6 +12,8 @@ enum ServerMessage: Sendable {
     case sessionStored(String)
     case sessionNotStored(String)
     case respond(RequestID, HTTPResponse)
+    case listRead(RequestID, ListReader, ListReader.Piece)
+    case listFailed(RequestID)
     /// The records were changed here; the directory is up to date before the answer is out.
     case changed(Directory.Snapshot, RequestID, HTTPResponse)
     case credentialsRead(LoginAttempt, StoredCredentials?)

@@ -50,7 +50,7 @@ extension Server {
             respond(to: request.id, .text(200, metricsText(), type: "text/plain; version=0.0.4; charset=utf-8"))
         default:
             if let file = ConsoleFiles.response(to: path, ifNoneMatch: request.headers["if-none-match"]) {
-                respond(to: request.id, file)
+                respond(to: request.id, file, isShared: true)
             } else {
                 fail(request.id, 404, SignalingError(.notFound, "nothing here"))
             }
@@ -60,13 +60,16 @@ extension Server {
     func announce(_ request: HTTPRequest, now: Moment) {
         guard request.path == "/socket.io" || request.path == "/socket.io/" else { return }
         let details = engineRequest(request)
+        attribute(request, details.handshake)
         socketIO.requestAnnounced(request.id, details, now: now.instant)
         transport.limitBody(to: socketIO.bodyLimit(details), of: request.id)
     }
 
     private func handleEngine(_ request: HTTPRequest, now: Moment) {
         if request.method == .options { return respond(to: request.id, HTTPResponse(status: 204)) }
-        socketIO.requestReceived(request.id, engineRequest(request), now: now.instant)
+        let details = engineRequest(request)
+        attribute(request, details.handshake)
+        socketIO.requestReceived(request.id, details, now: now.instant)
     }
 
     private func engineRequest(_ request: HTTPRequest) -> EngineIORequest {
@@ -129,7 +132,18 @@ extension Server {
     // MARK: Answers
 
     /// Answers a request, with CORS headers where its origin is allowed.
-    func respond(to id: RequestID, _ response: HTTPResponse) {
+    /// - Parameter isShared: the body is one that many answers have in common.
+    func respond(to id: RequestID, _ response: HTTPResponse, isShared: Bool = false) {
+        transport.respond(to: id, counted(id, response), isShared: isShared)
+    }
+
+    /// Begins an answer whose body comes in pieces. False where none is to follow.
+    func beginAnswer(to id: RequestID, _ response: HTTPResponse) -> Bool {
+        let response = counted(id, response)
+        return transport.beginAnswer(to: id, status: response.status, headers: response.headers)
+    }
+
+    private func counted(_ id: RequestID, _ response: HTTPResponse) -> HTTPResponse {
         var response = response
         if let origin = origins.removeValue(forKey: id) {
             response.headers += [
@@ -141,7 +155,7 @@ extension Server {
             ]
         }
         metrics.responses[response.status, default: 0] += 1
-        transport.respond(to: id, response)
+        return response
     }
 
     func fail(_ id: RequestID, _ status: Int, _ error: SignalingError, headers: [HTTPHeader] = []) {
@@ -169,21 +183,22 @@ extension SignalingErrorCode {
 
 extension HTTPResponse {
     static func json(_ status: Int, _ value: JSONValue, headers: [HTTPHeader] = []) -> HTTPResponse {
-        HTTPResponse(
-            status: status,
-            headers: [
-                HTTPHeader("Content-Type", "application/json; charset=utf-8"), HTTPHeader("Cache-Control", "no-store"),
-                HTTPHeader("X-Content-Type-Options", "nosniff"),
-            ] + headers, body: value.jsonText)
+        var response = typed(status, "application/json; charset=utf-8", value.jsonText)
+        response.headers += headers
+        return response
     }
 
     static func text(_ status: Int, _ text: String, type: String = "text/plain; charset=utf-8") -> HTTPResponse {
+        typed(status, type, Array(text.utf8))
+    }
+
+    static func typed(_ status: Int, _ type: String, _ body: [UInt8]) -> HTTPResponse {
         HTTPResponse(
             status: status,
             headers: [
                 HTTPHeader("Content-Type", type), HTTPHeader("Cache-Control", "no-store"),
                 HTTPHeader("X-Content-Type-Options", "nosniff"),
-            ], body: Array(text.utf8))
+            ], body: body)
     }
 
     static func error(_ status: Int, _ error: SignalingError, headers: [HTTPHeader] = []) -> HTTPResponse {

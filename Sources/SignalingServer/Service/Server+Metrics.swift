@@ -46,6 +46,10 @@ extension Server {
         page.family("kiosk_signaling_drops_total", "counter", "Refused or dropped by the transport, by reason.")
         for drop in SocketIODrop.allCases { page.sample(["reason": "\(drop)"], socketIO.drops[drop]) }
         page.counter("kiosk_signaling_slow_clients_total", "Clients closed for not reading.", transport.slowClientCount)
+        page.gauge(
+            "kiosk_signaling_held_bytes", "Held in memory for clients that have not sent or taken everything.",
+            transport.heldBytes + metrics.clientBytes)
+        page.counter("kiosk_signaling_evictions_total", "Clients closed for the memory they held.", metrics.evictions)
         page.gauge("kiosk_signaling_records_waiting", "Jobs that wait for the records.", records.waiting)
         page.gauge("kiosk_signaling_lists_waiting", "Lists and exports that wait to be read.", lists.waiting)
         if let free = FreeSpace.bytes(besideFile: configuration.database) {

@@ -37,6 +37,11 @@ public final class Server {
     private var lock: RecordsLock?
     /// Whether the log has named a proxy that is not trusted.
     var hasWarnedOfProxy: Bool
+    /// Lists that are being answered, and which may be.
+    var runningLists: [RequestID: RunningList]
+    var listPlaces: ListPlaces<ListReader>
+    /// `SocketIOServer.bytesPutAside` when memory was last looked at.
+    var bytesPutAside: UInt64
     private var heartbeat: (interval: Duration, beat: () -> Void)?
     private var nextBeat: Instant
     /// Set once the server is to end; from then on nobody is let in.
@@ -96,6 +101,9 @@ public final class Server {
         origins = [:]
         recordsHealth = .well
         hasWarnedOfProxy = false
+        runningLists = [:]
+        listPlaces = ListPlaces()
+        bytesPutAside = 0
         drainDeadline = nil
         heartbeat = nil
         nextBeat = .zero
@@ -155,6 +163,7 @@ public final class Server {
                 now = moment()
                 handle(event, now: now)
                 drain(now: now)
+                watchMemory()
             }
             serveLogins(now: now)
             metrics.loopTurn(MonotonicClock.now() - woke)
@@ -180,16 +189,22 @@ public final class Server {
         case .requestAborted(let id):
             origins[id] = nil
             logins.aborted(id)
+            listAborted(id)
             socketIO.requestAborted(id, now: now.instant)
         case .webSocketOpened(let id, let handshake):
             let peer = clientAddress(handshake.peer, handshake.headers)
             guard drainDeadline == nil else { return transport.close(id, code: .tryAgainLater) }
+            let details = engineHandshake(handshake.query, handshake.headers, peer)
+            // An upgrade of a polling session.
+            if let account = account(of: details) { transport.attribute(id, to: account) }
             // Engine.IO's type and a CONNECT, until one is accepted.
             transport.limitMessages(to: 1 + socketIO.configuration.maximumMessageBeforeConnect, on: id)
-            socketIO.webSocketOpened(id, engineHandshake(handshake.query, handshake.headers, peer), now: now.instant)
+            socketIO.webSocketOpened(id, details, now: now.instant)
         case .message(let id, let message): socketIO.webSocketReceived(id, message, now: now.instant)
         case .webSocketClosed(let id, _):
             socketIO.webSocketClosed(id, now: now.instant)
+        case .pieceWanted(let id): readList(id)
+        case .holdingsGrew: settleMemory()
         case .woken: while let message = inbox.next() { handle(message, now: now) }
         }
     }
@@ -204,6 +219,8 @@ public final class Server {
         case .sessionStored(let id): hub.sessionStored(id)
         case .sessionNotStored(let id): hub.sessionNotStored(id, now: now)
         case .respond(let id, let response): respond(to: id, response)
+        case .listRead(let id, let reader, let piece): listRead(id, reader, piece)
+        case .listFailed(let id): listFailed(id)
         case .changed(let snapshot, let id, let response):
             tokens.use(snapshot.keys)
             hub.directoryChanged(snapshot, now: now)
@@ -304,7 +321,11 @@ public final class Server {
 
     private func perform(_ action: Hub.Action, now: Moment) {
         switch action {
-        case .accept(let socket, let recovering): socketIO.accept(socket, recovering: recovering, now: now.instant)
+        case .accept(let socket, let recovering):
+            socketIO.accept(socket, recovering: recovering, now: now.instant)
+            if let state = hub.sockets[socket], let connection = socketIO.connection(of: socket) {
+                transport.attribute(connection, to: state.account)
+            }
         case .refuse(let socket, let error):
             socketIO.refuse(
                 socket, ConnectError(message: error.message, data: ["code": .string(error.code.rawValue)]),

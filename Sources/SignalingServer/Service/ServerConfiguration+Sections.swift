@@ -77,10 +77,14 @@ extension ServerConfiguration {
         public var payload: ConfiguredSize
         /// On the disk of the records; with less, `/readyz` says no.
         public var freeSpace: ConfiguredSize
+        /// Held for all clients together, for one account, and for the strangers of one address.
+        public var memory: ConfiguredSize
+        public var memoryPerAccount: ConfiguredSize
+        public var memoryPerAddress: ConfiguredSize
 
         enum CodingKeys: CodingKey, CaseIterable {
             case messagesPerSecond, connections, connectionsPerAddress, handshakesPerAddress, requestsPerAddress,
-                pendingBytes, payload, freeSpace
+                pendingBytes, payload, freeSpace, memory, memoryPerAccount, memoryPerAddress
         }
         public init() {
             messagesPerSecond = 50
@@ -91,6 +95,9 @@ extension ServerConfiguration {
             pendingBytes = ConfiguredSize(bytes: 4 << 20)
             payload = ConfiguredSize(bytes: 1_000_000)
             freeSpace = ConfiguredSize(bytes: 100 << 20)
+            memory = ConfiguredSize(bytes: 96 << 20)
+            memoryPerAccount = ConfiguredSize(bytes: 16 << 20)
+            memoryPerAddress = ConfiguredSize(bytes: 8 << 20)
         }
         public init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
@@ -109,6 +116,12 @@ extension ServerConfiguration {
             payload = try values.value(.payload, default: payload) {
                 (100_000...100_000_000).contains($0.bytes) ? nil : "must be between 100000 and 100000000 bytes"
             }
+            func atLeastOneMebibyte(_ size: ConfiguredSize) -> String? {
+                size.bytes < 1 << 20 ? "must be at least 1MiB" : nil
+            }
+            memory = try values.value(.memory, default: memory, rule: atLeastOneMebibyte)
+            memoryPerAccount = try values.value(.memoryPerAccount, default: memoryPerAccount, rule: atLeastOneMebibyte)
+            memoryPerAddress = try values.value(.memoryPerAddress, default: memoryPerAddress, rule: atLeastOneMebibyte)
         }
     }
 

@@ -1,0 +1,38 @@
+internal import HTTP
+public import Primitives
+
+extension HTTPServer {
+    // MARK: Memory
+
+    /// Every connection for which something is held.
+    public var holdings: [HTTPHolding] {
+        connections.values.compactMap { connection in
+            guard connection.countedBytes > 0 else { return nil }
+            let address = connection.peer.address
+            return HTTPHolding(
+                connection: connection.identifier,
+                address: configuration.proxies.contains(address) ? nil : address.prefix64, account: connection.account,
+                bytes: connection.countedBytes)
+        }
+    }
+
+    /// A request's connection is that account's, up to the next request on it. The request may be an announced one.
+    public func attribute(_ request: RequestID, to account: String) { requests[request]?.account = account }
+
+    public func attribute(_ connection: ConnectionID, to account: String) { webSockets[connection]?.account = account }
+
+    /// Ends a connection at once, whatever it is doing; `requestAborted` or `webSocketClosed` follows.
+    public func evict(_ connection: UInt64) {
+        guard let connection = connections[connection] else { return }
+        if connection.webSocket != nil, connection.closeCode == nil { connection.closeCode = .tryAgainLater }
+        destroy(connection)
+    }
+
+    /// Bytes accepted by `send` that have not been handed to the kernel yet.
+    public func pendingBytes(on connection: ConnectionID) -> Int { webSockets[connection]?.channel.pendingBytes ?? 0 }
+
+    /// Bytes that a message of this client may have from now on, at most the configuration's.
+    public func limitMessages(to bytes: Int, on connection: ConnectionID) {
+        webSockets[connection]?.webSocket?.maximumMessageSize = min(bytes, configuration.maximumMessageSize)
+    }
+}

@@ -1,0 +1,70 @@
+public import Primitives
+
+/// What the server keeps in memory for one client between its requests and messages.
+public struct SocketIOHolding: Hashable, Sendable {
+    public enum Holder: Hashable, Sendable {
+        case client(EngineIOServer.SessionID)
+        /// A lost one that may come back (connection state recovery).
+        case lost(SocketID)
+    }
+
+    public var holder: Holder
+    /// One that the application has accepted; nil for a stranger's.
+    public var socket: SocketID?
+    /// Where its client is counted.
+    public var address: IPAddress?
+    public var bytes: Int
+}
+
+extension SocketIOServer {
+    // MARK: Memory
+
+    /// Bytes that were ever put aside for a client: what was there when `holdings` was last asked for cannot have grown by
+    /// more than this has.
+    public var bytesPutAside: UInt64 { storedBytes &+ engine.storedBytes }
+
+    /// Every client for which something is kept: packets for its next poll, a packet of which attachments are missing,
+    /// what it may ask for again.
+    public var holdings: [SocketIOHolding] {
+        var all: [SocketIOHolding] = []
+        for case let client? in clients {
+            guard let session = engine.sessions[client.session.slot] else { continue }
+            let bytes =
+                session.backlogSize + client.decoder.heldBytes + client.sockets.reduce(0) { $0 + ($1.log?.size ?? 0) }
+            guard bytes > 0 else { continue }
+            all.append(
+                SocketIOHolding(
+                    holder: .client(client.session), socket: client.sockets.first(where: \.isAccepted)?.id,
+                    address: session.address, bytes: bytes))
+        }
+        for (socket, parked) in recovery.parked where parked.log.size > 0 {
+            all.append(SocketIOHolding(holder: .lost(socket), socket: socket, address: nil, bytes: parked.log.size))
+        }
+        return all
+    }
+
+    /// Ends a client for what it holds, or forgets what a lost one has missed.
+    public mutating func evict(_ holder: SocketIOHolding.Holder) {
+        switch holder {
+        case .client(let session):
+            guard client(session) != nil else { return }
+            counted.add(.tooSlow)
+            close(session, .tooSlow)
+        case .lost(let socket): unpark(socket)
+        }
+    }
+
+    /// The accepted socket for which a request or WebSocket speaks, by its session.
+    public func acceptedSocket(of handshake: EngineIOHandshake) -> SocketID? {
+        guard let session = engine.session(of: handshake) else { return nil }
+        return client(session)?.sockets.first(where: \.isAccepted)?.id
+    }
+
+    /// The WebSocket that carries a socket; nil while it polls.
+    public func connection(of socket: SocketID) -> ConnectionID? {
+        guard let (slot, _) = find(socket), let session = engine.sessions[clients[slot]!.session.slot],
+            case .webSocket(let connection) = session.transport
+        else { return nil }
+        return connection
+    }
+}
