@@ -541,8 +541,10 @@ def test_forwarded_addresses_count_only_from_a_trusted_proxy(wire, folder):
         metrics = f"metrics: {{ allow: [{network.MONITOR}, 198.51.100.7] }}\n"
         server = Server(place, network.MONITOR, (f"proxy: {{ trusted: [{network.MONITOR}] }}\n" if trusted else "") + metrics)
         with running(server):
-            # The metrics are for whom the proxy names, and the proxy's machine passes for nobody.
-            assert readers(server, None, "198.51.100.8", "198.51.100.7") == ([404, 404, 200] if trusted else [200, 200, 200])
+            # The metrics are for whom the proxy names, and the proxy's machine passes for nobody. What somebody else forwards is
+            # nobody's request.
+            assert readers(server, None, "198.51.100.8", "198.51.100.7") == ([404, 404, 200] if trusted else [200, 404, 404])
+            assert server.tail(1000).count("that proxy.trusted does not name") == (0 if trusted else 1)
             first = attempts(server, "198.51.100.1", 40)
             assert 429 in first, first
             other = attempts(server, "198.51.100.2", 1)
