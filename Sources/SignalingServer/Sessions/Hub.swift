@@ -112,7 +112,9 @@ public struct Hub: Sendable {
             sockets[socket] = SocketState(
                 account: account.id, role: account.role, organization: account.organization, family: claims.family,
                 issuedAt: claims.issuedAt, address: address, isRegistered: false,
-                throttle: Throttle(perSecond: settings.messagesPerSecond, now: now.instant))
+                throttle: Throttle(perSecond: settings.messagesPerSecond, now: now.instant),
+                candidates: Throttle(
+                    perSecond: settings.messagesPerSecond, burst: Hub.candidateBurst, now: now.instant))
             socketsByAccount[account.id, default: []].insert(socket)
             // Knowing somebody's `pid` is not enough to hear what was meant for that one.
             let isReturning = lost.map { absentees.returned($0, as: account.id) } ?? false

@@ -13,6 +13,9 @@ struct SocketState: Sendable {
     let address: IPAddress?
     var isRegistered: Bool
     var throttle: Throttle
+    /// Candidates come at once, as many as a machine has addresses, and a lost one is sent by nobody again: they have a
+    /// bucket of their own.
+    var candidates: Throttle
 
     func party(_ socket: SocketID) -> Party { Party(id: account, organization: organization, socket: socket) }
 }
