@@ -43,6 +43,8 @@ static inline int copenssl_dtls_get_timeout(SSL *ssl, struct timeval *remaining)
 static inline int copenssl_dtls_handle_timeout(SSL *ssl) { return (int)DTLSv1_handle_timeout(ssl); }
 // The bytes a memory BIO holds, without taking them.
 static inline long copenssl_mem_bio_peek(BIO *bio, char **bytes) { return BIO_get_mem_data(bio, bytes); }
+// Forgets what a memory BIO holds.
+static inline void copenssl_bio_reset(BIO *bio) { (void)BIO_reset(bio); }
 static inline EVP_PKEY *copenssl_generate_p256(void) { return EVP_EC_gen("P-256"); }
 static inline EVP_PKEY *copenssl_generate_rsa(size_t bits) { return EVP_RSA_gen(bits); }
 static inline int copenssl_set_server_name(SSL *ssl, const char *name) {

@@ -26,6 +26,9 @@ static inline int copus_set_vbr(OpusEncoder *encoder, opus_int32 enabled, opus_i
 static inline int copus_set_voice(OpusEncoder *encoder) {
     return opus_encoder_ctl(encoder, OPUS_SET_SIGNAL(OPUS_SIGNAL_VOICE));
 }
+static inline int copus_set_max_bandwidth(OpusEncoder *encoder, opus_int32 bandwidth) {
+    return opus_encoder_ctl(encoder, OPUS_SET_MAX_BANDWIDTH(bandwidth));
+}
 static inline int copus_get_in_dtx(OpusEncoder *encoder, opus_int32 *in_dtx) {
     return opus_encoder_ctl(encoder, OPUS_GET_IN_DTX(in_dtx));
 }

@@ -22,6 +22,8 @@ public enum CaptureError: Error, Hashable, Sendable {
     case lost(device: String)
     /// It is there but has delivered nothing for so long.
     case frozen(device: String, after: Duration)
+    /// It delivers the same picture again and again, and is to be opened anew.
+    case repeats(device: String)
     /// It delivers, but for so long nothing that is a picture.
     case garbage(device: String, after: Duration)
     /// It has no format that can be used; `found` tells which it has.
@@ -39,6 +41,7 @@ public enum CaptureError: Error, Hashable, Sendable {
         case .permissionDenied: "permission-denied"
         case .lost: "lost"
         case .frozen: "stalled"
+        case .repeats: "frozen"
         case .garbage: "garbage"
         case .unsupported: "unsupported"
         case .badFile: "bad-file"
@@ -50,7 +53,8 @@ public enum CaptureError: Error, Hashable, Sendable {
     public var device: String {
         switch self {
         case .missing(let device), .busy(let device, _), .permissionDenied(let device), .lost(let device),
-            .frozen(let device, _), .garbage(let device, _), .unsupported(let device, _), .badFile(let device, _),
+            .frozen(let device, _), .repeats(let device), .garbage(let device, _), .unsupported(let device, _),
+            .badFile(let device, _),
             .system(let device, _):
             device
         }
@@ -66,6 +70,7 @@ public enum CaptureError: Error, Hashable, Sendable {
                 : "end that program, or give it another device"
         case .permissionDenied: "the agent's user needs the groups video and audio, and its service the device"
         case .lost: "check the cable and the USB port; it is opened again when it is back"
+        case .repeats: "if it does not come back by itself, unplug it and plug it in again"
         case .frozen: "unplug it and plug it in again, or use another USB port"
         case .garbage: "use a shorter cable or another USB port; a lower camera size needs less of the bus"
         case .unsupported: "use another device"
@@ -83,6 +88,7 @@ extension CaptureError: CustomStringConvertible {
         case .permissionDenied(let device): "\(device): permission denied"
         case .lost(let device): "\(device): gone"
         case .frozen(let device, let time): "\(device): nothing for \(Int(time.seconds * 1000)) ms"
+        case .repeats(let device): "\(device): the same picture again and again; it is opened anew"
         case .garbage(let device, let time):
             "\(device): nothing that is a picture for \(Int(time.seconds * 1000)) ms"
         case .unsupported(let device, let found): "\(device): no usable format (\(found))"

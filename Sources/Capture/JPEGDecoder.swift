@@ -8,18 +8,43 @@ struct JPEGDecoder: ~Copyable {
     private let handle: tjhandle
     /// Planes of a picture with more chroma than I420 has; grows to what the camera needs, once.
     private var scratch: [UInt8]
+    /// A picture with the end marker that its camera leaves out.
+    private var completed: [UInt8]
+    /// The camera leaves it out.
+    private var lacksEnd: Bool
 
     /// Nil when there is no memory for it.
     init?() {
         guard let handle = tjInitDecompress() else { return nil }
         self.handle = handle
         scratch = []
+        completed = []
+        lacksEnd = false
     }
 
     deinit { tjDestroy(handle) }
 
     /// False when the picture is damaged, cut off, or not of the frame's size: `frame` is then undefined.
+    ///
+    /// Cameras leave the end marker (EOI) out, or fill the buffer with zeros in its place; the picture is whole all the same,
+    /// where the marker put behind it ends it properly.
     mutating func decode(_ bytes: UnsafeRawBufferPointer, into frame: inout VideoFrame) -> Bool {
+        if !lacksEnd {
+            if decodeAsItIs(bytes, into: &frame) { return true }
+            guard let text = tjGetErrorStr2(handle), strstr(text, "Premature end of JPEG file") != nil else {
+                return false
+            }
+        }
+        completed.removeAll(keepingCapacity: true)
+        completed.append(contentsOf: bytes)
+        completed.append(contentsOf: [0xFF, 0xD9])
+        // Lent out while it decodes.
+        let whole = completed
+        lacksEnd = whole.withUnsafeBytes { decodeAsItIs($0, into: &frame) }
+        return lacksEnd
+    }
+
+    private mutating func decodeAsItIs(_ bytes: UnsafeRawBufferPointer, into frame: inout VideoFrame) -> Bool {
         guard let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), !bytes.isEmpty else { return false }
         var (width, height, sampling, space): (Int32, Int32, Int32, Int32) = (0, 0, 0, 0)
         let size = UInt(bytes.count)

@@ -1,7 +1,7 @@
 import COpus
 public import Primitives
 
-/// Opus for speech (RFC 6716; RFC 7587 for WebRTC): 48 kHz, mono, 20 ms packets.
+/// Opus for speech (RFC 6716; RFC 7587 for WebRTC): 48 kHz, mono, packets of 20 ms, or of less for a peer that wants that.
 public struct OpusEncoder: ~Copyable, @unchecked Sendable {
     // Unique ownership and mutating calls only.
     private let handle: OpaquePointer
@@ -11,6 +11,8 @@ public struct OpusEncoder: ~Copyable, @unchecked Sendable {
     public static let sampleRate = 48_000
     public static let samplesPerPacket = 960
     public static let packetDuration = Duration.milliseconds(20)
+    /// Samples of the packets that can be made: 20, 10, 5 and 2.5 ms.
+    public static let packetSizes = [960, 480, 240, 120]
     /// No packet is longer: libopus' recommendation is 4,000 bytes, a 20 ms mono frame's own limit 1,275.
     public static let maximumPacket = 1275
 
@@ -25,16 +27,31 @@ public struct OpusEncoder: ~Copyable, @unchecked Sendable {
         public var expectedLossPercent: Int
         /// Leaves packets out in silence. Off by default: a silent room and a dead microphone must look different.
         public var discontinuousTransmission: Bool
+        /// Hertz that the peer plays at most, 8,000 … 48,000: nothing above half of it is encoded (RFC 7587 section 3.1.1).
+        public var maximumPlaybackRate: Int
 
         public init(
             bitrate: Bitrate = .kilobits(32), complexity: Int = 5, forwardErrorCorrection: Bool = true,
-            expectedLossPercent: Int = 5, discontinuousTransmission: Bool = false
+            expectedLossPercent: Int = 5, discontinuousTransmission: Bool = false,
+            maximumPlaybackRate: Int = OpusEncoder.sampleRate
         ) {
             self.bitrate = bitrate
             self.complexity = complexity
             self.forwardErrorCorrection = forwardErrorCorrection
             self.expectedLossPercent = expectedLossPercent
             self.discontinuousTransmission = discontinuousTransmission
+            self.maximumPlaybackRate = maximumPlaybackRate
+        }
+
+        /// libopus' name of the widest band that is played whole.
+        var bandwidth: Int32 {
+            switch maximumPlaybackRate {
+            case ..<12_000: OPUS_BANDWIDTH_NARROWBAND
+            case ..<16_000: OPUS_BANDWIDTH_MEDIUMBAND
+            case ..<24_000: OPUS_BANDWIDTH_WIDEBAND
+            case ..<48_000: OPUS_BANDWIDTH_SUPERWIDEBAND
+            default: OPUS_BANDWIDTH_FULLBAND
+            }
         }
 
         func check() throws(CodecError) {
@@ -75,19 +92,20 @@ public struct OpusEncoder: ~Copyable, @unchecked Sendable {
         settings = new
     }
 
-    /// Encodes 20 ms.
+    /// Encodes one packet.
     ///
-    /// - Parameter samples: exactly `samplesPerPacket`.
+    /// - Parameter samples: as many as one of `packetSizes`.
     /// - Parameter captureTime: when the first sample was taken.
     /// - Returns: `.dropped` when discontinuous transmission leaves the packet out; `frame` is empty then.
     public mutating func encode(
         _ samples: Span<Int16>, captureTime: Instant, into frame: inout EncodedFrame
     ) throws(CodecError) -> EncodeResult {
-        precondition(samples.count == OpusEncoder.samplesPerPacket, "opus encoder: a packet is 960 samples")
+        precondition(
+            OpusEncoder.packetSizes.contains(samples.count), "opus encoder: a packet is 960, 480, 240 or 120 samples")
         frame.kind = .audio
         frame.isKeyframe = true
         frame.captureTime = captureTime
-        frame.duration = OpusEncoder.packetDuration
+        frame.duration = OpusEncoder.packetDuration * samples.count / OpusEncoder.samplesPerPacket
         frame.width = 0
         frame.height = 0
         frame.temporalLayer = nil
@@ -117,6 +135,7 @@ public struct OpusEncoder: ~Copyable, @unchecked Sendable {
         try CodecError.check(operation, copus_set_inband_fec(handle, settings.forwardErrorCorrection ? 1 : 0))
         try CodecError.check(operation, copus_set_packet_loss(handle, Int32(settings.expectedLossPercent)))
         try CodecError.check(operation, copus_set_dtx(handle, settings.discontinuousTransmission ? 1 : 0))
+        try CodecError.check(operation, copus_set_max_bandwidth(handle, settings.bandwidth))
     }
 }
 

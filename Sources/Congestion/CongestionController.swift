@@ -30,10 +30,13 @@ public struct CongestionController: Sendable {
     /// The transport-wide sequence number of the next packet that carries one.
     public private(set) var nextSequence: SequenceNumber
 
-    public init(_ configuration: CongestionConfiguration, now: Instant) {
+    /// - Parameter firstSequence: where the numbers go on, if the same peer was sent some before.
+    public init(
+        _ configuration: CongestionConfiguration, firstSequence: SequenceNumber = SequenceNumber(1), now: Instant
+    ) {
         estimator = BandwidthEstimator(configuration, now: now)
         pacer = Pacer(rate: configuration.start, now: now)
-        nextSequence = SequenceNumber(1)
+        nextSequence = firstSequence
         apply(now: now)
     }
 

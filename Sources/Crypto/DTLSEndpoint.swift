@@ -16,6 +16,9 @@ public import Primitives
 //   is therefore `now` plus the remainder, read again after every call. In a simulation, where `now` is not the real
 //   clock, the machine works but its retransmissions come late; it never asks to be woken in the past.
 // - An end. RFC 6347 has none for a handshake whose peer went silent; here it fails after `handshakeDeadline`.
+// - Doubt. A datagram's source can be forged, so what is not protected ends nothing: alerts in plain text are ignored
+//   (RFC 6347 section 4.1.2.7 allows it), protected records too short to be any are dropped before OpenSSL makes an error
+//   of them, and an association that fails after its handshake says nothing to the peer, whose own goes on.
 // - A verdict on the certificate. OpenSSL is told to accept any; the DER form goes up with the event, and whoever
 //   has the fingerprint from the SDP must compare it before any media flows (RFC 8827 section 6.5).
 //
@@ -39,6 +42,8 @@ public struct DTLSHandshakeResult: Sendable {
 public enum DTLSFailure: Error, Equatable, Sendable {
     /// No completion within `DTLSEndpoint.handshakeDeadline`.
     case timedOut
+    /// The same after an alert in plain text, by its number (RFC 5246 section 7.2): it may have been the peer's.
+    case timedOutAfterAlert(UInt8)
     /// The handshake completed without `use_srtp`.
     case noProtectionProfile
     /// OpenSSL refused: a fatal alert from either side, or a message against the protocol.
@@ -47,9 +52,10 @@ public enum DTLSFailure: Error, Equatable, Sendable {
 
 public enum DTLSEvent: Sendable {
     case handshakeCompleted(DTLSHandshakeResult)
-    /// The association is dead; an alert may still wait in `pollTransmit`.
+    /// The association is dead; during the handshake an alert may still wait in `pollTransmit`. After it the keys that were
+    /// exported are as good as before.
     case failed(DTLSFailure)
-    /// The peer's close_notify came.
+    /// The peer ended the association: its close_notify came, or its fatal alert, protected.
     case closedByPeer
 }
 
@@ -63,6 +69,10 @@ public enum DTLSDrop: Int, CaseIterable, Sendable {
     case afterEnd
     /// Application data, which nothing here uses.
     case applicationData
+    /// An alert that is not protected: anybody can send one.
+    case unprotectedAlert
+    /// Said to be protected, and too short to be.
+    case shortRecord
 }
 
 /// One DTLS association. Unique ownership, and mutating calls only, make it fit to move between threads.
@@ -99,6 +109,8 @@ public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
     private var hello: [UInt8]
     private var isHelloDue: Bool
     private var isPeerHeard: Bool
+    /// What the last alert in plain text said.
+    private var unprotectedAlert: UInt8?
 
     /// An association that waits for `start`, or as the server for the client's first datagram.
     ///
@@ -142,6 +154,7 @@ public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
         hello = []
         isHelloDue = false
         isPeerHeard = false
+        unprotectedAlert = nil
     }
 
     deinit { SSL_free(ssl) }
@@ -167,20 +180,16 @@ public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
                 drops.add(.malformedRecord)
                 return
             }
-            start(now: now)
         case .handshaking, .connected: break
         case .closed, .failed:
             drops.add(.afterEnd)
             return
         }
-        let usable = usablePrefix(of: datagram)
-        guard usable > 0 else { return }
+        guard takeRecords(of: datagram) else { return }
         isPeerHeard = true
         hello = []
         isHelloDue = false
-        datagram.extracting(0..<usable).withUnsafeBufferPointer { bytes in
-            _ = BIO_write(incoming, bytes.baseAddress, Int32(bytes.count))
-        }
+        start(now: now)
         advance(now: now)
     }
 
@@ -188,7 +197,7 @@ public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
     public mutating func handleTimeout(now: Instant) {
         guard phase == .handshaking else { return }
         if let deadline, now >= deadline {
-            fail(.timedOut)
+            fail(unprotectedAlert.map(DTLSFailure.timedOutAfterAlert) ?? .timedOut)
             return
         }
         guard let retransmission, now >= retransmission else { return }
@@ -298,7 +307,17 @@ public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
                 ERR_clear_error()
                 events.append(.closedByPeer)
                 end(.closed)
-            default: fail(.refused(CryptoError.drained("dtls: connection failed")))
+            default:
+                // Set by an alert as well, and here that is the peer's: it was protected.
+                if SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN != 0 {
+                    ERR_clear_error()
+                    events.append(.closedByPeer)
+                    end(.closed)
+                } else {
+                    fail(.refused(CryptoError.drained("dtls: connection failed")))
+                }
+                // OpenSSL's own alert would end the peer's association, which is not known to be broken.
+                copenssl_bio_reset(outgoing)
             }
         }
     }
@@ -327,21 +346,49 @@ public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
 
     // MARK: Records (RFC 6347 section 4.1)
 
-    /// The whole records at the datagram's start; what follows them is counted and left out.
-    private mutating func usablePrefix(of datagram: Span<UInt8>) -> Int {
+    /// Hands the records of one datagram to OpenSSL; those that are not to be used are counted. Returns whether any was.
+    private mutating func takeRecords(of datagram: Span<UInt8>) -> Bool {
         guard datagram.count <= PacketPool.slotSize else {
             drops.add(.oversized)
-            return 0
+            return false
         }
         var offset = 0
+        var isAnyTaken = false
         while offset < datagram.count {
             guard let size = recordSize(datagram.extracting(offset..<datagram.count)) else {
                 drops.add(.malformedRecord)
                 break
             }
+            let record = datagram.extracting(offset..<offset + size)
             offset += size
+            if let drop = judge(record) {
+                drops.add(drop)
+                continue
+            }
+            isAnyTaken = true
+            record.withUnsafeBufferPointer { bytes in
+                _ = BIO_write(incoming, bytes.baseAddress, Int32(bytes.count))
+            }
         }
-        return offset
+        return isAnyTaken
+    }
+
+    /// Why a whole record is not to be used; nil where it is.
+    private mutating func judge(_ record: Span<UInt8>) -> DTLSDrop? {
+        let fragment = record.count - 13
+        let isProtected = record[3] != 0 || record[4] != 0
+        if isProtected { return fragment < shortestFragment ? .shortRecord : nil }
+        guard record[0] == 21 else { return nil }
+        if fragment >= 2 { unprotectedAlert = record[14] }
+        return .unprotectedAlert
+    }
+
+    /// What a protected fragment has at least: the nonce of GCM (8 bytes, RFC 5288 section 3) and the tag of either cipher
+    /// (16 bytes). OpenSSL takes a shorter one for an error of its own and ends the association.
+    private var shortestFragment: Int {
+        let cipher = SSL_get_current_cipher(ssl) ?? SSL_get_pending_cipher(ssl)
+        if let cipher, SSL_CIPHER_get_cipher_nid(cipher) == NID_chacha20_poly1305 { return 16 }
+        return 24
     }
 
     /// Type (20 … 25), version (254, x), epoch, sequence number, length: 13 bytes before the fragment.

@@ -44,9 +44,13 @@ extension ICEAgent {
     private mutating func handleRequest(
         _ message: borrowing STUNMessage, from remote: SocketAddress, local: SocketAddress, now: Instant
     ) {
+        let hasFingerprint = message.hasFingerprint
         func respond(
             _ agent: inout ICEAgent, _ code: ErrorCode, key: IntegrityKey? = nil, unknown: [AttributeType] = []
         ) {
+            // Every check of ICE has a FINGERPRINT, which tells STUN from other protocols on the same port (RFC 8489 section
+            // 7): without one only a peer that has proved itself is answered.
+            guard hasFingerprint || key != nil else { return agent.drops.add(.fingerprintMissing) }
             agent.enqueue(
                 PendingResponse(
                     id: message.transactionID, kind: .error(code, unknown: unknown), base: local, destination: remote,

@@ -225,6 +225,10 @@ extension ICEAgent {
         case .failed(let failure):
             let relay = relays[index]
             drop(relayOf: client, now: now)
+            if case .redirected = failure {
+            } else {
+                events.append(.relayRefused(server: client.server, transport: client.transport, failure))
+            }
             if client.transport != .udp {
                 let alternate: AlternateServer? = if case .redirected(let next) = failure { next } else { nil }
                 events.append(.turnStreamFailed(local: client.base, alternate: alternate))

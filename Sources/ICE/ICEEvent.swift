@@ -16,6 +16,8 @@ public enum ICEEvent: Hashable, Sendable {
     /// The TURN server behind the stream from this local address gives no relay, or no longer; `alternate` is the server
     /// that it wants to be asked instead (300, RFC 8489 section 10).
     case turnStreamFailed(local: SocketAddress, alternate: AlternateServer?)
+    /// A TURN server gives no relay, or takes back the one it gave.
+    case relayRefused(server: SocketAddress, transport: TransportProtocol, TURNFailure)
     /// The role was switched by a role conflict (RFC 8445 section 7.3.1.1).
     case roleChanged(ICERole)
 }
@@ -81,6 +83,8 @@ public enum ICEInput: Hashable, Sendable {
 /// Why something that came from outside was dropped.
 public enum ICEDrop: Int, Sendable, CaseIterable {
     case notSTUN, malformed, fingerprintMismatch
+    /// A request without FINGERPRINT from somebody who has not proved to be the peer.
+    case fingerprintMissing
     case unknownMethod, unknownLocalAddress, unknownAttribute
     case integrityMissing, integrityInvalid, usernameMissing, usernameUnknown, priorityMissing
     case transactionUnknown, responseIntegrityInvalid, responseAsymmetric, mappedAddressMissing

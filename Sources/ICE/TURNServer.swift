@@ -47,6 +47,19 @@ public enum TURNFailure: Error, Hashable, Sendable {
     case malformedResponse
 }
 
+extension TURNFailure: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .timeout: "no answer"
+        case .unauthenticated: "it refuses name or password (401)"
+        case .redirectedTooOften: "it sends us on and on (300)"
+        case .redirected: "it sends us on (300)"
+        case .refused(let code): "it refuses (\(code))"
+        case .malformedResponse: "its answer cannot be read"
+        }
+    }
+}
+
 /// What a TURN client has to say.
 public enum TURNEvent: Hashable, Sendable {
     /// Relayed transport addresses, one per family, and what the server sees us as.

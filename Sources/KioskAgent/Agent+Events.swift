@@ -69,6 +69,10 @@ extension Agent {
         case .video: videoGate.deviceChanged()
         case .sound: audioGate.deviceChanged()
         }
+        if event.action == .add {
+            let kind: MediaKind = event.subsystem == .video ? .video : .audio
+            perform(supervisor.forgetFinding(kind), now: MonotonicClock.now())
+        }
         log.debug("device \(event.action.rawValue): \(event.node ?? event.subsystem.rawValue)")
     }
 
@@ -197,11 +201,11 @@ extension Agent {
             AgentStatus.Session(
                 id: session.id, monitorId: session.monitorId, phase: session.phase, liveSince: session.liveSince,
                 firstFrameMilliseconds: session.firstFrameMilliseconds, reason: session.reason,
-                sends: session.sends)
+                relayTrouble: session.relayTrouble, sends: session.sends)
         }
         if status.session?.phase != .live { status.peer = nil }
-        status.camera = AgentStatus.Device(supervisor.video, supervisor.videoCondition)
-        status.microphone = AgentStatus.Device(supervisor.audio, supervisor.audioCondition)
+        status.camera = AgentStatus.Device(supervisor.video, supervisor.videoCondition, supervisor.videoFinding)
+        status.microphone = AgentStatus.Device(supervisor.audio, supervisor.audioCondition, supervisor.audioFinding)
         status.indicator = configuration.indicator.isEmpty ? nil : indicatorProblem ?? ""
         status.video = video.counters
         status.audio = audio.counters
@@ -220,6 +224,8 @@ extension Agent {
         let ends = supervisor.timeoutReached(now: now)
         if !ends.isEmpty { log.warning("session given up: \(supervisor.session?.reason ?? "")", sessionFields) }
         perform(ends, now: now)
+        if let due = supervisor.nextOffer, due <= now { perform(supervisor.offerIsDue(now: now), now: now) }
+        if let due = supervisor.nextDevice, due <= now { perform(supervisor.devicesAreLate(now: now), now: now) }
         if let due = indicatorCheckAt, due <= now { checkIndicator(now: now) }
         if let due = statusDueAt, due <= now { publish(now: now) }
         if let due = networkCheckAt, due <= now {

@@ -197,8 +197,11 @@ public final class Agent {
     }
 
     private var nextTimeout: Instant? {
-        [supervisor.nextTimeout, networkCheckAt, statusDueAt, indicatorCheckAt, watchdogDueAt, machineCheckAt]
-            .compactMap(\.self).min()
+        [
+            supervisor.nextTimeout, supervisor.nextOffer, supervisor.nextDevice, networkCheckAt, statusDueAt,
+            indicatorCheckAt, watchdogDueAt, machineCheckAt,
+        ]
+        .compactMap(\.self).min()
     }
 
     /// Without udev a device that is back is found by trying, a little later.

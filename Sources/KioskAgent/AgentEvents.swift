@@ -70,3 +70,19 @@ public struct MediaTrouble: Hashable, Sendable {
         self.remedy = remedy
     }
 }
+
+extension MediaTrouble {
+    /// The thread that opens the device has not come back from the kernel.
+    static func driverHangs(_ kind: MediaKind) -> MediaTrouble {
+        switch kind {
+        case .video:
+            MediaTrouble(
+                .cameraFailed, state: "stalled", message: "the camera's driver does not answer",
+                remedy: "unplug the camera and plug it in again; if that does not help, restart the machine")
+        case .audio:
+            MediaTrouble(
+                .microphoneFailed, state: "stalled", message: "the microphone's driver does not answer",
+                remedy: "unplug the microphone and plug it in again; if that does not help, restart the machine")
+        }
+    }
+}

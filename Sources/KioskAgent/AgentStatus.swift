@@ -15,11 +15,20 @@ struct AgentStatus: Sendable, Equatable {
         /// What to do about it, or nil.
         var remedy: String?
 
-        init(_ device: Supervisor.DeviceState, _ condition: MediaCondition? = nil) {
+        /// - Parameter finding: what was wrong when the device was last tried; it, or what was wrong with its media, is told
+        ///   while nobody has the device open too.
+        init(
+            _ device: Supervisor.DeviceState, _ condition: MediaCondition? = nil, _ finding: MediaTrouble? = nil
+        ) {
             state = device.word
             (source, message, remedy) = (nil, nil, nil)
             switch device {
-            case .none, .idle, .opening: break
+            case .none, .opening: break
+            case .idle:
+                guard let word = finding?.state ?? condition?.rawValue else { return }
+                state = word
+                message = finding?.message ?? condition?.message
+                remedy = finding?.remedy ?? condition?.remedy
             case .running(let name):
                 source = name
                 guard let condition else { return }
@@ -40,6 +49,8 @@ struct AgentStatus: Sendable, Equatable {
         var liveSince: Instant?
         var firstFrameMilliseconds: Int?
         var reason: String?
+        /// Which TURN server gave no relay, and why.
+        var relayTrouble: String?
         /// The kinds of media that the monitor takes.
         var sends: Set<MediaKind>
 
@@ -258,6 +269,7 @@ extension AgentStatus {
         object["liveSeconds"] = session.liveSince.map { JSONValue.integer(Int((now - $0).seconds)) }
         object["firstFrameMs"] = session.firstFrameMilliseconds.map { JSONValue.integer($0) }
         object["reason"] = session.reason.map(JSONValue.string)
+        object["relayTrouble"] = session.relayTrouble.map(JSONValue.string)
         return .object(object)
     }
 

@@ -74,7 +74,11 @@ enum StatusText {
         var line = "\(text(value, "monitorId")), \(text(value, "phase"))"
         if let seconds = value["liveSeconds"]?.integer { line += " for \(duration(seconds))" }
         if let first = value["firstFrameMs"]?.integer { line += ", first picture after \(first) ms" }
-        if let reason = value["reason"]?.string { line += ", \(reason)" }
+        if let reason = value["reason"]?.string {
+            line += ", \(reason)"
+        } else if let trouble = value["relayTrouble"]?.string {
+            line += ", no relay: \(trouble)"
+        }
         return line
     }
 

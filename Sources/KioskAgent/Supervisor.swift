@@ -70,6 +70,9 @@ struct Supervisor: Sendable {
         var awaitsOffer: Bool
         /// What the monitor was told already.
         var reported: Set<SessionErrorCode>
+        /// Which TURN server gave no relay, and why.
+        var relayTrouble: String?
+        var offers: OfferLimit
         var reason: String?
     }
 
@@ -80,6 +83,8 @@ struct Supervisor: Sendable {
         case unexpectedDescription
         /// For monitors.
         case notForKiosks
+        /// More offers than `OfferLimit` lets in: the newest waits.
+        case offerTooSoon
     }
 
     private(set) var session: Session?
@@ -88,6 +93,11 @@ struct Supervisor: Sendable {
     /// What is wrong with media that flows.
     private(set) var videoCondition: MediaCondition?
     private(set) var audioCondition: MediaCondition?
+    /// What a device could not be used for when it was last tried, until it is seen to work.
+    private(set) var videoFinding: MediaTrouble?
+    private(set) var audioFinding: MediaTrouble?
+    /// When devices that are being opened must have said something.
+    private var openingEndsAt: [MediaKind: Instant]
     private(set) var sessionsServed: Int
     private(set) var ignored: Counter<IgnoredEvent>
     /// How long a live session goes on without the server.
@@ -115,6 +125,8 @@ struct Supervisor: Sendable {
     }
 
     static let negotiationTimeout = Duration.seconds(60)
+    /// A driver that takes longer to open a device than any that works hangs.
+    static let openingTimeout = Duration.seconds(8)
 
     init(hasMicrophone: Bool, liveWithoutServer: Duration = .seconds(600)) {
         session = nil
@@ -122,6 +134,9 @@ struct Supervisor: Sendable {
         audio = hasMicrophone ? .idle : .none
         videoCondition = nil
         audioCondition = nil
+        videoFinding = nil
+        audioFinding = nil
+        openingEndsAt = [:]
         sessionsServed = 0
         ignored = Counter()
         self.liveWithoutServer = liveWithoutServer
@@ -177,10 +192,10 @@ struct Supervisor: Sendable {
         session = Session(
             id: sessionId, monitorId: monitorId, iceServers: iceServers, phase: .granted, since: now, liveSince: nil,
             firstFrameMilliseconds: nil, sends: Set(MediaKind.allCases), isPermitted: false, hasReportedMedia: false,
-            awaitsOffer: false, reported: [], reason: nil)
+            awaitsOffer: false, reported: [], relayTrouble: nil, offers: OfferLimit(now: now), reason: nil)
         sessionsServed += 1
         actions += [startOrder(), .carried(sessionId: sessionId)].compactMap(\.self)
-        return actions + open(MediaKind.allCases) + [.status]
+        return actions + open(MediaKind.allCases, now: now) + [.status]
     }
 
     /// Servers come with credentials for a time; what the server says last is what the next path is looked for with.
@@ -197,7 +212,25 @@ struct Supervisor: Sendable {
             return []
         }
         session?.awaitsOffer = false
-        let order = Action.peer(.offer(sessionId: sessionId, sdp: description.sdp))
+        guard session?.offers.admits(description.sdp, now: now) == true else {
+            ignored.add(.offerTooSoon)
+            return []
+        }
+        return answer(sessionId, description.sdp, now: now)
+    }
+
+    /// When `offerIsDue` has something to do.
+    var nextOffer: Instant? { session?.offers.dueAt }
+
+    /// An offer that had to wait is answered now.
+    mutating func offerIsDue(now: Instant) -> [Action] {
+        guard let id = session?.id, let sdp = session?.offers.take(now: now) else { return [] }
+        return answer(id, sdp, now: now)
+    }
+
+    private mutating func answer(_ sessionId: String, _ sdp: String, now: Instant) -> [Action] {
+        session?.relayTrouble = nil
+        let order = Action.peer(.offer(sessionId: sessionId, sdp: sdp))
         switch session?.phase {
         case .granted, .negotiating:
             session?.phase = .negotiating
@@ -210,7 +243,7 @@ struct Supervisor: Sendable {
             session?.since = now
             session?.reason = nil
             session?.reported = []
-            return open(MediaKind.allCases) + [startOrder(), order, .status].compactMap(\.self)
+            return open(MediaKind.allCases, now: now) + [startOrder(), order, .status].compactMap(\.self)
         case nil:
             return []
         }
@@ -233,7 +266,11 @@ struct Supervisor: Sendable {
             return toMonitor(sessionId) { .sessionError(targetId: $0, sessionId: sessionId, error) }
         case .sending(let sessionId, let kinds):
             guard isCurrent(sessionId), isOpen else { return [] }
-            return send(kinds)
+            return send(kinds, now: now)
+        case .relayRefused(let sessionId, let trouble):
+            guard isCurrent(sessionId) else { return [] }
+            session?.relayTrouble = trouble
+            return [.status]
         case .connected(let sessionId):
             guard isCurrent(sessionId), session?.phase == .granted || session?.phase == .negotiating else { return [] }
             session?.phase = .live
@@ -243,9 +280,16 @@ struct Supervisor: Sendable {
             guard isCurrent(sessionId), session?.phase == .live else { return [] }
             session?.firstFrameMilliseconds = milliseconds
             return reportMedia() + [.status]
-        case .ended(let sessionId, let reason):
+        case .ended(let sessionId, let reason, let code):
             guard isCurrent(sessionId), session?.phase != .failed else { return [] }
-            return fail(reason: reason)
+            return fail(reason: reason, code: code)
+        case .offerAfterEnd(let sessionId, let sdp):
+            // A newer offer has revived the session meanwhile: this one is past.
+            guard isCurrent(sessionId), session?.phase == .failed else { return [] }
+            return offerArrived(sessionId: sessionId, DescriptionPayload(type: .offer, sdp: sdp), now: now)
+        case .candidateAfterEnd(let sessionId, let candidate):
+            guard isCurrent(sessionId), session?.phase != .failed else { return [] }
+            return [.peer(.candidate(sessionId: sessionId, candidate))]
         case .statistics, .summary:
             return []
         }
@@ -256,7 +300,7 @@ struct Supervisor: Sendable {
     }
 
     /// The monitor takes these kinds of media now: the devices of others close, and the sign is lit while there is any.
-    private mutating func send(_ kinds: Set<MediaKind>) -> [Action] {
+    private mutating func send(_ kinds: Set<MediaKind>, now: Instant) -> [Action] {
         guard let before = session?.sends, before != kinds else { return [] }
         let wasLit = isLit
         session?.sends = kinds
@@ -269,7 +313,7 @@ struct Supervisor: Sendable {
             session?.hasReportedMedia = false
         }
         if !closed.isEmpty { actions.append(.closeMedia(closed)) }
-        if !opened.isEmpty { actions += open(opened) }
+        if !opened.isEmpty { actions += open(opened, now: now) }
         if isLit, !wasLit { actions.append(.indicator(true)) }
         return actions + reportMedia() + [.status]
     }
@@ -303,25 +347,53 @@ struct Supervisor: Sendable {
         case .running(let kind, let source):
             guard isWanted(kind) else { return [] }
             setDevice(kind, .running(source: source))
+            setFinding(kind, nil)
+            // What its media was like before is past; what it is like now is found anew.
+            setCondition(kind, nil)
             // A device that came back may fail again, and the monitor is to hear it again.
             session?.reported.subtract(
                 kind == .video ? [.cameraMissing, .cameraBusy, .cameraFailed] : [.microphoneFailed])
             return [.status]
         case .trouble(let kind, let trouble):
             guard isWanted(kind) else { return [] }
-            setDevice(kind, .trouble(trouble))
-            return reportTrouble(trouble) + reportMedia() + [.status]
+            return troubled(kind, trouble)
         case .condition(let kind, let condition):
-            switch kind {
-            case .video: videoCondition = condition
-            case .audio: audioCondition = condition
-            }
+            // Over because the device was closed: nobody has seen it well, so it stays known.
+            if condition == nil, !isWanted(kind) { return [] }
+            setCondition(kind, condition)
             return [.status]
         case .stopped(let kind):
             guard !isWanted(kind), device(kind) != .none else { return [] }
             setDevice(kind, .idle)
             return [.status]
         }
+    }
+
+    private mutating func troubled(_ kind: MediaKind, _ trouble: MediaTrouble) -> [Action] {
+        setDevice(kind, .trouble(trouble))
+        setFinding(kind, trouble)
+        return reportTrouble(trouble) + reportMedia() + [.status]
+    }
+
+    /// When `devicesAreLate` is due.
+    var nextDevice: Instant? { openingEndsAt.values.min() }
+
+    /// Drivers that have not answered yet: their threads hang in the kernel, and say nothing themselves.
+    mutating func devicesAreLate(now: Instant) -> [Action] {
+        var actions: [Action] = []
+        for kind in MediaKind.allCases where openingEndsAt[kind].map({ $0 <= now }) ?? false {
+            openingEndsAt[kind] = nil
+            actions += troubled(kind, .driverHangs(kind))
+        }
+        return actions
+    }
+
+    /// A device of this kind was plugged in, or another one is configured: what was found before says nothing any more.
+    mutating func forgetFinding(_ kind: MediaKind) -> [Action] {
+        guard !isWanted(kind), finding(kind) != nil || condition(kind) != nil else { return [] }
+        setFinding(kind, nil)
+        setCondition(kind, nil)
+        return [.status]
     }
 
     private mutating func reportTrouble(_ trouble: MediaTrouble) -> [Action] {
@@ -333,11 +405,8 @@ struct Supervisor: Sendable {
     /// The sign that the camera is live must be lit and is not: no media then.
     mutating func indicatorFailed(_ reason: String) -> [Action] {
         guard let session, session.phase == .live else { return [] }
-        let payload = SessionErrorPayload(.cameraFailed, message: "the live indicator cannot be lit: \(reason)")
-        return [
-            .send(.sessionError(targetId: session.monitorId, sessionId: session.id, payload)),
-            .peer(.end(sessionId: session.id)),
-        ] + fail(reason: "indicator failed")
+        return [.peer(.end(sessionId: session.id))]
+            + fail(reason: "the live indicator cannot be lit: \(reason)", code: .cameraFailed)
     }
 
     // MARK: time and the end
@@ -349,7 +418,7 @@ struct Supervisor: Sendable {
             session?.phase == .live
             ? "no server for \(Int(liveWithoutServer.seconds)) s"
             : "no connection within \(Int(Supervisor.negotiationTimeout.seconds)) s"
-        return orders + fail(reason: reason)
+        return orders + fail(reason: reason, code: .iceFailed)
     }
 
     /// The agent stops: whatever is open closes, and the server hears that this is meant, whether or not media flowed.
@@ -393,14 +462,28 @@ struct Supervisor: Sendable {
         session.map { .peer(.start(sessionId: $0.id, monitorId: $0.monitorId, iceServers: $0.iceServers)) }
     }
 
-    private mutating func open(_ kinds: [MediaKind]) -> [Action] {
-        for kind in kinds where device(kind) != .none { setDevice(kind, .opening) }
+    private mutating func open(_ kinds: [MediaKind], now: Instant) -> [Action] {
+        for kind in kinds where device(kind) != .none {
+            setDevice(kind, .opening)
+            openingEndsAt[kind] = now + Supervisor.openingTimeout
+        }
         return [.openMedia(kinds)]
     }
 
-    private mutating func fail(reason: String) -> [Action] {
+    /// The media path has ended for good, as far as the kiosk can tell: monitor and server hear why, and only a new offer
+    /// brings it back.
+    private mutating func fail(reason: String, code: SessionErrorCode) -> [Action] {
+        guard let failed = session else { return [] }
         let wasLit = isLit
-        let reports = mediaStopped()
+        let reports =
+            mediaStopped() + [
+                .send(
+                    .sessionError(
+                        targetId: failed.monitorId, sessionId: failed.id, SessionErrorPayload(code, message: reason))),
+                .send(
+                    .sessionReport(
+                        SessionReport(sessionId: failed.id, state: .mediaFailed, reason: code.rawValue))),
+            ]
         let devices = openDevices
         session?.phase = .failed
         session?.reason = reason
@@ -435,7 +518,26 @@ struct Supervisor: Sendable {
 
     private func device(_ kind: MediaKind) -> DeviceState { kind == .video ? video : audio }
 
+    private func finding(_ kind: MediaKind) -> MediaTrouble? { kind == .video ? videoFinding : audioFinding }
+
+    private func condition(_ kind: MediaKind) -> MediaCondition? { kind == .video ? videoCondition : audioCondition }
+
+    private mutating func setFinding(_ kind: MediaKind, _ finding: MediaTrouble?) {
+        switch kind {
+        case .video: videoFinding = finding
+        case .audio: audioFinding = finding
+        }
+    }
+
+    private mutating func setCondition(_ kind: MediaKind, _ condition: MediaCondition?) {
+        switch kind {
+        case .video: videoCondition = condition
+        case .audio: audioCondition = condition
+        }
+    }
+
     private mutating func setDevice(_ kind: MediaKind, _ state: DeviceState) {
+        openingEndsAt[kind] = nil
         switch kind {
         case .video: video = state
         case .audio: audio = state

@@ -45,6 +45,8 @@ struct MediaPath: ~Copyable {
     private var videoBudget: VideoBudget
     private var repairCopies: RepairCopies
     private var audioBudget: AudioBudget
+    /// What the peer takes of the picture at most, without headers; nil where it does not say.
+    private var videoLimit: Bitrate?
     private var sentFirstVideo: Bool
     /// Pictures that later ones refer to were never sent. The peer cannot know it, because sequence numbers go on without
     /// a gap: nothing but a keyframe may follow.
@@ -86,6 +88,7 @@ struct MediaPath: ~Copyable {
         videoBudget = VideoBudget(least: bitrates.leastVideo)
         repairCopies = RepairCopies()
         audioBudget = AudioBudget(bitrates.audio)
+        videoLimit = nil
         sentFirstVideo = false
         needsKeyframe = true
         resumptions = 0
@@ -103,9 +106,11 @@ struct MediaPath: ~Copyable {
         let isFirst = rtp == nil
         if isFirst { rtp = makeSession(session, random: &random) }
         if let configuration = congestionConfiguration(session), configuration != congestionConfiguration {
-            congestion = CongestionController(configuration, now: now)
+            congestion = CongestionController(
+                configuration, firstSequence: congestion?.nextSequence ?? SequenceNumber(1), now: now)
             congestionConfiguration = configuration
         }
+        videoLimit = MediaPath.videoLimit(session, bitrates)
         let (sentAudio, sentVideo) = (sends(.audio), sends(.video))
         for kind in MediaKind.allCases { configureSending(kind, session, random: &random, now: now) }
         if !isFirst, sentAudio != sends(.audio) || sentVideo != sends(.video) { events.append(.sentKindsChanged) }
@@ -140,10 +145,28 @@ struct MediaPath: ~Copyable {
             media.sendExtensionID(.transportSequence) != nil
                 && media.codecs.first?.codec.feedback.contains(.transportWide) == true
         }
+        // Padding and packets sent again keep to what the peer takes, as the encoders do.
+        var maximum = bitrates.maximum
+        if session.sending(.video) != nil, let limit = MediaPath.videoLimit(session, bitrates) {
+            let sound = session.sending(.audio) == nil ? .zero : bitrates.audio + VideoBudget.audioOverhead
+            maximum = min(maximum, limit * (1 + VideoBudget.headerShare) + sound)
+        }
         return CongestionConfiguration(
-            minimum: bitrates.minimum, start: bitrates.start, maximum: bitrates.maximum,
+            minimum: min(bitrates.minimum, maximum), start: bitrates.start, maximum: maximum,
             usesTransportFeedback: usesFeedback)
     }
+
+    /// What the peer takes of the picture: its section's limit, and what the sound leaves of the session's.
+    private static func videoLimit(_ session: NegotiatedSession, _ bitrates: PeerBitrates) -> Bitrate? {
+        let left = session.maximumBitrate.map { all in
+            session.sending(.audio) == nil ? all : max(MediaPath.leastLimit, all - min(bitrates.audio, all * 0.5))
+        }
+        return [session.sending(.video)?.maximumBitrate, left].compactMap(\.self).min()
+            .map { max(MediaPath.leastLimit, $0) }
+    }
+
+    /// The least that the video encoder is ever told.
+    private static let leastLimit = Bitrate.kilobits(10)
 
     private mutating func configureSending(
         _ kind: MediaKind, _ session: NegotiatedSession, random: inout RandomSource, now: Instant
@@ -216,6 +239,17 @@ struct MediaPath: ~Copyable {
     }
 
     var isStarted: Bool { sender != nil }
+
+    /// The keys are worth nothing any more: nothing is sent or taken in until `start` brings others, and the picture then
+    /// begins with a keyframe.
+    mutating func suspend() {
+        drops.add(.supersededByKeyframe, UInt64(dropWaitingVideo()))
+        let (_, firstUnsent) = queue.remove(.audio)
+        if let firstUnsent, let audioStream { rtp?.withdraw(from: firstUnsent, on: audioStream) }
+        needsKeyframe = true
+        sender = nil
+        receiver = nil
+    }
 
     // MARK: Sending
 
@@ -456,7 +490,7 @@ struct MediaPath: ~Copyable {
         let rate = videoBudget.update(
             target: congestion.target, repairs: repairCopies.share(of: known.loss),
             waiting: queue.size / congestion.target,
-            audio: audioStream == nil ? nil : audioBudget.rate)
+            audio: audioStream == nil ? nil : audioBudget.rate, limit: videoLimit)
         if let rate { events.append(.videoBitrateChanged(rate)) }
     }
 

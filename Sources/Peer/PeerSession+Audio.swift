@@ -7,16 +7,23 @@ public struct AudioWishes: Hashable, Sendable {
     public var forwardErrorCorrection: Bool
     /// `usedtx`: it prefers that silence is not sent.
     public var discontinuousTransmission: Bool
-    /// `maxaveragebitrate`: it does not want more.
+    /// `maxaveragebitrate`, or the narrower of its `b=` lines: it does not want more.
     public var maximumBitrate: Bitrate?
+    /// `maxplaybackrate`, in hertz: it plays no more than that, so that what is above half of it need not be sent.
+    public var maximumPlaybackRate: Int?
+    /// `a=maxptime`, in milliseconds: no packet is to hold more.
+    public var maximumPacketTime: Int?
 
     /// The standard's defaults: neither.
     public init(
-        forwardErrorCorrection: Bool = false, discontinuousTransmission: Bool = false, maximumBitrate: Bitrate? = nil
+        forwardErrorCorrection: Bool = false, discontinuousTransmission: Bool = false, maximumBitrate: Bitrate? = nil,
+        maximumPlaybackRate: Int? = nil, maximumPacketTime: Int? = nil
     ) {
         self.forwardErrorCorrection = forwardErrorCorrection
         self.discontinuousTransmission = discontinuousTransmission
         self.maximumBitrate = maximumBitrate
+        self.maximumPlaybackRate = maximumPlaybackRate
+        self.maximumPacketTime = maximumPacketTime
     }
 
     init(_ parameters: FormatParameters) {
@@ -26,18 +33,27 @@ public struct AudioWishes: Hashable, Sendable {
         maximumBitrate = parameters.integer("maxaveragebitrate").flatMap { bits in
             (6_000...510_000).contains(bits) ? Bitrate(bitsPerSecond: Int64(bits)) : nil
         }
+        maximumPlaybackRate = parameters.integer("maxplaybackrate").flatMap { (8_000...48_000).contains($0) ? $0 : nil }
+        maximumPacketTime = nil
     }
 }
 
 extension PeerSession {
     /// The standard's defaults before a description was accepted, and where no sound is sent.
     public var audioWishes: AudioWishes {
-        let session: NegotiatedSession? =
-            switch negotiation {
-            case .answering(let negotiator): negotiator.session
-            case .offering(_, let session): session
-            }
-        guard let codec = session?.sending(.audio)?.codecs.first?.codec else { return AudioWishes() }
-        return AudioWishes(codec.parameters)
+        guard let session = negotiated, let section = session.sending(.audio), let codec = section.codecs.first?.codec
+        else { return AudioWishes() }
+        var wishes = AudioWishes(codec.parameters)
+        wishes.maximumBitrate = [wishes.maximumBitrate, section.maximumBitrate, session.maximumBitrate]
+            .compactMap(\.self).min()
+        wishes.maximumPacketTime = section.maximumPacketTime
+        return wishes
+    }
+
+    var negotiated: NegotiatedSession? {
+        switch negotiation {
+        case .answering(let negotiator): negotiator.session
+        case .offering(_, let session): session
+        }
     }
 }

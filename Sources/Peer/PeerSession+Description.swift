@@ -5,6 +5,13 @@ import SDP
 
 // Offer and answer (RFC 9429): where descriptions become settings of the machines.
 
+/// Media that an answer does not give, although the offer asked for it.
+public enum RefusedMedia: Hashable, Sendable {
+    case noCommonCodec(MediaKind)
+    /// Outside the one transport that is served.
+    case notBundled(MediaKind)
+}
+
 extension PeerSession {
     /// The answer to an offer. A later offer renegotiates, and with new ICE credentials restarts ICE, while media goes
     /// on over the path in use. With another fingerprint it comes from a peer that began anew: keys are made anew with it,
@@ -63,12 +70,10 @@ extension PeerSession {
         apply(session, remote, association, now: now)
     }
 
-    /// Kinds of media that the last description asked for in no codec of ours, for a `session-error`.
-    public var refusedKinds: [MediaKind] {
-        switch negotiation {
-        case .answering(let negotiator): negotiator.session?.refusals.map(\.kind) ?? []
-        case .offering(_, let session): session?.refusals.map(\.kind) ?? []
-        }
+    /// Media that the last description asked for and does not get, for a `session-error`: in no codec of ours, or outside
+    /// the transport that is served.
+    public var refusals: [RefusedMedia] {
+        (negotiated?.refusals ?? []).map { $0.reason == .notBundled ? .notBundled($0.kind) : .noCommonCodec($0.kind) }
     }
 
     private func parse(_ text: String) throws(PeerError) -> SessionDescription {
@@ -98,7 +103,7 @@ extension PeerSession {
 
     /// The DTLS association that the description begins; nil where the one that there is goes on (RFC 8842 section 5.5).
     private func association(for session: NegotiatedSession) throws(PeerError) -> DTLSEndpoint? {
-        guard dtls == nil || session.isNewDTLSAssociation else { return nil }
+        guard dtls == nil || session.isNewDTLSAssociation || renewalEndsAt != nil else { return nil }
         do throws(CryptoError) {
             return try DTLSEndpoint(role: session.dtlsRole, borrowing: certificate)
         } catch {
@@ -115,7 +120,9 @@ extension PeerSession {
         remoteFingerprints = session.remoteFingerprints
         switch consume association {
         case .some(let association):
-            if phase != .new { beginAnew() }
+            // The same peer goes on with the same media under other keys; another one knows nothing of what was sent.
+            if phase != .new, session.isNewDTLSAssociation { beginAnew() }
+            renewalEndsAt = nil
             dtls = consume association
         case .none: break
         }

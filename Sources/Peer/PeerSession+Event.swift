@@ -14,6 +14,8 @@ extension PeerSession {
         /// The TURN server behind the stream from this local address gives no relay, or no longer: close the stream, and
         /// open one to `alternate`, if the server wants that; its certificate is for `domain`, if it has another name.
         case relayStreamFailed(local: SocketAddress, alternate: SocketAddress?, domain: String?)
+        /// A TURN server gives no relay, and why: what a session without a path is to be told with.
+        case relayRefused(server: SocketAddress, transport: TransportProtocol, reason: String)
         /// No more candidates of ours will come, until an ICE restart.
         case endOfLocalCandidates(mid: String, sectionIndex: Int)
         /// ICE, DTLS and SRTP are ready: frames may be sent. Again when the peer has begun anew.
@@ -46,7 +48,7 @@ extension PeerSession {
     public enum CloseReason: Error, Hashable, Sendable {
         /// `close` was called.
         case closedLocally
-        /// The peer's close_notify.
+        /// The peer's close_notify, and no other association after it.
         case closedByPeer
         /// No candidate pair worked.
         case iceFailed
@@ -57,13 +59,13 @@ extension PeerSession {
         /// The peer's certificate is not the one its description announced.
         case fingerprintMismatch
 
-        /// The code of the signaling contract's `session-error`; nil where nothing is wrong.
+        /// The code of the signaling contract's `session-error`; nil for an end that was wanted here.
         public var errorCode: String? {
             switch self {
-            case .closedLocally, .closedByPeer: nil
+            case .closedLocally: nil
             case .iceFailed: "ice-failed"
             case .consentExpired: "consent-expired"
-            case .dtlsFailed, .fingerprintMismatch: "dtls-failed"
+            case .dtlsFailed, .fingerprintMismatch, .closedByPeer: "dtls-failed"
             }
         }
     }

@@ -24,13 +24,6 @@ extension PeerSession {
         return report
     }
 
-    private var negotiated: NegotiatedSession? {
-        switch negotiation {
-        case .answering(let negotiator): negotiator.session
-        case .offering(_, let session): session
-        }
-    }
-
     private func codecEntry(_ kind: MediaKind, _ section: NegotiatedMedia?, _ stream: SendStream) -> StatsReport.Entry {
         var entry = StatsReport.Entry("codec-\(kind.rawValue)", .codec)
         let codec = section?.codecs.first?.codec

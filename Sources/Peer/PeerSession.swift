@@ -13,6 +13,12 @@ public import SDP
 //    │                         └──────────────── a new DTLS association ◀────────────┤
 //    └── close ────────────────┴── ICE failed, DTLS failed, consent expired, close ──┴──▶ closed
 //
+// A DTLS association ends before its peer does where a browser moves its media to a new transport, as it does when its
+// page stops the transceiver whose section carried the bundle: close_notify comes for the old one, and on the new path,
+// with the same certificate, another handshake is waited for. So after close_notify keys are made anew, and only a peer
+// that does not answer within `renewalTime` has ended the session with it. A failure of OpenSSL's after the handshake
+// ends nothing: the keys of the media are there, and whether the peer is, consent says.
+//
 //   bytes in   handle ─▶ DatagramKind ─▶ ICEAgent │ DTLSEndpoint │ MediaPath
 //   bytes out  pollTransmit ◀─ ICEAgent, DTLSEndpoint, MediaPath, in this order: a path before keys before media
 //
@@ -29,6 +35,10 @@ public enum PeerRole: Sendable {
 
 /// A WebRTC peer for one session, without a socket and without a clock.
 public struct PeerSession: ~Copyable {
+    /// How long a peer that has ended its DTLS association may take to make another, or to offer anew: a browser that moves
+    /// to another transport has it within a second or two, and a peer that has gone keeps the camera open no longer.
+    public static let renewalTime = Duration.seconds(5)
+
     public struct Configuration: Sendable {
         public var role: PeerRole
         /// What can be sent (answerer) or is to be received (offerer).
@@ -52,7 +62,7 @@ public struct PeerSession: ~Copyable {
         case new
         /// → connected, closed
         case connecting
-        /// → connecting (the peer begins anew), closed
+        /// → connecting (the peer begins anew, or its association has ended), closed
         case connected
         /// Final.
         case closed
@@ -71,6 +81,8 @@ public struct PeerSession: ~Copyable {
     var negotiation: Negotiation
     let certificate: Certificate
     var remoteFingerprints: [Fingerprint]
+    /// When a peer that ended its association must have made another; nil while it has one.
+    var renewalEndsAt: Instant?
     /// The section whose transport carries the bundle, which our candidates belong to.
     var taggedSection: (mid: String, index: Int)
     /// Whether candidates of ours go out as events: the description that they complete has been given.
@@ -124,6 +136,7 @@ public struct PeerSession: ~Copyable {
             negotiation = .offering(Offerer(capabilities: configuration.capabilities, random: random.split()), nil)
         }
         remoteFingerprints = []
+        renewalEndsAt = nil
         taggedSection = ("0", 0)
         tricklesCandidates = false
         isDisconnected = false
@@ -245,6 +258,7 @@ public struct PeerSession: ~Copyable {
             dtls?.handleTimeout(now: now)
             media.handleTimeout(now: now)
         }
+        if let at = renewalEndsAt, at <= now { end(.closedByPeer, now: now) }
         settle(now: now)
     }
 
@@ -253,6 +267,7 @@ public struct PeerSession: ~Copyable {
         // Without a path nothing of the media can leave, and what it sends decides when it wants to be woken.
         var wake = Wake.earliest(ice.nextTimeout, ice.selectedPath == nil ? nil : media.nextTimeout)
         wake = .earliest(wake, names.resolver.nextTimeout)
+        wake = .earliest(wake, renewalEndsAt.map { Wake(at: $0, reason: .dtlsRenewal) })
         switch dtls {
         case .some(let dtls): wake = .earliest(wake, dtls.nextTimeout)
         case .none: break
@@ -311,6 +326,8 @@ public struct PeerSession: ~Copyable {
         case .turnStreamFailed(let local, let alternate):
             events.append(
                 .relayStreamFailed(local: local, alternate: alternate?.address, domain: alternate?.domain))
+        case .relayRefused(let server, let transport, let failure):
+            events.append(.relayRefused(server: server, transport: transport, reason: failure.description))
         case .consentExpired: end(.consentExpired, now: now)
         case .roleChanged: break
         }
@@ -358,6 +375,7 @@ public struct PeerSession: ~Copyable {
             }
             security = PeerSecurity(cipher: result.cipher, profile: result.profile)
             phase = .connected
+            renewalEndsAt = nil
             if timeline.handshakeDoneAt == nil {
                 timeline.handshakeDoneAt = now
             } else {
@@ -365,9 +383,28 @@ public struct PeerSession: ~Copyable {
                 events.append(.keyframeRequested)
             }
             events.append(.connected)
-        case .failed(let failure): end(.dtlsFailed("\(failure)"), now: now)
-        case .closedByPeer: end(.closedByPeer, now: now)
+        case .failed(let failure):
+            guard phase != .connected else { return drops.add(.associationFailed) }
+            end(.dtlsFailed("\(failure)"), now: now)
+        case .closedByPeer: renewAssociation(now: now)
         }
+    }
+
+    /// The peer ended its association: media rests until there is another.
+    private mutating func renewAssociation(now: Instant) {
+        guard role == .answerer, phase == .connected, case .answering(let negotiator) = negotiation,
+            let session = negotiator.session
+        else { return end(.closedByPeer, now: now) }
+        do throws(CryptoError) {
+            dtls = try DTLSEndpoint(role: session.dtlsRole, borrowing: certificate)
+        } catch {
+            return end(.dtlsFailed("\(error)"), now: now)
+        }
+        phase = .connecting
+        security = nil
+        media.suspend()
+        renewalEndsAt = now + PeerSession.renewalTime
+        startHandshakeIfReady(now: now)
     }
 
     private mutating func handle(_ event: MediaPath.Event, now: Instant) {

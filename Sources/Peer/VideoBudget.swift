@@ -35,12 +35,16 @@ struct VideoBudget: Sendable {
     ///   - repairs: the share of it that goes into packets sent again.
     ///   - waiting: how long what waits would take at the target.
     ///   - audio: what the audio encoder makes; nil without sound.
+    ///   - limit: what the peer takes at most; nil where it does not say.
     /// - Returns: the encoder's new rate, when it is worth a new configuration.
-    mutating func update(target: Bitrate, repairs: Double, waiting: Duration, audio: Bitrate?) -> Bitrate? {
+    mutating func update(
+        target: Bitrate, repairs: Double, waiting: Duration, audio: Bitrate?, limit: Bitrate? = nil
+    ) -> Bitrate? {
         let audio = audio.map { $0 + VideoBudget.audioOverhead } ?? .zero
         let repeated = min(VideoBudget.mostRepeated, repairs * 1.1)
         let share = (1 - VideoBudget.headerShare) * (1 - repeated) * VideoBudget.share(behind: waiting)
-        let rate = max(least, (target - audio) * share)
+        var rate = max(least, (target - audio) * share)
+        if let limit { rate = min(rate, limit) }
         // Small steps are not worth it.
         guard abs(rate.bitsPerSecond - announced.bitsPerSecond) * 50 > announced.bitsPerSecond else { return nil }
         announced = rate

@@ -2,7 +2,7 @@
 public enum WakeReason: String, Sendable, CaseIterable {
     case iceCheck, iceRetransmission, iceGathering, iceConsent, iceKeepalive, iceDisconnected
     case turnRefresh, turnRetransmission, nameResolution
-    case dtlsRetransmission, dtlsDeadline
+    case dtlsRetransmission, dtlsDeadline, dtlsRenewal
     case rtcpReport, keyframeRequest
     case pacer, probe, bandwidthUpdate
     case statistics, session

@@ -15,6 +15,9 @@ public struct NegotiatedSession: Hashable, Sendable {
     /// Whether the DTLS association must be made anew (RFC 8842 section 5.5). False for the first offer.
     public var isNewDTLSAssociation: Bool
 
+    /// What the peer takes at most of everything, as media without headers; nil where it does not say (`b=`).
+    public var maximumBitrate: Bitrate? = nil
+
     /// The accepted section whose media of this kind we send, if any.
     public func sending(_ kind: MediaKind) -> NegotiatedMedia? {
         media.first { $0.kind == kind && $0.isAccepted && $0.direction.sends }
@@ -28,8 +31,11 @@ public struct NegotiatedSession: Hashable, Sendable {
     /// Why sections of audio or video were rejected, where a person should hear of it.
     public var refusals: [MediaRefusal] {
         media.compactMap { section in
-            guard let kind = section.kind, let rejection = section.rejection, rejection == .noCommonCodec else {
-                return nil
+            guard let kind = section.kind, let rejection = section.rejection else { return nil }
+            switch rejection {
+            case .noCommonCodec: break
+            case .notBundled: if media.contains(where: { $0.kind == kind && $0.isAccepted }) { return nil }
+            case .rejectedByOffer, .unsupportedMedia, .unsupportedTransport, .noSource: return nil
             }
             return MediaRefusal(mid: section.mid, kind: kind, reason: rejection)
         }
@@ -91,6 +97,13 @@ public struct NegotiatedMedia: Hashable, Sendable {
     public var remoteSources: [SSRC]
     /// The peer's retransmission sources by media source.
     public var remoteRetransmissionSources: [SSRC: SSRC]
+    /// What the peer takes at most of this media, without headers; nil where it does not say (`b=`).
+    public var maximumBitrate: Bitrate? = nil
+    /// How much media, in milliseconds, one packet may hold; nil where the peer does not say (`a=maxptime`, RFC 8866
+    /// section 6.4).
+    public var maximumPacketTime: Int? = nil
+    /// Pictures per second that the peer takes at most; nil where it does not say (`a=framerate`, RFC 8866 section 6.13).
+    public var maximumFrameRate: Int? = nil
 
     public var isAccepted: Bool { rejection == nil }
 

@@ -44,7 +44,12 @@ extension Negotiator {
         _ section: MediaDescription, at index: Int, of offer: SessionDescription, kind: MediaKind,
         capability: MediaCapability
     ) -> NegotiatedMedia {
-        let direction = offer.direction(of: section).reversed.intersection(capability.direction)
+        var direction = offer.direction(of: section).reversed.intersection(capability.direction)
+        // Zero "indicates that no media should be sent" (RFC 3264 section 5).
+        let limit = BandwidthLimit.media(of: section.bandwidth)
+        if limit == .zero || BandwidthLimit.media(of: offer.bandwidth) == .zero {
+            direction = direction.intersection(.recvonly)
+        }
         let allowsMixed = offer.allowsMixedExtensions(section)
         var media = NegotiatedMedia(
             index: index, mid: section.mid ?? "", kind: kind, rejection: nil, direction: direction,
@@ -53,6 +58,12 @@ extension Negotiator {
                 section.headerExtensions, capability, direction: direction, allowsMixed: allowsMixed),
             allowsMixedExtensions: allowsMixed, usesReducedSizeRTCP: section.hasReducedSizeRTCP, local: nil,
             remoteSources: section.sources, remoteRetransmissionSources: section.retransmissionSources)
+        media.maximumBitrate = limit
+        media.maximumPacketTime = section.attributes.first("maxptime").flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }
+        // It may have a fraction: "29.97".
+        media.maximumFrameRate = section.attributes.first("framerate").flatMap { Double($0) }.flatMap {
+            $0 > 0 && $0 < 1000 ? max(1, Int($0.rounded())) : nil
+        }
         if direction.sends { media.local = localStream(for: media, kind: kind) }
         return media
     }

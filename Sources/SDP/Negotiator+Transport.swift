@@ -77,9 +77,11 @@ extension Negotiator {
             if members.contains(where: { rejections[$0] == nil }) { return (members, true) }
         }
         // A bundle-only section outside every group has no address at all.
-        if let alone = offer.media.indices.first(where: { rejections[$0] == nil && offer.media[$0].port != 0 }) {
-            return ([alone], false)
-        }
+        let able = offer.media.indices.filter { rejections[$0] == nil && offer.media[$0].port != 0 }
+        // Of several transports one is served: the one that is in use, or the picture's, which is what a monitor is for.
+        let inUse = session?.media.first(where: \.isAccepted)?.index
+        let picture = able.first { offer.media[$0].kind == .video && offer.direction(of: offer.media[$0]).receives }
+        if let alone = able.first(where: { $0 == inUse }) ?? picture ?? able.first { return ([alone], false) }
         throw rejections.contains(.noCommonCodec) ? .noCommonCodec : .nothingToServe
     }
 

@@ -3,8 +3,8 @@ public import Primitives
 // Answering an offer (RFC 9429 section 5.3, RFC 3264 sections 6 and 8).
 //
 // The monitor always offers and the kiosk always answers, so only that half of JSEP exists here. One transport
-// carries everything: the first bundle group with something to serve, and of an offer without bundles the first
-// servable section. Everything else is rejected with its reason, and never fails the rest.
+// carries everything: the first bundle group with something to serve, and of an offer without bundles the first video
+// section, or else the first section that can be served. Everything else is rejected with its reason, and never fails the rest.
 //
 //   offer ─▶ transport section ─▶ each section: reject, or agree on codecs, extensions, direction ─▶ answer
 //                                                                                                 └▶ NegotiatedSession
@@ -70,10 +70,11 @@ public struct Negotiator: Sendable {
         let isRestart = session.map { $0.remoteICE.credentials != remote.ice.credentials } ?? false
 
         // From here on nothing fails.
-        let negotiated = NegotiatedSession(
+        var negotiated = NegotiatedSession(
             media: negotiate(offer, over: remote), remoteICE: remote.ice, cname: cname,
             remoteFingerprints: remote.fingerprints,
             dtlsRole: role, isICERestart: isRestart, isNewDTLSAssociation: session != nil && isNewAssociation)
+        negotiated.maximumBitrate = BandwidthLimit.media(of: offer.bandwidth)
         session = negotiated
         version += 1
         return writeAnswer(to: offer, negotiated, over: remote, with: transport)

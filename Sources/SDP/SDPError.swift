@@ -4,6 +4,9 @@ public enum SDPError: Error, Equatable, Sendable {
     case tooLong(bytes: Int)
     /// More media sections than `SessionDescription.maximumMediaSections`.
     case tooManyMediaSections
+    /// More attributes than `SessionDescription.maximumAttributes`, or more before the first section than
+    /// `maximumSessionAttributes`.
+    case tooManyAttributes
     /// The first line is not `v=0`.
     case versionMissing
     /// A line, counted from 1, is not a lower-case letter, `=` and a value.
@@ -19,6 +22,7 @@ extension SDPError: CustomStringConvertible {
         switch self {
         case .tooLong(let bytes): "sdp: description longer than \(SessionDescription.maximumLength) bytes (\(bytes))"
         case .tooManyMediaSections: "sdp: more than \(SessionDescription.maximumMediaSections) media sections"
+        case .tooManyAttributes: "sdp: more than \(SessionDescription.maximumAttributes) attributes"
         case .versionMissing: "sdp: first line is not v=0"
         case .malformedLine(let number): "sdp: malformed line (\(number))"
         case .malformedMediaLine(let number): "sdp: malformed media line (\(number))"

@@ -1,5 +1,6 @@
 extension SessionDescription {
-    /// Reads a description. Lines may end in CRLF, LF or CR; empty lines are skipped, unknown line types ignored.
+    /// Reads a description. Lines may end in CRLF, LF or CR, and have blanks before that; empty lines are skipped, unknown
+    /// line types ignored.
     ///
     /// - Throws: `SDPError` where the lines themselves are broken or the description is beyond its bounds.
     public init(parsing text: String) throws(SDPError) {
@@ -9,11 +10,14 @@ extension SessionDescription {
         self.init(origin: Origin(sessionID: "0", sessionVersion: "0"))
         var sawVersion = false
         var number = 0
+        var attributeCount = 0
         // Over scalars of UTF-8, because CRLF is one Character and would hide the line's end from a Character split.
         for line in text.utf8.split(omittingEmptySubsequences: false, whereSeparator: { $0 == 0x0A || $0 == 0x0D }) {
             // Both halves of a CRLF split: the empty piece between them is no line.
             if line.isEmpty { continue }
             number += 1
+            if line.first == UInt8(ascii: "a") { attributeCount += 1 }
+            guard attributeCount <= SessionDescription.maximumAttributes else { throw .tooManyAttributes }
             try parse(line, number: number, sawVersion: &sawVersion)
         }
         guard sawVersion else { throw .versionMissing }
@@ -29,7 +33,7 @@ extension SessionDescription {
         }
         let value = String(Substring(line.dropFirst(2)))
         if !sawVersion {
-            guard type == UInt8(ascii: "v"), value == "0" else { throw .versionMissing }
+            guard type == UInt8(ascii: "v"), value.trimmingSpaces == "0" else { throw .versionMissing }
             sawVersion = true
             return
         }
@@ -40,9 +44,16 @@ extension SessionDescription {
             guard media.count < SessionDescription.maximumMediaSections else { throw .tooManyMediaSections }
             media.append(try MediaDescription(parsing: value, number: number))
         case UInt8(ascii: "c"): if !media.isEmpty { media[media.count - 1].connection = value }
+        case UInt8(ascii: "b"):
+            if media.isEmpty {
+                if bandwidth.count < SessionDescription.maximumBandwidthLines { bandwidth.append(value) }
+            } else if media[media.count - 1].bandwidth.count < SessionDescription.maximumBandwidthLines {
+                media[media.count - 1].bandwidth.append(value)
+            }
         case UInt8(ascii: "a"):
             let attribute = Attribute(parsing: value)
             if media.isEmpty {
+                guard attributes.count < SessionDescription.maximumSessionAttributes else { throw .tooManyAttributes }
                 attributes.append(attribute)
             } else {
                 media[media.count - 1].attributes.append(attribute)
@@ -54,7 +65,7 @@ extension SessionDescription {
 
 extension SessionDescription.Origin {
     fileprivate init(parsing value: String, number: Int) throws(SDPError) {
-        let parts = value.split(separator: " ")
+        let parts = value.split { $0 == " " || $0 == "\t" }
         guard parts.count >= 6 else { throw .malformedOrigin(number: number) }
         self.init(
             username: String(parts[0]), sessionID: String(parts[1]), sessionVersion: String(parts[2]),
@@ -64,7 +75,7 @@ extension SessionDescription.Origin {
 
 extension MediaDescription {
     fileprivate init(parsing value: String, number: Int) throws(SDPError) {
-        let parts = value.split(separator: " ")
+        let parts = value.split { $0 == " " || $0 == "\t" }
         // The port may carry a count of ports, `9/2`, which WebRTC does not use.
         guard parts.count >= 4, let port = parts[1].split(separator: "/").first.flatMap({ UInt16($0) }) else {
             throw .malformedMediaLine(number: number)
@@ -78,9 +89,10 @@ extension MediaDescription {
 extension Attribute {
     fileprivate init(parsing text: String) {
         if let colon = text.firstIndex(of: ":") {
-            self.init(String(text[..<colon]), String(text[text.index(after: colon)...]))
+            self.init(String(text[..<colon].trimmingSpaces), String(text[text.index(after: colon)...]))
         } else {
-            self.init(text)
+            // A flag is its name: with a blank at its end `a=inactive` would be no direction, and media would flow.
+            self.init(String(text.trimmingSpaces))
         }
     }
 }

@@ -10,7 +10,7 @@
 //      the operator the picture.
 //
 // `Negotiator` stands above both: offer in, answer and `NegotiatedSession` out. Lines that are not needed for
-// WebRTC (`i=`, `u=`, `b=`, `k=` …) are read and forgotten.
+// WebRTC (`i=`, `u=`, `k=` …) are read and forgotten.
 
 /// A session description: what is said before the first `m=` line, and the media sections.
 public struct SessionDescription: Hashable, Sendable {
@@ -18,6 +18,12 @@ public struct SessionDescription: Hashable, Sendable {
     public static let maximumLength = 65_536
     /// The most media sections accepted.
     public static let maximumMediaSections = 64
+    /// The most attributes accepted in all: browsers' longest offers have half as many in the longest text that is accepted.
+    public static let maximumAttributes = 4_096
+    /// The most before the first section, where every section looks for what it does not say itself.
+    public static let maximumSessionAttributes = 256
+    /// The most `b=` lines kept in one place.
+    static let maximumBandwidthLines = 8
 
     public var origin: Origin
     /// The `s=` line.
@@ -25,6 +31,8 @@ public struct SessionDescription: Hashable, Sendable {
     /// Session-level attributes in their order.
     public var attributes: [Attribute]
     public var media: [MediaDescription]
+    /// The values of the `b=` lines before the first section (RFC 8866 section 5.8): `AS:500`, `TIAS:500000`.
+    public var bandwidth: [String] = []
 
     public init(origin: Origin, name: String = "-", attributes: [Attribute] = [], media: [MediaDescription] = []) {
         self.origin = origin
@@ -79,6 +87,8 @@ public struct MediaDescription: Hashable, Sendable {
     public var connection: String?
     /// Attributes in their order.
     public var attributes: [Attribute]
+    /// The values of the section's `b=` lines.
+    public var bandwidth: [String] = []
 
     public init(
         media: String, port: UInt16, transport: String, formats: [String], connection: String? = "IN IP4 0.0.0.0",
@@ -94,15 +104,15 @@ public struct MediaDescription: Hashable, Sendable {
 }
 
 extension Array where Element == Attribute {
-    /// The value of the first attribute of this name; an attribute without a value gives "".
+    /// The value of the first attribute of this name, without blanks at its ends; an attribute without a value gives "".
     func first(_ name: String) -> String? {
-        for attribute in self where attribute.name == name { return attribute.value ?? "" }
+        for attribute in self where attribute.name == name { return String((attribute.value ?? "").trimmingSpaces) }
         return nil
     }
 
-    /// The values of all attributes of this name.
+    /// The values of all attributes of this name, without blanks at their ends.
     func all(_ name: String) -> [String] {
-        compactMap { $0.name == name ? $0.value : nil }
+        compactMap { $0.name == name ? $0.value.map { String($0.trimmingSpaces) } : nil }
     }
 
     func has(_ name: String) -> Bool { contains { $0.name == name } }

@@ -73,6 +73,8 @@ public enum SessionErrorCode: String, Hashable, Sendable, CaseIterable {
     case iceFailed = "ice-failed"
     case dtlsFailed = "dtls-failed"
     case consentExpired = "consent-expired"
-    /// The offer's SDP cannot be read.
+    /// The offer's SDP cannot be read, or nothing of it can be served.
     case badOffer = "bad-offer"
+    /// A section outside the one bundle, or the one section, that is served.
+    case notBundled = "not-bundled"
 }

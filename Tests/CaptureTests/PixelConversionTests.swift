@@ -153,6 +153,27 @@ import Testing
         #expect(try decode([0xFF, 0xD8]) == nil)
     }
 
+    @Test(arguments: [JPEGPictures.yuv420, JPEGPictures.yuv422, JPEGPictures.yuv444])
+    func aPictureWithoutItsEndMarkerIsWhole(bytes: [UInt8]) throws {
+        #expect(bytes.suffix(2) == [0xFF, 0xD9])
+        let cut = Array(bytes.dropLast(2))
+        #expect(try decode(cut) == Self.expected)
+        #expect(try decode(cut + [UInt8](repeating: 0, count: 512)) == Self.expected)
+    }
+
+    /// One camera's pictures, with and without it, and damaged ones between them.
+    @Test func endMarkersMayComeAndGo() throws {
+        guard var decoder = JPEGDecoder() else { throw CaptureError.missing(device: "decoder") }
+        var frame = VideoFrame(width: 16, height: 16)
+        let whole = JPEGPictures.yuv422
+        func decodes(_ bytes: [UInt8]) -> Bool { bytes.withUnsafeBytes { decoder.decode($0, into: &frame) } }
+        let results = [whole, whole.dropLast(2), whole, whole.dropLast(12), whole.dropLast(2), whole].map {
+            decodes(Array($0))
+        }
+        #expect(results == [true, true, true, false, true, true])
+        #expect(Planes(frame) == Self.expected)
+    }
+
     @Test func anotherSizeThanTheCamerasIsRefused() throws {
         #expect(try decode(JPEGPictures.yuv420, width: 32, height: 16) == nil)
     }

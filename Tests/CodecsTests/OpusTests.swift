@@ -53,6 +53,42 @@ import Testing
         return (output, packets.map(\.count))
     }
 
+    /// Half of what the receiver plays is all that it hears.
+    @Test(arguments: [(8_000, 6_000.0), (16_000, 10_000), (24_000, 14_000)])
+    func nothingIsSentThatIsNotPlayed(rate: Int, frequency: Double) throws {
+        func heard(_ rate: Int) throws -> Double {
+            var encoder = try OpusEncoder(.init(bitrate: .kilobits(64), maximumPlaybackRate: rate))
+            var decoder = try OpusDecoder()
+            var frame = EncodedFrame(kind: .audio, capacity: OpusEncoder.maximumPacket)
+            var output: [Int16] = []
+            for packet in 0..<50 {
+                _ = try encoder.encode(Self.tone(frequency, packet: packet).span, captureTime: .zero, into: &frame)
+                var samples = [Int16](repeating: 0, count: OpusDecoder.maximumSamples)
+                var span = samples.mutableSpan
+                let count = try decoder.decode(frame.bytes, into: &span)
+                output += samples[0..<count]
+            }
+            return Self.amplitude(Array(output[24_000...]), at: frequency)
+        }
+        #expect(try heard(48_000) > 2000)
+        #expect(try heard(rate) < 300)
+    }
+
+    @Test(arguments: OpusEncoder.packetSizes)
+    func packetsOfEveryLength(size: Int) throws {
+        var encoder = try OpusEncoder()
+        var decoder = try OpusDecoder()
+        var frame = EncodedFrame(kind: .audio, capacity: OpusEncoder.maximumPacket)
+        let tone = Self.tone(1000, packet: 0)
+        for offset in stride(from: 0, to: tone.count, by: size) {
+            _ = try encoder.encode(tone.span.extracting(offset..<offset + size), captureTime: .zero, into: &frame)
+            #expect(frame.duration == .microseconds(Int64(size) * 1_000_000 / 48_000))
+            var samples = [Int16](repeating: 0, count: OpusDecoder.maximumSamples)
+            var span = samples.mutableSpan
+            #expect(try decoder.decode(frame.bytes, into: &span) == size)
+        }
+    }
+
     @Test func aToneComesThrough() throws {
         let (samples, sizes) = try Self.run(OpusEncoder.Settings()) { _ in .arrives }
         let late = Array(samples[24_000...])

@@ -185,6 +185,74 @@ import Testing
         #expect(pair.server.drops[.malformedRecord] > 0 && pair.server.drops[.oversized] > 0)
     }
 
+    private static func record(type: UInt8, epoch: UInt8, _ fragment: [UInt8]) -> [UInt8] {
+        [type, 254, 253, 0, epoch, 0, 0, 0, 0, 0, 9, UInt8(fragment.count >> 8), UInt8(fragment.count & 255)] + fragment
+    }
+
+    /// Anybody can write the header of a protected record; what follows is too short for a nonce and a tag.
+    @Test(arguments: [UInt8](20...25))
+    func shortProtectedRecordsEndNothing(type: UInt8) throws {
+        let forged = (0..<24).map { Self.record(type: type, epoch: 1, Array(repeating: 7, count: $0)) }
+        var pair = try DTLSPair()
+        pair.client.start(now: Self.start)
+        pair.exchange(now: Self.start) { _, datagram in forged + [datagram] + forged }
+        #expect(pair.clientEvents.count == 1 && pair.clientEvents.first?.result != nil)
+        #expect(pair.serverEvents.count == 1 && pair.serverEvents.first?.result != nil)
+        for datagram in forged {
+            pair.client.handle(datagram.span, now: Self.start)
+            pair.server.handle((datagram + datagram).span, now: Self.start)
+        }
+        // Long enough, and not authentic.
+        for size in [24, 25, 40, 200] {
+            let datagram = Self.record(type: type, epoch: 1, Array(repeating: 7, count: size))
+            pair.client.handle(datagram.span, now: Self.start)
+            pair.server.handle(datagram.span, now: Self.start)
+        }
+        let (client, server) = (pair.client.phase, pair.server.phase)
+        #expect(client == .connected && server == .connected)
+        #expect(pair.client.drops[.shortRecord] >= 24 && pair.server.drops[.shortRecord] >= 48)
+        pair.exchange(now: Self.start)
+        #expect(pair.clientEvents.count == 1 && pair.serverEvents.count == 1)
+        pair.server.close(now: Self.start)
+        pair.exchange(now: Self.start)
+        #expect(pair.clientEvents.last?.isClosedByPeer == true)
+    }
+
+    /// Fatal and close_notify, before, between and behind the records of the handshake.
+    @Test(arguments: [[2, 40], [2, 80], [1, 0], [2], []] as [[UInt8]])
+    func unprotectedAlertsEndNothing(alert: [UInt8]) throws {
+        let forged = Self.record(type: 21, epoch: 0, alert)
+        var pair = try DTLSPair()
+        pair.client.start(now: Self.start)
+        pair.exchange(now: Self.start) { _, datagram in [forged, forged + datagram, forged] }
+        #expect(pair.clientEvents.count == 1 && pair.clientEvents.first?.result != nil)
+        #expect(pair.serverEvents.count == 1 && pair.serverEvents.first?.result != nil)
+        pair.client.handle(forged.span, now: Self.start)
+        #expect(pair.client.drops[.unprotectedAlert] > 3 && pair.server.drops[.unprotectedAlert] > 3)
+    }
+
+    @Test func anAlertThatNothingFollowsIsNamedAtTheDeadline() throws {
+        var pair = try DTLSPair()
+        pair.client.start(now: Self.start)
+        pair.client.handle(Self.record(type: 21, epoch: 0, [2, 40]).span, now: Self.start)
+        let early = pair.client.pollEvent()
+        #expect(early == nil)
+        pair.client.handleTimeout(now: Self.start + DTLSEndpoint.handshakeDeadline)
+        let failure = pair.client.pollEvent()?.failure
+        #expect(failure == .timedOutAfterAlert(40))
+    }
+
+    @Test func aServerIsNotStartedByWhatItDrops() throws {
+        var pair = try DTLSPair()
+        pair.server.handle(Self.record(type: 21, epoch: 0, [2, 40]).span, now: Self.start)
+        pair.server.handle(Self.record(type: 23, epoch: 1, [1, 2]).span, now: Self.start)
+        let phase = pair.server.phase
+        #expect(phase == .idle)
+        pair.client.start(now: Self.start)
+        pair.exchange(now: Self.start)
+        #expect(pair.serverEvents.first?.result != nil)
+    }
+
     @Test func aClientIgnoresWhatComesBeforeItsStart() throws {
         var pair = try DTLSPair()
         pair.client.handle([22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0].span, now: Self.start)

@@ -30,6 +30,7 @@ import Testing
         var role: (AttributeType, UInt64)? = (.iceControlling, 99)
         var unknown = false
         var signs = true
+        var hasFingerprint = true
     }
 
     func bytes(_ request: Request, to agent: ICEAgent) -> [UInt8] {
@@ -47,7 +48,7 @@ import Testing
                     key: .shortTerm(password: request.password ?? credentials.password), using: .openSSL,
                     into: &writer)
             }
-            message.writeFingerprint(into: &writer)
+            if request.hasFingerprint { message.writeFingerprint(into: &writer) }
         }!
     }
 
@@ -354,6 +355,23 @@ import Testing
         try expect(Request(unknown: true), .unknownAttribute, .unknownAttribute)
         #expect(try poll(&agent, now: now) == nil)
         #expect(agent.selectedPath == nil)
+    }
+
+    @Test func strangersWithoutFingerprintGetNoAnswer() throws {
+        let now = ManualClock().now
+        var agent = agent(at: now)
+        for request in [
+            Request(username: "nobody:peer", hasFingerprint: false), Request(username: "", hasFingerprint: false),
+            Request(password: "not the password at all", hasFingerprint: false),
+            Request(signs: false, hasFingerprint: false),
+        ] {
+            receive(request, &agent, now: now)
+            #expect(try poll(&agent, now: now) == nil)
+        }
+        #expect(agent.drops[.fingerprintMissing] == 4)
+        // Who knows the password is no stranger.
+        receive(Request(hasFingerprint: false), &agent, now: now)
+        #expect(try poll(&agent, now: now)?.type == .bindingSuccess)
     }
 
     @Test func responsesThatAreWrong() throws {

@@ -100,7 +100,7 @@ final class ICEPair {
                     receiver.agent.addRemoteCandidate(try! Candidate(text), now: now)
                 }
             case .gatheringComplete, .stateChanged, .selectedPathChanged, .resolveName, .consentExpired, .roleChanged,
-                .turnStreamFailed:
+                .turnStreamFailed, .relayRefused:
                 break
             }
         }

@@ -340,6 +340,44 @@ import Testing
         #expect(refused == [.turnStreamFailed(local: SocketAddress("192.0.2.1:8007")!, alternate: nil)])
     }
 
+    /// A server without room, and one with another secret: the reason goes up.
+    @Test func refusalsAreTold() throws {
+        let now = Instant(nanoseconds: 1_000_000_000)
+        let local = SocketAddress("192.0.2.1:1000")!
+        for (code, failure) in [
+            (ErrorCode.allocationQuotaReached, TURNFailure.refused(.allocationQuotaReached)),
+            (.unauthenticated, .unauthenticated),
+        ] {
+            var agent = ICEAgent(role: .controlled, authenticator: .openSSL, random: .seeded(1))
+            agent.addTURNServer(TURNServer(address: address, credentials: credentials), now: now)
+            agent.addLocalAddress(local, now: now)
+            var packet = PacketBuffer(capacity: 1500)
+            var time = now
+            var told: [ICEEvent] = []
+            for _ in 0..<20 where told.isEmpty {
+                while agent.pollTransmit(into: &packet, now: time) != nil {
+                    let bytes = packet.bytes.copied()
+                    packet.removeAll()
+                    let request = try STUNMessage(bytes.span)
+                    let isFirst = !request.has(.username)
+                    let answer = [UInt8].written { writer in
+                        let message = STUNMessageWriter(
+                            MessageType(.allocate, .errorResponse), request.transactionID, into: &writer)
+                        message.writeErrorCode(isFirst ? .unauthenticated : code, into: &writer)
+                        message.write(.realm, utf8: "r", into: &writer)
+                        message.write(.nonce, utf8: "n", into: &writer)
+                    }!
+                    _ = agent.handle(answer.span, from: address, local: local, now: time)
+                }
+                while let event = agent.pollEvent() { if case .relayRefused = event { told.append(event) } }
+                time += .milliseconds(100)
+                agent.handleTimeout(now: time)
+            }
+            #expect(told == [.relayRefused(server: address, transport: .udp, failure)])
+            #expect("\(failure)".contains("\(code.rawValue)"))
+        }
+    }
+
     /// Each generation brings other peers; those of long ago need not be let in any more.
     @Test func restartsDoNotFillTheRelay() throws {
         let (pair, server) = pair()

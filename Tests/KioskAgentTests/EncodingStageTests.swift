@@ -95,9 +95,45 @@ import Testing
         // What the configuration allows is the limit with the next session, whatever the network carried.
         kiosk.control.videoBitrate = .kilobits(3000)
         kiosk.control.videoBitrateLimit = .kilobits(80)
-        #expect(kiosk.control.beginVideo() == .kilobits(80))
+        #expect(kiosk.control.beginVideo(start: .kilobits(800)) == .kilobits(80))
         kiosk.run(20)
         #expect(kiosk.sizes.last == PictureSize(width: 320, height: 240))
+    }
+
+    @Test func aSessionAfterANarrowOneBeginsWithTheWholePicture() {
+        var kiosk = Kiosk()
+        kiosk.control.videoBitrate = .kilobits(40)
+        kiosk.run(5)
+        #expect(kiosk.sizes.last.map { $0.width < 320 } == true)
+        kiosk.ring.close()
+        _ = kiosk.control.beginVideo(start: .kilobits(800))
+        kiosk.ring.open()
+        kiosk.sizes = []
+        kiosk.run(0.2)
+        #expect(kiosk.sizes == [PictureSize(width: 640, height: 480)])
+    }
+
+    @Test func whatTheReceiverDecodesIsNotExceeded() {
+        var kiosk = Kiosk()
+        kiosk.control.limitVideo(macroblocks: 300, frameRate: 10)
+        kiosk.run(2)
+        #expect(kiosk.sizes == [PictureSize(width: 320, height: 240)])
+        #expect(kiosk.stage.quality.rung.frameRate == 10)
+        // Said anew in mid-session.
+        kiosk.control.limitVideo(macroblocks: nil, frameRate: nil)
+        kiosk.run(1)
+        #expect(kiosk.sizes.last == PictureSize(width: 640, height: 480))
+        #expect(kiosk.brokenBeginnings == 0)
+    }
+
+    @Test(arguments: [
+        (640, 480, 1200, 640, 480), (640, 480, 300, 320, 240), (1920, 1080, 3600, 1280, 720), (640, 480, 1, 16, 16),
+        (1280, 16, 400, 880, 16), (640, 480, .max, 640, 480),
+    ])
+    func macroblocks(width: Int, height: Int, limit: Int, fittingWidth: Int, fittingHeight: Int) {
+        let size = PictureSize.fitting(PictureSize(width: width, height: height), macroblocks: limit)
+        #expect((size.width + 15) / 16 * ((size.height + 15) / 16) <= limit)
+        #expect(abs(size.width - fittingWidth) <= 48 && abs(size.height - fittingHeight) <= 32, "\(size)")
     }
 
     @Test func aBurstOfRequestsCostsOneKeyframeAndALaterOneIsHonoured() {

@@ -17,6 +17,14 @@ import Testing
         ("turns:turn.example:443?transport=tcp", .turns, "turn.example", 443, .tls),
         ("turn:[2001:db8::1]:3479", .turn, "2001:db8::1", 3479, .udp),
         ("turn:[2001:db8::1]", .turn, "2001:db8::1", 3478, .udp),
+        ("turns:[2001:db8::1]:443?transport=tcp", .turns, "2001:db8::1", 443, .tls),
+        ("turn:2001:db8::1", .turn, "2001:db8::1", 3478, .udp),
+        ("stun:::1", .stun, "::1", 3478, .udp), ("turn:[::1]:", .turn, "::1", 3478, .udp),
+        ("turn:[::ffff:192.0.2.1]:3479", .turn, "::ffff:192.0.2.1", 3479, .udp),
+        ("turn:192.0.2.1:3479", .turn, "192.0.2.1", 3479, .udp),
+        ("turn:192.0.2.1", .turn, "192.0.2.1", 3478, .udp),
+        ("turn:turn.example:", .turn, "turn.example", 3478, .udp),
+        (" stun:stun.example\t", .stun, "stun.example", 3478, .udp),
     ])
     func whatAnAddressSays(
         text: String, scheme: ICEServerURL.Scheme, host: String, port: UInt16, transport: TransportProtocol
@@ -31,6 +39,9 @@ import Testing
     @Test(arguments: [
         "", "stun", "stun:", "http:x", "turn:x:0", "turn:x:99999", "turn:x?transport=sctp", "turns:x?transport=udp",
         "stun:x?transport=tcp", "turn:[::1", "turn:[::1]x", "turn::3478",
+        "turn:[192.0.2.1]:3478", "turn:[turn.example]", "turn:2001:db8::1:99999", "turn:a:b:1", "turn:x:+5",
+        "turn:x: 5",
+        "turn:[]:1",
     ])
     func whatIsRefused(text: String) { #expect(ICEServerURL(text) == nil) }
 

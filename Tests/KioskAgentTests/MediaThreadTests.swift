@@ -41,17 +41,39 @@ import Testing
         #expect(!control.usesForwardErrorCorrection)
     }
 
+    @Test func nothingOfTheLastSessionsPathOrReceiverIsLeft() {
+        control.videoBitrate = .kilobits(30)
+        control.limitVideo(macroblocks: 300, frameRate: 10)
+        control.beginAudio(
+            correctsErrors: true, skipsSilence: true, bitrate: .kilobits(12), atMost: .kilobits(8),
+            playbackRate: 8_000, packetTime: 5)
+        #expect(control.maximumPacketTime == 5 && control.maximumPlaybackRate == 8_000)
+        _ = control.beginVideo(start: .kilobits(500))
+        begin()
+        #expect(control.videoBitrate == .kilobits(500))
+        #expect(control.maximumMacroblocks == .max && control.maximumFrameRate == .max)
+        #expect(control.audioBitrate == .kilobits(32))
+        #expect(control.maximumPacketTime == 20 && control.maximumPlaybackRate == 48_000)
+    }
+
+    @Test(arguments: [(60, 960), (20, 960), (19, 480), (10, 480), (9, 240), (5, 240), (4, 120), (1, 120)])
+    func packetsHoldNoMoreThanTheReceiverWants(milliseconds: Int, samples: Int) {
+        #expect(AudioPipeline.packetSize(atMost: milliseconds) == samples)
+    }
+
+    private func beginVideo() -> Bitrate { control.beginVideo(start: .kilobits(800)) }
+
     @Test func theConfigurationsLimitHoldsFromTheNextSessionOn() {
-        #expect(control.beginVideo() == .kilobits(600))
+        #expect(beginVideo() == .kilobits(600))
         // Raised while somebody watches: what the network carries is told to the encoder up to the session's limit.
         control.videoBitrateLimit = .kilobits(2000)
         control.videoBitrate = .kilobits(600)
-        #expect(control.beginVideo() == .kilobits(2000))
+        #expect(beginVideo() == .kilobits(2000))
         control.videoBitrate = .kilobits(1800)
         // Lowered: not in the session that runs.
         control.videoBitrateLimit = .kilobits(300)
         #expect(control.videoBitrate == .kilobits(1800))
-        #expect(control.beginVideo() == .kilobits(300))
+        #expect(beginVideo() == .kilobits(300))
         #expect(control.videoBitrate == .kilobits(300))
     }
 

@@ -122,6 +122,24 @@ import Testing
     }
 }
 
+@Suite struct FrozenCureTests {
+    /// When a camera that is frozen from the beginning on, or for as long as the test says, is opened anew.
+    private func openings(until end: Int, isFrozen: (Int) -> Bool = { _ in true }) -> [Int] {
+        var cure = FrozenCure()
+        return (0...end).filter { cure.isDue(isFrozen: isFrozen($0), now: .zero + .seconds($0)) }
+    }
+
+    @Test func aFrozenCameraIsOpenedAnewMoreAndMoreSeldom() {
+        #expect(openings(until: 1500) == [5, 26, 107, 428, 749, 1070, 1391])
+    }
+
+    @Test func oneThatMovesIsLeftAlone() {
+        #expect(openings(until: 600) { $0 % 10 < 5 } == [])
+        // A minute of moving pictures, and the next fault is a new one.
+        #expect(openings(until: 200) { $0 < 10 || $0 > 100 } == [5, 106, 127])
+    }
+}
+
 @Suite struct SoundWatchTests {
     private let start = Instant.zero + .seconds(50)
 

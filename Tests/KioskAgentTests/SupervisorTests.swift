@@ -29,6 +29,16 @@ import Testing
         .send(.sessionReport(SessionReport(sessionId: "S1", state: state, firstFrameMs: milliseconds)))
     }
 
+    /// What monitor and server hear when media ends for good.
+    private func told(_ code: SessionErrorCode, _ message: String) -> [Supervisor.Action] {
+        [
+            .send(
+                .sessionError(
+                    targetId: "MONITOR_01", sessionId: "S1", SessionErrorPayload(code, message: message))),
+            .send(.sessionReport(SessionReport(sessionId: "S1", state: .mediaFailed, reason: code.rawValue))),
+        ]
+    }
+
     private let missing = MediaTrouble(.cameraMissing, state: "missing", message: "no camera found")
 
     /// One that streams to MONITOR_01.
@@ -59,7 +69,7 @@ import Testing
                 == [.peer(.iceServers(sessionId: "S1", newer))])
         #expect(supervisor.serverSent(registered([]), now: now).isEmpty)
         // A session that failed is begun again with them.
-        _ = supervisor.peerReported(.ended(sessionId: "S1", reason: "ice failed"), now: now)
+        _ = supervisor.peerReported(.ended(sessionId: "S1", reason: "ice failed", code: .iceFailed), now: now)
         let newest = [ICEServer(urls: ["turn:turn.example"], username: "3:KIOSK_01", credential: "c")]
         #expect(supervisor.serverSent(registered(newest), now: now).isEmpty)
         #expect(
@@ -200,15 +210,17 @@ import Testing
     @Test func aLostPeerClosesTheCameraAndANewOfferRevivesTheSession() {
         var supervisor = live()
         #expect(
-            supervisor.peerReported(.ended(sessionId: "S1", reason: "consent expired"), now: now)
-                == [.indicator(false), report(.mediaStopped), .closeMedia([.audio, .video]), .status])
+            supervisor.peerReported(.ended(sessionId: "S1", reason: "consent expired", code: .consentExpired), now: now)
+                == [.indicator(false), report(.mediaStopped)] + told(.consentExpired, "consent expired") + [
+                    .closeMedia([.audio, .video]), .status,
+                ])
         #expect(!supervisor.isOpen)
-        #expect(supervisor.peerReported(.ended(sessionId: "S1", reason: "again"), now: now) == [])
+        #expect(supervisor.peerReported(.ended(sessionId: "S1", reason: "again", code: .iceFailed), now: now) == [])
         #expect(
             supervisor.serverSent(offer(), now: now)
                 == [.openMedia([.audio, .video]), start(), .peer(.offer(sessionId: "S1", sdp: "v=0")), .status])
         #expect(supervisor.isOpen)
-        _ = supervisor.peerReported(.ended(sessionId: "S1", reason: "consent expired"), now: now)
+        _ = supervisor.peerReported(.ended(sessionId: "S1", reason: "consent expired", code: .consentExpired), now: now)
         // The devices are closed already.
         #expect(
             supervisor.serverSent(stopped(), now: now)
@@ -224,25 +236,152 @@ import Testing
         #expect(supervisor.timeoutReached(now: now + .seconds(60)) == [])
         #expect(
             supervisor.timeoutReached(now: now + .seconds(110)) == [
-                .peer(.end(sessionId: "S1")), .closeMedia([.audio, .video]), .status,
-            ])
+                .peer(.end(sessionId: "S1"))
+            ] + told(.iceFailed, "no connection within 60 s") + [.closeMedia([.audio, .video]), .status])
         #expect(!supervisor.isOpen)
         #expect(supervisor.nextTimeout == nil)
         #expect(supervisor.audio == .none)
     }
 
+    @Test("An offer and candidates that came just when the path had ended begin another")
+    func whatCameAtTheEndIsNotLost() {
+        var supervisor = live()
+        // They were handed on before the end was known.
+        #expect(supervisor.serverSent(offer(), now: now) == [.peer(.offer(sessionId: "S1", sdp: "v=0"))])
+        _ = supervisor.peerReported(
+            .ended(sessionId: "S1", reason: "closed by the peer", code: .dtlsFailed), now: now)
+        let candidate = CandidatePayload(candidate: "candidate:1")
+        #expect(
+            supervisor.peerReported(.offerAfterEnd(sessionId: "S1", sdp: "v=0"), now: now)
+                == [.openMedia([.audio, .video]), start(), .peer(.offer(sessionId: "S1", sdp: "v=0")), .status])
+        #expect(
+            supervisor.peerReported(.candidateAfterEnd(sessionId: "S1", candidate), now: now)
+                == [.peer(.candidate(sessionId: "S1", candidate))])
+        #expect(supervisor.session?.phase == .negotiating)
+        // The session goes on already.
+        #expect(supervisor.peerReported(.offerAfterEnd(sessionId: "S1", sdp: "v=0"), now: now) == [])
+        _ = supervisor.serverSent(stopped(), now: now)
+        #expect(supervisor.peerReported(.offerAfterEnd(sessionId: "S1", sdp: "v=0"), now: now) == [])
+        #expect(supervisor.peerReported(.candidateAfterEnd(sessionId: "S1", candidate), now: now) == [])
+    }
+
+    @Test func aSessionWithoutAServerIsToldWhenThereIsOneAgain() {
+        var supervisor = live()
+        supervisor.serverIs(here: false, now: now)
+        let end = now + .seconds(600)
+        #expect(
+            supervisor.timeoutReached(now: end)
+                == [.peer(.end(sessionId: "S1")), .indicator(false), report(.mediaStopped)]
+                + told(.iceFailed, "no server for 600 s") + [.closeMedia([.audio, .video]), .status])
+    }
+
     @Test func withoutItsSignNoMediaLeaves() {
         var supervisor = live()
         #expect(
-            supervisor.indicatorFailed("lamp broken") == [
+            supervisor.indicatorFailed("lamp broken")
+                == [.peer(.end(sessionId: "S1")), .indicator(false), report(.mediaStopped)]
+                + told(.cameraFailed, "the live indicator cannot be lit: lamp broken")
+                + [.closeMedia([.audio, .video]), .status])
+        #expect(supervisor.indicatorFailed("again") == [])
+    }
+
+    @Test("Offers in a flood wait, and only the newest of them is answered")
+    func offersAreLimited() {
+        var supervisor = Supervisor(hasMicrophone: true)
+        _ = supervisor.serverSent(granted(), now: now)
+        func offered(_ sdp: String, after delay: Duration = .zero) -> [Supervisor.Action] {
+            supervisor.serverSent(
+                .offer(fromId: "MONITOR_01", sessionId: "S1", DescriptionPayload(type: .offer, sdp: sdp)),
+                now: now + delay)
+        }
+        func order(_ sdp: String) -> Supervisor.Action { .peer(.offer(sessionId: "S1", sdp: sdp)) }
+        for index in 0..<OfferLimit.burst { #expect(offered("\(index)").first == order("\(index)")) }
+        #expect(supervisor.nextOffer == nil)
+        #expect(offered("late") == [])
+        #expect(offered("later") == [])
+        #expect(supervisor.ignored[.offerTooSoon] == 2)
+        #expect(supervisor.nextOffer == now + .seconds(1))
+        #expect(supervisor.offerIsDue(now: now + .milliseconds(999)) == [])
+        #expect(supervisor.offerIsDue(now: now + .seconds(1)).first == order("later"))
+        #expect(supervisor.nextOffer == nil)
+        #expect(supervisor.offerIsDue(now: now + .seconds(9)) == [])
+        // After a while there is room for a few again, and never for more.
+        for index in 0..<OfferLimit.burst {
+            #expect(offered("\(index)", after: .seconds(3600)).first == order("\(index)"))
+        }
+        #expect(offered("late", after: .seconds(3600)) == [])
+        // With the session goes what waits.
+        _ = supervisor.serverSent(stopped(), now: now + .seconds(3600))
+        #expect(supervisor.nextOffer == nil)
+    }
+
+    private func state(_ supervisor: Supervisor) -> AgentStatus.Device {
+        AgentStatus.Device(supervisor.video, supervisor.videoCondition, supervisor.videoFinding)
+    }
+
+    @Test("What was last wrong with a camera is told while nobody watches, until it is seen to work")
+    func theLastFindingIsRemembered() {
+        var supervisor = Supervisor(hasMicrophone: true)
+        #expect(state(supervisor).state == "idle")
+        _ = supervisor.serverSent(granted(), now: now)
+        _ = supervisor.mediaReported(.trouble(.video, missing))
+        #expect(state(supervisor).state == "missing")
+        _ = supervisor.serverSent(stopped(), now: now)
+        #expect(supervisor.mediaReported(.stopped(.video)) == [.status])
+        #expect(state(supervisor).state == "missing" && state(supervisor).message == missing.message)
+        // The next one finds it working, and black.
+        _ = supervisor.serverSent(granted(), now: now)
+        _ = supervisor.mediaReported(.running(.video, source: "cam"))
+        _ = supervisor.mediaReported(.condition(.video, .black))
+        _ = supervisor.serverSent(stopped(), now: now)
+        #expect(supervisor.mediaReported(.condition(.video, nil)) == [])
+        _ = supervisor.mediaReported(.stopped(.video))
+        #expect(state(supervisor).state == "black" && state(supervisor).remedy == MediaCondition.black.remedy)
+        // One that is plugged in is another one, as far as anybody knows.
+        #expect(supervisor.forgetFinding(.audio) == [])
+        #expect(supervisor.forgetFinding(.video) == [.status])
+        #expect(state(supervisor).state == "idle")
+        // Whoever uses it finds out for himself.
+        _ = supervisor.serverSent(granted(), now: now)
+        _ = supervisor.mediaReported(.trouble(.video, missing))
+        #expect(supervisor.forgetFinding(.video) == [])
+        _ = supervisor.mediaReported(.running(.video, source: "cam"))
+        #expect(state(supervisor).state == "live")
+    }
+
+    @Test("A driver that does not come back from opening its device is told")
+    func aDriverThatHangs() {
+        var supervisor = Supervisor(hasMicrophone: true)
+        #expect(supervisor.nextDevice == nil)
+        _ = supervisor.serverSent(granted(), now: now)
+        _ = supervisor.mediaReported(.running(.audio, source: "mic"))
+        #expect(supervisor.nextDevice == now + .seconds(8))
+        #expect(supervisor.devicesAreLate(now: now + .seconds(7)) == [])
+        let hangs = MediaTrouble.driverHangs(.video)
+        #expect(
+            supervisor.devicesAreLate(now: now + .seconds(8)) == [
                 .send(
                     .sessionError(
                         targetId: "MONITOR_01", sessionId: "S1",
-                        SessionErrorPayload(.cameraFailed, message: "the live indicator cannot be lit: lamp broken"))),
-                .peer(.end(sessionId: "S1")), .indicator(false), report(.mediaStopped), .closeMedia([.audio, .video]),
-                .status,
+                        SessionErrorPayload(.cameraFailed, message: hangs.message))), .status,
             ])
-        #expect(supervisor.indicatorFailed("again") == [])
+        #expect(state(supervisor).state == "stalled" && supervisor.nextDevice == nil)
+        // It may come back after all.
+        #expect(supervisor.mediaReported(.running(.video, source: "cam")) == [.status])
+        #expect(state(supervisor).state == "live")
+    }
+
+    @Test("A server that gives no relay is in the status")
+    func aRefusedRelay() {
+        var supervisor = Supervisor(hasMicrophone: true)
+        _ = supervisor.serverSent(granted(), now: now)
+        _ = supervisor.serverSent(offer(), now: now)
+        let trouble = "turn server 192.0.2.1:3478 over udp: it refuses (486 Allocation Quota Reached)"
+        #expect(supervisor.peerReported(.relayRefused(sessionId: "S1", trouble), now: now) == [.status])
+        #expect(supervisor.session?.relayTrouble == trouble)
+        #expect(supervisor.peerReported(.relayRefused(sessionId: "S2", trouble), now: now) == [])
+        _ = supervisor.serverSent(offer(), now: now)
+        #expect(supervisor.session?.relayTrouble == nil)
     }
 
     @Test func theAgentsEndEndsTheSession() {
@@ -297,7 +436,7 @@ import Testing
                     case 1, 2: supervisor.serverSent(offer(id), now: time)
                     case 3: supervisor.serverSent(stopped(id), now: time)
                     case 4, 5: supervisor.peerReported(.connected(sessionId: id), now: time)
-                    case 6: supervisor.peerReported(.ended(sessionId: id, reason: "x"), now: time)
+                    case 6: supervisor.peerReported(.ended(sessionId: id, reason: "x", code: .iceFailed), now: time)
                     case 7: supervisor.mediaReported(.trouble(.video, missing))
                     case 8: supervisor.mediaReported(.running(.video, source: "cam"))
                     case 9: supervisor.mediaReported(.stopped(.video))

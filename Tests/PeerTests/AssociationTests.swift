@@ -47,6 +47,75 @@ import Testing
         #expect(pair.kiosk.session.timeline.firstVideoPacketAt == firstPicture)
     }
 
+    /// A browser whose page stops the transceiver that carried the bundle offers a restart, opens a new transport with the
+    /// same certificate, and closes the association of the old one.
+    @Test func aPeerThatMovesToAnotherTransport() throws {
+        let pair = try playing()
+        let before = pair.monitor.video.count
+        try pair.offer()
+        pair.monitor.session.dtls?.close(now: pair.simulation.now)
+        try pair.simulation.driveBounded()
+        pair.monitor.session.media.suspend()
+        pair.monitor.session.dtls = try DTLSEndpoint(role: .server, borrowing: pair.monitor.session.certificate)
+        pair.monitor.session.phase = .connecting
+        let time = try #require(
+            try pair.simulation.run(within: .seconds(5)) {
+                pair.monitor.video.count > before + 30 && pair.kiosk.isConnected
+            })
+        #expect(time < .seconds(3), "\(time)")
+        let areIntact = pair.monitor.video.allSatisfy { $0.isIntact }
+        #expect(areIntact)
+        try pair.simulation.run(for: .seconds(40))
+        #expect(pair.kiosk.closeReason == nil && pair.monitor.closeReason == nil)
+        #expect(pair.monitor.video.count > before + 1000)
+    }
+
+    /// It ends its association and says nothing more, though it still answers ICE's checks.
+    @Test func aPeerThatOnlyClosesIsGiven5Seconds() throws {
+        let pair = try playing()
+        pair.monitor.session.dtls?.close(now: pair.simulation.now)
+        try pair.simulation.run(for: .seconds(1))
+        #expect(pair.kiosk.closeReason == nil && !pair.kiosk.isConnected)
+        let heard = pair.monitor.video.count
+        try pair.simulation.run(for: .seconds(3))
+        #expect(pair.kiosk.closeReason == nil && pair.monitor.video.count == heard)
+        try pair.simulation.run(for: .seconds(2))
+        #expect(pair.kiosk.closeReason == .closedByPeer)
+        #expect(pair.kiosk.closeReason?.errorCode == "dtls-failed")
+    }
+
+    /// A program that is stopped says goodbye, and the one that is started in its place offers.
+    @Test func anOfferAfterTheGoodbyeIsAnswered() throws {
+        let pair = try playing()
+        pair.monitor.session.close(now: pair.simulation.now)
+        try pair.simulation.run(for: .seconds(3))
+        #expect(pair.kiosk.closeReason == nil)
+        let address = IPAddress("10.2.0.3")!
+        let host = pair.simulation.network.addHost("again", addresses: [address])
+        let again = try SimulatedPeer(
+            role: .offerer, addresses: [SocketAddress(address: address, port: 50_001)], random: .seeded(99),
+            now: pair.simulation.now)
+        pair.simulation.attach(again, to: host, name: "again")
+        let offer = try again.session.makeOffer(now: pair.simulation.now)
+        let answer = try pair.kiosk.session.accept(offer: offer, now: pair.simulation.now)
+        try again.session.accept(answer: answer, now: pair.simulation.now)
+        try pair.simulation.run(for: .seconds(10))
+        #expect(again.video.count > 100 && pair.kiosk.closeReason == nil)
+    }
+
+    /// Fifteen bytes with the peer's address as their source.
+    @Test func aForgedShortRecord() throws {
+        let pair = try playing()
+        let selected = pair.kiosk.session.selectedPath
+        let path = try #require(selected)
+        var packet = PacketBuffer([21, 0xFE, 0xFD, 0, 1, 0, 0, 0, 0, 0, 9, 0, 2, 2, 40] as [UInt8])
+        pair.kiosk.session.handle(&packet, from: path.remote, local: path.base, now: pair.simulation.now)
+        let before = pair.monitor.video.count
+        try pair.simulation.run(for: .seconds(2))
+        #expect(pair.kiosk.closeReason == nil && pair.monitor.video.count > before + 50)
+        #expect(pair.kiosk.session.snapshot.dropped["dtlsShortRecord"] == 1)
+    }
+
     /// Nothing of an offer that is refused is taken over.
     @Test func aRefusedRestartRestartsNothing() throws {
         let pair = try playing()

@@ -16,6 +16,8 @@ import Testing
         // Absent means no (RFC 7587 section 6.1).
         #expect(wishes("") == AudioWishes())
         #expect(wishes("useinbandfec=0;usedtx=2;maxaveragebitrate=1") == AudioWishes())
+        #expect(wishes("maxplaybackrate=16000") == AudioWishes(maximumPlaybackRate: 16_000))
+        #expect(wishes("maxplaybackrate=7999") == AudioWishes())
         #expect(wishes("useinbandfec;maxaveragebitrate=99999999999999999999") == AudioWishes())
     }
 }

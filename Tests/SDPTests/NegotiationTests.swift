@@ -284,6 +284,58 @@ struct NegotiationTests {
         #expect(negotiator.session?.sending(.video) != nil)
     }
 
+    @Test("Without a bundle the picture is served, wherever it stands, and the sound's refusal is known")
+    func noBundleSoundFirst() throws {
+        var test = TestOffer()
+        test.group = nil
+        test.sections.reverse()
+        var negotiator = negotiator()
+        let answer = try negotiator.answer(test.offer, with: .test())
+        #expect(negotiator.session?.media.map(\.rejection) == [.notBundled, nil])
+        #expect(answer.media.map(\.port) == [0, 9])
+        #expect(
+            negotiator.session?.refusals == [MediaRefusal(mid: "1", kind: .audio, reason: .notBundled)])
+        // The transport in use stays, though its picture is paused.
+        test.sections[1].direction = "inactive"
+        _ = try negotiator.answer(test.offer, with: .test())
+        #expect(negotiator.session?.media.map(\.rejection) == [.notBundled, nil])
+        // Where no picture is wanted, the first section is the one.
+        var listener = self.negotiator()
+        _ = try listener.answer(test.offer, with: .test())
+        #expect(listener.session?.media.map(\.rejection) == [nil, .notBundled])
+    }
+
+    @Test(
+        "What the peer takes of one kind",
+        arguments: [
+            (["b=AS:150"], 126_500), (["b=TIAS:150000"], 150_000), (["b=AS:10", "b=TIAS:90000"], 90_000),
+            (["b=TIAS:90000", "b=TIAS:80000 "], 80_000), (["b=AS:1"], 6_000), (["b=CT:100", "b=X-YZ:128"], nil),
+            (["b=AS:"], nil), (["b=AS:-1"], nil), (["b=AS:99999999999999999999"], nil), (["b=TIAS:1e5"], nil),
+            ([], nil),
+        ] as [([String], Int64?)])
+    func bandwidth(lines: [String], expected: Int64?) throws {
+        var test = TestOffer()
+        test.sections[0].lines += lines
+        var negotiator = negotiator()
+        _ = try negotiator.answer(test.offer, with: .test())
+        #expect(negotiator.session?.sending(.video)?.maximumBitrate?.bitsPerSecond == expected)
+        #expect(negotiator.session?.sending(.audio)?.maximumBitrate == nil)
+        var whole = TestOffer()
+        whole.session = lines
+        _ = try negotiator.answer(whole.offer, with: .test())
+        #expect(negotiator.session?.maximumBitrate?.bitsPerSecond == expected)
+    }
+
+    @Test("Nothing is sent to a peer that takes nothing", arguments: ["b=AS:0", "b=TIAS:0"])
+    func noBandwidth(line: String) throws {
+        var test = TestOffer()
+        test.sections[0].lines.append(line)
+        var negotiator = negotiator()
+        let answer = try negotiator.answer(test.offer, with: .test())
+        #expect(negotiator.session?.sending(.video) == nil && negotiator.session?.sending(.audio) != nil)
+        #expect(answer.media[0].statedDirection == .inactive && answer.media[0].port == 9)
+    }
+
     @Test("The tagged section is the first one accepted, though a data channel stands before it")
     func taggedSection() throws {
         var test = TestOffer()

@@ -28,6 +28,37 @@ struct ParsingTests {
         #expect(description.text == text)
     }
 
+    @Test("Blanks at the ends of lines change nothing", arguments: Fixture.allCases, [" ", "\t", " \t "])
+    func blanks(fixture: Fixture, blanks: String) throws {
+        let lines = fixture.text.split(whereSeparator: \.isNewline).map { $0 + blanks + "\r\n" }
+        var (plain, padded) = (
+            Negotiator(capabilities: .kiosk, random: .seeded(7)), Negotiator(capabilities: .kiosk, random: .seeded(7))
+        )
+        let expected = try plain.answer(fixture.offer, with: .test())
+        let answer = try padded.answer(SessionDescription(parsing: lines.joined()), with: .test())
+        #expect(answer == expected)
+        #expect(padded.session == plain.session)
+    }
+
+    @Test("A flag with a blank behind it is that flag", arguments: ["inactive", "sendonly", "recvonly", "sendrecv"])
+    func paddedFlags(flag: String) throws {
+        var test = TestOffer()
+        test.sections[0].direction = flag + " "
+        let offer = try test.offer
+        #expect(offer.direction(of: offer.media[0]).rawValue == flag)
+    }
+
+    @Test("More attributes than any offer has are refused")
+    func attributesAreBounded() throws {
+        func text(session: Int, media: Int) -> String {
+            "v=0\r\n" + String(repeating: "a=x\r\n", count: session) + "m=audio 9 X 0\r\n"
+                + String(repeating: "a=x\r\n", count: media)
+        }
+        #expect(throws: Never.self) { try SessionDescription(parsing: text(session: 256, media: 3840)) }
+        #expect(throws: SDPError.tooManyAttributes) { try SessionDescription(parsing: text(session: 257, media: 1)) }
+        #expect(throws: SDPError.tooManyAttributes) { try SessionDescription(parsing: text(session: 1, media: 4096)) }
+    }
+
     @Test("Line ends of every kind", arguments: ["\r\n", "\n", "\r", "\r\n\r\n"])
     func lineEnds(end: String) throws {
         let text = ["v=0", "o=- 1 2 IN IP4 127.0.0.1", "s=-", "m=audio 9 UDP/TLS/RTP/SAVPF 0", "a=mid:ä"].joined(

@@ -422,6 +422,23 @@ final class HubTranscript {
         #expect(t.hub.presence.onlineCount == 0)
     }
 
+    /// A machine with many interfaces tells all its addresses at once; a refused candidate is sent by nobody again.
+    @Test func candidatesMayComeInABurst() {
+        t.everybodyComes()
+        _ = t.send(1, "start-monitoring", ["kioskId": "K1"])
+        func candidate(_ number: Int) -> [String] {
+            t.send(
+                1, "ice-candidate",
+                [
+                    "targetId": "K1",
+                    "candidate": ["candidate": .string("candidate:\(number) 1 udp 1 10.0.0.1 9 typ host")],
+                ])
+        }
+        #expect((0..<200).allSatisfy { candidate($0).contains("1 ok") })
+        #expect(t.send(1, "register-monitor").contains("1 ok"), "they leave room for everything else")
+        #expect((0..<100).contains { candidate($0) == ["1 throttled"] })
+    }
+
     @Test func adisabledAccountIsGoneAtOnce() {
         t.everybodyComes()
         _ = t.send(1, "start-monitoring", ["kioskId": "K1"])

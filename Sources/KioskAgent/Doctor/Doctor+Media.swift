@@ -119,6 +119,7 @@ extension Doctor {
             case .lost: ("it was unplugged, or its USB port has a fault", "check the cable, use another port")
             case .frozen: ("it is there and delivers nothing", "unplug it and plug it again; use another USB port")
             case .garbage: ("what it delivers is no picture", error.remedy)
+            case .repeats: ("the picture stands still", error.remedy)
             case .unsupported: ("it has no picture format that can be used", "use another camera")
             case .badFile: ("the file cannot be played", "use another file")
             case .system: ("the driver refuses", "journalctl -k; use another USB port")

@@ -160,10 +160,12 @@ final class SelfCall {
         case .localCandidate(_, let payload):
             session.addRemoteCandidate(payload.candidate, now: MonotonicClock.now())
         case .sessionError(_, let error): trouble = .peer(error.message)
-        case .ended(_, let reason): trouble = .peer(reason)
+        case .ended(_, let reason, _): trouble = .peer(reason)
         case .statistics(let statistics):
             outcome.cipher = statistics.dtlsCipher ?? outcome.cipher
-        case .sending, .connected, .firstFrameSent, .restartRequest, .summary: break
+        case .sending, .connected, .firstFrameSent, .restartRequest, .summary, .offerAfterEnd, .candidateAfterEnd,
+            .relayRefused:
+            break
         }
     }
 

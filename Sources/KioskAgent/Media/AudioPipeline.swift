@@ -64,21 +64,16 @@ final class AudioPipeline: MediaPipeline {
                     encoder!.reset()
                 }
                 try encoder!.update(settings)
-                let result = try encoder!.encode(samples.samples, captureTime: samples.captureTime, into: &encoded)
-                let bytes = encoded.count
-                judge.encoderFailed = false
-                guard case .encoded = result else {
-                    line.count { $0.skippedSilence &+= 1 }
-                    continue
-                }
-                guard line.ring.push(&encoded, generation: generation) != .closed else {
-                    line.count { $0.skippedBy.add(.notWanted) }
-                    continue
-                }
-                line.count { counters in
-                    counters.encoded &+= 1
-                    counters.bytes &+= UInt64(bytes)
-                    counters.targetBitrate = Int(settings.bitrate.bitsPerSecond)
+                let size = AudioPipeline.packetSize(atMost: line.control.maximumPacketTime)
+                var offset = 0
+                while offset < samples.samples.count {
+                    let time = Duration.microseconds(Int64(offset) * 1_000_000 / Int64(OpusEncoder.sampleRate))
+                    let result = try encoder!.encode(
+                        samples.samples.extracting(offset..<offset + size), captureTime: samples.captureTime + time,
+                        into: &encoded)
+                    offset += size
+                    judge.encoderFailed = false
+                    hand(result, &encoded, generation: generation)
                 }
             } catch {
                 encoder = nil
@@ -88,12 +83,33 @@ final class AudioPipeline: MediaPipeline {
         }
     }
 
+    /// One packet goes to the network thread, if there is one.
+    private func hand(_ result: EncodeResult, _ encoded: inout EncodedFrame, generation: UInt32) {
+        guard case .encoded = result else { return line.count { $0.skippedSilence &+= 1 } }
+        let bytes = encoded.count
+        guard line.ring.push(&encoded, generation: generation) != .closed else {
+            return line.count { $0.skippedBy.add(.notWanted) }
+        }
+        line.count { counters in
+            counters.encoded &+= 1
+            counters.bytes &+= UInt64(bytes)
+            counters.targetBitrate = Int(settings.bitrate.bitsPerSecond)
+        }
+    }
+
+    /// Samples of the longest packet that holds no more than so many milliseconds; of the shortest where none does.
+    static func packetSize(atMost milliseconds: Int) -> Int {
+        OpusEncoder.packetSizes.first { $0 * 1000 <= milliseconds * OpusEncoder.sampleRate }
+            ?? OpusEncoder.packetSizes[OpusEncoder.packetSizes.count - 1]
+    }
+
     private var settings: OpusEncoder.Settings {
         OpusEncoder.Settings(
             bitrate: min(max(line.control.audioBitrate, .kilobits(6)), .kilobits(128)),
             forwardErrorCorrection: line.control.usesForwardErrorCorrection,
             expectedLossPercent: line.control.expectedLossPercent,
-            discontinuousTransmission: line.control.usesDiscontinuousTransmission)
+            discontinuousTransmission: line.control.usesDiscontinuousTransmission,
+            maximumPlaybackRate: line.control.maximumPlaybackRate)
     }
 }
 

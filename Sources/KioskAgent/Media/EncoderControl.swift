@@ -18,6 +18,10 @@ public final class EncoderControl: Sendable {
     private let monitorSkipsSilence = Atomic<Bool>(false)
     private let maySkipSilence = Atomic<Bool>(false)
     private let audioLimit = Atomic<Int64>(.max)
+    private let receiverFrameSize = Atomic<Int>(.max)
+    private let receiverFrameRate = Atomic<Int>(.max)
+    private let playbackRate = Atomic<Int>(48_000)
+    private let packetTime = Atomic<Int>(20)
 
     public init(videoBitrate: Bitrate, frameRate: Int, width: Int, height: Int, audioBitrate: Bitrate) {
         self.videoBitrate = videoBitrate
@@ -39,11 +43,27 @@ public final class EncoderControl: Sendable {
         set { videoLimit.store(newValue.bitsPerSecond, ordering: .relaxed) }
     }
 
-    /// Frames per second at most.
+    /// Frames per second that the configuration allows.
     public var frameRate: Int {
         get { rate.load(ordering: .relaxed) }
         set { rate.store(newValue, ordering: .relaxed) }
     }
+
+    /// Macroblocks in a picture that the receiver is able to decode.
+    public var maximumMacroblocks: Int { receiverFrameSize.load(ordering: .relaxed) }
+    /// Pictures per second that it is able to decode.
+    public var maximumFrameRate: Int { receiverFrameRate.load(ordering: .relaxed) }
+
+    /// What the receiver said of the pictures that it is able to decode; nil is no limit.
+    public func limitVideo(macroblocks: Int?, frameRate: Int?) {
+        receiverFrameSize.store(macroblocks ?? .max, ordering: .relaxed)
+        receiverFrameRate.store(frameRate ?? .max, ordering: .relaxed)
+    }
+
+    /// Hertz that the receiver plays at most.
+    public var maximumPlaybackRate: Int { playbackRate.load(ordering: .relaxed) }
+    /// Milliseconds of sound that one packet may hold, as the receiver says.
+    public var maximumPacketTime: Int { packetTime.load(ordering: .relaxed) }
 
     /// The largest picture to send, in pixels: smaller ones are scaled by the video thread, larger ones never made.
     public var maximumSize: (width: Int, height: Int) {
@@ -103,22 +123,28 @@ public final class EncoderControl: Sendable {
         maySkipSilence.store(isAllowed, ordering: .relaxed)
     }
 
-    /// A session's picture begins, as the configuration allows it now.
+    /// A session's picture begins, as the configuration allows it now: nothing of the last session's path and receiver is
+    /// left.
     ///
+    /// - Parameter start: what its path is taken to carry before anything is known of it.
     /// - Returns: what the session may have at most, to its end.
-    func beginVideo() -> Bitrate {
+    func beginVideo(start: Bitrate) -> Bitrate {
         let limit = videoBitrateLimit
-        videoBitrate = min(videoBitrate, limit)
+        videoBitrate = min(start, limit)
+        limitVideo(macroblocks: nil, frameRate: nil)
         return limit
     }
 
     /// A session's sound begins, as its monitor likes to get it.
     func beginAudio(
-        correctsErrors: Bool, skipsSilence: Bool, bitrate: Bitrate, atMost limit: Bitrate?
+        correctsErrors: Bool, skipsSilence: Bool, bitrate: Bitrate, atMost limit: Bitrate?,
+        playbackRate: Int? = nil, packetTime: Int? = nil
     ) {
         self.correctsErrors.store(correctsErrors, ordering: .relaxed)
         monitorSkipsSilence.store(skipsSilence, ordering: .relaxed)
         audioLimit.store(limit?.bitsPerSecond ?? .max, ordering: .relaxed)
+        self.playbackRate.store(playbackRate ?? 48_000, ordering: .relaxed)
+        self.packetTime.store(min(20, packetTime ?? 20), ordering: .relaxed)
         loss.store(0, ordering: .relaxed)
         audioBitrate = bitrate
     }

@@ -59,13 +59,14 @@ struct EncodingStage: ~Copyable {
         try? prepareEncoder(ladder.current.size)
     }
 
-    /// All that the camera and the configuration allow.
+    /// All that the camera, the configuration and the receiver allow.
     private static func top(_ size: PictureSize, _ rate: Int, _ control: EncoderControl) -> QualityLadder.Rung {
         let limit = control.maximumSize
+        let allowed = PictureSize.fitting(
+            size, into: PictureSize(width: max(16, limit.width), height: max(16, limit.height)))
         return QualityLadder.Rung(
-            size: PictureSize.fitting(
-                size, into: PictureSize(width: max(16, limit.width), height: max(16, limit.height))),
-            frameRate: min(max(1, control.frameRate), rate))
+            size: PictureSize.fitting(allowed, macroblocks: control.maximumMacroblocks),
+            frameRate: min(max(1, control.frameRate), rate, max(1, control.maximumFrameRate)))
     }
 
     var quality: Quality {

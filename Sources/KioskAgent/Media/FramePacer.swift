@@ -33,4 +33,28 @@ struct PictureSize: Hashable, Sendable {
         func scaled(_ length: Int) -> Int { max(16, Int((Double(length) * factor).rounded()) & ~1) }
         return PictureSize(width: scaled(source.width), height: scaled(source.height))
     }
+
+    /// `source` scaled down to what a VP8 decoder with this `max-fs` takes (RFC 7741 section 6.1): so many macroblocks of
+    /// 16 by 16 pixels, and neither side of "int(sqrt(max-fs * 8))" of them or more.
+    static func fitting(_ source: PictureSize, macroblocks limit: Int) -> PictureSize {
+        let limit = min(max(1, limit), 1 << 24)
+        let side = Int(Double(limit * 8).squareRoot())
+        func isWithin(_ size: PictureSize) -> Bool {
+            let (columns, rows) = ((size.width + 15) / 16, (size.height + 15) / 16)
+            return columns * rows <= limit && columns < max(2, side) && rows < max(2, side)
+        }
+        guard !isWithin(source) else { return source }
+        // Whole macroblocks are counted: the factor by area is the first try, and a little less the next.
+        let area = Double(limit * 256) / Double(source.width * source.height)
+        var factor = min(1, area.squareRoot())
+        while true {
+            let size = fitting(
+                source,
+                into: PictureSize(
+                    width: max(16, Int(Double(source.width) * factor)),
+                    height: max(16, Int(Double(source.height) * factor))))
+            if isWithin(size) || (size.width <= 16 && size.height <= 16) { return size }
+            factor *= 0.98
+        }
+    }
 }

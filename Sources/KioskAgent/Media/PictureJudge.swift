@@ -66,5 +66,8 @@ struct PictureJudge: ~Copyable {
         }
     }
 
+    /// The camera repeats one picture.
+    var isFrozen: Bool { watch.condition == .frozen }
+
     mutating func sourceClosed() { report.sourceClosed() }
 }

@@ -107,7 +107,7 @@ struct SourceLoop: ~Copyable {
 extension CaptureError {
     var heals: SourceMachine.Fault {
         switch self {
-        case .missing, .busy, .lost, .frozen, .garbage, .system: .passing
+        case .missing, .busy, .lost, .frozen, .repeats, .garbage, .system: .passing
         case .permissionDenied, .unsupported, .badFile: .lasting
         }
     }
@@ -120,7 +120,8 @@ extension MediaTrouble {
             case (.audio, _): .microphoneFailed
             case (.video, .missing), (.video, .lost): .cameraMissing
             case (.video, .busy): .cameraBusy
-            case (.video, .permissionDenied), (.video, .frozen), (.video, .garbage), (.video, .unsupported),
+            case (.video, .permissionDenied), (.video, .frozen), (.video, .repeats), (.video, .garbage),
+                (.video, .unsupported),
                 (.video, .badFile), (.video, .system):
                 .cameraFailed
             }

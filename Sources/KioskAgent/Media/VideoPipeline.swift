@@ -18,6 +18,7 @@ private let log = Log("video")
 /// again (`SourceLoop`).
 final class VideoPipeline: MediaPipeline {
     let line: MediaLine<CameraRequest>
+    private let cure = Mutex(FrozenCure())
 
     /// A camera that gives nothing for so long is frozen.
     private static let frozenAfter = Duration.seconds(2)
@@ -67,6 +68,11 @@ final class VideoPipeline: MediaPipeline {
                     framesPerSecond: rate.note(frame.captureTime))
                 note(judge.count(camera.events, now: now), source)
                 judge.look(at: frame, now: now)
+                let isFrozen = judge.isFrozen
+                if cure.withLock({ $0.isDue(isFrozen: isFrozen, now: now) }) {
+                    log.notice("the camera is opened anew, because its picture stands still")
+                    throw .repeats(device: camera.identity.name)
+                }
                 guard let generation else { continue }
                 note(stage.process(frame, generation: generation, clock: MonotonicClock.now), &judge)
                 let quality = stage.quality

@@ -78,7 +78,7 @@ final class ICEServerResolver: Sendable {
         var open = Open(
             sessionId: question.sessionId, lookups: [], deadline: MonotonicClock.now() + ICEServerResolver.patience)
         for (url, credentials) in question.servers.flatMap(usable).prefix(ICEServerResolver.maximumServers) {
-            if let literal = IPAddress(url.host) {
+            if let literal = IPAddress(url.host)?.unmapped {
                 report(url, credentials, at: literal, for: question.sessionId)
             } else if let index = open.lookups.firstIndex(where: { $0.lookup.host == url.host }) {
                 open.lookups[index].servers.append((url, credentials))

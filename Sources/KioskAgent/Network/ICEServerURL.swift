@@ -14,7 +14,8 @@ struct ICEServerURL: Hashable, Sendable {
     var transport: TransportProtocol
 
     /// Reads `stun:host[:port]`, `turn:host[:port][?transport=udp|tcp]` and `turns:…`; nil for anything else.
-    init?(_ text: String) {
+    init?(_ written: String) {
+        let text = written.trimmingBlanks
         guard let colon = text.firstIndex(of: ":"), let scheme = Scheme(rawValue: text[..<colon].lowercased()) else {
             return nil
         }
@@ -30,28 +31,40 @@ struct ICEServerURL: Hashable, Sendable {
             default: return nil
             }
         }
-        var port: UInt16 = scheme == .turns ? 5349 : 3478
-        let host: Substring
-        if authority.hasPrefix("[") {
-            guard let end = authority.firstIndex(of: "]") else { return nil }
-            host = authority[authority.index(after: authority.startIndex)..<end]
-            let tail = authority[authority.index(after: end)...]
-            if !tail.isEmpty {
-                guard tail.hasPrefix(":"), let number = UInt16(tail.dropFirst()) else { return nil }
-                port = number
-            }
-        } else if let colon = authority.lastIndex(of: ":") {
-            guard let number = UInt16(authority[authority.index(after: colon)...]) else { return nil }
-            host = authority[..<colon]
-            port = number
-        } else {
-            host = authority
+        guard let (host, port) = ICEServerURL.place(authority, defaultPort: scheme == .turns ? 5349 : 3478) else {
+            return nil
         }
-        guard !host.isEmpty, port > 0 else { return nil }
         self.scheme = scheme
-        self.host = String(host)
+        self.host = host
         self.port = port
         self.transport = transport
+    }
+
+    /// Reads `name`, `a.b.c.d`, `[v6]` and, as people write it without a port, a bare `v6`; each of the others with
+    /// `:port`, which may be empty (RFC 7064 section 3.1).
+    private static func place(_ text: Substring, defaultPort: UInt16) -> (host: String, port: UInt16)? {
+        let colons = text.utf8.count { $0 == UInt8(ascii: ":") }
+        let host: Substring
+        let tail: Substring
+        if text.hasPrefix("[") {
+            guard let end = text.firstIndex(of: "]") else { return nil }
+            host = text[text.index(after: text.startIndex)..<end]
+            tail = text[text.index(after: end)...]
+            guard let address = IPAddress(host), !address.isIPv4 else { return nil }
+        } else if colons > 1 {
+            guard IPAddress(text) != nil else { return nil }
+            (host, tail) = (text, "")
+        } else {
+            let end = text.firstIndex(of: ":") ?? text.endIndex
+            (host, tail) = (text[..<end], text[end...])
+        }
+        guard !host.isEmpty, tail.isEmpty || tail.hasPrefix(":") else { return nil }
+        let digits = tail.dropFirst()
+        guard !digits.isEmpty else { return (String(host), defaultPort) }
+        guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let port = UInt16(digits), port > 0 else {
+            return nil
+        }
+        return (String(host), port)
     }
 }
 
@@ -68,4 +81,14 @@ public struct ResolvedICEServer: Hashable, Sendable {
     var address: SocketAddress
     var transport: TransportProtocol
     var credentials: Credentials?
+}
+
+extension String {
+    /// Without blanks at both ends.
+    fileprivate var trimmingBlanks: Substring {
+        var rest = self[...]
+        while rest.last == " " || rest.last == "\t" { rest.removeLast() }
+        while rest.first == " " || rest.first == "\t" { rest.removeFirst() }
+        return rest
+    }
 }

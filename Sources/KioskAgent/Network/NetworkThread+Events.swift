@@ -46,6 +46,14 @@ extension NetworkThread {
         case .nameSocketsIdle: closeNameSockets()
         case .relayStreamFailed(let local, let alternate, let domain):
             relayFailed(from: local, alternate: alternate, domain: domain)
+        case .relayRefused(let server, let transport, let reason):
+            NetworkThread.log.repeated(
+                .warning, "relay-refused", "turn server \(Redacted(server)) over \(transport) gives no relay: \(reason)"
+            )
+            let trouble = "turn server \(server) over \(transport): \(reason)"
+            guard !session.relayTroubles.contains(trouble), session.relayTroubles.count < 4 else { return }
+            session.relayTroubles.append(trouble)
+            events.post(.relayRefused(sessionId: id, trouble))
         case .closed(let reason): closed(reason)
         }
     }
@@ -73,19 +81,41 @@ extension NetworkThread {
             let wishes = peer.audioWishes
             control.beginAudio(
                 correctsErrors: wishes.forwardErrorCorrection, skipsSilence: wishes.discontinuousTransmission,
-                bitrate: PeerBitrates().audio, atMost: wishes.maximumBitrate)
+                bitrate: PeerBitrates().audio, atMost: wishes.maximumBitrate,
+                playbackRate: wishes.maximumPlaybackRate, packetTime: wishes.maximumPacketTime)
         case .none: break
+        }
+    }
+
+    /// A description may say anew what the peer takes, in mid-session too.
+    mutating func matchWishes() {
+        let wishes: (video: VideoWishes, audio: AudioWishes)? =
+            switch peer {
+            case .some(let peer): (peer.videoWishes, peer.audioWishes)
+            case .none: nil
+            }
+        guard let wishes else { return }
+        if session.videoWishes != wishes.video {
+            session.videoWishes = wishes.video
+            control.limitVideo(
+                macroblocks: wishes.video.maximumFrameSize, frameRate: wishes.video.maximumFrameRate)
+        }
+        if session.audioWishes != wishes.audio {
+            session.audioWishes = wishes.audio
+            if audioRing.isOpen { beginAudio() }
         }
     }
 
     private mutating func closed(_ reason: PeerSession.CloseReason) {
         let id = session.id
-        if let code = reason.errorCode.flatMap(SessionErrorCode.init(rawValue:)) {
-            events.post(.sessionError(sessionId: id, SessionErrorPayload(code, message: reason.description)))
-        }
-        summarize(reason: reason.description)
-        events.post(.ended(sessionId: id, reason: reason.description))
+        // Without a path, what TURN servers said is what a technician needs to know.
+        let parts = [reason.description] + (reason == .iceFailed ? session.relayTroubles : [])
+        let text = parts.joined(separator: "; ")
+        summarize(reason: text)
+        let code = reason.errorCode.flatMap(SessionErrorCode.init(rawValue:)) ?? .dtlsFailed
+        events.post(.ended(sessionId: id, reason: text, code: code))
         release()
+        endedSession = id
     }
 
     mutating func close() {

@@ -26,6 +26,8 @@ struct NetworkThread: ~Copyable {
 
     var loop: EventLoop
     var session: LiveSession
+    /// The session whose peer connection ended by itself, until another begins: its supervisor may not know yet.
+    var endedSession: String?
     var peer: PeerSession?
     var sockets: [BoundSocket]
     /// Sockets that ask for names, and those that hear answers to everyone; from the session's beginning until it is
@@ -60,6 +62,11 @@ struct NetworkThread: ~Copyable {
         /// TURN servers behind streams whose credentials are newer than the stream's.
         var renewedServers: [ResolvedICEServer] = []
         var restarts = RestartRequests()
+        /// Why TURN servers gave no relay, each once.
+        var relayTroubles: [String] = []
+        /// What the encoders were told of the peer's wishes.
+        var audioWishes: AudioWishes?
+        var videoWishes: VideoWishes?
         /// When addresses that could not be bound are tried again, and how often yet.
         var rebindAt: Instant?
         var rebindsLeft = 0
@@ -85,6 +92,7 @@ struct NetworkThread: ~Copyable {
         self.tally = tally
         self.progress = progress
         session = LiveSession()
+        endedSession = nil
         peer = nil
         sockets = []
         nameSockets = []
@@ -289,10 +297,17 @@ struct NetworkThread: ~Copyable {
                     session.areServersKnown = true
                     finishGatheringIfDone()
                 }
-            case .offer(let id, let sdp): if isCurrent(id) { accept(offer: sdp) }
+            case .offer(let id, let sdp):
+                if isCurrent(id) {
+                    accept(offer: sdp)
+                } else if id == endedSession {
+                    events.post(.offerAfterEnd(sessionId: id, sdp: sdp))
+                }
             case .candidate(let id, let candidate):
                 if isCurrent(id) {
                     mutate { peer, now in peer.addRemoteCandidate(candidate.candidate, now: now) }
+                } else if id == endedSession {
+                    events.post(.candidateAfterEnd(sessionId: id, candidate))
                 }
             case .sessionEnded(let id): if isCurrent(id) { close() }
             case .interfacesChanged: interfacesChanged()
@@ -305,10 +320,22 @@ struct NetworkThread: ~Copyable {
 
     private func isCurrent(_ id: String) -> Bool { hasSession && session.id == id }
 
-    private var refusedKinds: [MediaKind] {
+    private var refusals: [SessionErrorPayload] {
         switch peer {
-        case .some(let peer): peer.refusedKinds
+        case .some(let peer): peer.refusals.map(NetworkThread.payload)
         case .none: []
+        }
+    }
+
+    private static func payload(_ refusal: RefusedMedia) -> SessionErrorPayload {
+        switch refusal {
+        case .noCommonCodec(let kind):
+            SessionErrorPayload(
+                .noCommonCodec, message: "the offer has no \(kind.rawValue) codec that this kiosk sends")
+        case .notBundled(let kind):
+            SessionErrorPayload(
+                .notBundled,
+                message: "one transport is served, and \(kind.rawValue) is not in it: offer with max-bundle")
         }
     }
 
@@ -330,15 +357,16 @@ struct NetworkThread: ~Copyable {
     /// Everything that takes time is done before the offer comes: the certificate, the sockets, the host candidates.
     private mutating func open(_ id: String) {
         close()
+        endedSession = nil
         let now = MonotonicClock.now()
-        let maximumVideo = control.beginVideo()
+        let maximumVideo = control.beginVideo(start: PeerBitrates().start)
         do throws(PeerError) {
             peer = try PeerSession(
                 PeerSession.Configuration(bitrates: PeerBitrates(maximumVideo: maximumVideo)),
                 wallClock: SystemWallClock.now(), random: .system, now: now)
         } catch {
             NetworkThread.log.error("session not possible: \(error)")
-            events.post(.ended(sessionId: id, reason: "\(error)"))
+            events.post(.ended(sessionId: id, reason: "\(error)", code: .dtlsFailed))
             return
         }
         session = LiveSession(id: id, maximumVideo: maximumVideo)
@@ -359,14 +387,17 @@ struct NetworkThread: ~Copyable {
         switch outcome {
         case .success(let answer):
             events.post(.answer(sessionId: id, sdp: answer))
-            for kind in refusedKinds {
-                let payload = SessionErrorPayload(
-                    .noCommonCodec, message: "the offer has no \(kind.rawValue) codec that this kiosk sends")
-                events.post(.sessionError(sessionId: id, payload))
-            }
+            matchWishes()
+            for refusal in refusals { events.post(.sessionError(sessionId: id, refusal)) }
         case .failure(let error):
             NetworkThread.log.repeated(.warning, "offer-refused", "offer refused: \(error)")
-            let code: SessionErrorCode = if case .noCommonCodec = error { .noCommonCodec } else { .iceFailed }
+            let code: SessionErrorCode =
+                switch error {
+                case .noCommonCodec: .noCommonCodec
+                case .malformedDescription: .badOffer
+                case .wrongState: .iceFailed
+                case .cryptography: .dtlsFailed
+                }
             events.post(.sessionError(sessionId: id, SessionErrorPayload(code, message: "\(error)")))
         }
         drain(now: now)

@@ -39,10 +39,17 @@ public enum PeerEvent: Sendable {
     case firstFrameSent(sessionId: String, milliseconds: Int)
     /// The path is lost: the monitor is to be asked for an ICE restart.
     case restartRequest(sessionId: String)
+    /// A TURN server gives no relay; the text says which and why.
+    case relayRefused(sessionId: String, String)
     /// What cannot be given, while the rest of the session goes on.
     case sessionError(sessionId: String, SessionErrorPayload)
-    /// The peer connection is over from our side; `reason` is for the log and the status.
-    case ended(sessionId: String, reason: String)
+    /// The peer connection is over from our side; `reason` is for the log, the status and the monitor, `code` one of
+    /// `session-error`'s.
+    case ended(sessionId: String, reason: String, code: SessionErrorCode)
+    /// An offer of the session that came when its peer connection had just ended: nobody has answered it.
+    case offerAfterEnd(sessionId: String, sdp: String)
+    /// A candidate that came then.
+    case candidateAfterEnd(sessionId: String, CandidatePayload)
     /// About once a second while a session is connected.
     case statistics(PeerStatistics)
     /// The last numbers of a session that is being closed, and why.

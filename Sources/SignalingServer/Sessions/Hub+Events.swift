@@ -3,17 +3,22 @@ internal import Signaling
 public import SocketIO
 
 extension Hub {
+    /// Candidates that one client may send at once: more than any machine with interfaces, relays and both families has.
+    static let candidateBurst = 256
+
     // MARK: What clients say
 
     /// A client that was let in sent an event.
     public mutating func received(_ event: SocketIOEvent, from socket: SocketID, now: Moment) {
         guard var state = sockets[socket] else { return }
         let reply = PendingReply(socket: socket, event: event.name, acknowledgement: event.acknowledgement)
-        let isAdmitted = state.throttle.admits(perSecond: settings.messagesPerSecond, now: now.instant)
+        let isCandidate = event.name == ClientEvent.Kind.iceCandidate.rawValue
+        let bucket = isCandidate ? \SocketState.candidates : \SocketState.throttle
+        let isAdmitted = state[keyPath: bucket].admits(perSecond: settings.messagesPerSecond, now: now.instant)
         sockets[socket] = state
         guard isAdmitted else {
             // One that goes on regardless is no client of the contract.
-            if state.throttle.refusedInARow > 20 * settings.messagesPerSecond {
+            if state[keyPath: bucket].refusedInARow > 20 * settings.messagesPerSecond {
                 metrics.refused(.throttled)
                 return disconnect(socket, now: now)
             }

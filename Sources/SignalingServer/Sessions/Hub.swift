@@ -125,7 +125,9 @@ public struct Hub: Sendable {
             sockets[socket] = SocketState(
                 account: account.id, role: account.role, organization: account.organization, family: claims.family,
                 issuedAt: claims.issuedAt, generation: claims.generation, address: address, isRegistered: false,
-                throttle: Throttle(perSecond: settings.messagesPerSecond, now: now.instant))
+                throttle: Throttle(perSecond: settings.messagesPerSecond, now: now.instant),
+                candidates: Throttle(
+                    perSecond: settings.messagesPerSecond, burst: Hub.candidateBurst, now: now.instant))
             socketsByAccount[account.id, default: []].insert(socket)
             // Knowing somebody's `pid` is not enough to hear what was meant for that one.
             let earlier = lost.flatMap { absentees.takeReturned($0, as: account.id) }

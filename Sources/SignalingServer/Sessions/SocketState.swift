@@ -16,6 +16,9 @@ struct SocketState: Sendable {
     /// Which of a monitor's clients it is; nil until it registers, and where it does not say.
     var clientId: String?
     var throttle: Throttle
+    /// Candidates come at once, as many as a machine has addresses, and a lost one is sent by nobody again: they have a
+    /// bucket of their own.
+    var candidates: Throttle
 
     func party(_ socket: SocketID) -> Party {
         Party(id: account, organization: organization, socket: socket, clientId: clientId)
