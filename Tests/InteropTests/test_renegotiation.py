@@ -106,3 +106,21 @@ def test_sound_that_is_not_wanted_for_a_while_leaves_the_picture(driver, server,
             await call.grows("audio", "packetsReceived", 100)
 
     pause()
+
+
+def test_the_sound_goes_on_when_the_section_that_carried_it_is_stopped(driver, server, agent):
+    """Chromium and Firefox open a new transport then, with other ICE credentials and another DTLS association."""
+
+    @asynchronous
+    async def stop():
+        async with calling(driver, server) as call:
+            await call.grows("audio", "packetsReceived", 50)
+            await call.negotiate(await call.page("offerStopped", "call", "video"))
+            await call.grows("audio", "packetsReceived", 300, 20)
+            assert agent.status()["session"]["phase"] == "live"
+            # Longer than the consent to the old path lasts.
+            await asyncio.sleep(35)
+            await call.grows("audio", "packetsReceived", 100)
+            assert "session-error" not in [event for event, _ in call.client.events]
+
+    stop()
