@@ -46,11 +46,16 @@ extension CameraFacts {
     /// All video nodes of the machine, by number.
     public static func enumerate() -> [CameraFacts] {
         let links = stableLinks()
-        return names(in: "/dev").filter { name in
-            name.hasPrefix("video") && name.utf8.count > 5 && name.dropFirst(5).allSatisfy { $0.isASCII && $0.isNumber }
-        }.map { "/dev/\($0)" }.map { node in
+        return nodes().map { node in
             CameraFacts(asking: node, stableLinks: links[node, default: []].sorted())
         }.sorted { $0.number < $1.number }
+    }
+
+    /// The video nodes of the machine, in no order; none of them is opened.
+    static func nodes() -> [String] {
+        names(in: "/dev").filter { name in
+            name.hasPrefix("video") && name.utf8.count > 5 && name.dropFirst(5).allSatisfy { $0.isASCII && $0.isNumber }
+        }.map { "/dev/\($0)" }
     }
 
     private init(asking node: String, stableLinks: [String]) {

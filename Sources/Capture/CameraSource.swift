@@ -1,3 +1,4 @@
+import Glibc
 import Primitives
 
 /// Where pictures come from, as the configuration names it.
@@ -24,6 +25,15 @@ public enum CameraSource: Hashable, Sendable {
             guard let fault = ProvokedFault<CameraFault>(fault.dropFirst(5)) else { return nil }
             self = .fault(fault)
         default: return nil
+        }
+    }
+
+    /// Why it cannot be there, as far as that is seen without opening it; nil where it may be.
+    public var absence: CaptureError? {
+        switch self {
+        case .automatic: CameraFacts.nodes().isEmpty ? .missing(device: "camera") : nil
+        case .device(let path): access(path, F_OK) == 0 ? nil : .missing(device: path)
+        case .testPattern, .fault, .file: nil
         }
     }
 }

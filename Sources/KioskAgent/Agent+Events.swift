@@ -64,7 +64,10 @@ extension Agent {
 
     /// A camera or microphone that could not be opened is tried again at once, whatever it is called now.
     func handle(_ event: DeviceEvent) {
-        guard event.action != .remove, event.action != .unbind else { return }
+        guard event.action != .remove, event.action != .unbind else {
+            lookForCamera()
+            return
+        }
         switch event.subsystem {
         case .video: videoGate.deviceChanged()
         case .sound: audioGate.deviceChanged()
@@ -74,6 +77,12 @@ extension Agent {
             perform(supervisor.forgetFinding(kind), now: MonotonicClock.now())
         }
         log.debug("device \(event.action.rawValue): \(event.node ?? event.subsystem.rawValue)")
+    }
+
+    /// Whether the camera is there is seen without opening it, so that a kiosk without one says so before anybody watches.
+    func lookForCamera() {
+        guard let absence = CameraSource(configuration.camera.device)?.absence else { return }
+        perform(supervisor.deviceFoundAbsent(.video, MediaTrouble(.video, absence)), now: MonotonicClock.now())
     }
 
     func handle(_ signal: SignalSource.Signal) {
@@ -105,6 +114,7 @@ extension Agent {
         Log.level = configuration.log.serviceLevel
         if let source = CameraSource(configuration.camera.device) {
             video.update(configuration.camera.request(source))
+            lookForCamera()
         }
         if let source = MicrophoneSource(configuration.microphone.device) { audio.update(source) }
         control.videoBitrateLimit = configuration.video.maxBitrate

@@ -132,6 +132,7 @@ public final class Agent {
             do throws(AgentError) { try startThreads() } catch { return fail(error) }
             log.notice("kiosk-agent \(AgentVersion.text) for \(configuration.kiosk.id), server \(configuration.server)")
             switchIndicator(false)
+            lookForCamera()
             publish(now: MonotonicClock.now())
             notifier.ready(status: status.summary)
             watchdogDueAt = notifier.watchdogTimeout.map { _ in MonotonicClock.now() }

@@ -396,6 +396,13 @@ struct Supervisor: Sendable {
         return [.status]
     }
 
+    /// A device that nobody has asked for yet is not there: that is known before somebody wants to see.
+    mutating func deviceFoundAbsent(_ kind: MediaKind, _ trouble: MediaTrouble) -> [Action] {
+        guard device(kind) == .idle, !isWanted(kind), finding(kind) != trouble else { return [] }
+        setFinding(kind, trouble)
+        return [.status]
+    }
+
     private mutating func reportTrouble(_ trouble: MediaTrouble) -> [Action] {
         guard session?.reported.insert(trouble.code).inserted == true, let session else { return [] }
         let payload = SessionErrorPayload(trouble.code, message: trouble.message)

@@ -105,6 +105,13 @@ import Testing
 }
 
 @Suite struct SourceNameTests {
+    @Test func aDeviceThatIsNotThereIsSeenWithoutOpeningIt() {
+        #expect(CameraSource("/dev/video-of-nobody")?.absence == .missing(device: "/dev/video-of-nobody"))
+        #expect(CameraSource("/dev/null")?.absence == nil)
+        #expect(CameraSource("test-pattern")?.absence == nil)
+        #expect(CameraSource("file:/nowhere.y4m")?.absence == nil)
+    }
+
     @Test func cameras() {
         #expect(CameraSource("auto") == .automatic)
         #expect(CameraSource("test-pattern") == .testPattern)

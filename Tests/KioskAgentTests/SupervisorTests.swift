@@ -319,6 +319,19 @@ import Testing
         AgentStatus.Device(supervisor.video, supervisor.videoCondition, supervisor.videoFinding)
     }
 
+    @Test("A camera that is not there is known before anybody wants to see, and is looked for again when somebody does")
+    func anAbsentCameraIsKnown() {
+        var supervisor = Supervisor(hasMicrophone: true)
+        #expect(supervisor.deviceFoundAbsent(.video, missing) == [.status])
+        #expect(state(supervisor).state == "missing")
+        #expect(supervisor.deviceFoundAbsent(.video, missing) == [])
+        #expect(supervisor.forgetFinding(.video) == [.status])
+        #expect(state(supervisor).state == "idle")
+        // What uses it knows better.
+        _ = supervisor.serverSent(granted(), now: now)
+        #expect(supervisor.deviceFoundAbsent(.video, missing) == [])
+    }
+
     @Test("What was last wrong with a camera is told while nobody watches, until it is seen to work")
     func theLastFindingIsRemembered() {
         var supervisor = Supervisor(hasMicrophone: true)
