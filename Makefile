@@ -9,7 +9,7 @@ SWIFT_FILES := Package.swift Sources Tests Benchmarks Fuzz Scripts
 BIN = $(shell $(SWIFT) build -c release --show-bin-path)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-unit test-interop test-machine deb test-deb tsan asan lint format fuzz-briefly bench bench-network bench-signaling soak fuzz clean
+.PHONY: help setup build demo test test-unit test-console test-interop test-machine deb test-deb tsan asan lint format fuzz-briefly bench bench-network bench-signaling bench-attacks soak fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,10 +25,15 @@ build: ## build kiosk-agent and kiosk-signaling in release mode
 demo: build ## start a server and a kiosk on this machine and print the console's address
 	@BIN=$(BIN) Scripts/demo
 
-test: setup lint test-unit test-interop fuzz-briefly ## everything that needs no virtual machine
+test: setup lint test-unit test-console test-interop fuzz-briefly ## everything that needs no virtual machine
 
 test-unit:
 	$(SWIFT) test --quiet
+
+test-console: ## the console's modules without a browser, and their types
+	@Scripts/setup test
+	tsc -p Sources/ConsolePage/jsconfig.json
+	node --test Tests/ConsoleTests/*.test.mjs
 
 test-interop: build
 	@Scripts/setup test
@@ -58,8 +63,8 @@ test-deb: deb ## lintian, sandbox figures, and install, upgrade and purge of the
 
 lint: ## swift format, and what scripts and Python files can be checked for without running them
 	@$(SWIFT) format lint --strict --recursive --parallel $(SWIFT_FILES)
-	@for script in Scripts/setup Scripts/demo Scripts/interop Scripts/test-interop Scripts/fuzz Scripts/deb Scripts/test-deb Scripts/tsan Scripts/asan Scripts/machine/image Scripts/machine/boot Scripts/machine/test systemd/restart-delay .ci/run; do bash -n $$script || exit 1; done
-	@python3 -m compileall -q Tests/InteropTests Tests/MachineTests Scripts
+	@Scripts/setup test
+	@Scripts/lint-scripts
 
 format: ## rewrite the Swift files the way lint wants them
 	@$(SWIFT) format --in-place --recursive --parallel $(SWIFT_FILES)
@@ -77,6 +82,10 @@ bench-signaling: build ## what forwarding a message and keeping a connection cos
 	@$(SWIFT) build $(RELEASE) --product socketio-echo
 	@BIN=$(BIN) $(PYTHON) Scripts/bench-signaling $(ARGS)
 
+bench-attacks: build ## what a well-behaved pair notices while the server is attacked; ARGS='--runs 3 --seconds 10'
+	@Scripts/setup test
+	@BIN=$(BIN) $(PYTHON) Scripts/bench-attacks $(ARGS)
+
 soak: build ## ten minutes of 200 kiosks and 50 monitors while the server is restarted and killed; then everything is counted
 	@Scripts/setup test
 	@BIN=$(BIN) $(PYTHON) Scripts/soak $(ARGS)
@@ -84,7 +93,7 @@ soak: build ## ten minutes of 200 kiosks and 50 monitors while the server is res
 # Long enough to notice a body that breaks; `make fuzz` is the long one.
 fuzz-briefly:
 	@Scripts/setup build
-	Scripts/fuzz 25
+	Scripts/fuzz 10
 
 fuzz: ## fuzz every parser and state machine; SECONDS=60 each
 	@Scripts/setup build

@@ -91,13 +91,17 @@ let package = Package(
                 "Peer", "Capture", "Codecs", "Reactor", "Signaling", "SocketIO",
                 "HTTPTransport", "HTTP", "Configuration", "Database", "Service", "Primitives", "CInput",
             ]),
+        // The monitor console: files and nothing else, so that a change of them compiles no other Swift.
+        library(
+            "ConsolePage", [], settings: pure, resources: [.embedInCode("Page")],
+            exclude: ["package.json", "jsconfig.json"]),
         library(
             "SignalingServer",
             [
                 "Signaling", "SocketIO", "HTTPTransport", "HTTP", "Configuration", "Database", "Service", "Primitives",
-                "Crypto", "Reactor", "CArgon2", "CJOSE",
+                "Crypto", "Reactor", "ConsolePage", "CArgon2", "CJOSE",
             ],
-            resources: [.embedInCode("Console"), .embedInCode("API/openapi.json")]),
+            resources: [.embedInCode("API/openapi.json")]),
         .executableTarget(name: "kiosk-agent", dependencies: ["KioskAgent", "Configuration"], swiftSettings: house),
         .executableTarget(name: "kiosk-signaling", dependencies: ["SignalingServer"], swiftSettings: house),
         // The application that the Engine.IO and Socket.IO conformance suites expect; not shipped.

@@ -149,7 +149,7 @@ public final class HTTPServer {
     }
 
     /// Sends, closes what is to end, and tells the event loop what to report.
-    private func advance(_ connection: ServerConnection) {
+    func advance(_ connection: ServerConnection) {
         guard connection.flush() else { return destroy(connection) }
         wantPiece(connection)
         if !connection.channel.hasOutput {
@@ -472,7 +472,7 @@ public final class HTTPServer {
     }
 
     /// Answers what nobody above is to see, and closes.
-    private func refuse(_ connection: ServerConnection, _ status: Int, _ message: String) {
+    func refuse(_ connection: ServerConnection, _ status: Int, _ message: String) {
         abort(connection)
         connection.handshake = nil
         answer(connection, HTTPRefusal.response(status, message), closing: true)

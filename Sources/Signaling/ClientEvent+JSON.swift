@@ -15,7 +15,7 @@ extension ClientEvent {
         case .registerKiosk:
             self = .registerKiosk(try KioskRegistration(try optionalFields()))
         case .registerMonitor:
-            self = .registerMonitor(sessions: try optionalFields().optionalIdentifiers("sessions"))
+            self = .registerMonitor(try MonitorRegistration(try optionalFields()))
         case .startMonitoring:
             self = .startMonitoring(kioskId: try fields().identifier("kioskId"))
         case .stopMonitoring:
@@ -66,8 +66,8 @@ extension ClientEvent {
     public var arguments: [JSONValue] {
         switch self {
         case .registerKiosk(let registration): [registration.json]
-        case .registerMonitor(let sessions):
-            sessions.map { sessions in [ObjectBuilder.json { $0.set("sessions", sessions) }] } ?? []
+        case .registerMonitor(let registration):
+            registration == MonitorRegistration() ? [] : [registration.json]
         case .startMonitoring(let kioskId): [["kioskId": .string(kioskId)]]
         case .stopMonitoring(let kioskId, let sessionId):
             [

@@ -1,7 +1,7 @@
 /// What a client sends to the server. The optional session id, where one is sent, must match.
 public enum ClientEvent: Hashable, Sendable {
     case registerKiosk(KioskRegistration)
-    case registerMonitor(sessions: [String]?)
+    case registerMonitor(MonitorRegistration)
     case startMonitoring(kioskId: String)
     case stopMonitoring(kioskId: String, sessionId: String?)
     case offer(targetId: String, sessionId: String?, DescriptionPayload)

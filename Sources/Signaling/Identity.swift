@@ -49,6 +49,8 @@ public enum SessionEndReason: String, Hashable, Sendable, CaseIterable {
     case sessionTimeout = "session-timeout"
     case endedByAdmin = "ended-by-admin"
     case serverShutdown = "server-shutdown"
+    /// The kiosk lost the media path and no new offer came within the grace period.
+    case mediaLost = "media-lost"
 }
 
 /// What a kiosk cannot give while the rest of the session goes on.
@@ -61,4 +63,6 @@ public enum SessionErrorCode: String, Hashable, Sendable, CaseIterable {
     case iceFailed = "ice-failed"
     case dtlsFailed = "dtls-failed"
     case consentExpired = "consent-expired"
+    /// The offer's SDP cannot be read.
+    case badOffer = "bad-offer"
 }

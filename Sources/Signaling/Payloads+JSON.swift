@@ -29,6 +29,19 @@ extension KioskRegistration {
     }
 }
 
+extension MonitorRegistration {
+    init(_ fields: Fields) throws(SignalingError) {
+        self.init(
+            clientId: try fields.optionalIdentifier("clientId"), sessions: try fields.optionalIdentifiers("sessions"))
+    }
+    var json: JSONValue {
+        ObjectBuilder.json {
+            $0.set("clientId", clientId)
+            $0.set("sessions", sessions)
+        }
+    }
+}
+
 extension DescriptionPayload {
     /// - Parameter expected: the event's own kind; a browser's description says the same.
     init(_ fields: Fields, expected: Kind) throws(SignalingError) {
@@ -169,13 +182,15 @@ extension SessionReport {
     init(_ fields: Fields) throws(SignalingError) {
         self.init(
             sessionId: try fields.identifier("sessionId"), state: try fields.word("state", State.self),
-            firstFrameMs: try fields.optionalInteger("firstFrameMs", 0...86_400_000))
+            firstFrameMs: try fields.optionalInteger("firstFrameMs", 0...86_400_000),
+            reason: try fields.optionalString("reason"))
     }
     var json: JSONValue {
         ObjectBuilder.json {
             $0.set("sessionId", sessionId)
             $0.set("state", state.rawValue)
             $0.set("firstFrameMs", firstFrameMs)
+            $0.set("reason", reason)
         }
     }
 }

@@ -27,6 +27,18 @@ public struct KioskRegistration: Hashable, Sendable {
     }
 }
 
+public struct MonitorRegistration: Hashable, Sendable {
+    /// Which of the account's clients it is: a random name that a page keeps over a reload. Nil for one that does not say.
+    public var clientId: String?
+    /// Sessions it still carries, of those that this client began, or, without `clientId`, of all of the account's; nil
+    /// leaves that to the grace period.
+    public var sessions: [String]?
+    public init(clientId: String? = nil, sessions: [String]? = nil) {
+        self.clientId = clientId
+        self.sessions = sessions
+    }
+}
+
 /// `RTCSessionDescriptionInit`.
 public struct DescriptionPayload: Hashable, Sendable {
     public enum Kind: String, Hashable, Sendable { case offer, answer, pranswer, rollback }
@@ -143,18 +155,24 @@ public struct KioskEntry: Hashable, Sendable {
     }
 }
 
+/// What a kiosk tells of the media of one session, for the server and its audit.
 public struct SessionReport: Hashable, Sendable {
     public enum State: String, Hashable, Sendable, CaseIterable {
         case mediaStarted = "media-started"
         case mediaStopped = "media-stopped"
+        /// The media path ended for good on the kiosk: only a new offer can bring it back.
+        case mediaFailed = "media-failed"
     }
     public var sessionId: String
     public var state: State
     public var firstFrameMs: Int?
-    public init(sessionId: String, state: State, firstFrameMs: Int? = nil) {
+    /// Why the media failed: a code of `SessionErrorCode`, or a newer kiosk's.
+    public var reason: String?
+    public init(sessionId: String, state: State, firstFrameMs: Int? = nil, reason: String? = nil) {
         self.sessionId = sessionId
         self.state = state
         self.firstFrameMs = firstFrameMs
+        self.reason = reason
     }
 }
 

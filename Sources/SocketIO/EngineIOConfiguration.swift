@@ -14,8 +14,13 @@ public struct SocketIOServerConfiguration: Sendable {
     public var maximumSessions: Int = .max
     /// Of one address (of one /64 in IPv6).
     public var maximumSessionsPerAddress: Int = .max
+    /// Handshakes of one address (of one /64 in IPv6) in a second; ten times as many at once.
+    public var handshakesPerSecondPerAddress: Int = .max
     /// CONNECTs of one client in a row of which the application accepts none; another one closes it.
     public var maximumVainConnects: Int = 8
+    /// Of one address (of one /64 in IPv6), CONNECTs in a second that the application looks at and does not accept.
+    /// Of one client it is one a second, and a second one at once, for the client that has fetched a new token.
+    public var vainConnectsPerSecondPerAddress: Int = 10
     /// Attachments of one packet.
     public var maximumAttachments: Int = 10
     /// Nesting of one payload.

@@ -39,7 +39,7 @@ extension EngineIOServer {
             guard details.method == .get else { return refuse(.badMethod, .badMethod) }
             guard transport == "polling" else { return refuse(.badRequest, .badRequest) }
             guard details.handshake["EIO"] == "4" else { return refuse(.unsupportedVersion, .unsupportedVersion) }
-            guard admits(details.handshake) else { return refuse(.tooManySessions, .tooManySessions) }
+            guard admits(details.handshake, now: now) else { return refuse(.tooManySessions, .tooManySessions) }
             let slot = open(.polling(nil), details.handshake, now: now)
             actions.append(.respond(request, .packets([openPacket(slot)])))
             return

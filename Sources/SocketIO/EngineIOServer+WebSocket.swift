@@ -14,7 +14,7 @@ extension EngineIOServer {
                 actions.append(.close(connection))
                 return
             }
-            guard admits(handshake) else {
+            guard admits(handshake, now: now) else {
                 drop(.tooManySessions)
                 actions.append(.close(connection))
                 return
@@ -72,6 +72,7 @@ extension EngineIOServer {
             releasePoll(slot)
             sessions[slot]!.probe = nil
             sessions[slot]!.transport = .webSocket(probe.connection)
+            if sessions[slot]!.isLetIn { actions.append(.widen(probe.connection)) }
             let backlog = sessions[slot]!.backlog
             sessions[slot]!.backlog = []
             sessions[slot]!.backlogSize = 0

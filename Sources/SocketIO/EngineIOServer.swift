@@ -30,6 +30,9 @@ public struct EngineIOServer: Sendable {
         case send(ConnectionID, WebSocketMessage)
         /// Closes the WebSocket after what was sent before.
         case close(ConnectionID)
+        /// The application has let this WebSocket's client in: its messages may have `maximumPayload` bytes from now on
+        /// and no longer only `maximumMessageBeforeConnect`.
+        case widen(ConnectionID)
         case respond(RequestID, EngineIOResponse)
     }
 
@@ -52,6 +55,7 @@ public struct EngineIOServer: Sendable {
     var slotByConnection: [ConnectionID: Int]
     var slotByRequest: [RequestID: Int]
     var sessionsByAddress: [IPAddress: Int]
+    var handshakes: TokenBuckets<IPAddress>
     var actions: RingBuffer<Action>
     var events: RingBuffer<Event>
     var deadlines: Deadlines
@@ -82,6 +86,9 @@ public struct EngineIOServer: Sendable {
         slotByConnection = [:]
         slotByRequest = [:]
         sessionsByAddress = [:]
+        let rate = configuration.handshakesPerSecondPerAddress
+        handshakes = TokenBuckets(
+            burst: rate.multipliedReportingOverflow(by: 10).overflow ? rate : rate * 10, perSecond: Double(rate))
         actions = RingBuffer()
         events = RingBuffer()
         deadlines = Deadlines()
@@ -193,10 +200,27 @@ public struct EngineIOServer: Sendable {
     }
 
     /// Whether a client at that address may begin a session.
-    func admits(_ handshake: EngineIOHandshake) -> Bool {
+    mutating func admits(_ handshake: EngineIOHandshake, now: Instant) -> Bool {
         guard sessionCount < configuration.maximumSessions else { return false }
         guard let address = handshake.peer?.address.prefix64 else { return true }
         return sessionsByAddress[address, default: 0] < configuration.maximumSessionsPerAddress
+            && handshakes.take(address, now: now)
+    }
+
+    /// The application has let the session's client in.
+    mutating func letIn(_ id: SessionID) {
+        guard let slot = liveSlot(id), !sessions[slot]!.isLetIn else { return }
+        sessions[slot]!.isLetIn = true
+        if case .webSocket(let connection) = sessions[slot]!.transport { actions.append(.widen(connection)) }
+    }
+
+    /// Bytes that the body of an announced request may have.
+    func bodyLimit(_ details: EngineIORequest) -> Int {
+        let slot = details.handshake["sid"].flatMap { slotBySid[$0] }
+        // A CONNECT, and what Engine.IO has to say before it.
+        return slot.map { sessions[$0]!.isLetIn } == true
+            ? configuration.maximumPayload
+            : min(configuration.maximumPayload, 2 * configuration.maximumMessageBeforeConnect)
     }
 
     /// Makes a session; its open packet is not sent yet.
@@ -327,6 +351,8 @@ struct EngineIOSession: Sendable {
     /// Where its client is counted.
     let address: IPAddress?
     var transport: Transport
+    /// Whether the application has accepted a CONNECT of its client.
+    var isLetIn: Bool
     var probe: Probe?
     var probeEpoch: UInt32
     /// A POST whose body is on its way.
@@ -343,6 +369,7 @@ struct EngineIOSession: Sendable {
         self.sid = sid
         self.address = address
         self.transport = transport
+        isLetIn = false
         probe = nil
         probeEpoch = 0
         incomingPost = nil

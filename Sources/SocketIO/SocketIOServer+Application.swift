@@ -9,6 +9,9 @@ extension SocketIOServer {
         guard let (slot, index) = find(socket), !clients[slot]!.sockets[index].isAccepted else { return }
         clients[slot]!.sockets[index].isAccepted = true
         clients[slot]!.vainConnects = 0
+        vainByClient.refill(clients[slot]!.session)
+        if let address = clients[slot]!.address { vainByAddress.giveBack(address, now: now) }
+        engine.letIn(clients[slot]!.session)
         if !recovering { clients[slot]!.sockets[index].recovers = nil }
         let missed = startLog(slot, index)
         let accepted = clients[slot]!.sockets[index]
@@ -104,7 +107,7 @@ extension SocketIOServer {
 
     // MARK: What clients send
 
-    mutating func received(_ message: WebSocketMessage, on session: EngineIOServer.SessionID) {
+    mutating func received(_ message: WebSocketMessage, on session: EngineIOServer.SessionID, now: Instant) {
         guard let client = client(session) else { return }
         let slot = session.slot
         // What a stranger sends is judged by its first byte and its length, before anything is parsed or kept.
@@ -130,7 +133,7 @@ extension SocketIOServer {
         let index = clients[slot]!.sockets.firstIndex { $0.namespace == packet.namespace }
         switch (packet.kind, index) {
         case (.connect, nil):
-            connect(packet, on: session)
+            connect(packet, on: session, now: now)
         case (.disconnect, let index?):
             let removed = clients[slot]!.sockets.remove(at: index)
             sessionBySocket[removed.id] = nil
@@ -148,7 +151,7 @@ extension SocketIOServer {
         }
     }
 
-    private mutating func connect(_ packet: SocketIOPacket, on session: EngineIOServer.SessionID) {
+    private mutating func connect(_ packet: SocketIOPacket, on session: EngineIOServer.SessionID, now: Instant) {
         let slot = session.slot
         guard configuration.namespaces.contains(packet.namespace) else {
             counted.add(.unknownNamespace)
@@ -160,6 +163,12 @@ extension SocketIOServer {
             return close(session, .protocolError)
         }
         clients[slot]!.vainConnects += 1
+        guard vainByClient.take(session, now: now),
+            clients[slot]!.address.map({ vainByAddress.take($0, now: now) }) ?? true
+        else {
+            counted.add(.hastyConnect)
+            return send(.refusal(.throttled, namespace: packet.namespace), to: slot)
+        }
         lastSocket += 1
         let recovers = recoverable(packet)
         let socket = Socket(
@@ -196,6 +205,12 @@ extension SocketIOPacket {
         payload["data"] = error.data
         return SocketIOPacket(.connectError, namespace: namespace, payload: .object(payload))
     }
+}
+
+extension ConnectError {
+    /// Nobody has looked at the CONNECT: too many before it were refused.
+    static let throttled = ConnectError(
+        message: "too many refused connects, try again in a second", data: ["code": "throttled"])
 }
 
 extension SocketIOServerConfiguration {

@@ -37,6 +37,9 @@ public struct SocketIOServer: Sendable {
     var connectDeadlines: RingBuffer<(at: Instant, session: EngineIOServer.SessionID)>
     var events: RingBuffer<Event>
     var counted: Counter<SocketIODrop>
+    /// CONNECTs that the application has not accepted.
+    var vainByClient: TokenBuckets<EngineIOServer.SessionID>
+    var vainByAddress: TokenBuckets<IPAddress>
     var recovery: RecoveryState
     /// Bytes ever put aside for recovery, or of packets that were not whole.
     var storedBytes: UInt64
@@ -48,6 +51,8 @@ public struct SocketIOServer: Sendable {
         var sockets: [Socket]
         /// CONNECTs since the application last accepted one.
         var vainConnects: Int
+
+        var address: IPAddress? { handshake.peer?.address.prefix64 }
     }
 
     struct Socket: Sendable {
@@ -72,6 +77,9 @@ public struct SocketIOServer: Sendable {
         connectDeadlines = RingBuffer()
         events = RingBuffer()
         counted = Counter()
+        vainByClient = TokenBuckets(burst: 2, perSecond: 1)
+        let rate = configuration.vainConnectsPerSecondPerAddress
+        vainByAddress = TokenBuckets(burst: rate, perSecond: Double(rate))
         recovery = RecoveryState()
         storedBytes = 0
     }
@@ -106,6 +114,9 @@ public struct SocketIOServer: Sendable {
         drainEngine(now: now)
     }
 
+    /// Bytes that the body of an announced request may have: few before the application has let its client in.
+    public func bodyLimit(_ details: EngineIORequest) -> Int { engine.bodyLimit(details) }
+
     /// The client went away before its answer; no `respond` follows.
     public mutating func requestAborted(_ request: RequestID, now: Instant) {
         engine.requestAborted(request, now: now)
@@ -126,7 +137,7 @@ public struct SocketIOServer: Sendable {
                     sockets: [], vainConnects: 0)
                 if let now { connectDeadlines.append((now + configuration.connectTimeout, session)) }
             case .message(let session, let message):
-                received(message, on: session)
+                if let now { received(message, on: session, now: now) }
             case .closed(let session, let reason):
                 forget(session, reason)
                 park(now: now)
@@ -265,7 +276,7 @@ public enum SocketIODrop: Int, CaseIterable, Sendable {
     case bodyTooLarge, overlappingRequest, abortedPoll
     case badPacket, badPayload, badAttachment, unexpectedPacket, reservedEvent
     case unknownNamespace, connectTimeout, pingTimeout, upgradeTimeout, tooSlow, unknownAcknowledgement
-    case secondWebSocket, tooManySessions, tooManyConnects
+    case secondWebSocket, tooManySessions, tooManyConnects, hastyConnect
 }
 
 extension EngineIOHandshake {

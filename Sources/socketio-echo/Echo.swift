@@ -128,6 +128,7 @@ final class Echo {
             switch action {
             case .send(let id, let message): server.send(message, on: id)
             case .close(let id): server.close(id, code: .normal)
+            case .widen: break
             case .respond(let id, let answer):
                 respond(
                     id,

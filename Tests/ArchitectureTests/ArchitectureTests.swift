@@ -28,10 +28,10 @@ import Testing
             "Peer", "Capture", "Codecs", "Reactor", "Signaling", "SocketIO", "HTTPTransport", "HTTP",
             "Configuration", "Database", "Service", "Primitives", "CInput",
         ],
+        "ConsolePage": [],
         "SignalingServer": [
             "Signaling", "SocketIO", "HTTPTransport", "HTTP", "Configuration", "Database", "Service", "Primitives",
-            "Crypto",
-            "Reactor", "CArgon2", "CJOSE",
+            "Crypto", "Reactor", "ConsolePage", "CArgon2", "CJOSE",
         ],
         "socketio-echo": ["SocketIO", "HTTPTransport", "HTTP", "Primitives"],
         "kiosk-agent": ["KioskAgent"],

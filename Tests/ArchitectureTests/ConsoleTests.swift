@@ -3,7 +3,7 @@ import Testing
 
 /// What the console's Content-Security-Policy and its embedding into the server rely on.
 @Suite struct ConsoleTests {
-    static let folder = "Sources/SignalingServer/Console"
+    static let folder = "Sources/ConsolePage/Page"
 
     @Test func nothingIsInlineAndNothingIsFetchedFromElsewhere() throws {
         let forbidden = [
@@ -30,10 +30,12 @@ import Testing
 
     @Test func modulesImportOnlyWhatExists() throws {
         let files = try SourceTree.files(in: Self.folder, ["js"])
-        let names = Set(files.compactMap { $0.path.split(separator: "/").last.map(String.init) })
+        let paths = Set(files.map(\.path))
         for file in files {
-            for found in file.text.matches(of: /from '\.\/([^']+)'/) {
-                #expect(names.contains(String(found.output.1)), "\(file.path) imports \(found.output.1)")
+            let folder = URL(filePath: "/" + file.path).deletingLastPathComponent()
+            for found in file.text.matches(of: /from '(\.[^']+)'/) {
+                let path = folder.appending(path: String(found.output.1)).standardized.path().dropFirst()
+                #expect(paths.contains(String(path)), "\(file.path) imports \(found.output.1)")
             }
         }
     }

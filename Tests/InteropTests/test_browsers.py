@@ -1,9 +1,11 @@
 """A monitor sees and hears a kiosk: Debian's Chromium and Firefox, through the console's own page."""
 
+import asyncio
 import time
 
 import pytest
 from harness.browser import Console, differ, say
+from harness.monitor import Client
 from harness.programs import PASSWORD, eventually
 
 
@@ -60,6 +62,51 @@ def test_a_monitor_sees_and_hears_a_kiosk(console: Console, agent):
 
 def first_frame(session: dict) -> float:
     return session["timings"]["firstFrame"] - session["timings"]["clicked"]
+
+
+def test_a_reload_locks_nobody_out(console: Console, agent, server):
+    console.sign_in("MONITOR_01", PASSWORD)
+    console.connected()
+    console.online("KIOSK_01")
+    console.watch("KIOSK_01")
+    console.decoded("KIOSK_01", 10, 10)
+    console.driver.refresh()
+    console.connected()
+
+    async def another_monitor_may_watch() -> bool:
+        async with Client(server, "MONITOR_02") as client:
+            await client.kiosk_online()
+            return (await client.call("start-monitoring", {"kioskId": "KIOSK_01"}))["ok"]
+
+    eventually(lambda: asyncio.run(another_monitor_may_watch()), 3, "the kiosk stays busy")
+
+
+def test_two_windows_of_one_person_take_a_kiosk_from_each_other(console: Console, agent):
+    def sign_in() -> None:
+        console.sign_in("MONITOR_01", PASSWORD)
+        console.connected()
+        console.online("KIOSK_01")
+
+    driver = console.driver
+    sign_in()
+    first = driver.current_window_handle
+    driver.switch_to.new_window("window")
+    second = driver.current_window_handle
+    try:
+        console.open()
+        sign_in()
+        for turn in range(8):
+            driver.switch_to.window((first, second)[turn % 2])
+            if turn < 2:
+                console.watch("KIOSK_01")
+            else:
+                assert console.ending("KIOSK_01") == "stopped-by-monitor"
+                console.find("again", console.tile("KIOSK_01")).click()
+            console.wait(lambda: console.text("KIOSK_01", "state") == "Live", 8, f"no picture at turn {turn}: {console.session('KIOSK_01')}")
+    finally:
+        driver.switch_to.window(second)
+        driver.close()
+        driver.switch_to.window(first)
 
 
 #: Offers a header extension that Chromium leaves out by itself, and keeps the receivers at hand.

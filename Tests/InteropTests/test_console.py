@@ -43,6 +43,11 @@ def ufrag(sdp: str) -> str:
     return re.search(r"a=ice-ufrag:(\S+)", sdp)[1]
 
 
+def later(page: Console, seconds: float) -> None:
+    """The page's clock of intervals jumps ahead."""
+    page.driver.execute_script("const now = performance.now.bind(performance); performance.now = () => now() + arguments[0];".replace("arguments[0]", str(seconds * 1000)))
+
+
 # Tokens
 
 
@@ -69,6 +74,20 @@ def test_a_disabled_account_is_told_so(stage, room):
     stage.refuse_connect = ["account-disabled"]
     stage.drop()
     assert "disabled" in room.sign_in_error(15)
+
+
+def test_a_disabled_account_is_told_so_when_its_token_is_renewed(stage, page):
+    stage.refuse_connect = ["token-expired"]
+    stage.refuse_refresh = "account-disabled"
+    page.sign_in("MONITOR_01", "secret")
+    assert "disabled" in page.sign_in_error()
+
+
+def test_an_administrator_is_told_what_this_page_is_for(stage, page):
+    stage.role = "admin"
+    page.sign_in("MONITOR_01", "secret")
+    assert "administrator" in page.sign_in_error()
+    assert not page.find("console").is_displayed()
 
 
 def test_signing_out_voids_the_tokens(stage, page):
@@ -113,11 +132,99 @@ def test_a_lost_connection_comes_back_and_names_its_sessions(stage, room):
     room.decoded(KIOSK, 10, 10)
     stage.drop()
     eventually(lambda: stage.names().count("register-monitor") == 2, 15, "did not come back")
-    assert stage.last("register-monitor") == {"sessions": [f"s-{KIOSK}"]}
+    first, second = [payload for name, payload in stage.heard if name == "register-monitor"]
+    assert second == {"clientId": first["clientId"], "sessions": [f"s-{KIOSK}"]}
+    assert first["sessions"] == [] and re.fullmatch("[0-9a-f]{32}", first["clientId"])
     room.connected()
     before = room.frames(KIOSK)
     room.wait(lambda: room.frames(KIOSK) > before, 5, "media died")
     assert stage.names().count("offer") == 1, "a healthy path was negotiated again"
+
+
+def test_a_reload_says_what_it_leaves_and_stays_the_same_client(stage, room):
+    room.watch(KIOSK)
+    room.decoded(KIOSK, 10, 10)
+    room.driver.refresh()
+    room.connected()
+    eventually(lambda: stage.names().count("register-monitor") == 2, 5, "not registered again")
+    first, second = [payload for name, payload in stage.heard if name == "register-monitor"]
+    assert second == {"clientId": first["clientId"], "sessions": []}
+    eventually(lambda: "delete" in stage.names(), 5, "the session was left without a word")
+    assert stage.last("delete") == (f"s-{KIOSK}", "Bearer token-1")
+
+
+def test_a_duplicated_tab_is_a_client_of_its_own(stage, room):
+    # A window that the page itself opens starts with a copy of its session storage, as a duplicated tab does.
+    own = room.driver.current_window_handle
+    room.driver.execute_script("window.open(location.href)")
+    room.wait(lambda: len(room.driver.window_handles) == 2, 5)
+    (other,) = set(room.driver.window_handles) - {own}
+    room.driver.switch_to.window(other)
+    try:
+        room.wait(lambda: room.find("sign-in").is_displayed(), 5, "it took the other tab's sign-in")
+        room.sign_in("MONITOR_01", "secret")
+        room.connected()
+        first, second = [payload["clientId"] for name, payload in stage.heard if name == "register-monitor"]
+        assert first != second
+    finally:
+        room.driver.close()
+        room.driver.switch_to.window(own)
+
+
+def test_one_odd_event_cuts_nothing(stage, room):
+    room.watch(KIOSK)
+    room.decoded(KIOSK, 5, 10)
+    odd = [None, 7, "text", [], {}, {"kioskId": None}, {"kioskId": KIOSK, "status": None}, {"kioskId": {}, "sessionId": []}, b"\x00\x01", {"bytes": b"\x02"}]
+    names = [
+        "kiosk-list", "kiosk-online", "kiosk-offline", "kiosk-status", "monitoring-started", "monitoring-stopped", "answer", "ice-candidate",
+        "restart-request", "session-error", "crew-sign-on", "crew-sign-off", "error", "of-a-newer-server",
+    ]
+    for name in names:
+        for payload in odd:
+            # An ending without a session's name would be about this one.
+            if name != "monitoring-stopped" or payload != {"kioskId": KIOSK, "status": None}:
+                stage.emit(name, payload)
+    for code in ("constructor", "__proto__", "toString", None, 7):
+        stage.emit("session-error", {"fromId": KIOSK, "sessionId": f"s-{KIOSK}", "error": {"code": code, "message": "odd"}})
+    stage.emit("kiosk-list", {"kiosks": [None, 1, {"kioskId": 5}, *stage.kiosks]})
+    stage.emit("kiosk-status", {"kioskId": "KIOSK_02", "displayName": "After all that"})
+    room.wait(lambda: "After all that" in room.row("KIOSK_02").text, 5, "nothing is heard any more")
+    before = room.frames(KIOSK)
+    room.wait(lambda: room.frames(KIOSK) > before, 5, "the picture went")
+    assert stage.names().count("register-monitor") == 1, "the connection was cut"
+    assert room.find("connection").text == "Connected"
+
+
+def test_a_picture_that_ended_by_itself_comes_back_by_itself(stage, room):
+    room.watch(KIOSK)
+    room.decoded(KIOSK, 5, 10)
+    stage.emit("monitoring-stopped", {"kioskId": KIOSK, "sessionId": f"s-{KIOSK}", "reason": "kiosk-disconnected"})
+    assert room.ending(KIOSK) == "kiosk-disconnected"
+    assert "comes back by itself" in room.tile(KIOSK).text
+    room.decoded(KIOSK, 5, 10)
+    # What is offline is waited for.
+    stage.emit("kiosk-offline", {**stage.kiosks[0], "online": False})
+    stage.emit("monitoring-stopped", {"kioskId": KIOSK, "sessionId": f"s-{KIOSK}", "reason": "kiosk-disconnected"})
+    assert room.ending(KIOSK) == "kiosk-disconnected"
+    time.sleep(3)
+    assert stage.names().count("start-monitoring") == 2
+    stage.emit("kiosk-online", stage.kiosks[0])
+    room.decoded(KIOSK, 5, 10)
+    # Somebody's will is not gainsaid.
+    stage.emit("monitoring-stopped", {"kioskId": KIOSK, "sessionId": f"s-{KIOSK}", "reason": "ended-by-admin"})
+    assert room.ending(KIOSK) == "ended-by-admin"
+    time.sleep(3)
+    assert stage.names().count("start-monitoring") == 3
+    assert "comes back" not in room.tile(KIOSK).text
+
+
+def test_a_session_that_the_server_forgot_begins_anew(stage, room):
+    room.watch(KIOSK)
+    room.decoded(KIOSK, 5, 10)
+    stage.known_sessions = []
+    stage.drop()
+    eventually(lambda: stage.names().count("start-monitoring") == 2, 20, "the old session is searched for")
+    room.decoded(KIOSK, 5, 10)
 
 
 def test_a_silent_server_is_noticed(stage, room):
@@ -134,6 +241,18 @@ def test_an_offer_that_overtook_its_session_is_sent_again(stage, room):
     room.watch(KIOSK)
     room.decoded(KIOSK, 5, 10)
     assert stage.names().count("offer") == 2
+
+
+def test_an_offer_that_nobody_answers_is_repeated_and_has_an_end(stage, room):
+    stage.answer_offers = False
+    room.watch(KIOSK)
+    eventually(lambda: stage.names().count("offer") >= 2, 10, "not repeated")
+    later(room, 25)
+    assert room.ending(KIOSK) == "kiosk-silent"
+    assert "did not answer" in room.tile(KIOSK).text
+    assert stage.last("stop-monitoring") == {"kioskId": KIOSK}
+    stage.answer_offers = True
+    room.decoded(KIOSK, 5, 15)
 
 
 def test_candidates_before_the_answer_are_kept(stage, room):
@@ -165,12 +284,78 @@ def test_a_message_of_another_session_changes_nothing(stage, room):
     room.decoded(KIOSK, 5, 10)
     stage.emit("monitoring-stopped", {"kioskId": KIOSK, "sessionId": "another", "reason": "ended-by-admin"})
     stage.emit("restart-request", {"fromId": KIOSK, "sessionId": "another"})
+    stage.emit("session-error", {"fromId": KIOSK, "sessionId": "another", "error": {"code": "camera-failed", "message": "x"}})
+    stage.emit("answer", {"fromId": KIOSK, "sessionId": "another", "answer": {"type": "answer", "sdp": "v=0"}})
     time.sleep(0.5)
+    assert room.text(KIOSK, "faults") == ""
     assert room.session(KIOSK)["phase"] == "live"
     assert stage.names().count("offer") == 1
 
 
 # Words
+
+
+MARKED_AFTER = """
+const done = arguments[arguments.length - 1], kiosk = arguments[0], began = performance.now();
+const look = setInterval(() => {
+  const session = kioskConsole.session(kiosk), text = document.querySelector(`#tile-${kiosk} [data-testid="state"]`).textContent;
+  if (text.startsWith('No new picture')) { clearInterval(look); done(performance.now() - session.stalledSince); }
+  else if (performance.now() - began > 10_000) { clearInterval(look); done(null); }
+}, 5);
+"""
+
+
+def test_a_dead_picture_is_marked_within_a_second(stage, room):
+    room.watch(KIOSK)
+    room.decoded(KIOSK, 30, 10)
+    stage.picture_stands_still = True
+    took = room.driver.execute_async_script(MARKED_AFTER, KIOSK)
+    assert took is not None and took < 1_000, f"marked {took} ms after the last picture"
+    stage.picture_stands_still = False
+    room.wait(lambda: room.text(KIOSK, "state") == "Live", 5, "not live again")
+
+
+def test_what_the_kiosk_says_of_its_camera_is_on_the_picture(stage, room):
+    room.watch(KIOSK)
+    room.decoded(KIOSK, 5, 10)
+    for state, word in (("covered", "covered"), ("black", "black"), ("frozen", "repeats")):
+        stage.emit("kiosk-status", {**stage.kiosks[0], "status": {"camera": state, "live": True}})
+        room.wait(lambda: word in room.text(KIOSK, "state"), 5, f"{state} is shown as live")
+        assert room.tile(KIOSK).get_attribute("data-tone") == "warn"
+    stage.emit("kiosk-status", {**stage.kiosks[0], "status": {"camera": "live", "live": True}})
+    room.wait(lambda: room.text(KIOSK, "state") == "Live", 5)
+
+
+def test_a_kiosk_without_its_camera_is_not_green(stage, room):
+    def lamp(kiosk: str) -> str:
+        return room.row(kiosk).find_element(By.CSS_SELECTOR, ".lamp-dot").value_of_css_property("background-color")
+
+    assert lamp("KIOSK_02") != lamp(KIOSK)
+    stage.emit("kiosk-status", {**stage.kiosks[1], "status": {"camera": "ok"}})
+    room.wait(lambda: lamp("KIOSK_02") == lamp(KIOSK), 5)
+
+
+def test_a_camera_that_gives_nothing_is_called_so(stage, room):
+    stage.picture_stands_still = True
+    room.watch(KIOSK)
+    room.wait(lambda: room.text(KIOSK, "state") == "Connected. Waiting for the picture…", 10)
+    later(room, 10)
+    room.wait(lambda: "gives no picture" in room.text(KIOSK, "state"), 5)
+
+
+def test_a_microphone_that_works_again_is_no_fault(stage, room):
+    stage.tracks = ("video",)
+    room.watch(KIOSK)
+    room.decoded(KIOSK, 5, 10)
+    broken = {"fromId": KIOSK, "sessionId": f"s-{KIOSK}", "error": {"code": "microphone-failed", "message": "x"}}
+    stage.emit("session-error", broken)
+    time.sleep(2.5)
+    assert "Microphone failed" in room.text(KIOSK, "faults")
+    stage.tracks = ("video", "audio")
+    room.watch("KIOSK_02")
+    room.decoded("KIOSK_02", 5, 10)
+    stage.emit("session-error", {**broken, "fromId": "KIOSK_02", "sessionId": "s-KIOSK_02"})
+    room.wait(lambda: room.text("KIOSK_02", "faults") == "", 5, "it stays")
 
 
 def test_what_a_kiosk_cannot_give_is_said_with_what_to_do(stage, room):
@@ -196,7 +381,7 @@ def test_refusals_and_endings_are_in_plain_words(stage, room):
     assert room.ending("KIOSK_03") == "kiosk-offline"
     room.watch(KIOSK)
     room.decoded(KIOSK, 5, 10)
-    for reason, word in (("ended-by-admin", "administrator"), ("kiosk-disconnected", "lost its connection"), ("sun-spots", "sun-spots")):
+    for reason, word in (("ended-by-admin", "administrator"), ("session-timeout", "time limit"), ("sun-spots", "sun-spots"), ("constructor", "constructor")):
         stage.emit("monitoring-stopped", {"kioskId": KIOSK, "sessionId": f"s-{KIOSK}", "reason": reason})
         assert room.ending(KIOSK) == reason
         assert word in room.tile(KIOSK).text
@@ -213,6 +398,34 @@ def test_several_kiosks_are_watched_side_by_side(stage, room):
     before = room.frames("KIOSK_02")
     room.wait(lambda: room.frames("KIOSK_02") > before, 5)
     assert stage.last("stop-monitoring") == {"kioskId": KIOSK}
+
+
+def test_one_picture_is_large_and_the_panels_fold(stage, room):
+    def sizes() -> list[float]:
+        shown = [room.find("video", room.tile(kiosk)).size for kiosk in (KIOSK, "KIOSK_02")]
+        return [min(one["width"] ** 2 * 9 / 16, one["height"] ** 2 * 16 / 9) for one in shown]
+
+    def press(key: str) -> None:
+        room.driver.switch_to.active_element.send_keys(key)
+
+    for kiosk in (KIOSK, "KIOSK_02"):
+        room.watch(kiosk)
+        room.decoded(kiosk, 5, 15)
+    one, other = sizes()
+    assert abs(one - other) < 0.02 * one
+    room.find("promote", room.tile(KIOSK)).click()
+    room.wait(lambda: sizes()[0] > 2 * sizes()[1], 5, "not large")
+    press(Keys.ESCAPE)
+    room.wait(lambda: sizes() == [one, other], 5, "not all alike again")
+    press("l")
+    press("c")
+    room.wait(lambda: sum(sizes()) > 1.3 * (one + other), 5, "the pictures do not take the room")
+    room.driver.refresh()
+    room.connected()
+    assert not room.find("search").is_displayed() and not room.find("crew-events").is_displayed(), "not remembered"
+    room.driver.find_element(By.ID, "list-button").click()
+    room.driver.find_element(By.ID, "crew-button").click()
+    assert room.find("search").is_displayed()
 
 
 def test_crew_events_are_text_once_and_newest_first(stage, room):

@@ -60,8 +60,8 @@ final class HubTranscript {
         return drain()
     }
 
-    func end(byAdmin admin: Account, sessionId: String) -> Bool {
-        hub.sessionEnded(byAdmin: admin, sessionId: sessionId, now: now)
+    func end(by account: Account, sessionId: String) -> Bool {
+        hub.sessionEnded(by: account, sessionId: sessionId, now: now)
     }
 
     /// The records take every session as fast as it begins, unless a test is about that.
@@ -98,6 +98,7 @@ final class HubTranscript {
         case .store(.crew(let record, _)): "store \(record.event.eventId)"
         case .store(.sessionBegan): "store began"
         case .store(.sessionNegotiated): "store negotiated"
+        case .store(.sessionMoved(_, let client)): "store moved to \(client ?? "-")"
         case .store(.sessionReported(let report, _)): "store \(report.state.rawValue)"
         case .store(.sessionEnded(_, let reason, let actor, _)): "store ended \(reason.rawValue) \(actor ?? "-")"
         case .store(.audit(let entry)): "audit \(entry.kind.rawValue) \(entry.subject)"
@@ -397,11 +398,76 @@ final class HubTranscript {
         t.everybodyComes()
         _ = t.send(1, "start-monitoring", ["kioskId": "K1"])
         let id = try #require(t.hub.sessions.session(ofKiosk: "K1")?.id)
-        #expect(!t.end(byAdmin: account("A9", .admin, "east"), sessionId: id))
-        #expect(!t.end(byAdmin: account("A1", .admin), sessionId: "none"))
+        #expect(!t.end(by: account("A9", .admin, "east"), sessionId: id))
+        #expect(!t.end(by: account("A1", .admin), sessionId: "none"))
         #expect(t.drain().isEmpty)
-        #expect(t.end(byAdmin: account("A1", .admin), sessionId: id))
+        #expect(t.end(by: account("A1", .admin), sessionId: id))
         #expect(t.drain().contains("store ended ended-by-admin A1"))
+    }
+
+    @Test func aMonitorEndsItsOwnSessionWithoutItsSocket() throws {
+        t.everybodyComes()
+        _ = t.send(1, "start-monitoring", ["kioskId": "K1"])
+        let id = try #require(t.hub.sessions.session(ofKiosk: "K1")?.id)
+        #expect(!t.end(by: account("M2", .monitor), sessionId: id))
+        #expect(!t.end(by: account("K1"), sessionId: id))
+        #expect(!t.end(by: account("M9", .monitor, "east"), sessionId: id))
+        #expect(t.drain().isEmpty)
+        #expect(t.end(by: account("M1", .monitor), sessionId: id))
+        #expect(t.drain().contains("store ended stopped-by-monitor -"))
+    }
+
+    @Test func aPageThatIsLoadedAgainLocksNobodyOut() throws {
+        _ = t.connect("K1", 5) + t.send(5, "register-kiosk")
+        _ = t.connect("M1", 1) + t.send(1, "register-monitor", ["clientId": "tab-1", "sessions": []])
+        _ = t.connect("M2", 2) + t.send(2, "register-monitor")
+        _ = t.send(1, "start-monitoring", ["kioskId": "K1"])
+        _ = t.connect("M1", 11)
+        #expect(
+            t.send(11, "register-monitor", ["clientId": "tab-1", "sessions": []])
+                .contains("store ended monitor-disconnected -"))
+        #expect(t.send(2, "start-monitoring", ["kioskId": "K1"]).contains("2 ok"))
+    }
+
+    @Test func whoseTheSessionIsSurvivesARestart() throws {
+        let open = SessionRecord(
+            sequence: 1, id: "S1", organization: "west", kioskId: "K1", monitorId: "M1", startedAt: start.wall,
+            negotiatedAt: start.wall, clientId: "tab-1")
+        t.hub.restore([open], now: t.now)
+        _ = t.connect("K1", 5) + t.send(5, "register-kiosk", ["sessions": ["S1"]])
+        _ = t.connect("M1", 1)
+        #expect(t.wait(.seconds(59)).isEmpty, "a kiosk pauses up to 30 s between two attempts, and so may a monitor")
+        #expect(
+            t.send(1, "register-monitor", ["clientId": "tab-2", "sessions": []]) == ["1 ok", "1 ← kiosk-list"])
+        _ = t.connect("M1", 2)
+        #expect(
+            t.send(2, "register-monitor", ["clientId": "tab-1", "sessions": []])
+                .contains("store ended monitor-disconnected -"))
+    }
+
+    @Test func whatAKioskSaidLastIsRememberedWhileItIsAway() {
+        t.everybodyComes()
+        _ = t.send(5, "heartbeat-ping", ["status": ["camera": "missing"]])
+        _ = t.lose(5)
+        #expect(t.hub.kioskList(of: "west")[0].status == nil, "of one that is away nothing is said")
+        _ = t.connect("K1", 15) + t.send(15, "register-kiosk")
+        #expect(t.hub.kioskList(of: "west")[0].status?.fields["camera"] == "missing")
+        _ = t.send(15, "heartbeat-ping", ["status": ["camera": "idle"]])
+        #expect(t.hub.kioskList(of: "west")[0].status?.fields["camera"] == "idle")
+    }
+
+    @Test func aMonitorHearsWhichOfItsSessionsTheServerKnows() throws {
+        t.everybodyComes()
+        _ = t.send(1, "start-monitoring", ["kioskId": "K1"])
+        let id = try #require(t.hub.sessions.session(ofKiosk: "K1")?.id)
+        t.hub.received(
+            SocketIOEvent(
+                name: "register-monitor", arguments: [["sessions": [.string(id), "forgotten"]]],
+                acknowledgement: AcknowledgementID(rawValue: 77)), from: socket(1), now: t.now)
+        let answers = t.hub.takeActions().compactMap { action -> JSONObject? in
+            if case .acknowledge(_, _, .ok(let details)) = action { details } else { nil }
+        }
+        #expect(answers == [JSONObject([("sessions", .array([.string(id)]))])])
     }
 
     @Test func aRestartWithinTheGraceIsNoMoreThanAReconnect() throws {

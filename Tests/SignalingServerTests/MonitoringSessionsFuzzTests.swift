@@ -19,6 +19,7 @@ func fuzzSessions(seed: UInt64, steps: Int) {
     /// Where each account is connected; nil when it is away.
     var kioskSockets: [String: SocketID] = [:]
     var monitorSockets: [String: SocketID] = [:]
+    var clients: [String: String] = [:]
     var nextSocket: UInt64 = 100
     var nextSession = 0
     var begun: Set<String> = []
@@ -33,7 +34,7 @@ func fuzzSessions(seed: UInt64, steps: Int) {
             case .ended(let session, _):
                 #expect(begun.contains(session.id))
                 #expect(ended.insert(session.id).inserted, "a session ends once")
-            case .send, .tellMonitorStarted, .tellKioskStarted, .negotiated: break
+            case .send, .tellMonitorStarted, .tellKioskStarted, .negotiated, .moved: break
             }
         }
     }
@@ -41,11 +42,11 @@ func fuzzSessions(seed: UInt64, steps: Int) {
     for _ in 0..<steps {
         let kiosk = kiosks.randomElement(using: &random)!
         let monitor = monitors.randomElement(using: &random)!
-        let party = Party(
-            id: monitor, organization: "west", socket: monitorSockets[monitor] ?? SocketID(rawValue: nextSocket))
+        let party = page(monitor, monitorSockets[monitor] ?? SocketID(rawValue: nextSocket), clients[monitor])
+        let client = [nil, "tab-1", "tab-2"].randomElement(using: &random)!
         let named: [String]? = [nil, [], ["s\(Int.random(in: 0...max(1, nextSession), using: &random))"]]
             .randomElement(using: &random)!
-        switch Int.random(in: 0..<12, using: &random) {
+        switch Int.random(in: 0..<13, using: &random) {
         case 0:
             nextSocket += 1
             let replaced = kioskSockets.updateValue(SocketID(rawValue: nextSocket), forKey: kiosk)
@@ -57,7 +58,8 @@ func fuzzSessions(seed: UInt64, steps: Int) {
         case 2:
             nextSocket += 1
             monitorSockets[monitor] = SocketID(rawValue: nextSocket)
-            check(machine.monitorRegistered(monitor, socket: SocketID(rawValue: nextSocket), carried: named))
+            clients[monitor] = client
+            check(machine.monitorRegistered(page(monitor, SocketID(rawValue: nextSocket), client), carried: named))
         case 3:
             if let socket = monitorSockets.removeValue(forKey: monitor) {
                 check(machine.monitorLost(monitor, socket: socket, now: now))
@@ -80,7 +82,12 @@ func fuzzSessions(seed: UInt64, steps: Int) {
             if let done = try? machine.relayed(message, fromKiosk: kiosk, targetId: monitor, sessionId: named?.first) {
                 check(done)
             }
-        case 9: if Int.random(in: 0..<10, using: &random) == 0 { check(machine.accountRevoked(kiosk)) }
+        case 9:
+            let report = SessionReport(
+                sessionId: named?.first ?? "s0",
+                state: SessionReport.State.allCases.randomElement(using: &random)!)
+            try? machine.reported(report, fromKiosk: kiosk, now: now.instant)
+        case 10: if Int.random(in: 0..<10, using: &random) == 0 { check(machine.accountRevoked(kiosk)) }
         default:
             let pause = Duration.milliseconds(Int.random(in: 0...8000, using: &random))
             now = Moment(instant: now.instant + pause, wall: now.wall + pause)

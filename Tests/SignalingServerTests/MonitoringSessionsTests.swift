@@ -256,7 +256,7 @@ import Testing
         var machine = try MonitoringSessions.negotiated()
         #expect(machine.monitorLost("M1", socket: m1.socket, now: after(.seconds(20))).isEmpty)
         #expect(lines(try machine.relayed(.restartRequest, fromKiosk: "K1", targetId: "M1", sessionId: nil)).isEmpty)
-        #expect(lines(machine.monitorRegistered("M1", socket: socket(11), carried: ["S1"])) == ["11 ← restart-request"])
+        #expect(lines(machine.monitorRegistered(page("M1", socket(11)), carried: ["S1"])) == ["11 ← restart-request"])
         #expect(machine.nextTimeout == nil)
     }
 
@@ -267,24 +267,90 @@ import Testing
             lines(machine.handleTimeout(now: after(.seconds(30)).instant))
                 == ["5 ← stopped S1 monitor-disconnected", "ended S1 monitor-disconnected"])
         #expect(
-            lines(machine.monitorRegistered("M1", socket: socket(11), carried: ["S1"]))
+            lines(machine.monitorRegistered(page("M1", socket(11)), carried: ["S1"]))
                 == ["11 ← stopped S1 monitor-disconnected"])
         // What is none of its business it does not learn.
-        #expect(machine.monitorRegistered("M2", socket: socket(12), carried: ["S1"]).isEmpty)
+        #expect(machine.monitorRegistered(page("M2", socket(12)), carried: ["S1"]).isEmpty)
     }
 
     @Test func aReloadedPageCarriesNothingAndItsSessionEnds() throws {
         var machine = try MonitoringSessions.negotiated()
         _ = machine.monitorLost("M1", socket: m1.socket, now: after(.seconds(20)))
         #expect(
-            lines(machine.monitorRegistered("M1", socket: socket(11), carried: []))
+            lines(machine.monitorRegistered(page("M1", socket(11)), carried: []))
                 == ["5 ← stopped S1 monitor-disconnected", "ended S1 monitor-disconnected"])
+    }
+
+    @Test func aPageThatIsLoadedAgainEndsWhatItHadEvenWhereItsEarlierSocketLooksOpen() throws {
+        var machine = try MonitoringSessions.negotiated(by: page("M1", m1.socket, "tab-1"))
+        #expect(
+            lines(machine.monitorRegistered(page("M1", socket(11), "tab-1"), carried: []))
+                == [
+                    "5 ← stopped S1 monitor-disconnected", "1 ← stopped S1 monitor-disconnected",
+                    "ended S1 monitor-disconnected",
+                ])
+    }
+
+    @Test func twoWindowsOfOnePersonDoNotEndEachOthersSessions() throws {
+        var machine = try MonitoringSessions.negotiated(by: page("M1", m1.socket, "tab-1"))
+        _ = machine.monitorLost("M1", socket: m1.socket, now: after(.seconds(20)))
+        // Neither takes the other's over: it has no peer connection to go on with.
+        #expect(machine.monitorRegistered(page("M1", socket(11), "tab-2"), carried: []).isEmpty)
+        #expect(machine.monitorRegistered(page("M1", socket(12), "tab-3"), carried: nil).isEmpty)
+        #expect(machine.nextTimeout == after(.seconds(30)).instant)
+        #expect(machine.monitorRegistered(page("M1", socket(13), "tab-1"), carried: ["S1"]).isEmpty)
+        #expect(machine.nextTimeout == nil)
+        #expect(lines(try machine.relayed(answer, fromKiosk: "K1", targetId: "M1", sessionId: nil)) == ["13 ← answer"])
+    }
+
+    @Test func aClientThatDoesNotSayWhichItIsSpeaksForTheAccount() throws {
+        var machine = try MonitoringSessions.negotiated(by: page("M1", m1.socket, "tab-1"))
+        _ = machine.monitorLost("M1", socket: m1.socket, now: after(.seconds(20)))
+        #expect(lines(machine.monitorRegistered(page("M1", socket(11)), carried: nil)) == ["moved S1 to -"])
+        #expect(machine.nextTimeout == nil)
+    }
+
+    @Test func aSessionThatAnotherWindowStartsAgainIsThatOnes() throws {
+        var machine = try MonitoringSessions.negotiated(by: page("M1", m1.socket, "tab-1"))
+        let second = page("M1", socket(11), "tab-2")
+        #expect(
+            lines(try machine.startRequested(by: second, kiosk: kiosk, newId: "S2", now: after(.seconds(2))))
+                == ["1 ← stopped S1 stopped-by-monitor", "11 ← started S1", "moved S1 to tab-2"])
+        #expect(machine.monitorRegistered(page("M1", socket(12), "tab-1"), carried: []).isEmpty)
+        #expect(machine.count == 1)
+    }
+
+    @Test func whichNamedSessionsGoOn() throws {
+        let machine = try MonitoringSessions.negotiated()
+        #expect(machine.going(["S0", "S1"], ofMonitor: "M1") == ["S1"])
+        #expect(machine.going(["S1"], ofMonitor: "M2").isEmpty)
+    }
+
+    // MARK: The media path
+
+    @Test func aSessionWhoseMediaFailedEndsUnlessANewOfferComes() throws {
+        let failed = SessionReport(sessionId: "S1", state: .mediaFailed, reason: "ice-failed")
+        var machine = try MonitoringSessions.negotiated()
+        try machine.reported(failed, fromKiosk: "K1", now: after(.seconds(20)).instant)
+        var other = machine
+        #expect(
+            lines(machine.handleTimeout(now: after(.seconds(30)).instant))
+                == ["5 ← stopped S1 media-lost", "1 ← stopped S1 media-lost", "ended S1 media-lost"])
+        _ = try other.relayed(offer, fromMonitor: m1, targetId: "K1", sessionId: nil)
+        #expect(other.nextTimeout == nil)
+        // What starts again by itself goes on too; what is over stays over.
+        try other.reported(failed, fromKiosk: "K1", now: after(.seconds(40)).instant)
+        try other.reported(
+            SessionReport(sessionId: "S1", state: .mediaStarted), fromKiosk: "K1", now: after(.seconds(41)).instant)
+        #expect(other.nextTimeout == nil)
+        try machine.reported(failed, fromKiosk: "K1", now: after(.seconds(42)).instant)
+        #expect(machine.nextTimeout == nil)
     }
 
     @Test func aSecondPageLeavesTheFirstOnesSessionAlone() throws {
         var machine = try MonitoringSessions.negotiated()
-        #expect(machine.monitorRegistered("M1", socket: socket(11), carried: []).isEmpty)
-        #expect(machine.monitorRegistered("M1", socket: socket(12), carried: nil).isEmpty)
+        #expect(machine.monitorRegistered(page("M1", socket(11)), carried: []).isEmpty)
+        #expect(machine.monitorRegistered(page("M1", socket(12)), carried: nil).isEmpty)
         // The second page's end is not the first one's.
         #expect(machine.monitorLost("M1", socket: socket(11), now: after(.seconds(20))).isEmpty)
         #expect(machine.nextTimeout == nil)
@@ -308,7 +374,7 @@ import Testing
         _ = machine.monitorLost("M1", socket: m1.socket, now: after(.seconds(21)))
         _ = machine.kioskRegistered("K1", socket: socket(6), carried: ["S1"], replacing: nil)
         #expect(machine.nextTimeout == after(.seconds(31)).instant)
-        _ = machine.monitorRegistered("M1", socket: socket(11), carried: ["S1"])
+        _ = machine.monitorRegistered(page("M1", socket(11)), carried: ["S1"])
         #expect(
             lines(
                 try machine.relayed(
@@ -370,11 +436,11 @@ import Testing
 
     @Test mutating func afterARestartBothSidesHaveTheirGrace() throws {
         machine.restored(
-            "S1", kioskId: "K1", monitorId: "M1", organization: "west", startedAt: start.wall, isNegotiated: true,
-            now: after(.seconds(100)))
-        #expect(machine.nextTimeout == after(.seconds(110)).instant)
+            "S1", kioskId: "K1", monitorId: "M1", clientId: nil, organization: "west", startedAt: start.wall,
+            isNegotiated: true, now: after(.seconds(100)))
+        #expect(machine.nextTimeout == after(.seconds(160)).instant)
         _ = machine.kioskRegistered("K1", socket: kioskSocket, carried: ["S1"], replacing: nil)
-        _ = machine.monitorRegistered("M1", socket: m1.socket, carried: ["S1"])
+        _ = machine.monitorRegistered(page("M1", m1.socket), carried: ["S1"])
         #expect(machine.nextTimeout == nil)
         #expect(lines(try machine.relayed(offer, fromMonitor: m1, targetId: "K1", sessionId: "S1")) == ["5 ← offer"])
     }
@@ -382,15 +448,15 @@ import Testing
     @Test mutating func reportsAreTheKiosksOwn() throws {
         let report = SessionReport(sessionId: "S1", state: .mediaStarted, firstFrameMs: 20)
         #expect(throws: Refusal(.noSession, "sessionId: no such session")) {
-            try machine.reported(report, fromKiosk: "K1")
+            try machine.reported(report, fromKiosk: "K1", now: start.instant)
         }
         machine = try MonitoringSessions.negotiated()
         #expect(throws: Refusal(.notYourSession, "sessionId: not a session of this kiosk")) {
-            try machine.reported(report, fromKiosk: "K2")
+            try machine.reported(report, fromKiosk: "K2", now: start.instant)
         }
-        try machine.reported(report, fromKiosk: "K1")
+        try machine.reported(report, fromKiosk: "K1", now: start.instant)
         // The camera closes after the stop: that report still counts.
         _ = machine.endedByAdmin(sessionId: "S1")
-        try machine.reported(SessionReport(sessionId: "S1", state: .mediaStopped), fromKiosk: "K1")
+        try machine.reported(SessionReport(sessionId: "S1", state: .mediaStopped), fromKiosk: "K1", now: start.instant)
     }
 }

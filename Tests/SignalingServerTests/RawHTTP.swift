@@ -43,15 +43,17 @@ enum RawHTTP {
     }
 
     /// Sends a request and takes nothing of its answer.
-    static func ask(_ server: SocketAddress, _ method: String, _ path: String, headers: [String] = []) -> Asked {
-        let lines = ["\(method) \(path) HTTP/1.1", "Host: x", "Content-Length: 0"] + headers + ["", ""]
+    static func ask(
+        _ server: SocketAddress, _ method: String, _ path: String, headers: [String] = [], length: Int = 0
+    ) -> Asked {
+        let lines = ["\(method) \(path) HTTP/1.1", "Host: x", "Content-Length: \(length)"] + headers + ["", ""]
         return Asked(server, Array(lines.joined(separator: "\r\n").utf8))
     }
 
     static func exchange(
-        _ server: SocketAddress, _ method: String, _ path: String, headers: [String] = []
+        _ server: SocketAddress, _ method: String, _ path: String, headers: [String] = [], length: Int = 0
     ) -> (status: Int, headers: [HTTPHeader]) {
-        let asked = ask(server, method, path, headers: headers)
+        let asked = ask(server, method, path, headers: headers, length: length)
         var answer: [UInt8] = []
         while true {
             let head = String(decoding: answer, as: UTF8.self)

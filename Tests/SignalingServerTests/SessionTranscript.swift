@@ -16,6 +16,10 @@ func socket(_ number: UInt64) -> SocketID { SocketID(rawValue: number) }
 /// The people of the transcripts: two monitors and a kiosk of one railway, a monitor of another.
 let m1 = Party(id: "M1", organization: "west", socket: socket(1))
 let m2 = Party(id: "M2", organization: "west", socket: socket(2))
+/// One of a monitor's clients: a page, which says which it is, or another program, which does not.
+func page(_ monitor: String, _ socket: SocketID, _ clientId: String? = nil) -> Party {
+    Party(id: monitor, organization: "west", socket: socket, clientId: clientId)
+}
 let stranger = Party(id: "M9", organization: "east", socket: socket(9))
 let kioskSocket = socket(5)
 let kiosk = MonitoringSessions.Kiosk(id: "K1", organization: "west", socket: kioskSocket)
@@ -31,6 +35,7 @@ func line(_ action: MonitoringSessions.Action) -> String {
     case .send(.monitoringStopped(_, let session, let reason), let socket):
         "\(socket.rawValue) ← stopped \(session) \(reason.rawValue)"
     case .send(let event, let socket): "\(socket.rawValue) ← \(event.name)"
+    case .moved(let session, let client): "moved \(session) to \(client ?? "-")"
     case .tellMonitorStarted(let session, _, let socket): "\(socket.rawValue) ← started \(session)"
     case .tellKioskStarted(let session, let monitor, let socket):
         "\(socket.rawValue) ← started \(session) by \(monitor)"
@@ -49,10 +54,10 @@ func code(_ body: () throws(Refusal) -> [MonitoringSessions.Action]) -> String {
 
 extension MonitoringSessions {
     /// With a session S1 of M1 and K1 that has passed offer and answer.
-    static func negotiated(_ rules: Rules = Rules()) throws -> MonitoringSessions {
+    static func negotiated(_ rules: Rules = Rules(), by monitor: Party = m1) throws -> MonitoringSessions {
         var machine = MonitoringSessions(rules)
-        _ = try machine.startRequested(by: m1, kiosk: kiosk, newId: "S1", now: start)
-        _ = try machine.relayed(offer, fromMonitor: m1, targetId: "K1", sessionId: nil)
+        _ = try machine.startRequested(by: monitor, kiosk: kiosk, newId: "S1", now: start)
+        _ = try machine.relayed(offer, fromMonitor: monitor, targetId: "K1", sessionId: nil)
         _ = try machine.relayed(answer, fromKiosk: "K1", targetId: "M1", sessionId: nil)
         return machine
     }

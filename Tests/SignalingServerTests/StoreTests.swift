@@ -187,6 +187,8 @@ let cheapHash = PasswordHash(
         var store = try store()
         try store.sessionBegan(try session("S1"))
         #expect(try store.openSessions().map(\.id) == ["S1"])
+        try store.sessionMoved("S1", toClient: "tab-2")
+        #expect(try store.openSessions()[0].clientId == "tab-2")
         try store.sessionNegotiated("S1", at: after(.seconds(1)).wall)
         let report = SessionReport(sessionId: "S1", state: .mediaStarted, firstFrameMs: 120)
         try store.sessionReported(report, at: after(.seconds(2)).wall)

@@ -10,7 +10,8 @@ import Testing
             KioskRegistration(
                 version: "1.0", hostname: "kiosk-01", media: MediaAvailability(video: true, audio: false),
                 sessions: ["a", "b"])),
-        .registerMonitor(sessions: nil), .registerMonitor(sessions: []), .registerMonitor(sessions: ["s"]),
+        .registerMonitor(MonitorRegistration()), .registerMonitor(MonitorRegistration(sessions: [])),
+        .registerMonitor(MonitorRegistration(clientId: "tab-1", sessions: ["s"])),
         .startMonitoring(kioskId: "KIOSK_01"),
         .stopMonitoring(kioskId: "KIOSK_01", sessionId: nil), .stopMonitoring(kioskId: "KIOSK_01", sessionId: "s"),
         .offer(targetId: "KIOSK_01", sessionId: nil, DescriptionPayload(type: .offer, sdp: "v=0\r\n")),
@@ -24,6 +25,7 @@ import Testing
             targetId: "MONITOR_01", sessionId: nil, SessionErrorPayload(.cameraMissing, message: "no camera found")),
         .sessionReport(SessionReport(sessionId: "s", state: .mediaStarted, firstFrameMs: 250)),
         .sessionReport(SessionReport(sessionId: "s", state: .mediaStopped)),
+        .sessionReport(SessionReport(sessionId: "s", state: .mediaFailed, reason: "consent-expired")),
         .heartbeatPing(KioskStatus(fields: JSONObject([("camera", "ok"), ("live", true), ("temperature", 51.5)]))),
         .crew(
             CrewEvent(
@@ -84,7 +86,7 @@ import Testing
             ("register-kiosk", "x", "payload"), ("register-kiosk", ["version": 1], "version"),
             ("register-kiosk", ["media": true], "media"), ("register-kiosk", ["media": ["video": 1]], "media.video"),
             ("register-kiosk", ["sessions": "x"], "sessions"), ("register-kiosk", ["sessions": [1]], "sessions[0]"),
-            ("register-monitor", ["sessions": [:]], "sessions"),
+            ("register-monitor", ["sessions": [:]], "sessions"), ("register-monitor", ["clientId": 7], "clientId"),
             ("offer", ["targetId": "k"], "offer"), ("offer", ["targetId": "k", "offer": "v=0"], "offer"),
             ("offer", ["targetId": "k", "offer": ["type": "offer"]], "offer.sdp"),
             ("offer", ["targetId": "k", "offer": ["type": "answer", "sdp": "v=0"]], "offer.type"),
@@ -136,7 +138,7 @@ import Testing
         #expect(
             try ClientEvent(name: "start-monitoring", arguments: [["kioskId": "k", "new": [1]], "more"])
                 == .startMonitoring(kioskId: "k"))
-        #expect(try ClientEvent(name: "register-monitor", arguments: [nil]) == .registerMonitor(sessions: nil))
+        #expect(try ClientEvent(name: "register-monitor", arguments: [nil]) == .registerMonitor(MonitorRegistration()))
         #expect(
             try ClientEvent(name: "ice-candidate", arguments: [["targetId": "k", "candidate": nil]])
                 == .iceCandidate(targetId: "k", sessionId: nil, CandidatePayload(candidate: "")))

@@ -8,6 +8,8 @@ struct ServerHarness {
     var now = Instant.zero
     private var lastIdentifier: UInt64 = 0
     private(set) var closed: Set<ConnectionID> = []
+    /// Whose messages may be long.
+    private(set) var widened: Set<ConnectionID> = []
 
     init(_ configure: (inout SocketIOServerConfiguration) -> Void = { _ in }) {
         var configuration = SocketIOServerConfiguration()
@@ -25,6 +27,7 @@ struct ServerHarness {
             case .close(let id):
                 closed.insert(id)
                 lines.append("close \(id.rawValue)")
+            case .widen(let id): widened.insert(id)
             case .respond(let id, let response):
                 lines.append(
                     "respond \(id.rawValue) \(response.status) \(String(decoding: response.body, as: UTF8.self))")
@@ -57,10 +60,14 @@ struct ServerHarness {
             })
     }
 
-    mutating func openWebSocket(_ query: String = "EIO=4&transport=websocket") -> ConnectionID {
+    mutating func openWebSocket(
+        _ query: String = "EIO=4&transport=websocket", from peer: SocketAddress? = nil
+    ) -> ConnectionID {
         lastIdentifier += 1
         let id = ConnectionID(rawValue: lastIdentifier)
-        server.webSocketOpened(id, ServerHarness.query(query), now: now)
+        var handshake = ServerHarness.query(query)
+        handshake.peer = peer
+        server.webSocketOpened(id, handshake, now: now)
         return id
     }
 

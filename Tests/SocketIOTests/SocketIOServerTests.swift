@@ -70,6 +70,7 @@ import Testing
             guard case .connecting(let socket, _)? = harness.events().first else { throw Failure("no CONNECT") }
             harness.server.refuse(socket, ConnectError(message: "token expired"), now: harness.now)
             #expect(harness.actions().last == "send 1 44{\"message\":\"token expired\"}")
+            harness.advance(.seconds(1))
         }
         harness.receive("40{\"token\":\"old\"}", on: connection)
         #expect(harness.events().isEmpty, "nobody is asked about it")
@@ -113,8 +114,109 @@ import Testing
         let body = [String](repeating: "40\u{1E}41", count: 100).joined(separator: "\u{1E}")
         _ = harness.request(.post, "EIO=4&transport=polling&sid=\(sid)", body)
         let asked = harness.events().count { if case .connecting = $0 { true } else { false } }
-        #expect(asked == 3)
+        #expect(asked == 2)
         #expect(harness.server.sessionCount == 0)
+    }
+
+    /// How many of a client's CONNECTs the application is asked about; it refuses them all.
+    private func judged(_ harness: inout ServerHarness, on connection: ConnectionID, of count: Int) -> Int {
+        var judged = 0
+        for _ in 0..<count {
+            harness.receive("40{\"token\":\"old\"}", on: connection)
+            for case .connecting(let socket, _) in harness.events() {
+                judged += 1
+                harness.server.refuse(socket, ConnectError(message: "no"), now: harness.now)
+            }
+        }
+        return judged
+    }
+
+    @Test func refusedConnectsOfOneClientAreLookedAtOnceASecond() {
+        var harness = ServerHarness { $0.maximumVainConnects = 100 }
+        let connection = harness.openWebSocket()
+        _ = harness.actions()
+        // The second is that of a client that has fetched a new token.
+        #expect(judged(&harness, on: connection, of: 5) == 2)
+        #expect(harness.actions().last?.contains("\"code\":\"throttled\"") == true)
+        #expect(harness.server.drops[.hastyConnect] == 3)
+        harness.advance(.seconds(1))
+        #expect(judged(&harness, on: connection, of: 5) == 1)
+    }
+
+    @Test func refusedConnectsOfOneAddressAreLookedAtTenTimesASecond() {
+        var harness = ServerHarness()
+        let peer = SocketAddress("192.0.2.1:1000")!
+        func round(_ harness: inout ServerHarness, from peer: SocketAddress) -> Int {
+            var sum = 0
+            for _ in 0..<30 {
+                let connection = harness.openWebSocket(from: peer)
+                sum += judged(&harness, on: connection, of: 1)
+            }
+            return sum
+        }
+        #expect(round(&harness, from: peer) == 10)
+        #expect(round(&harness, from: SocketAddress("192.0.2.2:1000")!) == 10)
+        harness.advance(.seconds(1))
+        #expect(round(&harness, from: peer) == 10)
+        // Who is let in costs its address nothing.
+        for _ in 0..<100 {
+            let connection = harness.openWebSocket(from: SocketAddress("192.0.2.3:1000")!)
+            harness.receive("40", on: connection)
+            guard case .connecting(let socket, _)? = harness.events().first else {
+                Issue.record("no CONNECT")
+                return
+            }
+            harness.server.accept(socket, now: harness.now)
+        }
+    }
+
+    @Test func handshakesOfOneAddressAreCounted() {
+        var harness = ServerHarness { $0.handshakesPerSecondPerAddress = 2 }
+        let peer = SocketAddress("[2001:db8::1]:1000")!
+        for _ in 0..<20 { _ = harness.openWebSocket(from: peer) }
+        let late = harness.openWebSocket(from: SocketAddress("[2001:db8::2]:1000")!)
+        #expect(harness.actions().last == "close \(late.rawValue)")
+        let polling = harness.request(.get, "EIO=4&transport=polling", from: peer)
+        #expect(harness.actions().last?.hasPrefix("respond \(polling.rawValue) 403") == true)
+        #expect(harness.server.drops[.tooManySessions] == 2)
+        harness.advance(.seconds(1))
+        _ = harness.actions()
+        let again = harness.openWebSocket(from: peer)
+        #expect(harness.actions().last?.hasPrefix("send \(again.rawValue) 0") == true)
+    }
+
+    @Test func longMessagesAreForWhoWasLetIn() {
+        var harness = ServerHarness()
+        let direct = harness.openWebSocket()
+        harness.receive("40", on: direct)
+        _ = harness.actions()
+        #expect(harness.widened.isEmpty)
+        guard case .connecting(let socket, _)? = harness.events().first else {
+            Issue.record("no CONNECT")
+            return
+        }
+        harness.server.accept(socket, now: harness.now)
+        _ = harness.actions()
+        #expect(harness.widened == [direct])
+
+        // A polling client that was let in keeps that on its WebSocket.
+        let sid = harness.polling()
+        let post = EngineIORequest(method: .post, handshake: ServerHarness.query("EIO=4&transport=polling&sid=\(sid)"))
+        #expect(harness.server.bodyLimit(post) == 16 * 1024)
+        _ = harness.request(.post, "EIO=4&transport=polling&sid=\(sid)", "40")
+        guard case .connecting(let second, _)? = harness.events().first else {
+            Issue.record("no CONNECT")
+            return
+        }
+        harness.server.accept(second, now: harness.now)
+        #expect(harness.server.bodyLimit(post) == 1_000_000)
+        let upgraded = harness.openWebSocket("EIO=4&transport=websocket&sid=\(sid)")
+        harness.receive("2probe", on: upgraded)
+        _ = harness.actions()
+        #expect(harness.widened == [direct])
+        harness.receive("5", on: upgraded)
+        _ = harness.actions()
+        #expect(harness.widened == [direct, upgraded])
     }
 
     @Test func anAcceptedConnectBeginsTheCountAnew() throws {

@@ -34,8 +34,8 @@ extension Server {
     }
 
     func endSession(_ sessionId: String, _ request: HTTPRequest, now: Moment) throws(APIFailure) {
-        let (account, _) = try identify(request, .admin, now: now)
-        guard hub.sessionEnded(byAdmin: account, sessionId: sessionId, now: now) else {
+        let (account, _) = try identify(request, .monitor, .admin, now: now)
+        guard hub.sessionEnded(by: account, sessionId: sessionId, now: now) else {
             throw APIFailure(.notFound, "no such session")
         }
         respond(to: request.id, HTTPResponse(status: 204))

@@ -104,5 +104,7 @@ enum Schema {
             """),
         // What a kiosk says about its own clock at the time of an event: `corrected`, `doubtful`, or nothing.
         Migration("ALTER TABLE crew_event ADD COLUMN clock TEXT"),
+        // Which client of the monitor carries a session: after a restart only that one speaks for it.
+        Migration("ALTER TABLE session ADD COLUMN client TEXT"),
     ]
 }

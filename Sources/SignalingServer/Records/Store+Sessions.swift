@@ -17,6 +17,8 @@ public struct SessionRecord: Hashable, Sendable {
     public var mediaStoppedAt: WallClock?
     public var endedAt: WallClock?
     public var endReason: SessionEndReason?
+    /// The client of the monitor that carried it last; nil where that one did not say which it was.
+    public var clientId: String?
 }
 
 extension Store {
@@ -25,8 +27,9 @@ extension Store {
     public mutating func sessionBegan(_ session: MonitoringSession) throws(DatabaseError) {
         try recordTransaction { store throws(DatabaseError) in
             try store.database.execute(
-                "INSERT INTO session (id, organization, kiosk, monitor, started_at) VALUES (?, ?, ?, ?, ?)",
-                session.id, session.organization, session.kioskId, session.monitorId, session.startedAt.milliseconds)
+                "INSERT INTO session (id, organization, kiosk, monitor, client, started_at) VALUES (?, ?, ?, ?, ?, ?)",
+                session.id, session.organization, session.kioskId, session.monitorId, session.clientId,
+                session.startedAt.milliseconds)
             try store.append(
                 AuditEntry(
                     at: session.startedAt, kind: .monitoringStarted, organization: session.organization,
@@ -37,6 +40,10 @@ extension Store {
     public mutating func sessionNegotiated(_ id: String, at now: WallClock) throws(DatabaseError) {
         try database.execute(
             "UPDATE session SET negotiated_at = ? WHERE id = ? AND negotiated_at IS NULL", now.milliseconds, id)
+    }
+
+    public mutating func sessionMoved(_ id: String, toClient clientId: String?) throws(DatabaseError) {
+        try database.execute("UPDATE session SET client = ? WHERE id = ?", clientId, id)
     }
 
     /// What the kiosk reports of its media. The first start and the latest stop are kept, all go into the audit.
@@ -50,7 +57,7 @@ extension Store {
                     UPDATE session SET media_started_at = coalesce(media_started_at, ?),
                       first_frame_ms = coalesce(first_frame_ms, ?) WHERE id = ?
                     """, now.milliseconds, report.firstFrameMs, report.sessionId)
-            case .mediaStopped:
+            case .mediaStopped, .mediaFailed:
                 try store.database.execute(
                     "UPDATE session SET media_stopped_at = ? WHERE id = ?", now.milliseconds, report.sessionId)
             }
@@ -61,6 +68,7 @@ extension Store {
                     details: [
                         "sessionId": .string(session.id),
                         "firstFrameMs": report.firstFrameMs.map { .integer($0) } ?? .null,
+                        "reason": report.reason.map { .string($0) } ?? .null,
                     ]))
         }
     }
@@ -123,7 +131,7 @@ extension Store {
 
     private static let sessionColumns = """
         SELECT sequence, id, organization, kiosk, monitor, started_at, negotiated_at, media_started_at, first_frame_ms,
-          media_stopped_at, ended_at, end_reason FROM session
+          media_stopped_at, ended_at, end_reason, client FROM session
         """
 }
 
@@ -138,6 +146,7 @@ extension SessionRecord {
             firstFrameMs: try row.optionalInteger(8),
             mediaStoppedAt: try row.optionalInteger(9).map(WallClock.init(milliseconds:)),
             endedAt: try row.optionalInteger(10).map(WallClock.init(milliseconds:)),
-            endReason: try row.optionalText(11).flatMap(SessionEndReason.init(rawValue:)))
+            endReason: try row.optionalText(11).flatMap(SessionEndReason.init(rawValue:)),
+            clientId: try row.optionalText(12))
     }
 }

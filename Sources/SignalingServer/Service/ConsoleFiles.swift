@@ -1,52 +1,20 @@
+internal import ConsolePage
 internal import HTTP
 internal import HTTPTransport
 
-/// The monitor console, compiled into the program, so that the one binary is all there is to install.
+/// Answers to requests for the monitor console's files.
 enum ConsoleFiles {
-    private struct File {
-        let name: String
-        let contentType: String
-        let body: [UInt8]
-        init(_ name: String, _ body: [UInt8]) {
-            self.name = name
-            self.body = body
-            contentType =
-                switch name.split(separator: ".").last {
-                case "html": "text/html; charset=utf-8"
-                case "js": "text/javascript; charset=utf-8"
-                case "css": "text/css; charset=utf-8"
-                case "svg": "image/svg+xml"
-                default: "application/octet-stream"
-                }
-        }
-    }
-
-    private static let files = [
-        File("index.html", PackageResources.index_html),
-        File("auth.js", PackageResources.auth_js),
-        File("console.css", PackageResources.console_css),
-        File("crew.js", PackageResources.crew_js),
-        File("favicon.svg", PackageResources.favicon_svg),
-        File("kiosks.js", PackageResources.kiosks_js),
-        File("main.js", PackageResources.main_js),
-        File("session.js", PackageResources.session_js),
-        File("socketio.js", PackageResources.socketio_js),
-        File("stats.js", PackageResources.stats_js),
-        File("tile.js", PackageResources.tile_js),
-        File("words.js", PackageResources.words_js),
-    ]
-
-    private static let byPath: [String: (file: File, entityTag: String)] = {
-        var table: [String: (file: File, entityTag: String)] = [:]
-        for file in files {
+    private static let byPath: [String: (file: ConsoleFile, entityTag: String)] = {
+        var table: [String: (file: ConsoleFile, entityTag: String)] = [:]
+        for file in ConsoleFile.all {
             let entry = (file: file, entityTag: "\"\(EntityTag.of(file.body))\"")
-            table["/\(file.name)"] = entry
-            if file.name == "index.html" { table["/"] = entry }
+            table["/\(file.path)"] = entry
+            if file.path == "index.html" { table["/"] = entry }
         }
         return table
     }()
 
-    static var names: [String] { files.map(\.name) }
+    static var paths: [String] { ConsoleFile.all.map(\.path) }
 
     /// Nil when there is no such file.
     static func response(to path: String, ifNoneMatch: String?) -> HTTPResponse? {

@@ -16,6 +16,12 @@ extension Server {
             if allows(origin) { origins[request.id] = origin }
         }
         if path == "/socket.io" || path == "/socket.io/" { return handleEngine(request, now: now) }
+        let address = clientAddress(request.peer, request.headers).address.prefix64
+        guard requestBudgets.take(address, now: now.instant) else {
+            return fail(
+                request.id, 429, SignalingError(.throttled, "too many requests from your address"),
+                headers: [HTTPHeader("Retry-After", "1")])
+        }
         if request.method == .options, path.hasPrefix("/api/") {
             return respond(to: request.id, HTTPResponse(status: 204))
         }
@@ -49,6 +55,7 @@ extension Server {
         let details = engineRequest(request)
         attribute(request, details.handshake)
         socketIO.requestAnnounced(request.id, details, now: now.instant)
+        transport.limitBody(to: socketIO.bodyLimit(details), of: request.id)
     }
 
     private func handleEngine(_ request: HTTPRequest, now: Moment) {

@@ -24,6 +24,8 @@ public final class Server {
     var hub: Hub
     var tokens: Tokens
     var throttle: LoginThrottle
+    /// Of one address, but Socket.IO's, whose clients have limits of their own.
+    var requestBudgets: TokenBuckets<IPAddress>
     var metrics: ServerMetrics
     /// Requests whose answer needs CORS headers for this origin.
     var origins: [RequestID: String]
@@ -71,6 +73,7 @@ public final class Server {
         engine.maximumPollingBacklog = configuration.limits.pendingBytes.bytes
         engine.maximumSessions = configuration.limits.connections
         engine.maximumSessionsPerAddress = configuration.limits.connectionsPerAddress
+        engine.handshakesPerSecondPerAddress = configuration.limits.handshakesPerAddress
         engine.recoveryWindow = configuration.engine.recoveryWindow
         socketIO = SocketIOServer(engine, random: .system)
         hub = Hub(
@@ -83,6 +86,8 @@ public final class Server {
                 recoveryWindow: configuration.engine.recoveryWindow))
         tokens = Tokens()
         throttle = LoginThrottle()
+        let requests = configuration.limits.requestsPerAddress
+        requestBudgets = TokenBuckets(burst: 10 * requests, perSecond: Double(requests))
         metrics = ServerMetrics()
         origins = [:]
         lists = [:]
@@ -164,6 +169,8 @@ public final class Server {
         case .webSocketOpened(let id, let handshake):
             let peer = clientAddress(handshake.peer, handshake.headers)
             guard drainDeadline == nil else { return transport.close(id, code: .tryAgainLater) }
+            // Engine.IO's type and a CONNECT, until one is accepted.
+            transport.limitMessages(to: 1 + socketIO.configuration.maximumMessageBeforeConnect, on: id)
             let details = engineHandshake(handshake.query, handshake.headers, peer)
             // An upgrade of a polling session.
             if let account = account(of: details) { transport.attribute(id, to: account) }
@@ -244,6 +251,7 @@ public final class Server {
             switch action {
             case .send(let id, let message): transport.send(message, on: id)
             case .close(let id): transport.close(id, code: drainDeadline == nil ? .normal : .goingAway)
+            case .widen(let id): transport.limitMessages(to: .max, on: id)
             case .respond(let id, let answer):
                 respond(
                     to: id,

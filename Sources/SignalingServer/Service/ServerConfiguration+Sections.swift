@@ -71,6 +71,8 @@ extension ServerConfiguration {
         public var messagesPerSecond: Int
         public var connections: Int
         public var connectionsPerAddress: Int
+        public var handshakesPerAddress: Int
+        public var requestsPerAddress: Int
         public var pendingBytes: ConfiguredSize
         public var payload: ConfiguredSize
         /// Held for all clients together, for one account, and for the strangers of one address.
@@ -79,13 +81,16 @@ extension ServerConfiguration {
         public var memoryPerAddress: ConfiguredSize
 
         enum CodingKeys: CodingKey, CaseIterable {
-            case messagesPerSecond, connections, connectionsPerAddress, pendingBytes, payload
+            case messagesPerSecond, connections, connectionsPerAddress, handshakesPerAddress, requestsPerAddress,
+                pendingBytes, payload
             case memory, memoryPerAccount, memoryPerAddress
         }
         public init() {
             messagesPerSecond = 50
             connections = 20_000
             connectionsPerAddress = 2_000
+            handshakesPerAddress = 100
+            requestsPerAddress = 200
             pendingBytes = ConfiguredSize(bytes: 4 << 20)
             payload = ConfiguredSize(bytes: 1_000_000)
             memory = ConfiguredSize(bytes: 96 << 20)
@@ -99,6 +104,9 @@ extension ServerConfiguration {
             connections = try values.value(.connections, in: 1...1_000_000, default: connections)
             connectionsPerAddress = try values.value(
                 .connectionsPerAddress, in: 1...1_000_000, default: connectionsPerAddress)
+            handshakesPerAddress = try values.value(
+                .handshakesPerAddress, in: 1...100_000, default: handshakesPerAddress)
+            requestsPerAddress = try values.value(.requestsPerAddress, in: 1...100_000, default: requestsPerAddress)
             pendingBytes = try values.value(.pendingBytes, default: pendingBytes) {
                 $0.bytes < 100_000 ? "must be at least 100000 bytes" : nil
             }

@@ -19,6 +19,11 @@ extension StoreWorker {
                 try store.sessionNegotiated(id, at: at)
                 return nil
             }
+        case .sessionMoved(let id, let client):
+            submit { store throws(DatabaseError) in
+                try store.sessionMoved(id, toClient: client)
+                return nil
+            }
         case .sessionReported(let report, let at):
             submit { store throws(DatabaseError) in
                 try store.sessionReported(report, at: at)

@@ -21,11 +21,10 @@ struct Absentees: Sendable {
         deadlines.append((now + window, socket))
     }
 
-    /// - Returns: whether it was that account's; it can be taken up once.
-    mutating func returned(_ socket: SocketID, as account: String) -> Bool {
-        guard states[socket]?.account == account else { return false }
-        states[socket] = nil
-        return true
+    /// - Returns: what it was, if it was that account's; it can be taken up once.
+    mutating func takeReturned(_ socket: SocketID, as account: String) -> SocketState? {
+        guard states[socket]?.account == account else { return nil }
+        return states.removeValue(forKey: socket)
     }
 
     /// Of an organization, in order.

@@ -65,7 +65,7 @@ extension Hub {
     ) throws(Refusal) {
         switch event {
         case .registerKiosk(let registration): registerKiosk(registration, sender, reply, now: now)
-        case .registerMonitor(let carried): registerMonitor(carried, sender, reply, now: now)
+        case .registerMonitor(let registration): registerMonitor(registration, sender, reply, now: now)
         case .startMonitoring(let kioskId): try startMonitoring(kioskId, sender, reply, now: now)
         case .stopMonitoring(let kioskId, let sessionId):
             let actions = try sessions.stopRequested(by: sender, kioskId: kioskId, sessionId: sessionId)
@@ -80,7 +80,7 @@ extension Hub {
         case .sessionError(let target, let session, let error):
             try relay(.sessionError(error), target, session, sender, reply, now)
         case .sessionReport(let report):
-            try sessions.reported(report, fromKiosk: sender.id)
+            try sessions.reported(report, fromKiosk: sender.id, now: now.instant)
             act(.store(.sessionReported(report, at: now.wall)))
             answer(reply, .ok)
         case .heartbeatPing(let status): heartbeat(status, sender, reply, now: now)
@@ -129,19 +129,27 @@ extension Hub {
             if let earlier { disconnect(earlier, now: now) }
         case .monitor:
             presence.monitorRegistered(organization: state.organization, socket: socket)
-            perform(sessions.monitorRegistered(state.account, socket: socket, carried: nil), now: now)
+            perform(sessions.monitorRegistered(state.party(socket), carried: nil), now: now)
         case .admin: break
         }
     }
 
     private mutating func registerMonitor(
-        _ carried: [String]?, _ monitor: Party, _ reply: PendingReply, now: Moment
+        _ registration: MonitorRegistration, _ monitor: Party, _ reply: PendingReply, now: Moment
     ) {
         sockets[monitor.socket]?.isRegistered = true
+        sockets[monitor.socket]?.clientId = registration.clientId
         presence.monitorRegistered(organization: monitor.organization, socket: monitor.socket)
-        answer(reply, .ok)
+        var monitor = monitor
+        monitor.clientId = registration.clientId
+        let actions = sessions.monitorRegistered(monitor, carried: registration.sessions)
+        var details = JSONObject()
+        if let carried = registration.sessions {
+            details["sessions"] = .array(sessions.going(carried, ofMonitor: monitor.id).map { .string($0) })
+        }
+        answer(reply, .ok(details))
         act(.emit(.kioskList(kioskList(of: monitor.organization)), to: monitor.socket))
-        perform(sessions.monitorRegistered(monitor.id, socket: monitor.socket, carried: carried), now: now)
+        perform(actions, now: now)
     }
 
     func kioskList(of organization: String) -> [KioskEntry] {
@@ -227,6 +235,7 @@ extension Hub {
                 act(.store(.sessionBegan(session)))
                 announce(session.kioskId) { .kioskStatus($0) }
             case .negotiated(let id): act(.store(.sessionNegotiated(id: id, at: now.wall)))
+            case .moved(let id, let client): act(.store(.sessionMoved(id: id, clientId: client)))
             case .ended(let session, let reason):
                 // One that was silent for so long that its side was given up may hear all the same.
                 if let socket = presence.socket(ofKiosk: session.kioskId) {

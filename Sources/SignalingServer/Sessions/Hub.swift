@@ -44,6 +44,7 @@ public struct Hub: Sendable {
         case crew(CrewRecord, PendingReply)
         case sessionBegan(MonitoringSession)
         case sessionNegotiated(id: String, at: WallClock)
+        case sessionMoved(id: String, clientId: String?)
         case sessionReported(SessionReport, at: WallClock)
         /// `actor` is nil where the monitor itself or circumstances ended it.
         case sessionEnded(id: String, SessionEndReason, actor: String?, at: WallClock)
@@ -115,9 +116,12 @@ public struct Hub: Sendable {
                 throttle: Throttle(perSecond: settings.messagesPerSecond, now: now.instant))
             socketsByAccount[account.id, default: []].insert(socket)
             // Knowing somebody's `pid` is not enough to hear what was meant for that one.
-            let isReturning = lost.map { absentees.returned($0, as: account.id) } ?? false
-            act(.accept(socket, recovering: isReturning))
-            if isReturning { registerAgain(socket, now: now) }
+            let earlier = lost.flatMap { absentees.takeReturned($0, as: account.id) }
+            act(.accept(socket, recovering: earlier != nil))
+            if let earlier {
+                sockets[socket]?.clientId = earlier.clientId
+                registerAgain(socket, now: now)
+            }
         } catch {
             refused(socket, error)
         }
@@ -255,7 +259,7 @@ public struct Hub: Sendable {
                 continue
             }
             sessions.restored(
-                session.id, kioskId: session.kioskId, monitorId: session.monitorId,
+                session.id, kioskId: session.kioskId, monitorId: session.monitorId, clientId: session.clientId,
                 organization: session.organization, startedAt: session.startedAt,
                 isNegotiated: session.negotiatedAt != nil, now: now)
         }
@@ -263,10 +267,18 @@ public struct Hub: Sendable {
 
     // MARK: Administration
 
-    /// - Returns: false when there is no such session in that organization.
-    public mutating func sessionEnded(byAdmin admin: Account, sessionId: String, now: Moment) -> Bool {
-        guard sessions[sessionId]?.organization == admin.organization else { return false }
-        perform(sessions.endedByAdmin(sessionId: sessionId), actor: admin.id, now: now)
+    /// An administrator ended a session of the organization, or a monitor its own: a page that is being closed has no
+    /// time to say so on its socket.
+    /// - Returns: false when there is no such session that the account may end.
+    public mutating func sessionEnded(by account: Account, sessionId: String, now: Moment) -> Bool {
+        guard let session = sessions[sessionId], session.organization == account.organization else { return false }
+        switch account.role {
+        case .admin: perform(sessions.endedByAdmin(sessionId: sessionId), actor: account.id, now: now)
+        case .monitor:
+            guard session.monitorId == account.id else { return false }
+            perform(sessions.endedByMonitor(sessionId: sessionId), now: now)
+        case .kiosk: return false
+        }
         return true
     }
 

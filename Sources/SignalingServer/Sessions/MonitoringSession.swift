@@ -11,10 +11,14 @@ public struct MonitoringSession: Hashable, Sendable {
     public let startedAt: WallClock
     let started: Instant
 
+    /// The client of the monitor that carries it; nil where that one does not say which it is.
+    var clientId: String?
     var kiosk: Side
     var monitor: Side
     var hasOffer: Bool
     var hasAnswer: Bool
+    /// Until when a new offer may come, after the kiosk has reported that its media failed; nil while media may flow.
+    var mediaGraceEnds: Instant?
 
     /// One end of the session: its socket, or until when it may come back and what waits for it.
     struct Side: Hashable, Sendable {
@@ -38,11 +42,14 @@ public struct Party: Hashable, Sendable {
     public var id: String
     public var organization: String
     public var socket: SocketID
+    /// Which of the account's clients; nil where it did not say.
+    public var clientId: String?
 
-    public init(id: String, organization: String, socket: SocketID) {
+    public init(id: String, organization: String, socket: SocketID, clientId: String? = nil) {
         self.id = id
         self.organization = organization
         self.socket = socket
+        self.clientId = clientId
     }
 }
 

@@ -1,4 +1,4 @@
-internal import Primitives
+public import Primitives
 public import Signaling
 internal import SocketIO
 
@@ -16,9 +16,7 @@ extension MonitoringSessions {
         var actions: [Action] = []
         if session.monitor.socket == nil {
             // It speaks before it has registered the session again: it is back.
-            sessions[session.id]?.monitor.socket = monitor.socket
-            sessions[session.id]?.monitor.graceEnds = nil
-            actions += flushMonitor(session.id)
+            actions += adopt(session.id, by: monitor)
         }
         return actions + (try forward(message, in: session.id, to: \.kiosk, from: monitor.id))
     }
@@ -35,12 +33,19 @@ extension MonitoringSessions {
         return try forward(message, in: session.id, to: \.monitor, from: kioskId)
     }
 
-    /// A kiosk reported on its media. A report may come after the session's end.
-    /// - Returns: nothing to do but to record it.
-    public func reported(_ report: SessionReport, fromKiosk kioskId: String) throws(Refusal) {
+    /// A kiosk reported on its media. A report may come after the session's end. After `media-failed` the session goes on
+    /// for a grace period, in which its monitor may offer another path.
+    public mutating func reported(_ report: SessionReport, fromKiosk kioskId: String, now: Instant) throws(Refusal) {
         let owner = sessions[report.sessionId]?.kioskId ?? endings[report.sessionId]?.kioskId
         guard let owner else { throw Refusal(.noSession, "sessionId: no such session") }
         guard owner == kioskId else { throw Refusal(.notYourSession, "sessionId: not a session of this kiosk") }
+        switch report.state {
+        case .mediaFailed:
+            let graceEnds = now + rules.gracePeriod
+            sessions[report.sessionId]?.mediaGraceEnds = graceEnds
+        case .mediaStarted: sessions[report.sessionId]?.mediaGraceEnds = nil
+        case .mediaStopped: break
+        }
     }
 
     /// The session in which a monitor may speak to that kiosk.
@@ -80,18 +85,15 @@ extension MonitoringSessions {
             session[keyPath: side].waiting.append(event)
         }
         switch message {
-        case .offer: session.hasOffer = true
+        case .offer:
+            session.hasOffer = true
+            // Another try; the kiosk says what becomes of it.
+            session.mediaGraceEnds = nil
         case .answer: session.hasAnswer = true
         case .iceCandidate, .restartRequest, .sessionError: break
         }
         sessions[id] = session
         if session.isNegotiated, !wasNegotiated { actions.append(.negotiated(sessionId: id)) }
         return actions
-    }
-
-    private mutating func flushMonitor(_ id: String) -> [Action] {
-        guard let side = sessions[id]?.monitor, let socket = side.socket else { return [] }
-        sessions[id]?.monitor.waiting = []
-        return side.waiting.map { .send($0, to: socket) }
     }
 }

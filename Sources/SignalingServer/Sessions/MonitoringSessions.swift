@@ -8,7 +8,7 @@ public import SocketIO
 /// hiccup, so a lost socket only starts a grace period on its side, and whoever comes back within it goes on:
 ///
 ///                    start-monitoring                 offer + answer
-///            (none) ────────────────▶ negotiating ───────────────────▶ negotiated
+///            (none) ────────────────▶ negotiating ───────────────────▶ negotiated ─ media-failed, no offer ─▶ media-lost
 ///                                       │  │ 60 s                        │  │ maximum, if any
 ///     each side:                        │  └───── session-timeout ◀──────┼──┘
 ///     connected ◀──── came back ─────┐  │                                │
@@ -24,16 +24,19 @@ public struct MonitoringSessions: Sendable {
     public struct Rules: Hashable, Sendable {
         /// How long a lost socket may take to come back.
         public var gracePeriod: Duration
+        /// The same after a restart of the server: twice the longest pause of a kiosk between two attempts.
+        public var restoredGracePeriod: Duration
         /// From the start to offer and answer.
         public var negotiationTimeout: Duration
         /// However well it works; nil for no limit.
         public var maximumDuration: Duration?
 
         public init(
-            gracePeriod: Duration = .seconds(10), negotiationTimeout: Duration = .seconds(60),
-            maximumDuration: Duration? = nil
+            gracePeriod: Duration = .seconds(10), restoredGracePeriod: Duration = .seconds(60),
+            negotiationTimeout: Duration = .seconds(60), maximumDuration: Duration? = nil
         ) {
             self.gracePeriod = gracePeriod
+            self.restoredGracePeriod = max(gracePeriod, restoredGracePeriod)
             self.negotiationTimeout = negotiationTimeout
             self.maximumDuration = maximumDuration
         }
@@ -47,6 +50,8 @@ public struct MonitoringSessions: Sendable {
         /// For the records, and for the kiosk's entry in the monitors' lists.
         case began(MonitoringSession)
         case negotiated(sessionId: String)
+        /// Another client of its monitor carries it.
+        case moved(sessionId: String, clientId: String?)
         case ended(MonitoringSession, SessionEndReason)
     }
 
@@ -112,7 +117,7 @@ public struct MonitoringSessions: Sendable {
         }
         let session = MonitoringSession(
             id: newId, kioskId: kiosk.id, monitorId: monitor.id, organization: kiosk.organization,
-            startedAt: now.wall, started: now.instant, kiosk: .connected(kioskSocket),
+            startedAt: now.wall, started: now.instant, clientId: monitor.clientId, kiosk: .connected(kioskSocket),
             monitor: .connected(monitor.socket), hasOffer: false, hasAnswer: false)
         insert(session)
         return [
@@ -133,7 +138,7 @@ public struct MonitoringSessions: Sendable {
                         kioskId: session.kioskId, sessionId: session.id, reason: .stoppedByMonitor), to: other))
         }
         actions.append(.tellMonitorStarted(sessionId: session.id, kioskId: session.kioskId, socket: monitor.socket))
-        return actions + adopt(\.monitor, of: session.id, socket: monitor.socket)
+        return actions + adopt(session.id, by: monitor)
     }
 
     public mutating func stopRequested(
@@ -151,6 +156,8 @@ public struct MonitoringSessions: Sendable {
         return session
     }
 
+    public mutating func endedByMonitor(sessionId: String) -> [Action] { end(sessionId, .stoppedByMonitor) }
+
     public mutating func endedByAdmin(sessionId: String) -> [Action] { end(sessionId, .endedByAdmin) }
 
     /// An account was disabled or removed: nothing of it goes on, whichever side it was.
@@ -166,15 +173,15 @@ public struct MonitoringSessions: Sendable {
 
     /// Sessions of the life of this server before a restart. Both sides are away and have a grace period.
     public mutating func restored(
-        _ id: String, kioskId: String, monitorId: String, organization: String, startedAt: WallClock,
-        isNegotiated: Bool, now: Moment
+        _ id: String, kioskId: String, monitorId: String, clientId: String?, organization: String,
+        startedAt: WallClock, isNegotiated: Bool, now: Moment
     ) {
         guard sessions[id] == nil, sessionByKiosk[kioskId] == nil else { return }
-        let grace = now.instant + rules.gracePeriod
+        let grace = now.instant + rules.restoredGracePeriod
         insert(
             MonitoringSession(
                 id: id, kioskId: kioskId, monitorId: monitorId, organization: organization, startedAt: startedAt,
-                started: now.instant - (now.wall - startedAt), kiosk: .lost(until: grace),
+                started: now.instant - (now.wall - startedAt), clientId: clientId, kiosk: .lost(until: grace),
                 monitor: .lost(until: grace), hasOffer: isNegotiated, hasAnswer: isNegotiated))
     }
 
@@ -228,26 +235,39 @@ public struct MonitoringSessions: Sendable {
         return handleTimeout(now: now.instant)
     }
 
-    /// A monitor registered on `socket`. It may have others.
-    public mutating func monitorRegistered(_ monitorId: String, socket: SocketID, carried: [String]?) -> [Action] {
+    /// A client of a monitor registered. The account may have others, and their sessions are theirs: what it says with
+    /// `carried` is about the sessions that this client began, or, where it does not say which one it is, about all of
+    /// the account's.
+    public mutating func monitorRegistered(_ monitor: Party, carried: [String]?) -> [Action] {
         var actions: [Action] = []
-        for session in sessions.values.filter({ $0.monitorId == monitorId }).sorted(by: { $0.id < $1.id }) {
+        for session in sessions.values.filter({ $0.monitorId == monitor.id }).sorted(by: { $0.id < $1.id }) {
+            let isOwn = monitor.clientId == nil || session.clientId == monitor.clientId
             switch (session.monitor.socket, carried?.contains(session.id)) {
-            case (socket, _): break
-            case (_, true?), (nil, nil): actions += adopt(\.monitor, of: session.id, socket: socket)
-            case (nil, false?): actions += end(session.id, .monitorDisconnected)
-            // Another page of the same operator carries it.
-            case (_?, nil), (_?, false?): break
+            case (monitor.socket, _): break
+            case (_, true?): actions += adopt(session.id, by: monitor)
+            case (nil, nil) where isOwn: actions += adopt(session.id, by: monitor)
+            case (nil, false?) where isOwn: actions += end(session.id, .monitorDisconnected)
+            // The socket is that client's earlier one, and dead: a page that was loaded again has only one.
+            case (_?, false?) where isOwn && monitor.clientId != nil: actions += end(session.id, .monitorDisconnected)
+            // Another page of the same operator carries it, or may come back for it.
+            case (_, nil), (_, false?): break
             }
         }
-        guard let carried else { return actions + endings.takeUntold(monitorId).map { .send($0.event, to: socket) } }
+        guard let carried else {
+            return actions + endings.takeUntold(monitor.id).map { .send($0.event, to: monitor.socket) }
+        }
         // What it does not name another page of the same operator may.
-        for id in carried where sessions[id]?.monitorId != monitorId {
-            guard let ending = endings[id], ending.monitorId == monitorId else { continue }
-            endings.told(monitorId, of: id)
-            actions.append(.send(ending.event, to: socket))
+        for id in carried where sessions[id]?.monitorId != monitor.id {
+            guard let ending = endings[id], ending.monitorId == monitor.id else { continue }
+            endings.told(monitor.id, of: id)
+            actions.append(.send(ending.event, to: monitor.socket))
         }
         return actions
+    }
+
+    /// Those of the named sessions in which a monitor goes on: after a restore of the records there may be fewer than it thinks.
+    public func going(_ named: [String], ofMonitor id: String) -> [String] {
+        named.filter { sessions[$0]?.monitorId == id }
     }
 
     public mutating func monitorLost(_ monitorId: String, socket: SocketID, now: Moment) -> [Action] {
@@ -275,6 +295,7 @@ public struct MonitoringSessions: Sendable {
     private func dueReason(_ session: MonitoringSession, _ now: Instant) -> SessionEndReason? {
         if let ends = session.kiosk.graceEnds, ends <= now { return .kioskDisconnected }
         if let ends = session.monitor.graceEnds, ends <= now { return .monitorDisconnected }
+        if let ends = session.mediaGraceEnds, ends <= now { return .mediaLost }
         if !session.isNegotiated, session.started + rules.negotiationTimeout <= now { return .sessionTimeout }
         if let maximum = rules.maximumDuration, session.started + maximum <= now { return .sessionTimeout }
         return nil
@@ -284,7 +305,7 @@ public struct MonitoringSessions: Sendable {
         if case .known(let instant) = knownTimeout { return instant }
         return sessions.values.compactMap { session in
             [
-                session.kiosk.graceEnds, session.monitor.graceEnds,
+                session.kiosk.graceEnds, session.monitor.graceEnds, session.mediaGraceEnds,
                 session.isNegotiated ? nil : session.started + rules.negotiationTimeout,
                 rules.maximumDuration.map { session.started + $0 },
             ].compactMap { $0 }.min()
@@ -319,6 +340,14 @@ public struct MonitoringSessions: Sendable {
         session[keyPath: side] = .connected(socket)
         sessions[id] = session
         return waiting.map { .send($0, to: socket) }
+    }
+
+    /// A client of its monitor takes a session up, or goes on with it.
+    mutating func adopt(_ id: String, by monitor: Party) -> [Action] {
+        guard let before = sessions[id] else { return [] }
+        sessions[id]?.clientId = monitor.clientId
+        return adopt(\.monitor, of: id, socket: monitor.socket)
+            + (before.clientId == monitor.clientId ? [] : [.moved(sessionId: id, clientId: monitor.clientId)])
     }
 }
 

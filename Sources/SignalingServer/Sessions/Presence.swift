@@ -23,6 +23,8 @@ public struct Presence: Sendable {
     /// Kiosks seen since `takeLastSeen`, and those that are offline now.
     private var lastSeen: [String: WallClock]
     private var unsavedLastSeen: Set<String>
+    /// What kiosks that are away said of themselves last: a camera that was missing then is missing until they say otherwise.
+    private var lastStatus: [String: JSONObject]
     private var monitors: [String: Set<SocketID>]
     /// One entry for each sign of life, in order because all silences are equally long.
     private var silenceDeadlines: RingBuffer<(at: Instant, kiosk: String, socket: SocketID)>
@@ -31,6 +33,7 @@ public struct Presence: Sendable {
         kiosks = [:]
         lastSeen = [:]
         unsavedLastSeen = []
+        lastStatus = [:]
         monitors = [:]
         silenceDeadlines = RingBuffer()
     }
@@ -56,7 +59,7 @@ public struct Presence: Sendable {
         _ id: String, organization: String, socket: SocketID, now: Moment
     ) -> SocketID? {
         let earlier = kiosks[id]?.socket
-        let status = kiosks[id]?.status ?? JSONObject()
+        let status = kiosks[id]?.status ?? lastStatus.removeValue(forKey: id) ?? JSONObject()
         kiosks[id] = Kiosk(
             organization: organization, socket: socket, isOnline: true, lastHeartbeat: now.instant, status: status)
         saw(id, now)
@@ -84,6 +87,7 @@ public struct Presence: Sendable {
     public mutating func kioskSocketLost(_ id: String, socket: SocketID, now: Moment) -> Bool {
         guard let kiosk = kiosks[id], kiosk.socket == socket else { return false }
         kiosks[id] = nil
+        lastStatus[id] = kiosk.status
         if kiosk.isOnline { saw(id, now) }
         return kiosk.isOnline
     }

@@ -12,9 +12,13 @@ struct SocketState: Sendable {
     let issuedAt: WallClock
     let address: IPAddress?
     var isRegistered: Bool
+    /// Which of a monitor's clients it is; nil until it registers, and where it does not say.
+    var clientId: String?
     var throttle: Throttle
 
-    func party(_ socket: SocketID) -> Party { Party(id: account, organization: organization, socket: socket) }
+    func party(_ socket: SocketID) -> Party {
+        Party(id: account, organization: organization, socket: socket, clientId: clientId)
+    }
 }
 
 /// An event that waits for the records before it is answered.

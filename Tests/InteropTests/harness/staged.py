@@ -17,7 +17,7 @@ from aiortc import AudioStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSes
 from aiortc.sdp import candidate_from_sdp
 from av import AudioFrame, VideoFrame
 
-FILES = pathlib.Path(__file__).resolve().parents[3] / "Sources" / "SignalingServer" / "Console"
+FILES = pathlib.Path(__file__).resolve().parents[3] / "Sources" / "ConsolePage" / "Page"
 POLICY = (
     "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
     "frame-ancestors 'none'; form-action 'self'"
@@ -30,13 +30,16 @@ def iso(moment: float | None = None) -> str:
 
 
 class Picture(VideoStreamTrack):
-    """A bar that wanders over a green field."""
+    """A bar that wanders over a green field, unless it is told to stand still: then no picture comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, stands_still) -> None:
         super().__init__()
         self.count = 0
+        self.stands_still = stands_still
 
     async def recv(self) -> VideoFrame:
+        while self.stands_still():
+            await asyncio.sleep(0.01)
         pts, time_base = await self.next_timestamp()
         field = numpy.zeros((360, 640, 3), numpy.uint8)
         field[:, :, 1] = 60
@@ -88,6 +91,9 @@ class StagedServer:
         self.answer_offers = True
         self.candidates_first = False
         self.tracks = ("video", "audio")
+        self.picture_stands_still = False
+        #: The sessions that the server says it still knows; None for one that does not say.
+        self.known_sessions: list[str] | None = None
         self.heard: list[tuple[str, object]] = []
         self.peers: dict[str, RTCPeerConnection] = {}
         self.early: dict[str, list] = {}
@@ -110,7 +116,7 @@ class StagedServer:
     def do(self, work):
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
 
-    def emit(self, name: str, payload: dict) -> None:
+    def emit(self, name: str, payload) -> None:
         self.do(self.io.emit(name, payload))
 
     def drop(self) -> None:
@@ -137,7 +143,8 @@ class StagedServer:
         application.router.add_post("/api/auth/login", self._login)
         application.router.add_post("/api/auth/refresh", self._refresh)
         application.router.add_post("/api/auth/logout", self._logout)
-        application.router.add_get("/{name:[a-z.]*}", self._file)
+        application.router.add_delete("/api/sessions/{session}", self._delete)
+        application.router.add_get("/{name:[a-z./]*}", self._file)
         self.runner = web.AppRunner(application)
         await self.runner.setup()
         site = web.TCPSite(self.runner, self.host, 0)
@@ -174,6 +181,10 @@ class StagedServer:
         self.heard.append(("logout", request.headers.get("Authorization")))
         return web.Response(status=204)
 
+    async def _delete(self, request: web.Request) -> web.Response:
+        self.heard.append(("delete", (request.match_info["session"], request.headers.get("Authorization"))))
+        return web.Response(status=204)
+
     async def _file(self, request: web.Request) -> web.StreamResponse:
         path = FILES / (request.match_info["name"] or "index.html")
         if not path.is_file():
@@ -198,7 +209,7 @@ class StagedServer:
 
     async def _register_monitor(self, sid: str, _payload) -> dict:
         await self.io.emit("kiosk-list", {"kiosks": self.kiosks}, to=sid)
-        return {"ok": True}
+        return {"ok": True} if self.known_sessions is None else {"ok": True, "sessions": self.known_sessions}
 
     async def _start_monitoring(self, sid: str, payload: dict) -> dict:
         kiosk = payload["kioskId"]
@@ -228,7 +239,7 @@ class StagedServer:
             await old.close()
         peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         await peer.setRemoteDescription(RTCSessionDescription(payload["offer"]["sdp"], "offer"))
-        for kind, track in (("video", Picture), ("audio", Tone)):
+        for kind, track in (("video", lambda: Picture(lambda: self.picture_stands_still)), ("audio", Tone)):
             if kind in self.tracks:
                 peer.addTrack(track())
         await peer.setLocalDescription(await peer.createAnswer())

@@ -1,6 +1,6 @@
 // One watched kiosk on the screen: picture, state, figures, controls.
 
-import { bitrateText, duration, faultText, phaseText, REASONS, refusalText } from './words.js';
+import { bitrateText, duration, faultText, phaseText, reasonText, refusalText } from '../words/en.js';
 
 export class Tile {
   element;
@@ -9,7 +9,7 @@ export class Tile {
   #part;
   #endedKept = null;
 
-  constructor({ template, name, kioskId, stop, again, dismiss }) {
+  constructor({ template, name, kioskId, stop, again, dismiss, promote }) {
     this.element = template.content.firstElementChild.cloneNode(true);
     this.element.dataset.kioskId = kioskId;
     this.element.id = `tile-${kioskId}`;
@@ -23,9 +23,15 @@ export class Tile {
     this.#part('.mute').addEventListener('click', () => this.#setMuted(!this.video.muted));
     this.#part('.unmute').addEventListener('click', () => this.#setMuted(false));
     this.#part('.full').addEventListener('click', () => this.#toggleFullScreen());
+    this.#part('.promote').addEventListener('click', promote);
     this.video.addEventListener('dblclick', () => this.#toggleFullScreen());
     this.element.addEventListener('keydown', (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key === 'Enter' && event.target === this.element) {
+        event.preventDefault();
+        promote();
+        return;
+      }
       const action = { m: () => this.#setMuted(!this.video.muted), f: () => this.#toggleFullScreen(), x: stop }[event.key.toLowerCase()];
       if (!action) return;
       event.preventDefault();
@@ -39,9 +45,14 @@ export class Tile {
     this.video.srcObject = session.stream;
     this.#play();
     if ('requestVideoFrameCallback' in this.video) {
-      this.video.requestVideoFrameCallback(() => session.firstFrameShown());
+      const shown = () => {
+        if (this.#session !== session) return;
+        session.frameShown();
+        this.video.requestVideoFrameCallback(shown);
+      };
+      this.video.requestVideoFrameCallback(shown);
     } else {
-      this.video.addEventListener('loadeddata', () => session.firstFrameShown(), { once: true });
+      this.video.addEventListener('loadeddata', () => session.frameShown(), { once: true });
     }
   }
 
@@ -57,22 +68,24 @@ export class Tile {
 
   // Showing
 
-  show({ serverConnected }) {
+  /** - comesBack: whether an ended picture is watched again by itself. */
+  show({ serverConnected, status, comesBack }) {
     const session = this.#session;
     const now = performance.now();
-    const { text, tone } = phaseText(session, { serverConnected, now });
+    const { text, tone } = phaseText(session, { serverConnected, status, now });
     this.element.dataset.phase = session.phase;
     this.element.dataset.tone = tone;
+    this.element.classList.toggle('stalled', !session.ended && session.stalledSince !== null);
     this.#set('.tile-state', text);
     if (!session.ended) this.#endedKept = now;
     const since = session.timings.firstFrame ?? session.timings.connected;
     this.#set('.tile-time', since ? duration((session.ended ? this.#endedKept ?? now : now) - since) : '');
-    this.#showVeil(text, tone);
+    this.#showVeil(text, tone, comesBack);
     this.#showFaults();
     this.#showFigures();
   }
 
-  #showVeil(text, tone) {
+  #showVeil(text, tone, comesBack) {
     const session = this.#session;
     const shown = session.ended || !session.timings.firstFrame;
     this.#part('.veil').hidden = !shown;
@@ -82,12 +95,11 @@ export class Tile {
     if (!session.ended) {
       this.#set('.veil-text', text);
       this.#set('.veil-detail', '');
-    } else if (session.ending.kind === 'refused') {
-      this.#set('.veil-text', 'Not possible right now');
-      this.#set('.veil-detail', refusalText(session.ending));
     } else {
-      this.#set('.veil-text', 'Session ended');
-      this.#set('.veil-detail', REASONS[session.ending.code] ?? `Reason: ${session.ending.code}.`);
+      const refused = session.ending.kind === 'refused';
+      const why = refused ? refusalText(session.ending) : reasonText(session.ending.code);
+      this.#set('.veil-text', refused ? 'Not possible right now' : 'Session ended');
+      this.#set('.veil-detail', comesBack ? `${why} The picture comes back by itself as soon as it can.` : why);
     }
     this.element.dataset.ending = session.ended ? session.ending.code : '';
   }

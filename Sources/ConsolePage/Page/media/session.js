@@ -11,7 +11,7 @@
 // Media flows peer to peer: losing the server changes nothing here. Losing the path does: an ICE restart is offered when the
 // kiosk asks for one (`restart-request`), when the connection stays `disconnected`, and when it has failed.
 
-import { readFigures } from './stats.js';
+import { readFigures } from './figures.js';
 
 /** How long a `disconnected` path may take to come back by itself. */
 const DISCONNECTED_PATIENCE = 1_500;
@@ -21,6 +21,14 @@ const ANSWER_PATIENCE = 6_000;
 const CROSSING_PATIENCE = 500;
 /** How long the server may take to acknowledge an offer. */
 const FORWARD_PATIENCE = 3_000;
+/** How long a session may take from the click to its first connection, with all repetitions. */
+const CONNECT_PATIENCE = 30_000;
+/** How long a picture may stand still before it is called so, where pictures come at their usual rate; a slow camera has longer. */
+const STALL = { least: 700, most: 5_000, usualGaps: 4 };
+/** So many packets of sound in a second, of the fifty that a microphone gives, are no remainder. */
+const SOUND_PACKETS = 25;
+/** How often that is looked at. */
+const STALL_CHECK = 100;
 /** The pauses between restarts of a path that stays away: doubling from the first to the last. */
 const RESTART_PAUSE = { first: 1_000, last: 8_000 };
 
@@ -54,6 +62,10 @@ export class WatchSession {
   #restartTimer = 0;
   #restartPause = RESTART_PAUSE.first;
   #statsTimer = 0;
+  #stallTimer = 0;
+  #lastFrameAt = null;
+  /** The usual time between two pictures, in milliseconds. */
+  #frameGap = 0;
 
   /**
    * - signaling: the socket: `request(name, payload)`, `emit(name, payload)`, `connected`, `doubt()`.
@@ -78,10 +90,13 @@ export class WatchSession {
 
   async start() {
     this.#statsTimer = setInterval(() => this.#measure(), 1_000);
+    this.#stallTimer = setInterval(() => this.#checkPicture(), STALL_CHECK);
     const started = this.#signaling.request('start-monitoring', { kioskId: this.kioskId });
     const offered = this.#negotiate();
     try {
       await started;
+      // The kiosk may have lost the offer, or never got it.
+      this.#restartSoon(ANSWER_PATIENCE);
     } catch (error) {
       this.#end({ kind: 'refused', code: error.code, message: error.message, detail: error.detail });
     }
@@ -94,11 +109,24 @@ export class WatchSession {
     this.#end({ kind: 'stopped', code: 'stopped-here', message: '' });
   }
 
+  /** The page is going: whoever closes it says so to the server in another way. */
+  left() {
+    this.#end({ kind: 'stopped', code: 'stopped-here', message: '' });
+  }
+
+  /** Nothing came of it. */
+  #giveUp(code) {
+    if (this.ended) return;
+    this.#signaling.emit('stop-monitoring', { kioskId: this.kioskId });
+    this.#end({ kind: 'failed', code, message: '' });
+  }
+
   #end(ending) {
     if (this.ended) return;
     this.phase = 'ended';
     this.ending = ending;
     clearInterval(this.#statsTimer);
+    clearInterval(this.#stallTimer);
     clearTimeout(this.#restartTimer);
     this.#iceServersReady();
     this.pc.close();
@@ -152,7 +180,7 @@ export class WatchSession {
 
   fault({ sessionId, error }) {
     if (!this.#isOurs(sessionId)) return;
-    this.faults.set(error?.code ?? 'unknown', error?.message ?? '');
+    this.faults.set(String(error?.code ?? 'unknown'), String(error?.message ?? ''));
     this.#changed(this);
   }
 
@@ -164,8 +192,15 @@ export class WatchSession {
     setTimeout(() => { if (this.#unanswered && this.#offers === offers) this.#restart(0); }, left);
   }
 
-  /** The socket is back and the server still knows the session: make up for what may have been lost meanwhile. */
-  resumed() {
+  /**
+   * The socket is back: make up for what may have been lost meanwhile.
+   * - known: the sessions that the server still knows, where it tells; null where it does not.
+   */
+  resumed(known) {
+    if (known && this.sessionId && !known.includes(this.sessionId)) {
+      this.#end({ kind: 'stopped', code: 'session-forgotten', message: '' });
+      return;
+    }
     if (this.ended || (this.pc.connectionState === 'connected' && this.pc.signalingState === 'stable')) return;
     this.#offerRefused = this.pc.signalingState !== 'stable';
     if (this.#offerRefused) this.#unanswered = false;
@@ -292,9 +327,32 @@ export class WatchSession {
 
   // Figures
 
-  /** Called by whoever shows the picture, at the first frame on the screen. */
-  firstFrameShown() {
-    this.timings.firstFrame ??= performance.now();
+  /** Called by whoever shows the picture, at each frame on the screen. */
+  frameShown() {
+    const now = performance.now();
+    const isFirst = !this.timings.firstFrame;
+    this.timings.firstFrame ??= now;
+    if (this.#lastFrameAt !== null && this.stalledSince === null) {
+      const gap = now - this.#lastFrameAt;
+      this.#frameGap = this.#frameGap ? this.#frameGap + (gap - this.#frameGap) / 8 : gap;
+    }
+    this.#lastFrameAt = now;
+    if (!isFirst && this.stalledSince === null) return;
+    this.stalledSince = null;
+    this.#changed(this);
+  }
+
+  /** A picture that stands still is no live picture. Frames on the screen say so; a hidden page shows none, there the decoder does. */
+  #checkPicture() {
+    if (!this.timings.connected && performance.now() - this.timings.clicked > CONNECT_PATIENCE) {
+      this.#giveUp(this.timings.answered ? 'no-path' : 'kiosk-silent');
+      return;
+    }
+    if (this.#lastFrameAt === null || this.stalledSince !== null) return;
+    if (document.hidden) { this.#lastFrameAt = performance.now(); return; }
+    const patience = Math.min(STALL.most, Math.max(STALL.least, this.#frameGap * STALL.usualGaps));
+    if (performance.now() - this.#lastFrameAt < patience) return;
+    this.stalledSince = this.#lastFrameAt;
     this.#changed(this);
   }
 
@@ -304,12 +362,13 @@ export class WatchSession {
     if (this.ended) return;
     const before = this.figures;
     this.figures = readFigures(report, before);
-    const still = before && this.figures.framesDecoded === before.framesDecoded && this.timings.firstFrame;
-    this.stalledSince = still ? (this.stalledSince ?? before.at) : null;
-    // A camera that works again says so with pictures.
-    if (before && this.figures.framesDecoded > before.framesDecoded) {
-      for (const code of ['camera-missing', 'camera-busy', 'camera-failed']) this.faults.delete(code);
+    const decoded = before ? this.figures.framesDecoded - before.framesDecoded : 0;
+    if (document.hidden || !('requestVideoFrameCallback' in HTMLVideoElement.prototype)) {
+      if (this.timings.firstFrame && before) this.stalledSince = decoded > 0 ? null : this.stalledSince ?? before.at;
     }
+    // A camera that works again says so with pictures, a microphone with sound.
+    if (decoded > 0) for (const code of ['camera-missing', 'camera-busy', 'camera-failed']) this.faults.delete(code);
+    if (before && this.figures.audioPackets - before.audioPackets >= SOUND_PACKETS) this.faults.delete('microphone-failed');
     this.#changed(this);
   }
 

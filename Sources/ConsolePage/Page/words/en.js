@@ -1,17 +1,27 @@
 // Codes of the wire in the words of a control room.
 
-export const REASONS = {
+const REASONS = new Map(Object.entries({
   'stopped-here': 'You stopped watching.',
   'stopped-by-monitor': 'Watching was stopped from your account.',
   'monitor-disconnected': 'The server lost this console for too long and closed the session.',
   'kiosk-disconnected': 'The kiosk lost its connection to the server and did not come back in time.',
-  'kiosk-replaced': 'The kiosk started afresh and dropped the old session. It can be watched again.',
+  'kiosk-replaced': 'The kiosk started afresh and dropped the old session.',
+  'kiosk-restarting': 'The kiosk’s program is being restarted or upgraded.',
+  'media-lost': 'The kiosk lost the network path and no other was found.',
+  'taken-over': 'A colleague has taken over.',
+  'session-forgotten': 'The server no longer knows this session.',
+  'kiosk-silent': 'The kiosk is online but did not answer. If it stays so, restart “kiosk-agent” there, or run “kiosk-agent doctor”.',
+  'no-path': 'No network path to the kiosk was found. A firewall may block the way; a TURN server helps.',
   'session-timeout': 'The session ran into its time limit.',
   'ended-by-admin': 'An administrator ended the session.',
   'server-shutdown': 'The server is shutting down.',
-};
+}));
 
-const REFUSALS = {
+export function reasonText(code) {
+  return REASONS.get(code) ?? `Reason: ${code}.`;
+}
+
+const REFUSALS = new Map(Object.entries({
   'unknown-kiosk': () => 'This kiosk does not exist, or belongs to another organization.',
   'kiosk-offline': () => 'The kiosk is offline. It can be watched as soon as it is back.',
   'kiosk-busy': ({ detail }) => `Another monitor is watching this kiosk since ${timeOfDay(detail.since)}. One at a time.`,
@@ -22,14 +32,16 @@ const REFUSALS = {
   'throttled': () => 'Too many requests at once. Wait a moment and try again.',
   'disconnected': () => 'The connection to the server was lost before it could answer.',
   'no-answer': () => 'The server did not answer in time.',
-};
+  'internal-error': () => 'The server could not record the session. Its operator finds the reason in its log.',
+  'cluster-unavailable': () => 'The server cannot reach its records at the moment.',
+}));
 
 export function refusalText({ code, message = '', detail = {} }) {
-  return REFUSALS[code]?.({ detail }) ?? `Refused: ${message || code}.`;
+  return REFUSALS.get(code)?.({ detail }) ?? `Refused: ${message || code}.`;
 }
 
 /** What the kiosk cannot give: what it means here, and what somebody can do. */
-const FAULTS = {
+const FAULTS = new Map(Object.entries({
   'camera-missing': ['No camera found', 'Sound goes on. Check the camera’s cable at the kiosk.'],
   'camera-busy': ['Camera in use by another program', 'Sound goes on. The kiosk keeps trying.'],
   'camera-failed': ['Camera failed', 'Sound goes on. The kiosk keeps trying to open it.'],
@@ -38,14 +50,15 @@ const FAULTS = {
   'ice-failed': ['No network path to the kiosk', 'A firewall may block the way. A TURN server helps; tell the network’s operator.'],
   'dtls-failed': ['Encryption could not be set up', 'Stop and watch again. If it stays, run “kiosk-agent doctor” at the kiosk.'],
   'consent-expired': ['Network path lost', 'Another path is being looked for.'],
-};
+  'bad-offer': ['The kiosk could not read this browser’s offer', 'Reload the page. If it stays, tell whoever runs the server the browser’s version.'],
+}));
 
 export function faultText(code, message) {
-  const [title, remedy] = FAULTS[code] ?? [message || code, ''];
+  const [title, remedy] = FAULTS.get(code) ?? [String(message || code), ''];
   return { title, remedy, detail: message };
 }
 
-const SIGN_IN = {
+const SIGN_IN = new Map(Object.entries({
   'invalid-credentials': 'Name or password is not right.',
   'throttled': 'Too many attempts.',
   'account-disabled': 'This account is disabled. Ask your administrator.',
@@ -54,15 +67,40 @@ const SIGN_IN = {
   'token-invalid': 'Your sign-in is no longer valid. Please sign in again.',
   'token-missing': 'Please sign in again.',
   'wrong-role': 'This account belongs to a kiosk. The console is for monitors.',
-};
+  'administrator': 'This is an administrator’s account, and this console shows kiosks to monitors. Sign in with a monitor’s account; accounts and records are managed with “kiosk-signaling account” on the server or over its HTTP API.',
+}));
 
 export function signInText({ code, message, retryAfter }) {
-  const text = SIGN_IN[code] ?? `Signing in failed: ${message}.`;
+  const text = SIGN_IN.get(code) ?? `Signing in failed: ${message}.`;
   return retryAfter ? `${text} Try again in ${retryAfter} s.` : text;
 }
 
-/** What a session is doing, in plain words: `{text, tone: 'good'|'busy'|'warn'|'bad'|'off'}`. */
-export function phaseText(session, { serverConnected, now }) {
+/** What is wrong with a picture that flows, as the kiosk sees it. */
+const PICTURES = new Map(Object.entries({
+  'covered': 'Camera covered, or its picture is one even colour',
+  'black': 'Camera gives a black picture',
+  'frozen': 'Camera repeats one picture',
+  'slow': 'Camera gives fewer pictures than it should',
+  'stalled': 'Camera delivers nothing',
+}));
+
+/** How long a camera may take to its first picture before the wait is called what it is, in milliseconds. */
+const PICTURE_PATIENCE = 8_000;
+
+/** Why a picture stands still, as far as the figures of the last second and the kiosk's own word tell; empty where they do not. */
+function stallText(figures, status) {
+  const picture = PICTURES.get(status?.camera);
+  if (picture) return picture.charAt(0).toLowerCase() + picture.slice(1);
+  if (figures?.bitrate === 0) return 'no packets from the kiosk';
+  if (figures?.lossRate > 0.02) return `the network has lost ${Math.round(figures.lossRate * 100)} % of the packets`;
+  return '';
+}
+
+/**
+ * What a session is doing, in plain words: `{text, tone: 'good'|'busy'|'warn'|'bad'|'off'}`.
+ * `status` is what the kiosk last said of itself, or undefined.
+ */
+export function phaseText(session, { serverConnected, status, now }) {
   switch (session.phase) {
     case 'starting': return { text: 'Asking the server…', tone: 'busy' };
     case 'answering': return { text: 'Waiting for the kiosk to answer…', tone: 'busy' };
@@ -75,10 +113,18 @@ export function phaseText(session, { serverConnected, now }) {
   }
   if (!session.timings.firstFrame) {
     const noPicture = [...session.faults.keys()].some((code) => code.startsWith('camera-') || code === 'no-common-codec');
-    return noPicture ? { text: 'Live, sound only', tone: 'warn' } : { text: 'Connected. Waiting for the picture…', tone: 'busy' };
+    if (noPicture) return { text: 'Live, sound only', tone: 'warn' };
+    return now - (session.timings.connected ?? now) > PICTURE_PATIENCE
+      ? { text: 'Connected, but the camera gives no picture', tone: 'warn' }
+      : { text: 'Connected. Waiting for the picture…', tone: 'busy' };
   }
-  const stalled = session.stalledSince === null ? 0 : Math.round((now - session.stalledSince) / 1000);
-  if (stalled >= 2) return { text: `No new picture for ${stalled} s`, tone: 'warn' };
+  if (session.stalledSince !== null) {
+    const seconds = Math.round((now - session.stalledSince) / 1000);
+    const why = stallText(session.figures, status);
+    return { text: `No new picture${seconds < 1 ? '' : ` for ${seconds} s`}${why ? `: ${why}` : ''}`, tone: 'warn' };
+  }
+  const picture = PICTURES.get(status?.camera);
+  if (picture) return { text: picture, tone: 'warn' };
   if (!serverConnected) return { text: 'Live. Server away, picture goes on', tone: 'warn' };
   return { text: 'Live', tone: 'good' };
 }
@@ -102,12 +148,12 @@ export function statusTroubles(status) {
   return troubles;
 }
 
-export const ROLES = {
-  'pilot': 'Driver', 'loco-pilot': 'Driver', 'driver': 'Driver', 'guard': 'Guard', 'conductor': 'Conductor',
-};
+const ROLES = new Map([
+  ['pilot', 'Driver'], ['loco-pilot', 'Driver'], ['driver', 'Driver'], ['guard', 'Guard'], ['conductor', 'Conductor'],
+]);
 
 export function roleText(role) {
-  return role ? ROLES[role.toLowerCase()] ?? role : '';
+  return role ? ROLES.get(String(role).toLowerCase()) ?? String(role) : '';
 }
 
 // Times and numbers

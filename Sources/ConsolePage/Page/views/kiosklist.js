@@ -1,14 +1,12 @@
 // The kiosks of the organization, as a list to choose from.
 
-import { milliseconds } from './auth.js';
-import { ago, statusTroubles, timeOfDay } from './words.js';
+import { nameOf } from '../state/kiosks.js';
+import { ago, statusTroubles, timeOfDay } from '../words/en.js';
 
 export class KioskList {
   #list; #template; #search; #count; #none; #chosen;
-  #kiosks = new Map();
+  #kiosks = null;
   #rows = new Map();
-  #watched = new Map();
-  #loaded = false;
 
   constructor({ list, template, search, count, none, chosen }) {
     this.#list = list;
@@ -26,47 +24,35 @@ export class KioskList {
     });
   }
 
-  replace(kiosks) {
-    this.#loaded = kiosks.length > 0 || this.#loaded;
-    this.#kiosks = new Map(kiosks.map((kiosk) => [kiosk.kioskId, kiosk]));
+  show(kiosks, { isReachable }) {
+    this.#list.classList.toggle('stale', !isReachable);
+    const before = this.#kiosks;
+    if (before === kiosks) return;
+    this.#kiosks = kiosks;
+    const isReordered = before?.byId !== kiosks.byId && this.#order(before);
+    for (const kioskId of kiosks.byId.keys()) {
+      const isChanged = before?.byId.get(kioskId) !== kiosks.byId.get(kioskId) || before?.watching.get(kioskId) !== kiosks.watching.get(kioskId);
+      if (isChanged) this.#show(kioskId);
+    }
+    if (isReordered) this.#filter(); else this.#total();
+  }
+
+  /** Rows come, go and move only where kiosks or their names do. Whether any did. */
+  #order(before) {
+    const { byId } = this.#kiosks;
+    const isSame = ({ kioskId, displayName }) => before?.byId.get(kioskId)?.displayName === displayName;
+    if (before && before.byId.size === byId.size && [...byId.values()].every(isSame)) return false;
     for (const [kioskId, row] of this.#rows) {
-      if (this.#kiosks.has(kioskId)) continue;
+      if (byId.has(kioskId)) continue;
       row.parentElement.remove();
       this.#rows.delete(kioskId);
     }
-    const order = [...this.#kiosks.keys()].sort((a, b) => this.name(a).localeCompare(this.name(b), undefined, { numeric: true }));
+    const order = [...byId.keys()].sort((a, b) => nameOf(this.#kiosks, a).localeCompare(nameOf(this.#kiosks, b), undefined, { numeric: true }));
     for (const [index, kioskId] of order.entries()) {
       const item = this.#row(kioskId).parentElement;
       if (this.#list.children[index] !== item) this.#list.insertBefore(item, this.#list.children[index] ?? null);
     }
-    this.#filter();
-  }
-
-  /** One entry changed; what it does not name stays. */
-  update(kiosk) {
-    if (!kiosk.kioskId) return;
-    if (!this.#kiosks.has(kiosk.kioskId)) {
-      this.replace([...this.#kiosks.values(), kiosk]);
-      return;
-    }
-    this.#kiosks.set(kiosk.kioskId, { ...this.#kiosks.get(kiosk.kioskId), ...kiosk });
-    this.#show(kiosk.kioskId);
-    this.#total();
-  }
-
-  name(kioskId) {
-    return this.#kiosks.get(kioskId)?.displayName || kioskId;
-  }
-
-  /** What this console does with a kiosk: a session's phase, or null. */
-  setWatched(kioskId, phase) {
-    if ((this.#watched.get(kioskId) ?? null) === phase) return;
-    if (phase) this.#watched.set(kioskId, phase); else this.#watched.delete(kioskId);
-    if (this.#rows.has(kioskId)) this.#show(kioskId);
-  }
-
-  setReachable(reachable) {
-    this.#list.classList.toggle('stale', !reachable);
+    return true;
   }
 
   focus(kioskId) {
@@ -75,7 +61,7 @@ export class KioskList {
 
   /** "5 min ago" grows older by itself. */
   tick() {
-    for (const kiosk of this.#kiosks.values()) if (!kiosk.online) this.#show(kiosk.kioskId);
+    for (const kiosk of this.#kiosks?.byId.values() ?? []) if (!kiosk.online) this.#show(kiosk.kioskId);
   }
 
   #row(kioskId) {
@@ -87,20 +73,20 @@ export class KioskList {
       row.id = `kiosk-${kioskId}`;
       this.#rows.set(kioskId, row);
     }
-    this.#show(kioskId);
     return row;
   }
 
   #show(kioskId) {
-    const kiosk = this.#kiosks.get(kioskId);
+    const kiosk = this.#kiosks.byId.get(kioskId);
     const row = this.#rows.get(kioskId);
-    const phase = this.#watched.get(kioskId);
+    const phase = this.#kiosks.watching.get(kioskId);
     const busy = kiosk.monitoredBy && !phase;
     const troubles = kiosk.online ? statusTroubles(kiosk.status) : [];
     const state = phase ? 'watched' : !kiosk.online ? 'offline' : busy ? 'busy' : 'online';
     row.dataset.state = state;
-    row.dataset.online = String(Boolean(kiosk.online));
-    const lastSeen = kiosk.lastSeen ? milliseconds(kiosk.lastSeen) : 0;
+    row.dataset.online = String(kiosk.online);
+    row.dataset.troubled = String(troubles.length > 0);
+    const { lastSeen } = kiosk;
     const note = {
       watched: phase === 'live' ? 'You are watching' : 'Connecting…',
       offline: lastSeen ? `Last seen ${ago(lastSeen)}` : 'Never seen yet',
@@ -123,17 +109,17 @@ export class KioskList {
   #filter() {
     const words = this.#search.value.toLowerCase().split(/\s+/).filter(Boolean);
     for (const [kioskId, row] of this.#rows) {
-      const text = `${kioskId} ${this.name(kioskId)}`.toLowerCase();
+      const text = `${kioskId} ${nameOf(this.#kiosks, kioskId)}`.toLowerCase();
       row.parentElement.hidden = !words.every((word) => text.includes(word));
     }
     this.#total();
   }
 
   #total() {
-    const all = [...this.#kiosks.values()];
+    const all = [...this.#kiosks.byId.values()];
     this.#count.textContent = all.length > 0 ? `${all.filter((kiosk) => kiosk.online).length} of ${all.length} online` : '';
     const visible = this.#visible().length;
-    this.#none.hidden = visible > 0 || (!this.#loaded && all.length === 0 && !this.#search.value);
+    this.#none.hidden = visible > 0 || (!this.#kiosks.isLoaded && !this.#search.value);
     this.#none.textContent = all.length > 0 ? 'No kiosk has this name.' : 'Your organization has no kiosks yet.';
   }
 

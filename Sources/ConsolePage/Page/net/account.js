@@ -1,7 +1,7 @@
-// Who is signed in. The access token lives in memory only; the refresh token in the tab's session storage, so that a
-// reload stays signed in and a closed tab does not.
+// Who is signed in. The access token lives in memory only; the refresh token outlives a reload of the tab, and no more.
 
-const KEY = 'kiosk-console.refresh';
+import { milliseconds } from '../state/payload.js';
+import { TabValue } from './tab.js';
 
 /** A refusal of the HTTP API. `final`: trying again with what we hold cannot succeed. */
 export class APIError extends Error {
@@ -23,7 +23,7 @@ async function post(path, body) {
       body: JSON.stringify(body),
       cache: 'no-store',
       credentials: 'same-origin',
-      signal: AbortSignal.timeout(15_000),
+      signal: /** @type {any} */ (AbortSignal).timeout(15_000), // Unknown to the type checker's library.
     });
   } catch {
     throw new APIError(0, 'unreachable', 'the server does not answer');
@@ -36,13 +36,19 @@ async function post(path, body) {
 
 export class Account {
   #token = null;
-  #refreshToken = sessionStorage.getItem(KEY);
+  #kept = new TabValue('kiosk-console.refresh');
   #expiresAt = null;
   #refreshing = null;
 
   user = null;
 
-  get canResume() { return this.#refreshToken !== null; }
+  /** Why the last refresh was refused for good; null while signed in. */
+  refusal = null;
+
+  get canResume() { return this.#kept.value !== null; }
+
+  /** The access token at hand, if it is still good: for a page that has no time to fetch another. */
+  get heldToken() { return this.#token && milliseconds(this.#expiresAt) > Date.now() ? this.#token : null; }
 
   async signIn(username, password) {
     this.#accept(await post('/api/auth/login', { username, password }));
@@ -50,17 +56,16 @@ export class Account {
 
   /** Forgets the tokens at once and has the server void them. */
   signOut() {
-    if (this.#refreshToken && !this.#refreshing) {
-      void revoke({ token: this.#token, expiresAt: this.#expiresAt, refreshToken: this.#refreshToken });
+    if (this.#kept.value && !this.#refreshing) {
+      void revoke({ token: this.#token, expiresAt: this.#expiresAt, refreshToken: this.#kept.value });
     }
     this.#forget();
   }
 
   #forget() {
     this.#token = null;
-    this.#refreshToken = null;
+    this.#kept.value = null;
     this.user = null;
-    sessionStorage.removeItem(KEY);
   }
 
   /** A token that is good for at least half a minute; a new one when the old one was refused. */
@@ -72,16 +77,19 @@ export class Account {
   }
 
   async #refresh() {
-    const held = this.#refreshToken;
+    const held = this.#kept.value;
     if (!held) throw new APIError(401, 'token-missing', 'not signed in');
     let answer;
     try {
       answer = await post('/api/auth/refresh', { refreshToken: held });
     } catch (error) {
-      if (error.final && this.#refreshToken === held) this.#forget();
+      if (error.final && this.#kept.value === held) {
+        this.#forget();
+        this.refusal = error;
+      }
       throw error;
     }
-    if (this.#refreshToken !== held) {
+    if (this.#kept.value !== held) {
       // Signed out meanwhile: what has come is nobody's.
       void revoke(answer);
       throw new APIError(401, 'token-missing', 'not signed in');
@@ -92,9 +100,9 @@ export class Account {
   #accept({ token, expiresAt, refreshToken, user }) {
     this.#token = token;
     this.#expiresAt = expiresAt;
-    this.#refreshToken = refreshToken;
+    this.#kept.value = refreshToken;
     this.user = user;
-    sessionStorage.setItem(KEY, refreshToken);
+    this.refusal = null;
   }
 }
 
@@ -107,10 +115,4 @@ async function revoke({ token, expiresAt, refreshToken }) {
   } catch {
     // The server is away, or the tokens are void already.
   }
-}
-
-/** A moment from the server (ISO 8601) in milliseconds since 1970. */
-export function milliseconds(moment) {
-  const parsed = Date.parse(moment);
-  return Number.isNaN(parsed) ? 0 : parsed;
 }

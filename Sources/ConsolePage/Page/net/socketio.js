@@ -9,12 +9,13 @@
 // its token as payload. A CONNECT_ERROR is the server's judgement on that token: asking again with the same one is
 // pointless, so the owner is told and must supply another before the next attempt.
 //
-// The contract with the server has no binary event; one that arrives is a protocol error and closes the connection.
+// One odd event never cuts the connection, which carries everything else: a packet that cannot be read, a binary event (the contract has none)
+// and a fault of the page's own handlers are said in the browser's log and left out.
 
 const ENGINE = { open: '0', close: '1', ping: '2', pong: '3', message: '4', upgrade: '5', noop: '6' };
 const PACKET = { connect: 0, disconnect: 1, event: 2, ack: 3, connectError: 4, binaryEvent: 5, binaryAck: 6 };
 
-/** Reads one Socket.IO packet. Throws on anything the protocol does not allow. */
+/** Reads one Socket.IO packet. Throws on anything the protocol does not allow, and on binary events. */
 export function parsePacket(text) {
   const type = text.charCodeAt(0) - 48;
   if (!(type >= PACKET.connect && type <= PACKET.binaryAck)) throw new Error(`socket.io: unknown packet type (${text[0]})`);
@@ -156,8 +157,8 @@ export class SocketIOClient {
     this.#watchSilence(10_000);
     webSocket.onmessage = ({ data }) => {
       if (this.#webSocket !== webSocket) return;
+      if (typeof data !== 'string') return; // An attachment of a binary event that was left out.
       try {
-        if (typeof data !== 'string') throw new Error('engine.io: binary frame not expected');
         this.#receive(data, payload);
       } catch (error) {
         console.warn(String(error));
@@ -178,7 +179,17 @@ export class SocketIOClient {
         break;
       }
       case ENGINE.ping: this.#webSocket.send(ENGINE.pong + data); break;
-      case ENGINE.message: this.#dispatch(parsePacket(data)); break;
+      case ENGINE.message: {
+        let packet;
+        try {
+          packet = parsePacket(data);
+        } catch (error) {
+          console.warn(`left out: ${error.message}`);
+          break;
+        }
+        this.#dispatch(packet);
+        break;
+      }
       case ENGINE.close: this.#lost('closed by the server'); break;
       case ENGINE.pong:
       case ENGINE.noop: break;
@@ -192,21 +203,30 @@ export class SocketIOClient {
       case PACKET.connect:
         this.#attempt = 0;
         this.#enter('connected');
-        this.#handlers.connected();
+        this.#tell(() => this.#handlers.connected());
         break;
       case PACKET.event:
-        if (this.connected) this.#handlers.event(packet.data[0], packet.data.slice(1));
+        if (this.connected) this.#tell(() => this.#handlers.event(packet.data[0], packet.data.slice(1)));
         break;
       case PACKET.ack: this.#settle(packet.id, packet.data[0]); break;
       case PACKET.disconnect: this.#lost('disconnected by the server'); break;
       case PACKET.connectError: {
-        const { message = 'refused', data = {} } = packet.data ?? {};
-        const refusal = { code: data?.code ?? 'refused', message };
+        const { message = 'refused', data } = packet.data ?? {};
+        const refusal = { code: data?.code ?? 'refused', message: String(message) };
         this.#drop(message);
-        this.#handlers.refused(refusal);
+        this.#tell(() => this.#handlers.refused(refusal));
         this.#connectAfterRefusal(refusal);
         break;
       }
+    }
+  }
+
+  /** What goes wrong in a handler is the page's fault, not the connection's. */
+  #tell(handler) {
+    try {
+      handler();
+    } catch (error) {
+      console.error(error);
     }
   }
 

@@ -9,7 +9,7 @@ export function readFigures(report, before) {
   const figures = {
     at: performance.now(),
     framesDecoded: 0, width: null, height: null, frameRate: null, bitrate: null, roundTrip: null,
-    packetsLost: 0, packetsReceived: 0, lossRate: null, path: null, audioLevel: null, audioEnergy: 0, bytes: 0,
+    packetsLost: 0, packetsReceived: 0, audioPackets: 0, lossRate: null, path: null, audioLevel: null, audioEnergy: 0, bytes: 0,
   };
   for (const entry of report.values()) {
     if (entry.type !== 'inbound-rtp') continue;
@@ -21,6 +21,7 @@ export function readFigures(report, before) {
       figures.width = entry.frameWidth ?? null;
       figures.height = entry.frameHeight ?? null;
     } else {
+      figures.audioPackets += entry.packetsReceived ?? 0;
       figures.audioLevel = entry.audioLevel ?? null;
       figures.audioEnergy += entry.totalAudioEnergy ?? 0;
     }

@@ -1,0 +1,46 @@
+/// One file of the monitor console, compiled into the program, so that the one binary is all there is to install.
+public struct ConsoleFile: Sendable {
+    /// Below the console's root: `index.html`, `net/socketio.js`.
+    public let path: String
+    public let contentType: String
+    public let body: [UInt8]
+
+    private init(_ path: String, _ body: [UInt8]) {
+        self.path = path
+        self.body = body
+        contentType =
+            switch path.split(separator: ".").last {
+            case "html": "text/html; charset=utf-8"
+            case "js": "text/javascript; charset=utf-8"
+            case "css": "text/css; charset=utf-8"
+            case "svg": "image/svg+xml"
+            default: "application/octet-stream"
+            }
+    }
+
+    public static let all = [
+        ConsoleFile("index.html", PackageResources.index_html),
+        ConsoleFile("favicon.svg", PackageResources.favicon_svg),
+        ConsoleFile("main.js", PackageResources.main_js),
+        ConsoleFile("media/figures.js", PackageResources.figures_js),
+        ConsoleFile("media/revival.js", PackageResources.revival_js),
+        ConsoleFile("media/session.js", PackageResources.session_js),
+        ConsoleFile("net/account.js", PackageResources.account_js),
+        ConsoleFile("net/socketio.js", PackageResources.socketio_js),
+        ConsoleFile("net/tab.js", PackageResources.tab_js),
+        ConsoleFile("state/connection.js", PackageResources.connection_js),
+        ConsoleFile("state/crew.js", PackageResources.crew_js),
+        ConsoleFile("state/kiosks.js", PackageResources.kiosks_js),
+        ConsoleFile("state/payload.js", PackageResources.payload_js),
+        ConsoleFile("state/store.js", PackageResources.store_js),
+        ConsoleFile("styles/console.css", PackageResources.console_css),
+        ConsoleFile("views/connectionlight.js", PackageResources.connectionlight_js),
+        ConsoleFile("views/crewfeed.js", PackageResources.crewfeed_js),
+        ConsoleFile("views/kiosklist.js", PackageResources.kiosklist_js),
+        ConsoleFile("views/layout.js", PackageResources.layout_js),
+        ConsoleFile("views/panels.js", PackageResources.panels_js),
+        ConsoleFile("views/tile.js", PackageResources.tile_js),
+        ConsoleFile("views/wall.js", PackageResources.wall_js),
+        ConsoleFile("words/en.js", PackageResources.en_js),
+    ]
+}

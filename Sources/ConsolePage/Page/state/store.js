@@ -1,0 +1,45 @@
+// The one state of the page. Events change it, by pure functions; views are told and read it.
+
+import { reduceConnection } from './connection.js';
+import { reduceCrew } from './crew.js';
+import { reduceKiosks } from './kiosks.js';
+
+/**
+ * What may happen:
+ * - `{type: 'server', name, payload}`: an event of the signaling contract, with whatever came as its first argument.
+ * - `{type: 'connection', state, retryAt}`: the socket's state, and when it tries again where it waits (milliseconds since 1970).
+ * - `{type: 'watching', kioskId, phase}`: what this console does with a kiosk; `phase` null once it does nothing.
+ * - `{type: 'signed-out'}`.
+ *
+ * What does not concern a part leaves it as the same object, so that a view sees by identity what it has to draw again.
+ */
+export function reduce(state, event) {
+  const next = {
+    connection: reduceConnection(state.connection, event),
+    kiosks: reduceKiosks(state.kiosks, event),
+    crew: reduceCrew(state.crew, event),
+  };
+  return Object.keys(next).every((part) => next[part] === state[part]) ? state : next;
+}
+
+export const EMPTY = reduce({}, { type: 'signed-out' });
+
+export class Store {
+  #state = EMPTY;
+  #views = new Set();
+
+  get state() { return this.#state; }
+
+  dispatch(event) {
+    const before = this.#state;
+    this.#state = reduce(before, event);
+    if (this.#state === before) return;
+    for (const view of this.#views) view(this.#state, before);
+  }
+
+  /** Calls `view(state, before)` after each change, and once now. */
+  subscribe(view) {
+    this.#views.add(view);
+    view(this.#state, EMPTY);
+  }
+}

@@ -1,0 +1,76 @@
+// The watched kiosks' pictures, as large as they can be.
+
+import { focused, grid } from './layout.js';
+
+/** Where no picture has come yet. */
+const USUAL_SHAPE = 16 / 9;
+
+export class Wall {
+  #stage; #empty;
+  #tiles = new Map();
+  #focus = null;
+  #narrow = matchMedia('(max-width: 46rem)');
+
+  /** - stage: the element that holds the tiles. - empty: what is shown while there are none. */
+  constructor({ stage, empty }) {
+    this.#stage = stage;
+    this.#empty = empty;
+    new ResizeObserver(() => this.arrange()).observe(stage);
+    this.#narrow.addEventListener('change', () => this.arrange());
+  }
+
+  get size() { return this.#tiles.size; }
+
+  add(kioskId, tile) {
+    this.#tiles.set(kioskId, tile);
+    tile.video.addEventListener('resize', () => this.arrange());
+    this.#stage.append(tile.element);
+    this.arrange();
+    tile.element.scrollIntoView({ block: 'nearest' });
+  }
+
+  remove(kioskId) {
+    this.#tiles.delete(kioskId);
+    if (this.#focus === kioskId) this.#focus = null;
+    this.arrange();
+  }
+
+  get focus() { return this.#focus; }
+
+  /** One picture large and the others small; null for all alike. */
+  set focus(kioskId) {
+    this.#focus = kioskId !== null && this.#tiles.has(kioskId) ? kioskId : null;
+    this.arrange();
+  }
+
+  arrange() {
+    const { style, dataset } = this.#stage;
+    const ids = [...this.#tiles.keys()];
+    dataset.count = String(ids.length);
+    this.#empty.hidden = ids.length > 0;
+    for (const [kioskId, { element }] of this.#tiles) element.classList.toggle('large', kioskId === this.#focus);
+    style.gridTemplateColumns = style.gridTemplateRows = '';
+    dataset.focus = '';
+    // On a small screen one picture follows the other.
+    if (ids.length === 0 || this.#narrow.matches) return;
+    const shapes = ids.map((kioskId) => shapeOf(this.#tiles.get(kioskId).video));
+    const gap = Number.parseFloat(getComputedStyle(this.#stage).columnGap) || 0;
+    const padding = 2 * gap;
+    const room = { width: this.#stage.clientWidth - padding, height: this.#stage.clientHeight - padding, gap, shapes };
+    if (this.#focus !== null && ids.length > 1) {
+      const { side, strip } = focused({ ...room, index: ids.indexOf(this.#focus) });
+      dataset.focus = side;
+      const others = `repeat(${ids.length - 1}, minmax(0, 1fr))`;
+      style.gridTemplateColumns = side === 'right' ? `minmax(0, 1fr) ${Math.round(strip)}px` : others;
+      style.gridTemplateRows = side === 'right' ? others : `minmax(0, 1fr) ${Math.round(strip)}px`;
+    } else {
+      const { columns, rows } = grid(room);
+      style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
+      style.gridTemplateRows = `repeat(${rows}, minmax(0, 1fr))`;
+    }
+  }
+}
+
+function shapeOf(video) {
+  return video.videoWidth > 0 && video.videoHeight > 0 ? video.videoWidth / video.videoHeight : USUAL_SHAPE;
+}
