@@ -35,4 +35,16 @@ extension HTTPServer {
     public func limitMessages(to bytes: Int, on connection: ConnectionID) {
         webSockets[connection]?.webSocket?.maximumMessageSize = min(bytes, configuration.maximumMessageSize)
     }
+
+    /// Bytes that the body of an announced request may have, at most what its path lets it. One that is announced larger, or
+    /// turns out to be, is answered 413; `requestAborted` follows.
+    public func limitBody(to bytes: Int, of id: RequestID) {
+        guard let connection = requests[id], let request = connection.request, connection.http?.isReceiving == true
+        else { return }
+        connection.bodyLimit = min(connection.bodyLimit, bytes)
+        let announced = request.headers["content-length"].flatMap { Int($0) } ?? 0
+        guard max(announced, request.body.count) > connection.bodyLimit else { return }
+        refuse(connection, 413, "the body is too large")
+        advance(connection)
+    }
 }

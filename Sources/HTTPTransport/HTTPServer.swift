@@ -149,7 +149,7 @@ public final class HTTPServer {
     }
 
     /// Sends, closes what is to end, and tells the event loop what to report.
-    private func advance(_ connection: ServerConnection) {
+    func advance(_ connection: ServerConnection) {
         guard connection.flush() else { return destroy(connection) }
         wantPiece(connection)
         if !connection.channel.hasOutput {
@@ -346,18 +346,6 @@ public final class HTTPServer {
         connection.request = request
     }
 
-    /// Bytes that the body of an announced request may have, at most what its path lets it. One that is announced larger, or
-    /// turns out to be, is answered 413; `requestAborted` follows.
-    public func limitBody(to bytes: Int, of id: RequestID) {
-        guard let connection = requests[id], let request = connection.request, connection.http?.isReceiving == true
-        else { return }
-        connection.bodyLimit = min(connection.bodyLimit, bytes)
-        let announced = request.headers["content-length"].flatMap { Int($0) } ?? 0
-        guard max(announced, request.body.count) > connection.bodyLimit else { return }
-        refuse(connection, 413, "the body is too large")
-        advance(connection)
-    }
-
     private func deliver(_ connection: ServerConnection) {
         guard let request = connection.request else { return }
         connection.request?.body = []
@@ -484,7 +472,7 @@ public final class HTTPServer {
     }
 
     /// Answers what nobody above is to see, and closes.
-    private func refuse(_ connection: ServerConnection, _ status: Int, _ message: String) {
+    func refuse(_ connection: ServerConnection, _ status: Int, _ message: String) {
         abort(connection)
         connection.handshake = nil
         answer(connection, HTTPRefusal.response(status, message), closing: true)
