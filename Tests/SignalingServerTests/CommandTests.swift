@@ -43,14 +43,17 @@ import Testing
 
     @Test(arguments: [["account", "list"], ["audit", "verify"]])
     func whatOnlyReadsBringsNothingUpToDate(command: [String]) throws {
-        let file = TemporaryFile()
-        do {
-            var old = try Database(.file(file.path))
-            try old.migrate(Array(Schema.migrations.prefix(2)), applicationID: Schema.applicationID)
+        for steps in 2...Schema.migrations.count {
+            let file = TemporaryFile()
+            do {
+                var old = try Database(.file(file.path))
+                try old.migrate(Array(Schema.migrations.prefix(steps)), applicationID: Schema.applicationID)
+            }
+            #expect(SignalingCommands.run(command + ["--database", file.path]) == 0, "schema version \(steps)")
+            var after = try Database(.file(file.path), Database.Options(isReadOnly: true))
+            let version = try after.first("PRAGMA user_version") { row throws(DatabaseError) in try row.integer(0) }
+            #expect(version == Int64(steps))
         }
-        #expect(SignalingCommands.run(command + ["--database", file.path]) == 0)
-        var after = try Database(.file(file.path), Database.Options(isReadOnly: true))
-        #expect(try after.first("PRAGMA user_version") { row throws(DatabaseError) in try row.integer(0) } == 2)
     }
 
     @Test func aBackupReplacesNothing() throws {

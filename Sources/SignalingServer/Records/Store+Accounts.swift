@@ -154,7 +154,8 @@ extension Store {
 
     /// Records of an older program are read as they are where nothing may be written.
     private var accountColumns: String {
-        let latest = schemaVersion < 4 ? "0, NULL, NULL" : "generation, version, hostname"
+        // The fifth step adds them.
+        let latest = schemaVersion < 5 ? "0, NULL, NULL" : "generation, version, hostname"
         return """
             SELECT id, role, organization, display_name, is_disabled, created_at, last_seen_at, tokens_valid_from, \(latest)
             """
