@@ -82,7 +82,7 @@ final class TestClient {
 
     /// Serves until `body` answers; nil when that takes longer than anything here may.
     func until<Value>(_ body: () -> Value?) -> Value? {
-        let end = MonotonicClock.now() + .seconds(20)
+        let end = MonotonicClock.now() + .seconds(60)
         repeat {
             if let value = body() { return value }
             client.service(for: .milliseconds(5))
@@ -127,6 +127,7 @@ final class TestClient {
         var wanted = HTTPClientRequest(
             method, url: "http://\(server)\(path)", headers: all, body: json?.jsonText ?? Array(text.utf8))
         wanted.maximumResponseSize = 10_000_000
+        wanted.timeout = .seconds(60)
         let id = client.start(wanted)
         let result = try #require(until { responses.removeValue(forKey: id) }, "no answer to \(path)")
         return try result.get()
