@@ -416,7 +416,7 @@ import Testing
         _ = early.serverSent(granted(), now: now)
         #expect(reports(early.stop()) == [farewell])
         var failed = live()
-        _ = failed.peerReported(.ended(sessionId: "S1", reason: "ice failed"), now: now)
+        _ = failed.peerReported(.ended(sessionId: "S1", reason: "ice failed", code: .iceFailed), now: now)
         #expect(reports(failed.stop()) == [farewell])
         var idle = Supervisor(hasMicrophone: true)
         #expect(idle.stop() == [])
