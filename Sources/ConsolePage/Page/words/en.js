@@ -50,6 +50,7 @@ const FAULTS = new Map(Object.entries({
   'ice-failed': ['No network path to the kiosk', 'A firewall may block the way. A TURN server helps; tell the network’s operator.'],
   'dtls-failed': ['Encryption could not be set up', 'Stop and watch again. If it stays, run “kiosk-agent doctor” at the kiosk.'],
   'consent-expired': ['Network path lost', 'Another path is being looked for.'],
+  'not-bundled': ['No sound', 'This browser wants a path of its own for the sound; the kiosk has one for both. Use a current Chromium, Edge, Safari or Firefox.'],
   'bad-offer': ['The kiosk could not read this browser’s offer', 'Reload the page. If it stays, tell whoever runs the server the browser’s version.'],
 }));
 
