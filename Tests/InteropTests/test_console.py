@@ -417,9 +417,10 @@ def test_one_picture_is_large_and_the_panels_fold(stage, room):
     room.wait(lambda: sizes()[0] > 2 * sizes()[1], 5, "not large")
     press(Keys.ESCAPE)
     room.wait(lambda: sizes() == [one, other], 5, "not all alike again")
+    stage_width = room.find("stage").size["width"]
     press("l")
     press("c")
-    room.wait(lambda: sum(sizes()) > 1.3 * (one + other), 5, "the pictures do not take the room")
+    room.wait(lambda: room.find("stage").size["width"] > 1.5 * stage_width, 5, "the pictures do not have the room")
     room.driver.refresh()
     room.connected()
     assert not room.find("search").is_displayed() and not room.find("crew-events").is_displayed(), "not remembered"

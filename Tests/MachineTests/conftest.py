@@ -82,5 +82,9 @@ def console(driver, server, kiosk):
     one = browser.Console(driver, server.address).open()
     yield one
     # The next test meets the same server, and nobody's session.
+    # A page that is left signed in would be signed in again.
+    if one.find("console").is_displayed():
+        one.find("sign-out").click()
+        one.wait(lambda: one.find("sign-in").is_displayed(), 10, "not signed out")
     driver.execute_script("sessionStorage.clear(); localStorage.clear();")
     driver.get("about:blank")
