@@ -512,7 +512,10 @@ public final class HTTPServer {
         connection.channel.append(upgraded.answer)
         connection.http = nil
         connection.webSocket = WebSocketMachine(
-            .server, maximumMessageSize: configuration.maximumMessageSize, random: .system)
+            .server,
+            maximumMessageSize: min(
+                configuration.firstMessageSize ?? configuration.maximumMessageSize, configuration.maximumMessageSize),
+            random: .system)
         setDeadline(connection, nil)
         let id = ConnectionID(rawValue: newIdentifier())
         connection.webSocketID = id

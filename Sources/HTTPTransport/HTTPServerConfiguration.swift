@@ -24,6 +24,9 @@ public struct HTTPServerConfiguration: Sendable {
     public var bodyLimits: [(pathPrefix: String, bytes: Int)] = []
     /// Bytes of a WebSocket message; more closes it with 1009.
     public var maximumMessageSize: Int = 1_000_000
+    /// The same for a client that has just come, until `limitMessages` says otherwise; nil: the same. What comes right behind
+    /// the upgrade is judged before the application has heard of the client.
+    public var firstMessageSize: Int?
     /// Bytes waiting to be sent to one client; more closes it: it does not read.
     public var maximumPendingBytes: Int = 4_000_000
     /// Bytes by which what is held for all clients grows before `holdingsGrew` says so.

@@ -426,7 +426,12 @@ import Testing
 
         #expect(try client.request(.delete, "/api/sessions/\(session)", token: admin).status == 204)
         #expect(kiosk.hear("monitoring-stopped")?["reason"] == "ended-by-admin")
-        let audit = try get("/api/audit?limit=1", admin)["items"]?[0]
+        // Lists are read over a connection of their own: what was decided is in them once it is written.
+        var audit = try get("/api/audit?limit=1", admin)["items"]?[0]
+        for _ in 0..<100 where audit?["kind"] != "monitoring-stopped" {
+            usleep(50_000)
+            audit = try get("/api/audit?limit=1", admin)["items"]?[0]
+        }
         #expect(audit?["kind"] == "monitoring-stopped" && audit?["actor"] == "A1")
         #expect(audit?["details"]?["reason"] == "ended-by-admin")
         #expect(try client.request(.get, "/api/audit", token: stranger).status == 403)

@@ -72,9 +72,11 @@ public final class Server {
         http.listeningSockets = listeningSockets
         // Kiosks compare their clock with it.
         http.clock = SystemWallClock.now
+        var engine = SocketIOServerConfiguration()
+        // Engine.IO's type and a CONNECT, until one is accepted.
+        http.firstMessageSize = 1 + engine.maximumMessageBeforeConnect
         transport = try HTTPServer(http)
         inbox = Inbox(waker: transport.waker)
-        var engine = SocketIOServerConfiguration()
         engine.pingInterval = configuration.engine.pingInterval
         engine.pingTimeout = configuration.engine.pingTimeout
         engine.maximumPayload = configuration.limits.payload.bytes
@@ -197,8 +199,6 @@ public final class Server {
             let details = engineHandshake(handshake.query, handshake.headers, peer)
             // An upgrade of a polling session.
             if let account = account(of: details) { transport.attribute(id, to: account) }
-            // Engine.IO's type and a CONNECT, until one is accepted.
-            transport.limitMessages(to: 1 + socketIO.configuration.maximumMessageBeforeConnect, on: id)
             socketIO.webSocketOpened(id, details, now: now.instant)
         case .message(let id, let message): socketIO.webSocketReceived(id, message, now: now.instant)
         case .webSocketClosed(let id, _):
