@@ -29,6 +29,16 @@ import Testing
         #expect(loop.server.heldBytes == 0)
     }
 
+    /// What the server sends until it closes; nil where that does not come.
+    private func everything(from raw: RawSocket, _ loop: Loopback) -> String? {
+        var all = ""
+        return loop.until { () -> String? in
+            let (more, isOver) = raw.receive()
+            all += more
+            return isOver ? all : nil
+        }
+    }
+
     @Test func theNextRequestIsAnsweredBehindIt() throws {
         let loop = try Loopback()
         let raw = try #require(RawSocket(loop.server.addresses[0]))
@@ -41,13 +51,7 @@ import Testing
         let second = try #require(loop.nextRequest())
         #expect(second.path == "/b")
         loop.server.respond(to: second.id, HTTPResponse(status: 200, body: Array("two".utf8)))
-        var all = ""
-        let text = try #require(
-            loop.until { () -> String? in
-                let (more, isOver) = raw.receive()
-                all += more
-                return isOver ? all : nil
-            })
+        let text = try #require(everything(from: raw, loop))
         #expect(text.contains("\r\n3\r\none\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n") && text.hasSuffix("two"))
     }
 
@@ -61,13 +65,7 @@ import Testing
         loop.server.send(piece: Array("one".utf8), to: request.id)
         #expect(wantedPiece(loop) == request.id)
         loop.server.endAnswer(to: request.id)
-        var all = ""
-        let text = try #require(
-            loop.until { () -> String? in
-                let (more, isOver) = raw.receive()
-                all += more
-                return isOver ? all : nil
-            })
+        let text = try #require(everything(from: raw, loop))
         #expect(text.hasSuffix("\r\n\r\none") && !text.contains("chunked"))
         let head = try #require(RawSocket(loop.server.addresses[0]))
         head.send("HEAD /a HTTP/1.1\r\nHost: x\r\n\r\n")
