@@ -111,7 +111,7 @@ let package = Package(
 
         // Figures: swift run -c release Benchmarks
         .executableTarget(
-            name: "Benchmarks", dependencies: ["Codecs", "Crypto", "SRTP", "Primitives"], path: "Benchmarks",
+            name: "Benchmarks", dependencies: ["Codecs", "Crypto", "SRTP", "SDP", "Primitives"], path: "Benchmarks",
             swiftSettings: house),
 
         // Fuzzing: bodies that tests run over corpora, and libFuzzer's entry point (`make fuzz` builds it with a sanitizer).

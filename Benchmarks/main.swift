@@ -2,6 +2,7 @@ import Codecs
 import Crypto
 import Glibc
 import Primitives
+import SDP
 import SRTP
 
 // Times of what a session and a picture cost: `swift run -c release Benchmarks`. CPU time of the process, so that a
@@ -165,6 +166,40 @@ func benchmarkSRTP() throws {
     }
 }
 
+/// As long as an offer may be: the most sections, and attributes up to the most bytes.
+func largestOffer() -> String {
+    var text = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuv\r\n"
+    text += "a=setup:actpass\r\na=fingerprint:sha-256 " + Array(repeating: "AB", count: 32).joined(separator: ":") + "\r\n"
+    let sections = SessionDescription.maximumMediaSections
+    text += "a=group:BUNDLE " + (0..<sections).map { "\($0)" }.joined(separator: " ") + "\r\n"
+    let share = (SessionDescription.maximumLength - text.utf8.count) / sections
+    for section in 0..<sections {
+        var part = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:\(section)\r\na=rtcp-mux\r\na=rtpmap:96 VP8/90000\r\n"
+        for number in 0... {
+            let line = number.isMultiple(of: 2) ? "a=extmap:\(number % 14 + 1) u\r\n" : "a=rtcp-fb:96 nack\r\n"
+            guard part.utf8.count + line.utf8.count <= share else { break }
+            part += line
+        }
+        text += part
+    }
+    return text
+}
+
+func benchmarkLargestOffer() throws {
+    let (text, rounds) = (largestOffer(), 20)
+    let transport = LocalTransport(
+        credentials: ICECredentials(usernameFragment: "abcdefgh", password: "0123456789abcdefghijklmn"),
+        fingerprints: [Fingerprint(algorithm: .sha256, digest: Array(repeating: 1, count: 32))], candidates: [])
+    let begin = processorTime()
+    for _ in 0..<rounds {
+        var negotiator = Negotiator(capabilities: .kiosk, random: .seeded(1))
+        _ = try negotiator.answer(SessionDescription(parsing: text), with: transport)
+    }
+    let spent = (processorTime() - begin) / Double(rounds)
+    print("answering an offer of \(text.utf8.count) bytes and 64 sections: \(format(spent * 1e3, digits: 2)) ms")
+}
+
+try benchmarkLargestOffer()
 try benchmarkSRTP()
 try benchmarkSessionStart()
 try benchmarkOpus()

@@ -16,15 +16,15 @@ struct AgentStatus: Sendable, Equatable {
         var remedy: String?
 
         /// - Parameter finding: what was wrong when the device was last tried; it, or what was wrong with its media, is told
-        ///   while nobody has the device open too.
+        ///   while nobody has the device open too, and until it delivers.
         init(
             _ device: Supervisor.DeviceState, _ condition: MediaCondition? = nil, _ finding: MediaTrouble? = nil
         ) {
             state = device.word
             (source, message, remedy) = (nil, nil, nil)
             switch device {
-            case .none, .opening: break
-            case .idle:
+            case .none: break
+            case .idle, .opening:
                 guard let word = finding?.state ?? condition?.rawValue else { return }
                 state = word
                 message = finding?.message ?? condition?.message

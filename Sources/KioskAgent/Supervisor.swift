@@ -113,12 +113,12 @@ struct Supervisor: Sendable {
         case running(source: String)
         case trouble(MediaTrouble)
 
-        /// The word in heartbeats.
+        /// The word in heartbeats. A device that is being opened is not `live` yet: that word ends a monitor's error.
         var word: String {
             switch self {
             case .none: "none"
-            case .idle: "idle"
-            case .opening, .running: "live"
+            case .idle, .opening: "idle"
+            case .running: "live"
             case .trouble(let trouble): trouble.state
             }
         }

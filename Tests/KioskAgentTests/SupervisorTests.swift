@@ -342,8 +342,9 @@ import Testing
         _ = supervisor.serverSent(stopped(), now: now)
         #expect(supervisor.mediaReported(.stopped(.video)) == [.status])
         #expect(state(supervisor).state == "missing" && state(supervisor).message == missing.message)
-        // The next one finds it working, and black.
+        // The next one finds it working, and black; until then nothing says that it is well again.
         _ = supervisor.serverSent(granted(), now: now)
+        #expect(state(supervisor).state == "missing")
         _ = supervisor.mediaReported(.running(.video, source: "cam"))
         _ = supervisor.mediaReported(.condition(.video, .black))
         _ = supervisor.serverSent(stopped(), now: now)
@@ -367,6 +368,7 @@ import Testing
         var supervisor = Supervisor(hasMicrophone: true)
         #expect(supervisor.nextDevice == nil)
         _ = supervisor.serverSent(granted(), now: now)
+        #expect(state(supervisor).state == "idle")
         _ = supervisor.mediaReported(.running(.audio, source: "mic"))
         #expect(supervisor.nextDevice == now + .seconds(8))
         #expect(supervisor.devicesAreLate(now: now + .seconds(7)) == [])

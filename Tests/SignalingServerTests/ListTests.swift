@@ -87,6 +87,18 @@ import Testing
         #expect(list.pieces == pieces)
     }
 
+    /// Those of the organization alone, by id, whatever their number.
+    @Test func accountsAreListedInPieces() throws {
+        var store = try Store(.memory, now: start.wall)
+        let names = (0..<2 * ListReader.pageSize + 7).map { "X\(1000 + $0)" }
+        for name in names { try store.add(account(name), password: cheapHash, actor: "cli") }
+        try store.add(account("X1003.east", .kiosk, "east"), password: cheapHash, actor: "cli")
+        let list = try read(ListReader(.accounts, organization: "west"), &store)
+        let document = try JSONValue(parsing: Array(list.text.utf8))
+        #expect(try #require(document["items"]?.array).compactMap { $0["id"]?.string } == names)
+        #expect(document["next"] == .null && list.pieces == 3)
+    }
+
     @Test func anExportNamesItsNextPageInTheHead() throws {
         var store = try store(events: 500)
         let whole = try read(

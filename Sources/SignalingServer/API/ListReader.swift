@@ -3,7 +3,7 @@ internal import HTTP
 internal import Primitives
 internal import SocketIO
 
-/// Reads a list out of the records page by page, newest first, and writes each page as the next piece of an answer. One
+/// Reads a list out of the records page by page, newest first (accounts by id), and writes each page as the next piece of an answer. One
 /// page is read for each piece that the client has taken, so that neither the records nor the memory wait for a client.
 struct ListReader: Sendable {
     enum Source: Sendable {
@@ -11,6 +11,7 @@ struct ListReader: Sendable {
         case crewEvents(Store.CrewFilter)
         case crewEventsAsCSV(Store.CrewFilter)
         case audit
+        case accounts
     }
 
     struct Piece: Sendable {
@@ -28,9 +29,14 @@ struct ListReader: Sendable {
     /// Rows that are asked for.
     private let limit: Int
     private var cursor: Int64?
+    /// The account that was read last; accounts have no sequence number.
+    private var lastAccount: String?
     private var count: Int
 
-    init(_ source: Source, organization: String, before cursor: Int64?, limit: Int) {
+    /// - Parameters:
+    ///   - cursor: the sequence number that the page before ended with.
+    ///   - limit: rows at most; `Int.max` for all there are.
+    init(_ source: Source, organization: String, before cursor: Int64? = nil, limit: Int = .max) {
         self.source = source
         self.organization = organization
         self.limit = limit
@@ -40,7 +46,7 @@ struct ListReader: Sendable {
 
     var contentType: String {
         switch source {
-        case .sessions, .crewEvents, .audit: "application/json; charset=utf-8"
+        case .sessions, .crewEvents, .audit, .accounts: "application/json; charset=utf-8"
         case .crewEventsAsCSV: "text/csv; charset=utf-8"
         }
     }
@@ -58,6 +64,10 @@ struct ListReader: Sendable {
         case .audit:
             let rows = try store.audit(organization: organization, before: cursor, limit: size)
             return json(rows.map { ($0.sequence, $0.json) }, asked: size)
+        case .accounts:
+            let rows = try store.accounts(of: organization, after: lastAccount, limit: size)
+            lastAccount = rows.last?.id ?? lastAccount
+            return json(rows.map { (nil, $0.json) }, asked: size)
         case .crewEventsAsCSV(let filter):
             var headers: [HTTPHeader] = []
             if count == 0 {
@@ -75,13 +85,13 @@ struct ListReader: Sendable {
     }
 
     /// `{"items":[…],"next":cursor or null}`, a page of it.
-    private mutating func json(_ rows: [(sequence: Int64, json: JSONValue)], asked: Int) -> Piece {
+    private mutating func json(_ rows: [(sequence: Int64?, json: JSONValue)], asked: Int) -> Piece {
         var bytes = count == 0 ? Array("{\"items\":[".utf8) : []
         for (index, row) in rows.enumerated() {
             if count + index > 0 { bytes.append(UInt8(ascii: ",")) }
             bytes += row.json.jsonText
         }
-        let isLast = advance(rows.last?.sequence, rows.count, asked: asked)
+        let isLast = advance(rows.last?.sequence ?? nil, rows.count, asked: asked)
         if isLast {
             let next = count == limit ? cursor.map { JSONValue.string(String($0)) } ?? .null : .null
             bytes += Array("],\"next\":".utf8) + next.jsonText + [UInt8(ascii: "}")]

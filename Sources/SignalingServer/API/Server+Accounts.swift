@@ -11,11 +11,7 @@ extension Server {
 
     func listAccounts(_ request: HTTPRequest, now: Moment) throws(APIFailure) {
         let (admin, _) = try identify(request, .admin, now: now)
-        let id = request.id
-        lists.submit(onFailure: .recordsUnavailable(id)) { store throws(DatabaseError) in
-            let own = try store.accounts().filter { $0.organization == admin.organization }
-            return .respond(id, .json(200, ["items": .array(own.map(\.json)), "next": .null]))
-        }
+        list(request, admin, ListReader(.accounts, organization: admin.organization))
     }
 
     func showAccount(_ name: String, _ request: HTTPRequest, now: Moment) throws(APIFailure) {
@@ -25,7 +21,7 @@ extension Server {
 
     func addAccount(_ request: HTTPRequest, now: Moment) throws(APIFailure) {
         let (admin, _) = try identify(request, .admin, now: now)
-        let body = try AccountBody(request, ["id", "role", "displayName", "password"])
+        let body = try AccountBody(request)
         let name = try body.text("id", AccountRule.id)
         guard let name else { throw APIFailure(.badRequest, "id: missing") }
         guard let role = try body.role() else { throw APIFailure(.badRequest, "role: missing") }
@@ -48,13 +44,17 @@ extension Server {
     func changeAccount(_ name: String, _ request: HTTPRequest, now: Moment) throws(APIFailure) {
         let (admin, _) = try identify(request, .admin, now: now)
         _ = try account(name, of: admin)
-        let body = try AccountBody(request, ["displayName", "disabled", "password"])
+        let body = try AccountBody(request)
         let displayName = try body.text("displayName", AccountRule.displayName)
         let isDisabled = try body.bool("disabled")
         guard isDisabled != true || name != admin.id else {
             throw APIFailure(.conflict, "an administrator does not lock itself out")
         }
         let password = try body.text("password", AccountRule.password)
+        // Members that nobody knows are passed over; a body of nothing else is a misspelling.
+        guard displayName != nil || isDisabled != nil || password != nil else {
+            throw APIFailure(.badRequest, "nothing to change: give displayName, disabled or password")
+        }
         let (id, records) = (request.id, records)
         let apply: @Sendable (PasswordHash?) -> Void = { hash in
             records.change(id) { store throws(RecordError) in
@@ -122,16 +122,13 @@ extension Store {
     }
 }
 
-/// The body of a request about an account: an object with none but known members.
+/// The body of a request about an account: an object. Members that this server does not know are passed over.
 private struct AccountBody {
     let object: JSONObject
 
-    init(_ request: HTTPRequest, _ known: Set<String>) throws(APIFailure) {
+    init(_ request: HTTPRequest) throws(APIFailure) {
         guard case .object(let object) = try api({ () throws(SignalingError) in try request.json() }) else {
             throw APIFailure(.badRequest, "the body must be an object")
-        }
-        if let stranger = object.members.first(where: { !known.contains($0.name) }) {
-            throw APIFailure(.badRequest, "\(stranger.name.prefix(64)): unknown")
         }
         self.object = object
     }

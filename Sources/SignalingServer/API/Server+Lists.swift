@@ -19,7 +19,8 @@ extension Server {
         let query = APIQuery(request)
         let (limit, cursor, kioskId) = (try query.limit(), try query.cursor(), try query.text("kioskId"))
         let isOpen = try query.word("state", of: ["open", "ended"]).map { $0 == "open" }
-        list(request, account, .sessions(kioskId: kioskId, isOpen: isOpen), before: cursor, limit: limit)
+        let source = ListReader.Source.sessions(kioskId: kioskId, isOpen: isOpen)
+        list(request, account, ListReader(source, organization: account.organization, before: cursor, limit: limit))
     }
 
     func showSession(_ sessionId: String, _ request: HTTPRequest, now: Moment) throws(APIFailure) {
@@ -51,23 +52,21 @@ extension Server {
             to: try query.time("to"))
         let isCSV = try query.word("format", of: ["json", "csv"]) == "csv"
         let (limit, cursor) = (try query.limit(most: isCSV ? 10_000 : 1000), try query.cursor())
-        list(
-            request, account, isCSV ? .crewEventsAsCSV(filter) : .crewEvents(filter), before: cursor, limit: limit)
+        let source = isCSV ? ListReader.Source.crewEventsAsCSV(filter) : .crewEvents(filter)
+        list(request, account, ListReader(source, organization: account.organization, before: cursor, limit: limit))
     }
 
     func listAudit(_ request: HTTPRequest, now: Moment) throws(APIFailure) {
         let (account, _) = try identify(request, .admin, now: now)
         let query = APIQuery(request)
         let (limit, cursor) = (try query.limit(), try query.cursor())
-        list(request, account, .audit, before: cursor, limit: limit)
+        list(request, account, ListReader(.audit, organization: account.organization, before: cursor, limit: limit))
     }
 
     // MARK: Answers in pieces
 
-    private func list(
-        _ request: HTTPRequest, _ account: Account, _ source: ListReader.Source, before cursor: Int64?, limit: Int
-    ) {
-        let reader = ListReader(source, organization: account.organization, before: cursor, limit: limit)
+    /// Answers with a list, or lets it wait for a place among the account's others.
+    func list(_ request: HTTPRequest, _ account: Account, _ reader: ListReader) {
         switch listPlaces.admit(request.id, of: account.id, reader) {
         case .begins(let reader): begin(reader, for: request.id)
         case .waits: break

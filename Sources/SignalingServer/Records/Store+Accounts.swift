@@ -14,6 +14,16 @@ extension Store {
         }
     }
 
+    /// A page of an organization's accounts by id, those after `id`.
+    public mutating func accounts(
+        of organization: String, after id: String?, limit: Int
+    ) throws(DatabaseError) -> [Account] {
+        try database.query(
+            "\(accountColumns) FROM account WHERE organization = ? AND id > ? ORDER BY id LIMIT ?",
+            organization, id ?? "", limit
+        ) { row throws(DatabaseError) in try Account(row) }
+    }
+
     public mutating func account(_ id: String) throws(DatabaseError) -> Account? {
         try database.first("\(accountColumns) FROM account WHERE id = ?", id) { row throws(DatabaseError) in
             try Account(row)

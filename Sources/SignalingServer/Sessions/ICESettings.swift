@@ -15,7 +15,7 @@ public struct ICESettings: Sendable {
 
     public init(
         stun: [String] = [], turn: [String] = [], sharedSecret: Redacted<String>? = nil,
-        credentialLifetime: Duration = .seconds(12 * 3600)
+        credentialLifetime: Duration = .seconds(3600)
     ) {
         self.stun = stun
         self.turn = turn
