@@ -71,7 +71,8 @@ let package = Package(
         library("SDP", ["Primitives"], settings: pure),
         library("RTP", ["Primitives"], settings: pure),
         library("Congestion", ["Primitives"], settings: pure),
-        library("SocketIO", ["Primitives"], settings: pure),
+        library("JSON", [], settings: pure),
+        library("SocketIO", ["JSON", "Primitives"], settings: pure),
         library("HTTP", ["Primitives"], settings: pure),
 
         // Over C libraries.
@@ -88,11 +89,11 @@ let package = Package(
         // What they make together.
         library(
             "Peer", ["ICE", "STUN", "SDP", "RTP", "Congestion", "Crypto", "SRTP", "Primitives"], settings: simulated),
-        library("Signaling", ["SocketIO", "Primitives"]),
+        library("Signaling", ["JSON", "Primitives"]),
         library(
             "KioskAgent",
             [
-                "Peer", "Capture", "Codecs", "Reactor", "Signaling", "SocketIO",
+                "Peer", "Capture", "Codecs", "Reactor", "Signaling", "SocketIO", "JSON",
                 "HTTPTransport", "HTTP", "Configuration", "Database", "Service", "Primitives", "CInput",
             ]),
         // The monitor console: files and nothing else, so that a change of them compiles no other Swift.
@@ -102,7 +103,7 @@ let package = Package(
         library(
             "SignalingServer",
             [
-                "Signaling", "SocketIO", "HTTPTransport", "HTTP", "Configuration", "Database", "Service", "Primitives",
+                "Signaling", "SocketIO", "JSON", "HTTPTransport", "HTTP", "Configuration", "Database", "Service", "Primitives",
                 "Crypto", "Reactor", "ConsolePage", "CArgon2", "CJOSE",
             ],
             resources: [.embedInCode("API/openapi.json")]),
@@ -110,7 +111,7 @@ let package = Package(
         .executableTarget(name: "kiosk-signaling", dependencies: ["SignalingServer"], swiftSettings: house),
         // The application that the Engine.IO and Socket.IO conformance suites expect; not shipped.
         .executableTarget(
-            name: "socketio-echo", dependencies: ["SocketIO", "HTTPTransport", "HTTP", "Primitives"],
+            name: "socketio-echo", dependencies: ["SocketIO", "JSON", "HTTPTransport", "HTTP", "Primitives"],
             swiftSettings: house),
 
         // Figures: swift run -c release Benchmarks
@@ -123,7 +124,7 @@ let package = Package(
             name: "FuzzBodies",
             dependencies: [
                 "STUN", "ICE", "Peer", "SDP", "RTP", "Congestion", "Crypto", "SRTP", "Codecs", "Signaling", "SocketIO",
-                "HTTP",
+                "JSON", "HTTP",
                 "Primitives", "TestSupport",
             ],
             path: "Fuzz/Bodies", swiftSettings: simulated),
@@ -151,8 +152,9 @@ let package = Package(
         tests(
             "PeerTests",
             ["Peer", "FuzzBodies", "TestSupport", "ICE", "SDP", "RTP", "STUN", "SRTP", "Congestion", "Crypto"]),
-        tests("SocketIOTests", ["SocketIO", "TestSupport"]),
-        tests("SignalingTests", ["Signaling", "SocketIO"]),
+        tests("JSONTests", ["JSON"]),
+        tests("SocketIOTests", ["SocketIO", "JSON", "TestSupport"]),
+        tests("SignalingTests", ["Signaling", "JSON"]),
         tests("HTTPTests", ["HTTP", "FuzzBodies"]),
         tests("HTTPTransportTests", ["HTTPTransport", "HTTP", "Crypto"]),
         tests("ConfigurationTests", ["Configuration"]),

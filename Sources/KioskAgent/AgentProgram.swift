@@ -1,10 +1,10 @@
 public import Configuration
 import Glibc
+import JSON
 import Primitives
 import Reactor
 import Service
 import Signaling
-import SocketIO
 
 /// The program `kiosk-agent`: its commands, and what each does.
 public enum AgentProgram {

@@ -1,6 +1,6 @@
+import JSON
 import Primitives
 import Signaling
-import SocketIO
 
 /// Everything the agent knows about itself, for `kiosk-agent status`, the service manager and the heartbeat.
 struct AgentStatus: Sendable, Equatable {

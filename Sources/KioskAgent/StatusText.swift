@@ -1,4 +1,4 @@
-import SocketIO
+import JSON
 
 /// The agent's answers as a person reads them. Works on the JSON, so that an older agent can be asked too.
 enum StatusText {

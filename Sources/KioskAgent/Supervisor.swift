@@ -1,6 +1,6 @@
+import JSON
 import Primitives
 import Signaling
-import SocketIO
 
 /// What follows from what: the agent's decisions about sessions, devices and reports. No thread, no socket, no
 /// clock; `Agent` performs the actions and tells what happened.

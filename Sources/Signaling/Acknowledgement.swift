@@ -1,4 +1,4 @@
-public import SocketIO
+public import JSON
 
 /// The answer to a client's event: `{"ok":true,…}` or `{"ok":false,"error":{"code","message"}}`.
 public enum Acknowledgement: Hashable, Sendable {

@@ -1,4 +1,4 @@
-public import SocketIO
+public import JSON
 
 extension ClientEvent {
     /// Reads an event from the wire.

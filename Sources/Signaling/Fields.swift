@@ -1,5 +1,5 @@
+internal import JSON
 internal import Primitives
-internal import SocketIO
 
 /// How long texts of the contract may be, in bytes of UTF-8.
 public enum SignalingLimit {

@@ -1,4 +1,4 @@
-public import SocketIO
+public import JSON
 
 /// The body of `GET /api/ice-servers`.
 public struct ICEServerList: Hashable, Sendable {

@@ -1,5 +1,5 @@
+public import JSON
 public import Primitives
-public import SocketIO
 
 /// `POST /api/auth/login`.
 public struct LoginRequest: Sendable {

@@ -1,4 +1,4 @@
-internal import SocketIO
+internal import JSON
 
 extension MediaAvailability {
     init(_ fields: Fields) throws(SignalingError) {

@@ -1,5 +1,5 @@
+public import JSON
 public import Primitives
-public import SocketIO
 
 /// Which media a kiosk can give.
 public struct MediaAvailability: Hashable, Sendable {

@@ -1,4 +1,4 @@
-public import SocketIO
+public import JSON
 
 extension ServerEvent {
     /// Names of events that the server sends.

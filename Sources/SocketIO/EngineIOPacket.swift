@@ -92,7 +92,7 @@ public enum EngineIOPayload {
         case .text(let bytes): body.append(contentsOf: bytes)
         case .binary(let bytes):
             body.append(UInt8(ascii: "b"))
-            Base64.encode(bytes, into: &body)
+            Base64.encode(bytes.span, into: &body)
         }
     }
 }

@@ -1,3 +1,4 @@
+internal import JSON
 public import Primitives
 
 extension EngineIOResponse {

@@ -1,3 +1,4 @@
+internal import JSON
 public import Primitives
 
 /// All Engine.IO v4 sessions of one path, over HTTP long-polling and WebSocket, without a socket or clock.
@@ -254,7 +255,7 @@ public struct EngineIOServer: Sendable {
             }
         }
         bytes.removeLast()
-        return Base64.urlText(bytes)
+        return Base64.encode(bytes.span, alphabet: .url)
     }
 
     func openPacket(_ slot: Int) -> WebSocketMessage {

@@ -1,3 +1,6 @@
+
+public import JSON
+
 /// One client in one namespace, as the server's application names it; never used again in the life of the process.
 public struct SocketID: Hashable, Comparable, Sendable, CustomStringConvertible {
     public var rawValue: UInt64

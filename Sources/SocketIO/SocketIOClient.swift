@@ -1,3 +1,4 @@
+public import JSON
 public import Primitives
 
 /// What a Socket.IO client expects of its server.

@@ -1,3 +1,5 @@
+import JSON
+
 /// Reads Socket.IO packets out of Engine.IO messages and collects the attachments of each.
 ///
 ///     idle ──text without attachments──▶ packet

@@ -1,3 +1,4 @@
+public import JSON
 public import Primitives
 
 /// A packet of Socket.IO v5: `<type>[<#attachments>-][<namespace>,][<ack id>][JSON]` ("Packet encoding").
@@ -59,14 +60,14 @@ public struct SocketIOPacket: Hashable, Sendable {
             text.append(SocketIOPacket.typeDigit(kind, binary: false))
             appendAddress(to: &text)
             if let payload {
-                var writer = JSONWriter(bytes: text, attachments: nil)
+                var writer = JSONWriter(appendingTo: text, takingAttachments: false)
                 text = []
                 writer.write(payload)
                 text = writer.bytes
             }
             return [.text(text)]
         }
-        var json = JSONWriter(bytes: [], attachments: [])
+        var json = JSONWriter(takingAttachments: true)
         json.write(payload)
         let attachments = json.attachments ?? []
         text.append(SocketIOPacket.typeDigit(kind, binary: true))
@@ -92,18 +93,6 @@ public struct SocketIOPacket: Hashable, Sendable {
         case .event: binary ? UInt8(ascii: "5") : UInt8(ascii: "2")
         case .acknowledgement: binary ? UInt8(ascii: "6") : UInt8(ascii: "3")
         case .connectError: UInt8(ascii: "4")
-        }
-    }
-}
-
-extension JSONValue {
-    /// Whether there are bytes anywhere in it: it then travels with attachments.
-    public var containsBinary: Bool {
-        switch self {
-        case .binary: true
-        case .array(let elements): elements.contains { $0.containsBinary }
-        case .object(let object): object.members.contains { $0.value.containsBinary }
-        case .null, .bool, .number, .string: false
         }
     }
 }

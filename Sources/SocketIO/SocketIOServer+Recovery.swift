@@ -1,4 +1,5 @@
-internal import Primitives
+import JSON
+import Primitives
 
 /// Connection state recovery: a client that lost its transport comes back with the private id (`pid`) it was given and
 /// the offset of the last event it received, and gets the events it missed instead of a new beginning.

@@ -1,3 +1,4 @@
+public import JSON
 public import Primitives
 
 /// All Socket.IO v5 clients of one server, over long-polling and WebSocket, without a socket or clock.

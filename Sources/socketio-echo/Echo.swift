@@ -1,5 +1,6 @@
 import HTTP
 import HTTPTransport
+import JSON
 import Primitives
 import SocketIO
 

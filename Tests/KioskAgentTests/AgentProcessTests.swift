@@ -1,10 +1,10 @@
 import Configuration
 import Database
 import Glibc
+import JSON
 import Primitives
 import Reactor
 import Signaling
-import SocketIO
 import Testing
 
 @testable import KioskAgent

@@ -1,8 +1,8 @@
 import Glibc
+import JSON
 import Primitives
 import Reactor
 import Signaling
-import SocketIO
 import Testing
 
 @testable import KioskAgent

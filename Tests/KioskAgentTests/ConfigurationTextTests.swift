@@ -1,7 +1,7 @@
 import Configuration
 import Glibc
+import JSON
 import Reactor
-import SocketIO
 import Testing
 
 @testable import KioskAgent

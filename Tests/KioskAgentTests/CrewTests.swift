@@ -1,9 +1,9 @@
 import Database
 import Glibc
+import JSON
 import Primitives
 import Reactor
 import Signaling
-import SocketIO
 import Testing
 
 @testable import KioskAgent

@@ -1,7 +1,7 @@
 import Glibc
+import JSON
 import Primitives
 import Reactor
-import SocketIO
 import Testing
 
 @testable import KioskAgent

@@ -3,12 +3,12 @@ import Configuration
 import Glibc
 import HTTP
 import HTTPTransport
+import JSON
 import Peer
 import Primitives
 import Reactor
 import Service
 import Signaling
-import SocketIO
 import Testing
 
 @testable import KioskAgent

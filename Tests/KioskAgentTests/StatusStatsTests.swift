@@ -1,6 +1,6 @@
+import JSON
 import Peer
 import Primitives
-import SocketIO
 import TestSupport
 import Testing
 

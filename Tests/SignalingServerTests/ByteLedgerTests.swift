@@ -1,5 +1,5 @@
+import JSON
 import Primitives
-import SocketIO
 import Testing
 
 @testable import SignalingServer

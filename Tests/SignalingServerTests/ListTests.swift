@@ -1,8 +1,8 @@
 import Database
 import HTTP
+import JSON
 import Primitives
 import Signaling
-import SocketIO
 import Testing
 
 @testable import SignalingServer

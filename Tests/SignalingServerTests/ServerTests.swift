@@ -3,6 +3,7 @@ import Database
 import Foundation
 import HTTP
 import HTTPTransport
+import JSON
 import Primitives
 import Reactor
 import Signaling

@@ -1,6 +1,6 @@
+import JSON
 import Primitives
 import Signaling
-import SocketIO
 import Testing
 
 @Suite struct ClientEventTests {

@@ -1,3 +1,4 @@
+import JSON
 public import Primitives
 import SocketIO
 import Testing

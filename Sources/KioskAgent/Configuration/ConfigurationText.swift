@@ -1,6 +1,6 @@
 import Configuration
+import JSON
 import Primitives
-import SocketIO
 
 /// The configuration as it takes effect, for people: every key, also those that are not written down, and no secret.
 struct ConfigurationText {

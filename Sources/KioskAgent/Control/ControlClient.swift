@@ -1,7 +1,7 @@
 import Glibc
+import JSON
 import Primitives
 import Reactor
-import SocketIO
 
 /// The command line's side of the control socket: one request, one answer.
 enum ControlClient {

@@ -1,7 +1,7 @@
+import JSON
 import Primitives
 import Reactor
 import Service
-import SocketIO
 
 private let log = Log("control")
 

@@ -1,10 +1,10 @@
 import Database
 import Glibc
+import JSON
 import Primitives
 import Reactor
 import Service
 import Signaling
-import SocketIO
 import Synchronization
 
 private let log = Log("control")

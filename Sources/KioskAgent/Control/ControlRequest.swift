@@ -1,6 +1,6 @@
+import JSON
 import Primitives
 import Signaling
-import SocketIO
 
 /// One line from a local program: the command line tool, the kiosk's own screen application, a badge reader's driver.
 ///

@@ -1,10 +1,10 @@
 import Configuration
 import Database
 import Glibc
+import JSON
 import Primitives
 import Reactor
 import Service
-import SocketIO
 
 /// The agent itself: its configuration, its files, whether it runs.
 extension Doctor {

@@ -1,8 +1,8 @@
+import JSON
 import Peer
 import Primitives
 import Reactor
 import Signaling
-import SocketIO
 
 /// What a STUN server saw.
 struct STUNProbe: Sendable {

@@ -1,9 +1,9 @@
 import Capture
 import Codecs
 import Glibc
+import JSON
 import Primitives
 import Reactor
-import SocketIO
 
 /// Camera, microphone and encoder, tried out for a second or two each.
 extension Doctor {

@@ -1,6 +1,7 @@
 import Glibc
 import HTTP
 import HTTPTransport
+import JSON
 import Primitives
 import Reactor
 import Signaling

@@ -1,6 +1,6 @@
+import JSON
 import Peer
 import Primitives
-import SocketIO
 
 extension Doctor {
     /// What the trials of all relays of one kind mean together.

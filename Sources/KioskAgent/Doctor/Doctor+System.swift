@@ -1,9 +1,9 @@
 import Glibc
 import HTTP
 import HTTPTransport
+import JSON
 import Primitives
 import Reactor
-import SocketIO
 
 /// The machine below: room, heat, time.
 extension Doctor {

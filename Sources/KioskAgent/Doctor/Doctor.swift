@@ -1,8 +1,8 @@
 import Configuration
 import Glibc
+import JSON
 import Primitives
 import Reactor
-import SocketIO
 
 /// Looks for what is wrong with a kiosk, and says it with cause and remedy. Runs while the agent runs or not, works
 /// offline, and ends within half a minute: a check that gives no answer in time is `unknown`.

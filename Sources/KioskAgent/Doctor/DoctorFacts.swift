@@ -1,10 +1,10 @@
 import HTTP
 import HTTPTransport
+import JSON
 import Peer
 import Primitives
 import Reactor
 import Signaling
-import SocketIO
 
 /// What several checks need to know, found out once.
 final class DoctorFacts: Sendable {

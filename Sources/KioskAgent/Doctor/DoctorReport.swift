@@ -1,8 +1,8 @@
 import Configuration
 import Glibc
+import JSON
 import Primitives
 import Reactor
-import SocketIO
 
 /// The doctor's findings, for people as they come and for machines at the end.
 struct DoctorReport {

@@ -1,4 +1,4 @@
-import SocketIO
+import JSON
 
 /// What one check of the doctor found out.
 struct Finding: Equatable, Sendable {

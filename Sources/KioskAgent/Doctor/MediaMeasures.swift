@@ -1,6 +1,6 @@
 import Glibc
+import JSON
 import Primitives
-import SocketIO
 
 /// What pictures look like: how bright, how varied, whether they change, how often they come.
 struct Exposure: Sendable {

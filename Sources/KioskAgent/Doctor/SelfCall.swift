@@ -1,11 +1,11 @@
 import Capture
 import Codecs
 import Glibc
+import JSON
 import Peer
 import Primitives
 import Reactor
 import Signaling
-import SocketIO
 
 /// A complete call to oneself: the camera and its encoder, the peer session that answers monitors, and over a real UDP
 /// socket a second session that receives and decodes. All but the browser.

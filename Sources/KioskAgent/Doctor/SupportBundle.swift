@@ -1,9 +1,9 @@
 import Configuration
 import Glibc
+import JSON
 import Primitives
 import Reactor
 import Signaling
-import SocketIO
 
 /// Everything that helps somebody far away, in one archive, and no secret: the configuration as it takes effect, the
 /// doctor's report, the agent's status, its journal, versions and devices. Whatever equals a secret of this kiosk is

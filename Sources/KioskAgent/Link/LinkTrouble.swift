@@ -1,8 +1,9 @@
-import HTTP
-import HTTPTransport
+internal import HTTP
+internal import HTTPTransport
+internal import JSON
 public import Primitives
-import Signaling
-import SocketIO
+internal import Signaling
+internal import SocketIO
 
 /// Why the kiosk has no server now, in words for a technician who reads one line.
 public struct LinkTrouble: Hashable, Sendable {

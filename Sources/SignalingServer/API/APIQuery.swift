@@ -1,8 +1,8 @@
 internal import HTTP
 internal import HTTPTransport
+internal import JSON
 internal import Primitives
 internal import Signaling
-internal import SocketIO
 
 /// The query of a list, checked.
 struct APIQuery {

@@ -1,10 +1,10 @@
 internal import Database
 internal import HTTP
 internal import HTTPTransport
+internal import JSON
 internal import Primitives
 internal import Reactor
 internal import Signaling
-internal import SocketIO
 
 extension Server {
     // MARK: Accounts of the administrator's organization

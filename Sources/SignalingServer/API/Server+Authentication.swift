@@ -1,11 +1,11 @@
 internal import Database
 internal import HTTP
 internal import HTTPTransport
+internal import JSON
 internal import Primitives
 internal import Reactor
 internal import Service
 internal import Signaling
-internal import SocketIO
 
 extension Server {
     // MARK: Log in, refresh, log out

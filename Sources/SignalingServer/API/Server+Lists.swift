@@ -1,9 +1,9 @@
 internal import Database
 internal import HTTP
 internal import HTTPTransport
+internal import JSON
 internal import Primitives
 internal import Signaling
-internal import SocketIO
 
 extension Server {
     // MARK: Kiosks and sessions

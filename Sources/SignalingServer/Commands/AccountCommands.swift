@@ -1,10 +1,10 @@
 internal import Configuration
 internal import Database
+internal import JSON
 internal import Primitives
 internal import Reactor
 internal import Service
 internal import Signaling
-internal import SocketIO
 
 enum AccountCommands {
     static func add(_ invocation: Invocation) throws(CommandFailure) {

@@ -1,5 +1,5 @@
+internal import JSON
 public import Primitives
-internal import SocketIO
 
 /// What audit and log say of refused log-ins, however many there are: the first of a name from an address at once, what
 /// follows in the same minute as one line with its number, and no more than a few names a minute by themselves.

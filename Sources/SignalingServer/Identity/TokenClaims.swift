@@ -1,6 +1,6 @@
+internal import JSON
 public import Primitives
 public import Signaling
-internal import SocketIO
 
 /// What an access token says (RFC 7519): `sub`, `role`, `org`, `iat`, `exp`, `jti`, the family it belongs to (`fam`) and the
 /// account's generation (`gen`).

@@ -1,6 +1,6 @@
 internal import Crypto
+public import JSON
 public import Primitives
-public import SocketIO
 
 /// One line of the audit: who did what to whom, when.
 public struct AuditEntry: Hashable, Sendable {

@@ -1,7 +1,7 @@
 public import Database
+internal import JSON
 public import Primitives
 internal import Signaling
-internal import SocketIO
 
 extension Store {
     // MARK: Accounts

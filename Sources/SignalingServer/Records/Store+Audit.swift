@@ -1,6 +1,6 @@
 public import Database
+internal import JSON
 public import Primitives
-internal import SocketIO
 
 extension Store {
     // MARK: Audit

@@ -1,7 +1,7 @@
 public import Database
+internal import JSON
 public import Primitives
 public import Signaling
-internal import SocketIO
 
 /// A session as it is kept.
 public struct SessionRecord: Hashable, Sendable {

@@ -1,4 +1,5 @@
-internal import Crypto
+import Crypto
+import Primitives
 
 enum EntityTag {
     /// Changes with the content and with nothing else.

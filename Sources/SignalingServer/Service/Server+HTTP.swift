@@ -1,6 +1,7 @@
 internal import Crypto
 internal import HTTP
 internal import HTTPTransport
+internal import JSON
 internal import Primitives
 internal import Reactor
 internal import Service

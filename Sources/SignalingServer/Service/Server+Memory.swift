@@ -1,6 +1,7 @@
 internal import Configuration
 internal import HTTP
 internal import HTTPTransport
+internal import JSON
 internal import Primitives
 internal import Service
 internal import SocketIO

@@ -1,5 +1,6 @@
 internal import HTTP
 internal import HTTPTransport
+internal import JSON
 internal import Primitives
 internal import Signaling
 internal import SocketIO

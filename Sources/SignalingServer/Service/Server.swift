@@ -2,6 +2,7 @@ internal import Configuration
 internal import Database
 internal import HTTP
 internal import HTTPTransport
+internal import JSON
 public import Primitives
 internal import Reactor
 internal import Service

@@ -1,5 +1,6 @@
-internal import Primitives
-internal import SocketIO
+import JSON
+import Primitives
+import SocketIO
 
 /// What the serving thread counts.
 struct ServerMetrics: Sendable {

@@ -1,6 +1,6 @@
+internal import JSON
 public import Primitives
 public import Signaling
-internal import SocketIO
 
 extension MonitoringSessions {
     // MARK: What passes between the two ends

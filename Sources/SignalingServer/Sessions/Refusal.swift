@@ -1,5 +1,5 @@
+public import JSON
 public import Signaling
-public import SocketIO
 
 /// Why an event was refused, with what stands beside `code` and `message` in the answer.
 public struct Refusal: Error, Hashable, Sendable {

@@ -1,3 +1,4 @@
+internal import JSON
 internal import Primitives
 internal import Signaling
 internal import SocketIO

@@ -17,7 +17,10 @@ extension JSONValue {
         try self.init(parsing: text, from: 0, maximumDepth: maximumDepth)
     }
 
-    init(
+    /// Parses the JSON text that begins at byte `start` and ends with `text`.
+    ///
+    /// - Parameter maximumNodes: values in all, nested ones included.
+    public init(
         parsing text: [UInt8], from start: Int, maximumDepth: Int, maximumNodes: Int = .max
     ) throws(JSONError) {
         var parser = JSONParser(text: text, at: start, maximumDepth: maximumDepth, maximumNodes: maximumNodes)
@@ -26,19 +29,29 @@ extension JSONValue {
 
     /// As JSON text in UTF-8, without white space. Attachments, which only a Socket.IO packet carries, become null.
     public var jsonText: [UInt8] {
-        var writer = JSONWriter(bytes: [], attachments: nil)
+        var writer = JSONWriter(takingAttachments: false)
         writer.write(self)
         return writer.bytes
     }
 }
 
 /// Appends JSON text; takes attachments out when there is somewhere to put them.
-struct JSONWriter {
-    var bytes: [UInt8]
-    /// Nil where JSON stands alone.
-    var attachments: [[UInt8]]?
+public struct JSONWriter {
+    /// The text so far, in UTF-8.
+    public private(set) var bytes: [UInt8]
+    /// What was taken out, in the order of the placeholders; nil where JSON stands alone.
+    public private(set) var attachments: [[UInt8]]?
 
-    mutating func write(_ value: JSONValue) {
+    /// - Parameters:
+    ///   - bytes: what the text is appended to.
+    ///   - takingAttachments: whether bytes become placeholders as in Socket.IO's packets; otherwise they become null.
+    public init(appendingTo bytes: [UInt8] = [], takingAttachments: Bool) {
+        self.bytes = bytes
+        attachments = takingAttachments ? [] : nil
+    }
+
+    /// Appends a value.
+    public mutating func write(_ value: JSONValue) {
         switch value {
         case .null: write(literal: "null")
         case .bool(let value): write(literal: value ? "true" : "false")
@@ -69,15 +82,15 @@ struct JSONWriter {
         }
     }
 
-    mutating func write(literal: StaticString) {
+    private mutating func write(literal: StaticString) {
         bytes.append(contentsOf: literal.description.utf8)
     }
 
-    mutating func write(_ number: JSONNumber) {
+    private mutating func write(_ number: JSONNumber) {
         bytes.append(contentsOf: number.text.utf8)
     }
 
-    mutating func write(_ text: String) {
+    private mutating func write(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
         let utf8 = text.utf8.span
         var clean = true

@@ -43,3 +43,15 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Ex
     public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
     public init(dictionaryLiteral elements: (String, JSONValue)...) { self = .object(JSONObject(elements)) }
 }
+
+extension JSONValue {
+    /// Whether there are bytes anywhere in it: it then travels with attachments.
+    public var containsBinary: Bool {
+        switch self {
+        case .binary: true
+        case .array(let elements): elements.contains { $0.containsBinary }
+        case .object(let object): object.members.contains { $0.value.containsBinary }
+        case .null, .bool, .number, .string: false
+        }
+    }
+}

@@ -8,13 +8,19 @@ public enum Base64 {
     }
 
     public static func encode(_ bytes: Span<UInt8>, alphabet: Alphabet = .standard) -> String {
+        var text: [UInt8] = []
+        encode(bytes, alphabet: alphabet, into: &text)
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// Appends the text, in ASCII.
+    public static func encode(_ bytes: Span<UInt8>, alphabet: Alphabet = .standard, into text: inout [UInt8]) {
         let digits: StaticString =
             switch alphabet {
             case .standard: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
             case .url: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
             }
-        var text: [UInt8] = []
-        text.reserveCapacity((bytes.count + 2) / 3 * 4)
+        text.reserveCapacity(text.count + (bytes.count + 2) / 3 * 4)
         var index = 0
         while index < bytes.count {
             let size = min(3, bytes.count - index)
@@ -29,12 +35,16 @@ public enum Base64 {
             }
             index += 3
         }
-        return String(decoding: text, as: UTF8.self)
     }
 
     /// The bytes that `text` stands for; nil when it is not exactly one encoding of them in this alphabet.
     public static func decode(_ text: some StringProtocol, alphabet: Alphabet = .standard) -> [UInt8]? {
-        var digits = Array(text.utf8)
+        decode(Array(text.utf8)[...], alphabet: alphabet)
+    }
+
+    /// The same of text in ASCII.
+    public static func decode(_ text: ArraySlice<UInt8>, alphabet: Alphabet = .standard) -> [UInt8]? {
+        var digits = text
         if alphabet == .standard {
             guard digits.count % 4 == 0 else { return nil }
             for _ in 0..<2 where digits.last == UInt8(ascii: "=") { digits.removeLast() }

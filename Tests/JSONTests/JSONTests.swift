@@ -1,4 +1,4 @@
-import SocketIO
+import JSON
 import Testing
 
 @Suite struct JSONTests {
