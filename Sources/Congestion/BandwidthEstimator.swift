@@ -65,6 +65,7 @@ public struct BandwidthEstimator: Sendable {
         return rateControl.lastDecrease.map { now - $0 < BandwidthEstimator.gentleTime } ?? false ? .gentle : .ordinary
     }
 
+    /// Starts at `configuration.start`. With transport-wide feedback the first probes are queued at once.
     public init(_ configuration: CongestionConfiguration, now: Instant) {
         self.configuration = configuration
         sent = SentPackets()
@@ -101,6 +102,8 @@ public struct BandwidthEstimator: Sendable {
 
     // MARK: Sending
 
+    /// Notes a packet that carried the transport-wide number `sequence`; `size` is its size on the wire in bytes, IP
+    /// and UDP headers included. `probe` is the cluster it was sent for, nil for ordinary media.
     public mutating func packetSent(_ sequence: SequenceNumber, size: DataSize, probe: ProbeCluster.ID?, now: Instant) {
         sent.insert(sequence, size: size, probe: probe, now: now)
         if firstUnanswered == nil { firstUnanswered = now }
@@ -115,6 +118,9 @@ public struct BandwidthEstimator: Sendable {
 
     // MARK: Feedback
 
+    /// Takes in what one transport-wide feedback message says: arrivals on the receiver's clock, nil for packets not
+    /// received. Numbers that were never sent, that are older than ten seconds, or that were answered before are
+    /// ignored.
     public mutating func handle(_ arrivals: [PacketArrival], now: Instant) {
         results.removeAll(keepingCapacity: true)
         sent.join(arrivals, into: &results, now: now)
@@ -210,12 +216,14 @@ public struct BandwidthEstimator: Sendable {
         if result.isFirst { probes.handle(result, isNews: isNews, now: now) }
     }
 
+    /// Takes in a REMB: the target stays at or below it until the next one comes or the path changes.
     public mutating func handle(receiverEstimate: Bitrate, now: Instant) {
         self.receiverEstimate = receiverEstimate
         lastFeedback = now
         updateTarget(now: now)
     }
 
+    /// Takes in a report block's fraction lost, 0 … 1. With transport-wide feedback it only counts as a sign of life.
     public mutating func handle(lossFraction: Double, now: Instant) {
         lastFeedback = now
         guard !configuration.usesTransportFeedback else { return }
@@ -223,6 +231,8 @@ public struct BandwidthEstimator: Sendable {
         updateTarget(now: now)
     }
 
+    /// Takes in a round trip measured by RTCP reports. With transport-wide feedback it serves only until the first
+    /// feedback message has measured one.
     public mutating func handle(roundTripTime: Duration, now: Instant) {
         if self.roundTripTime == nil || !configuration.usesTransportFeedback { self.roundTripTime = roundTripTime }
         guard !configuration.usesTransportFeedback else { return }
@@ -230,6 +240,8 @@ public struct BandwidthEstimator: Sendable {
         updateTarget(now: now)
     }
 
+    /// Forgets delays, losses and bounds; starts again at half of the target, but not above `configuration.start`,
+    /// and probes anew.
     public mutating func pathChanged(now: Instant) {
         let start = max(configuration.minimum, min(configuration.start, target * 0.5))
         interArrival = InterArrival()
@@ -255,6 +267,8 @@ public struct BandwidthEstimator: Sendable {
 
     // MARK: Time
 
+    /// Every 100 ms: halves the rate while no feedback comes, starts probes when the path is quiet. Earlier calls do
+    /// nothing.
     public mutating func handleTimeout(now: Instant) {
         guard now >= updateAt else { return }
         updateAt = now + BandwidthEstimator.updateInterval
@@ -278,8 +292,10 @@ public struct BandwidthEstimator: Sendable {
         updateTarget(now: now)
     }
 
+    /// When `handleTimeout` is due. Never nil.
     public var nextTimeout: Wake? { Wake(at: updateAt, reason: .bandwidthUpdate) }
 
+    /// A snapshot for status and tests; making it changes nothing.
     public var statistics: CongestionStatistics {
         CongestionStatistics(
             target: target, delayBased: rateControl.rate, lossBased: loss.estimate, acknowledged: acknowledged.rate,

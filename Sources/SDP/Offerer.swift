@@ -6,6 +6,7 @@ public import Primitives
 
 /// Makes the offer of a session that receives, and reads the answer.
 public struct Offerer: Sendable {
+    /// What every offer of the session is made from.
     public let capabilities: LocalCapabilities
     private let sessionID: String
     private var version: UInt64

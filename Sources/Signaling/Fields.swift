@@ -3,9 +3,13 @@ internal import SocketIO
 
 /// How long texts of the contract may be, in bytes of UTF-8.
 public enum SignalingLimit {
+    /// Identifiers of accounts, sessions, clients, crew events and sections.
     public static let identifier = 128
+    /// Names and one-line texts that people read.
     public static let text = 256
+    /// A session description.
     public static let sdp = 64 * 1024
+    /// One candidate line.
     public static let candidate = 2 * 1024
     /// Sessions, ICE servers, URLs of one server.
     public static let list = 64
@@ -24,6 +28,7 @@ public enum TextRule: Sendable {
     /// A secret, which nobody shows: anything but NUL, where C ends a text.
     case secret
 
+    /// Whether every scalar of the text may stand in it. The empty text may.
     public func allows(_ text: String) -> Bool { text.unicodeScalars.allSatisfy(allows) }
 
     private func allows(_ scalar: Unicode.Scalar) -> Bool {
