@@ -30,6 +30,7 @@ public import Primitives
 public struct DTLSHandshakeResult: Sendable {
     /// To be compared with the fingerprint from the SDP before anything else is done.
     public var peerCertificateDER: [UInt8]
+    /// What DTLS agreed on by `use_srtp` (RFC 5764 section 4.1).
     public var profile: SRTPProfile
     /// Protects what we send.
     public var localKey: SRTPMasterKey
@@ -39,6 +40,7 @@ public struct DTLSHandshakeResult: Sendable {
     public var cipher: String
 }
 
+/// Why there is no association, or no longer.
 public enum DTLSFailure: Error, Equatable, Sendable {
     /// No completion within `DTLSEndpoint.handshakeDeadline`.
     case timedOut
@@ -50,6 +52,7 @@ public enum DTLSFailure: Error, Equatable, Sendable {
     case refused(CryptoError)
 }
 
+/// What an association tells its owner, in order.
 public enum DTLSEvent: Sendable {
     case handshakeCompleted(DTLSHandshakeResult)
     /// The association is dead; during the handshake an alert may still wait in `pollTransmit`. After it the keys that were
@@ -82,6 +85,7 @@ public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
     /// How long a handshake may take.
     public static let handshakeDeadline = Duration.seconds(15)
 
+    /// The association's life; each case says where it may go next.
     public enum Phase: Sendable, Equatable {
         /// → handshaking, closed
         case idle
@@ -95,8 +99,11 @@ public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
         case failed
     }
 
+    /// Who sends the client's hello: fixed by offer and answer.
     public let role: DTLSRole
+    /// Where the association is now.
     public private(set) var phase: Phase
+    /// Datagrams and records not used, by reason.
     public private(set) var drops: Counter<DTLSDrop>
     private let ssl: OpaquePointer
     // Owned by `ssl`.
@@ -243,6 +250,7 @@ public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
         return true
     }
 
+    /// The oldest event not taken yet; nil when there is none.
     public mutating func pollEvent() -> DTLSEvent? { events.popFirst() }
 
     /// When `handleTimeout` must be called.

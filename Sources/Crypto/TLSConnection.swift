@@ -9,6 +9,7 @@ import Primitives
 
 /// One TLS connection: a client's, whose server is checked by chain and name, or a server's.
 public struct TLSConnection: ~Copyable, @unchecked Sendable {
+    /// The connection's life; each case says where it may go next.
     public enum Phase: Equatable, Sendable {
         /// → open, failed
         case handshaking
@@ -20,6 +21,7 @@ public struct TLSConnection: ~Copyable, @unchecked Sendable {
         case failed(CryptoError)
     }
 
+    /// Where the connection is now.
     public private(set) var phase: Phase
     private let ssl: OpaquePointer
     // Owned by `ssl`.

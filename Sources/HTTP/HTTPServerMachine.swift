@@ -10,6 +10,7 @@
 
 /// One connection of a server: bytes in, events out; answers in, bytes out.
 public struct HTTPServerMachine: Sendable {
+    /// What the client's bytes mean.
     public enum Event: Equatable, Sendable {
         /// A request begins. `body` events and one `end` follow, or `violation`.
         case head(HTTPRequestHead)
@@ -43,6 +44,7 @@ public struct HTTPServerMachine: Sendable {
     private var persists: Bool
     private var owesContinue: Bool
 
+    /// `limits` hold for every request of the connection.
     public init(limits: HTTPLimits = HTTPLimits()) {
         self.limits = limits
         phase = .awaitingHead(HeadReader())
@@ -84,6 +86,7 @@ public struct HTTPServerMachine: Sendable {
         if case .awaitingHead(let reader) = phase { input.count + reader.bytes.count } else { input.count }
     }
 
+    /// Bytes of the connection, while `wantsInput` says so. What they mean is then in `nextEvent`.
     public mutating func receive(_ bytes: [UInt8]) {
         guard phase != .closing, phase != .refusing else { return }
         if position == input.count {
@@ -93,6 +96,7 @@ public struct HTTPServerMachine: Sendable {
         input.append(contentsOf: bytes)
     }
 
+    /// The next event; nil when more bytes, or an answer, are needed.
     public mutating func nextEvent() -> Event? {
         do throws(HTTPViolation) {
             switch phase {

@@ -8,6 +8,7 @@ public struct HTTPHolding: Hashable, Sendable {
     public var address: IPAddress?
     /// Nil for a stranger's.
     public var account: String?
+    /// Bytes held now.
     public var bytes: Int
 }
 

@@ -12,6 +12,7 @@ internal import Reactor
 public final class HTTPServer {
     /// Where it listens, with real ports.
     public let addresses: [SocketAddress]
+    /// Ends a `service` that waits, from any thread.
     public let waker: ServiceWaker
 
     let configuration: HTTPServerConfiguration
@@ -113,6 +114,7 @@ public final class HTTPServer {
         settle()
     }
 
+    /// The oldest event not taken yet; nil when there is none.
     public func nextEvent() -> HTTPServerEvent? { events.popFirst() }
 
     /// Sends what has been given since the last time, and ends what is over.

@@ -36,6 +36,7 @@ public struct EngineIOServer: Sendable {
         case respond(RequestID, EngineIOResponse)
     }
 
+    /// What the layer above hears.
     public enum Event: Hashable, Sendable {
         case opened(SessionID, EngineIOHandshake)
         /// A message packet's data, without its type.
@@ -44,7 +45,9 @@ public struct EngineIOServer: Sendable {
         case closed(SessionID, DisconnectReason)
     }
 
+    /// As it was made; it never changes.
     public let configuration: SocketIOServerConfiguration
+    /// What was refused, by reason.
     public private(set) var drops: Counter<SocketIODrop>
 
     var random: RandomSource
@@ -95,8 +98,11 @@ public struct EngineIOServer: Sendable {
         storedBytes = 0
     }
 
+    /// Sessions alive, over both transports.
     public var sessionCount: Int { slotBySid.count }
+    /// The oldest action not done yet; nil when there is none.
     public mutating func nextAction() -> Action? { actions.popFirst() }
+    /// The oldest event not taken yet; nil when there is none.
     public mutating func nextEvent() -> Event? { events.popFirst() }
 
     mutating func drop(_ reason: SocketIODrop) { drops.add(reason) }
@@ -136,6 +142,7 @@ public struct EngineIOServer: Sendable {
 
     // MARK: Time
 
+    /// When `handleTimeout` is due; nil while no session lives.
     public var nextTimeout: Instant? {
         var earliest: Instant?
         for entry in [deadlines.ping.first, deadlines.pong.first, deadlines.upgrade.first] {
@@ -144,6 +151,7 @@ public struct EngineIOServer: Sendable {
         return earliest
     }
 
+    /// Sends pings that are due and ends sessions whose pong or upgrade is late.
     public mutating func handleTimeout(now: Instant) {
         while let entry = deadlines.ping.first, entry.at <= now {
             _ = deadlines.ping.popFirst()
