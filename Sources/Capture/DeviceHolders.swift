@@ -4,21 +4,26 @@ import Reactor
 /// Which other processes have a device open, as far as /proc shows it to us: all of them to root, our own user's to
 /// others, and none but ours where the service's /proc hides them.
 public struct DeviceHolders: Sendable, Hashable {
+    /// A process that has the device open.
     public struct Holder: Sendable, Hashable {
+        /// The process's number.
         public var pid: Int
         /// The process's short name.
         public var name: String
 
+        /// For tests; `of(nodes:)` reads /proc.
         public init(pid: Int, name: String) {
             self.pid = pid
             self.name = name
         }
     }
 
+    /// Each process once.
     public var holders: [Holder]
     /// Processes whose descriptors this one must not see.
     public var hidden: Int
 
+    /// For tests; `of(nodes:)` reads /proc.
     public init(holders: [Holder], hidden: Int) {
         self.holders = holders
         self.hidden = hidden

@@ -39,13 +39,18 @@ public struct PeerSession: ~Copyable {
     /// to another transport has it within a second or two, and a peer that has gone keeps the camera open no longer.
     public static let renewalTime = Duration.seconds(5)
 
+    /// What a session is made with.
     public struct Configuration: Sendable {
+        /// Answerer on a kiosk; offerer in tests and in doctor's call to itself.
         public var role: PeerRole
         /// What can be sent (answerer) or is to be received (offerer).
         public var capabilities: LocalCapabilities
+        /// Addresses, servers and timing of ICE.
         public var ice: ICEConfiguration
+        /// The bounds of its media.
         public var bitrates: PeerBitrates
 
+        /// A kiosk's session without any server of its own.
         public init(
             role: PeerRole = .answerer, capabilities: LocalCapabilities = .kiosk,
             ice: ICEConfiguration = ICEConfiguration(), bitrates: PeerBitrates = PeerBitrates()
@@ -57,6 +62,7 @@ public struct PeerSession: ~Copyable {
         }
     }
 
+    /// The session's life; each case says where it may go next.
     public enum Phase: Sendable {
         /// → connecting, closed
         case new
@@ -73,7 +79,9 @@ public struct PeerSession: ~Copyable {
         case offering(Offerer, NegotiatedSession?)
     }
 
+    /// Where the session is now.
     public internal(set) var phase: Phase
+    /// As it was made.
     public let role: PeerRole
     var ice: ICEAgent
     var dtls: DTLSEndpoint?
@@ -98,7 +106,9 @@ public struct PeerSession: ~Copyable {
     var names: NameResolution
     var events: RingBuffer<Event>
     var random: RandomSource
+    /// When the session reached its milestones.
     public internal(set) var timeline: PeerTimeline
+    /// Datagrams and frames that were dropped before any protocol machine saw them.
     public internal(set) var drops: Counter<PeerDrop>
     /// The handshake's cipher suite and SRTP profile, once connected.
     public internal(set) var security: PeerSecurity?
@@ -251,6 +261,7 @@ public struct PeerSession: ~Copyable {
 
     // MARK: Time and events
 
+    /// Does what is due at `now` in all of its machines. Earlier calls do nothing.
     public mutating func handleTimeout(now: Instant) {
         if phase != .closed {
             ice.handleTimeout(now: now)
@@ -262,6 +273,7 @@ public struct PeerSession: ~Copyable {
         settle(now: now)
     }
 
+    /// When `handleTimeout` is due; nil after the end.
     public var nextTimeout: Wake? {
         guard phase != .closed else { return nil }
         // Without a path nothing of the media can leave, and what it sends decides when it wants to be woken.
@@ -275,6 +287,7 @@ public struct PeerSession: ~Copyable {
         return wake
     }
 
+    /// The oldest event not taken yet; nil when there is none.
     public mutating func pollEvent() -> Event? { events.popFirst() }
 
     /// Says goodbye and ends. `pollTransmit` still has the farewell; afterwards the session does nothing.
@@ -435,6 +448,7 @@ public struct PeerSession: ~Copyable {
 public struct PeerSecurity: Hashable, Sendable {
     /// OpenSSL's name of the DTLS cipher suite.
     public var cipher: String
+    /// What DTLS agreed on by `use_srtp` (RFC 5764 section 4.1).
     public var profile: SRTPProfile
 }
 

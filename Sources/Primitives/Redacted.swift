@@ -5,6 +5,7 @@ public struct Redacted<Value> {
     /// The value itself. Reading it is the deliberate step.
     public var unredacted: Value
 
+    /// From here on the value shows nowhere by accident.
     @inlinable public init(_ value: Value) { unredacted = value }
 }
 

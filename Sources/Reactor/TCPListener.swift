@@ -4,6 +4,7 @@ public import Primitives
 
 /// A TCP socket that connections arrive at.
 public struct TCPListener: ~Copyable, Sendable {
+    /// What `accept` brought.
     public enum AcceptResult: ~Copyable {
         case accepted(TCPStream)
         case noneWaits
@@ -13,6 +14,7 @@ public struct TCPListener: ~Copyable, Sendable {
     }
 
     private let socket: FileDescriptor
+    /// With the port that the kernel chose.
     public let address: SocketAddress
 
     /// Binds and listens. An IPv6 socket takes IPv6 alone.
@@ -49,6 +51,7 @@ public struct TCPListener: ~Copyable, Sendable {
         socket = FileDescriptor(takingOwnershipOf: descriptor)
     }
 
+    /// For the event loop.
     public var descriptor: Int32 { socket.rawValue }
 
     /// The next connection. Small messages of it do not wait for each other.

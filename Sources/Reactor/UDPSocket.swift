@@ -4,9 +4,12 @@ public import Primitives
 
 /// A datagram that arrived: its bytes, and who sent it.
 public struct Datagram: ~Copyable, Sendable {
+    /// Its bytes; the slot goes back to the pool with it.
     public var packet: PacketBuffer
+    /// Who sent it, as the kernel says; anybody can forge it.
     public var source: SocketAddress
 
+    /// For tests; sockets make their own.
     public init(packet: consuming PacketBuffer, source: SocketAddress) {
         self.packet = packet
         self.source = source
@@ -26,15 +29,18 @@ public struct UDPSocket: ~Copyable, @unchecked Sendable {
     /// How many datagrams one system call moves at most.
     public static let batchSize = 32
 
+    /// What is set when the socket is opened.
     public struct Options: Sendable {
         /// SO_SNDBUF and SO_RCVBUF in bytes; the kernel may give less (net.core.wmem_max). nil leaves its default.
         public var sendBuffer: Int?
+        /// SO_RCVBUF in bytes; nil leaves the kernel's default.
         public var receiveBuffer: Int?
         /// Differentiated services code point of everything sent (RFC 2474), 0 … 63; nil leaves 0.
         public var dscp: UInt8?
         /// Other sockets may be bound to the same port (SO_REUSEADDR), as everyone who takes part in multicast DNS is.
         public var reusesAddress: Bool
 
+        /// Buffers of 256 KiB each: a keyframe at full rate, many times.
         public init(
             sendBuffer: Int? = 256 * 1024, receiveBuffer: Int? = 256 * 1024, dscp: UInt8? = nil,
             reusesAddress: Bool = false
@@ -60,9 +66,11 @@ public struct UDPSocket: ~Copyable, @unchecked Sendable {
 
     /// What one `flush` did.
     public struct SendResult: Hashable, Sendable {
+        /// Datagrams that the kernel took.
         public var sent: Int
         /// Datagrams the kernel refused and that are gone, and why the last one was.
         public var failed: Int
+        /// Nil when `failed` is 0.
         public var lastError: SystemError?
         /// The send buffer is full: the rest stays queued until the socket is writable.
         public var isBlocked: Bool

@@ -36,6 +36,7 @@ public struct UnixSocketListener: ~Copyable, Sendable {
 
     deinit { unlink(path) }
 
+    /// For the event loop.
     public var descriptor: Int32 { socket.rawValue }
 
     /// The next connection, or nil when none waits.
@@ -82,8 +83,10 @@ public struct UnixStream: ~Copyable, Sendable {
         stream = ByteStream(socket: socket)
     }
 
+    /// For the event loop.
     public var descriptor: Int32 { stream.socket.rawValue }
 
+    /// Reads what has arrived, up to the buffer's size.
     public mutating func receive(into buffer: UnsafeMutableRawBufferPointer) -> StreamResult {
         stream.receive(into: buffer)
     }
@@ -91,6 +94,7 @@ public struct UnixStream: ~Copyable, Sendable {
     /// Sends what the kernel takes of `bytes`.
     public mutating func send(_ bytes: Span<UInt8>) -> StreamResult { stream.send(bytes) }
 
+    /// Tells the other end that nothing more will come; reading goes on.
     public mutating func finishSending() { stream.finishSending() }
 }
 
