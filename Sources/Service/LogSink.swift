@@ -19,6 +19,7 @@ public enum LogSink {
         case json
     }
 
+    /// Set once at the start; `automatic` at first.
     public static var format: Format {
         get { Format(rawValue: chosen.load(ordering: .relaxed)) ?? .automatic }
         set { chosen.store(newValue.rawValue, ordering: .relaxed) }
