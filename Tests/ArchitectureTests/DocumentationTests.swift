@@ -51,6 +51,43 @@ import Testing
     }
 }
 
+/// docs/congestion.md says of each tuning constant what it decides and which test protects it.
+@Suite struct CongestionDocumentTests {
+    private func document() throws -> String {
+        try #require(try SourceTree.files(in: "docs", ["md"]).first { $0.path == "docs/congestion.md" }).text
+    }
+
+    @Test func everyConstantOfTheCongestionControlStandsInIt() throws {
+        let document = try document()
+        var count = 0
+        for file in try #require(try SourceTree.targets()["Congestion"]) {
+            var type = ""
+            for line in file.lines {
+                if let found = line.firstMatch(of: /^(?:public )?(?:struct|enum) (\w+)/) {
+                    type = String(found.output.1)
+                }
+                guard let found = line.firstMatch(of: /^    (?:private )?static let (\w+)/) else { continue }
+                count += 1
+                #expect(document.contains("| `\(type).\(found.output.1)` |"), "\(type).\(found.output.1)")
+            }
+        }
+        #expect(count > 60)
+    }
+
+    @Test func theTestsThatItNamesExist() throws {
+        let files = try SourceTree.files(in: "Tests", ["swift"])
+        let named = Set(
+            try document().matches(of: /`(\w+Tests)\/(\w+)`/).map { [String($0.output.1), String($0.output.2)] })
+        #expect(named.count > 30)
+        for name in named {
+            let holds = files.contains { file in
+                file.text.contains("struct \(name[0])") && file.text.contains("func \(name[1])(")
+            }
+            #expect(holds, "\(name[0])/\(name[1])")
+        }
+    }
+}
+
 /// Finds public declarations by their line: the project's formatter gives each one of its own.
 enum PublicDeclarations {
     struct Line {
