@@ -34,7 +34,7 @@ public struct DeviceHolders: Sendable, Hashable {
         holders.isEmpty ? nil : holders.map { "\($0.name) (\($0.pid))" }.joined(separator: ", ")
     }
 
-    /// Who has one of these character devices open, under whatever name.
+    /// The processes that have one of these character devices open, by any name of it.
     public static func of(nodes: [String]) -> DeviceHolders {
         var result = DeviceHolders(holders: [], hidden: 0)
         let wanted = Set(nodes.compactMap(device))
@@ -55,7 +55,7 @@ public struct DeviceHolders: Sendable, Hashable {
         return result
     }
 
-    /// Who captures from the sound card that an ALSA name means, or from any when the name does not tell.
+    /// The processes that capture from the sound card that an ALSA name means, or from any when the name does not tell.
     public static func of(sound name: String) -> DeviceHolders {
         let card = soundCard(name)
         var result = DeviceHolders(holders: [], hidden: 0)

@@ -1,4 +1,4 @@
-/// How a program ended, for whoever started it.
+/// How a program ended, for the shell or the service manager.
 public enum ExitStatus: Int32, Sendable {
     case success = 0
     /// It was asked for something sensible and could not do it.

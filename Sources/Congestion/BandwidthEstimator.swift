@@ -2,8 +2,8 @@ public import Primitives
 
 /// Estimates what a path carries; see `CongestionController` for how its parts go together.
 public struct BandwidthEstimator: Sendable {
-    /// Without any feedback for this long, the rate is halved, and again after as long: nobody knows whether the path
-    /// still carries anything.
+    /// Without any feedback for this long, the rate is halved, and again after as long: it is not known whether the
+    /// path still carries anything.
     static let feedbackTimeout: Duration = .milliseconds(800)
     static let updateInterval: Duration = .milliseconds(100)
     /// How long the least delay seen is believed to be that of the empty path.
@@ -18,7 +18,8 @@ public struct BandwidthEstimator: Sendable {
     static let longStandingQueue: Duration = .milliseconds(60)
     /// For how long it stands so before that counts as overuse.
     static let longStandingTime: Duration = .seconds(1)
-    /// How often one gives way for it: what is still there then is held up by others, beside whom one would starve.
+    /// How often the rate falls for it: a queue that is still there then is held up by other flows, beside which ours would
+    /// starve.
     static let longStandingFalls = 2
     /// How long the path must have been without overuse before more is looked for by probes: as the larger of several
     /// flows, near the rate that it was full at, and otherwise. A probe's own short queue is enough to make a small browser's
@@ -48,7 +49,7 @@ public struct BandwidthEstimator: Sendable {
     var lastOveruse: Instant?
     /// Since when the queue is long.
     var longQueueSince: Instant?
-    /// How often it was given way for since it was short.
+    /// How often the rate has fallen for it since it was short.
     var longQueueFalls: Int
     /// Losses of packets sent before do not count: an outage took them.
     var countLossesFrom: Instant
@@ -186,14 +187,14 @@ public struct BandwidthEstimator: Sendable {
             usage, acknowledged: acknowledged.rate, recent: acknowledged.recent, queueDelay: queue.delay,
             roundTripTime: roundTripTime ?? .milliseconds(100), mayIncrease: used, now: now)
         if usage == .overusing { probes.abort() }
-        // Once for each fall: while the queue empties, the overuse is told of again and again.
+        // Once for each fall: while the queue empties, the overuse is reported again and again.
         if rateControl.lastDecrease != lastDecrease {
             probes.rateFell(
                 hasLostGain: rateControl.hasLostGain, isDeep: rateControl.rate < before * RateControl.deepFall)
         }
     }
 
-    /// Follows how long a long queue stands. True when it is to be given way for: each time is counted.
+    /// Follows how long a long queue stands. True when the rate is to fall for it; each time is counted.
     private mutating func giveWay(toQueueOf standing: Duration, now: Instant) -> Bool {
         guard standing >= BandwidthEstimator.longStandingQueue else {
             longQueueSince = nil

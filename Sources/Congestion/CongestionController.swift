@@ -12,7 +12,7 @@ public import Primitives
 //   REMB ──────────────────────────────────────────────────────────────────────────┘
 //   target ─▶ ProbeController ─▶ clusters ─▶ Pacer ◀─ queues
 //
-// The pacer decides who sends and when; the caller's queues hold the packets:
+// The pacer decides which kind of packet is sent and when; the caller's queues hold the packets:
 //
 //   while true {
 //       switch controller.next(queues, now: now) {
@@ -51,13 +51,13 @@ public struct CongestionController: Sendable {
 
     // MARK: Sending
 
-    /// Who sends next. Ask again after each packet, until the answer is to wait.
+    /// Which kind of packet is sent next. Ask again after each packet, until the answer is to wait.
     public mutating func next(_ queues: PacerQueues, now: Instant) -> PacerDecision {
         pacer.next(queues, now: now)
     }
 
     /// Notes a packet just sent, with the size it has on the wire: IP and UDP headers included.
-    /// `isReported`: it carried `nextSequence`, so feedback will tell of it.
+    /// `isReported`: it carried `nextSequence`, so feedback will cover it.
     public mutating func packetSent(
         _ size: DataSize, as kind: PacerPacketKind, probe: ProbeCluster.ID?, isReported: Bool = true, now: Instant
     ) {
@@ -81,7 +81,7 @@ public struct CongestionController: Sendable {
         apply(now: now)
     }
 
-    /// Takes in the loss that a receiver report tells, for peers without transport-wide feedback.
+    /// Takes in the fraction lost of a receiver report, for peers without transport-wide feedback.
     public mutating func handle(lossFraction: Double, now: Instant) {
         estimator.handle(lossFraction: lossFraction, now: now)
         apply(now: now)
@@ -154,7 +154,7 @@ public struct CongestionStatistics: Hashable, Sendable {
     public var lossBased: Bitrate?
     /// What the receiver got, as measured.
     public var acknowledged: Bitrate?
-    /// The trendline's last word: is the queue on the path growing.
+    /// The trendline's last judgement: whether the queue on the path grows.
     public var usage: BandwidthUsage
     /// How long packets stand in queues on the path now, above the least seen.
     public var queueDelay: Duration

@@ -2,7 +2,7 @@ public import Primitives
 
 /// What waits in the caller's queues.
 public struct PacerQueues: Hashable, Sendable {
-    /// A sound packet waits. It is sent at once, whatever the debt.
+    /// A sound packet waits. It is sent at once, however large the debt.
     public var hasAudio: Bool
     /// A packet that the peer asked for again waits.
     public var hasRetransmission: Bool
@@ -118,7 +118,7 @@ public struct Pacer: Sendable {
     /// The probe that is running or next, if any.
     public var probe: ProbeCluster? { cluster ?? waitingClusters.first }
 
-    /// Who sends next. A probe that waits begins when there is something to send; one that falls 30 ms behind ends
+    /// Which kind of packet is sent next. A probe that waits begins when there is something to send; one that falls 30 ms behind ends
     /// here.
     public mutating func next(_ queues: PacerQueues, now: Instant) -> PacerDecision {
         melt(waiting: queues.waiting, now: now)

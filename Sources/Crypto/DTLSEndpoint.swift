@@ -19,8 +19,8 @@ public import Primitives
 // - Doubt. A datagram's source can be forged, so what is not protected ends nothing: alerts in plain text are ignored
 //   (RFC 6347 section 4.1.2.7 allows it), protected records too short to be any are dropped before OpenSSL makes an error
 //   of them, and an association that fails after its handshake says nothing to the peer, whose own goes on.
-// - A verdict on the certificate. OpenSSL is told to accept any; the DER form goes up with the event, and whoever
-//   has the fingerprint from the SDP must compare it before any media flows (RFC 8827 section 6.5).
+// - A verdict on the certificate. OpenSSL is told to accept any; the DER form goes up with the event, and the
+//   owner must compare it with the fingerprint from the SDP before any media flows (RFC 8827 section 6.5).
 //
 // A browser's ClientHello, which offers DTLS 1.3 with a post-quantum key share, arrives in two datagrams and in any
 // order. OpenSSL reassembles it because the stateless cookie exchange (`DTLSv1_listen`), which cannot, is not used:
@@ -99,7 +99,7 @@ public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
         case failed
     }
 
-    /// Who sends the client's hello: fixed by offer and answer.
+    /// Client or server: fixed by offer and answer.
     public let role: DTLSRole
     /// Where the association is now.
     public private(set) var phase: Phase

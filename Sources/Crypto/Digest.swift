@@ -97,7 +97,7 @@ public enum HMAC {
     }
 }
 
-/// Bytes that nobody can guess, from OpenSSL's generator, which the kernel seeds.
+/// Random bytes that cannot be guessed, from OpenSSL's generator, which the kernel seeds.
 public enum SecureRandom {
     /// Traps when the generator has no seed, which a running Linux never lacks.
     public static func bytes(_ count: Int) -> [UInt8] {

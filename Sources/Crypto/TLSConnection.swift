@@ -1,8 +1,8 @@
 import COpenSSL
 import Primitives
 
-// TLS 1.2 and 1.3, either side, between two memory BIOs: bytes of the connection go in and come out, and whoever has
-// the socket carries them. It never blocks and knows no time; the owner gives up on a handshake that takes too long.
+// TLS 1.2 and 1.3, either side, between two memory BIOs: bytes of the connection go in and come out, and the owner
+// of the socket carries them. It never blocks and knows no time; the owner gives up on a handshake that takes too long.
 //
 //     handshaking ──▶ open ──▶ ended
 //          └───────────┴─────▶ failed

@@ -1,6 +1,6 @@
 internal import CSQLite
 
-/// One connection to an SQLite database, owned by whoever holds it.
+/// One connection to an SQLite database, closed with the value that holds it.
 ///
 /// Every database here is in WAL mode with `synchronous=FULL`: when `transaction` or a lone `execute` returns, the
 /// change survives the loss of the process and of power (sqlite.org/pragma.html#pragma_synchronous). Statements are
@@ -27,7 +27,7 @@ public struct Database: ~Copyable, @unchecked Sendable {
         public var isReadOnly: Bool
         /// False where a file that is not there is an error and no beginning.
         public var mayCreate: Bool
-        /// Nobody else but the owner of the file may read it: it is created with mode 0600.
+        /// Only the owner of the file may read it: it is created with mode 0600.
         public var isPrivate: Bool
         /// How long a statement waits for another connection's lock.
         public var busyTimeout: Duration

@@ -5,7 +5,7 @@
 //        └──violation──▶ refusing ──answer──▶ closing     └─beginAnswer─▶ answering ──endAnswer──▶ awaitingHead, closing
 //                                                ◀──violation──┘
 //
-// One request at a time: what a client sends ahead (pipelining) waits in `input`, and its reader is told by `wantsInput` to
+// One request at a time: what a client sends ahead (pipelining) waits in `input`, and `wantsInput` tells its reader to
 // leave the rest in the kernel. Bodies leave as pieces; nothing is held whole.
 
 /// One connection of a server: bytes in, events out; answers in, bytes out.
@@ -26,7 +26,7 @@ public struct HTTPServerMachine: Sendable {
         case readingBody(BodyReader)
         /// The body's reader is kept when an answer overtook the body.
         case awaitingAnswer
-        /// An answer whose length nobody knows is on its way, in chunks or up to the end of the connection.
+        /// An answer of unknown length is on its way, in chunks or up to the end of the connection.
         case answering(isChunked: Bool)
         case refusing
         case closing
@@ -217,7 +217,7 @@ public struct HTTPServerMachine: Sendable {
     /// - Returns: whether the connection ends with the answer.
     private mutating func endRequest(closing: Bool) -> Bool {
         owesContinue = false
-        // Behind a body that is not whole nobody can tell where the next request begins.
+        // Behind a body that is not whole it is unknown where the next request begins.
         return closing || !persists || phase != .awaitingAnswer
     }
 

@@ -16,7 +16,7 @@ public struct HTTPViolation: Error, Hashable, Sendable, CustomStringConvertible 
     public var description: String { "http: \(message)" }
 }
 
-/// How much of a message is taken before its body. Whoever sends it may be a stranger.
+/// How much of a message is taken before its body. Its sender may be a stranger.
 public struct HTTPLimits: Hashable, Sendable {
     /// Bytes of a request line or status line.
     public var startLine: Int

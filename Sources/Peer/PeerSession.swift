@@ -23,7 +23,7 @@ public import SDP
 //   bytes out  pollTransmit ◀─ ICEAgent, DTLSEndpoint, MediaPath, in this order: a path before keys before media
 //
 // The driver calls `handle`, `send` or `handleTimeout`, then drains `pollTransmit` and `pollEvent`, then sleeps until
-// `nextTimeout`. A kiosk answers; whoever checks a kiosk without a browser offers. Both are this type.
+// `nextTimeout`. A kiosk answers; doctor and the tests, which need no browser, offer. Both are this type.
 
 /// Which side of offer and answer a session is.
 public enum PeerRole: Sendable {
@@ -241,7 +241,7 @@ public struct PeerSession: ~Copyable {
 
     // MARK: Media
 
-    /// Queues an encoded frame. Before `connected`, without a path, and for media that nobody asked for, it is dropped and
+    /// Queues an encoded frame. Before `connected`, without a path, and for media that the peer does not take, it is dropped and
     /// counted.
     public mutating func send(_ frame: borrowing EncodedFrame, now: Instant) {
         guard phase != .connected || ice.selectedPath != nil else {
@@ -333,7 +333,7 @@ public struct PeerSession: ~Copyable {
             if isPathLost, phase == .connected { events.append(.keyframeRequested) }
             isPathLost = false
             lastPath = path
-            // Whatever the hello found before, a peer that chooses a pair is there and listens: Firefox drops what comes earlier.
+            // Even if an earlier hello was dropped: a peer that chooses a pair is there and listens: Firefox drops what comes earlier.
             if path.isNominated, phase == .connecting { dtls?.repeatHello() }
         case .resolveName(let name, let candidate): resolve(name, for: candidate, now: now)
         case .turnStreamFailed(let local, let alternate):

@@ -95,7 +95,7 @@ public struct RelayStream: ~Copyable, Sendable {
         return true
     }
 
-    /// Says goodbye, where there is a word for it.
+    /// Sends close_notify, over TLS.
     public mutating func close() {
         tls?.close()
         settle()

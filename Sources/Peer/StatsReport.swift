@@ -3,7 +3,7 @@ public import Primitives
 /// A session's numbers under the names of the W3C's "Identifiers for WebRTC's Statistics API": what `getStats()` of a
 /// browser answers, said by the kiosk. Times are in seconds and rates in bits per second, as that document has them.
 public struct StatsReport: Hashable, Sendable {
-    /// `RTCStatsType`, those that a sender of media has. A media source is described by whoever captures.
+    /// `RTCStatsType`, those that a sender of media has. A media source is described by the capturing side.
     public enum Kind: String, CaseIterable, Sendable {
         case codec
         case outboundRTP = "outbound-rtp"
@@ -90,7 +90,7 @@ public struct StatsReport: Hashable, Sendable {
     /// Nothing is checked.
     public init(entries: [Entry] = []) { self.entries = entries }
 
-    /// What may stand in a log: the same without the members that tell where somebody is, or that belong to a secret.
+    /// What may stand in a log: the same without addresses and without members that belong to a secret.
     public var loggable: StatsReport {
         StatsReport(
             entries: entries.map { entry in

@@ -140,11 +140,11 @@ public final class PacketPool: Sendable {
     }
 }
 
-/// Where a datagram goes: which local socket sends it, and to whom. Its bytes are in the caller's buffer.
+/// Where a datagram goes: the local socket that sends it, and the address that it is sent to. Its bytes are in the caller's buffer.
 public struct Transmit: Hashable, Sendable {
     /// The local address whose socket must be used (the ICE base).
     public var source: SocketAddress
-    /// To whom it goes.
+    /// The receiver's address.
     public var destination: SocketAddress
     /// UDP, but for a TURN server behind a stream: there the bytes are a frame of the stream between the two.
     public var transport: TransportProtocol

@@ -28,7 +28,7 @@ public enum Packetizer: Sendable {
     }
 }
 
-/// The encoder's word on a frame's place among temporal layers.
+/// A frame's place among temporal layers, as the encoder made it.
 public struct TemporalLayerInfo: Hashable, Sendable {
     /// 0 is the base layer.
     public var index: UInt8

@@ -72,7 +72,7 @@ public struct RTPSession: Sendable {
     public internal(set) var packetArrivals: [PacketArrival]
     let configuration: Configuration
     let cname: [UInt8]
-    /// Who speaks in feedback while we send nothing.
+    /// The source of our feedback while we send nothing.
     let receiverSSRC: SSRC
     var random: RandomSource
     var events: RingBuffer<Event>

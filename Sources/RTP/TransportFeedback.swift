@@ -124,7 +124,7 @@ public struct ReferenceTime: Hashable, Sendable {
     private var lastAt: Instant
     /// How far the receiver's clock has gone ahead of ours so far.
     private var parted: Duration
-    /// Whether the clock has moved since it was last found implausible: who stands still is not believed a second time.
+    /// Whether the clock has moved since it was last found implausible: a clock that stands still is not believed a second time.
     private var isMoving: Bool
 
     /// Nothing seen yet: the first message sets the scale.

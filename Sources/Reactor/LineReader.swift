@@ -1,6 +1,6 @@
 /// Splits a byte stream into lines, for the JSON lines of the control socket.
 ///
-/// A line that is longer than the limit ends the stream: whoever sends it does not speak this protocol.
+/// A line that is longer than the limit ends the stream: its sender does not speak this protocol.
 public struct LineReader: Sendable {
     /// What ends the stream.
     public enum Failure: Error, Hashable, Sendable {

@@ -24,7 +24,7 @@ public enum NameLookup {
         }
     }
 
-    /// One question, asked on a thread of its own that nobody waits for.
+    /// One question, asked on a thread of its own that is never joined.
     public final class Question: Sendable {
         /// The name that is looked up.
         public let host: String

@@ -8,8 +8,8 @@ public struct TCPListener: ~Copyable, Sendable {
     public enum AcceptResult: ~Copyable {
         case accepted(TCPStream)
         case noneWaits
-        /// No connection can be taken now, for want of descriptors or memory. One that waits is reported again at once: whoever
-        /// does not pause turns in circles.
+        /// No connection can be taken now, for want of descriptors or memory. One that waits is reported again at once: the
+        /// caller must pause, or it turns in circles.
         case exhausted(SystemError)
     }
 

@@ -2,11 +2,11 @@ import CLinux
 import Glibc
 public import Primitives
 
-/// A datagram that arrived: its bytes, and who sent it.
+/// A datagram that arrived: its bytes and its source address.
 public struct Datagram: ~Copyable, Sendable {
     /// Its bytes; the slot goes back to the pool with it.
     public var packet: PacketBuffer
-    /// Who sent it, as the kernel says; anybody can forge it.
+    /// The source address, as the kernel says; it can be forged.
     public var source: SocketAddress
 
     /// For tests; sockets make their own.
@@ -37,7 +37,7 @@ public struct UDPSocket: ~Copyable, @unchecked Sendable {
         public var receiveBuffer: Int?
         /// Differentiated services code point of everything sent (RFC 2474), 0 … 63; nil leaves 0.
         public var dscp: UInt8?
-        /// Other sockets may be bound to the same port (SO_REUSEADDR), as everyone who takes part in multicast DNS is.
+        /// Other sockets may be bound to the same port (SO_REUSEADDR), as all programs for multicast DNS are.
         public var reusesAddress: Bool
 
         /// Buffers of 256 KiB each: a keyframe at full rate, many times.

@@ -9,7 +9,7 @@ public struct UnixSocketListener: ~Copyable, Sendable {
 
     /// Binds and listens. A socket file that a dead process left behind is replaced; one that still answers is not.
     ///
-    /// - Parameter permissions: of the socket file: who may write to it may connect.
+    /// - Parameter permissions: of the socket file: users who may write to it may connect.
     public init(at path: String, permissions: UInt32 = 0o660, backlog: Int32 = 16) throws(SystemError) {
         var address = try sockaddr_un(path)
         let size = socklen_t(MemoryLayout<sockaddr_un>.size)
@@ -51,7 +51,7 @@ public struct UnixSocketListener: ~Copyable, Sendable {
         }
     }
 
-    /// Whether `path` is a socket that nobody listens on.
+    /// Whether `path` is a socket without a listener.
     private static func isStale(_ path: String) throws(SystemError) -> Bool {
         var status = stat()
         guard lstat(path, &status) == 0 else { return false }

@@ -32,7 +32,7 @@ public struct HeaderExtensionMapping: Hashable, Sendable {
     public var kind: HeaderExtensionKind? { HeaderExtensionKind(rawValue: uri) }
 }
 
-/// Who sends and who receives, from the describing side's view (RFC 8866 section 6.7).
+/// Which side sends and which receives, from the describing side's view (RFC 8866 section 6.7).
 public enum Direction: String, Hashable, Sendable, CaseIterable {
     case sendrecv, sendonly, recvonly, inactive
 

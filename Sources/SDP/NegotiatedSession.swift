@@ -10,7 +10,7 @@ public struct NegotiatedSession: Hashable, Sendable {
     public var cname: String
     /// Any one of these must match the peer's certificate.
     public var remoteFingerprints: [Fingerprint]
-    /// Who sends the client's hello: `a=setup` of the answer (RFC 8842 section 5).
+    /// Which side sends the ClientHello: `a=setup` of the answer (RFC 8842 section 5).
     public var dtlsRole: DTLSRole
     /// Whether this offer changed the peer's ICE credentials (RFC 8839 section 4.4.1.1.1). False for the first offer.
     public var isICERestart: Bool
@@ -48,7 +48,7 @@ public struct NegotiatedSession: Hashable, Sendable {
 public struct MediaRefusal: Hashable, Sendable {
     /// Empty when the section has none.
     public var mid: String
-    /// Audio or video; other kinds are never told.
+    /// Audio or video; other kinds are not reported.
     public var kind: MediaKind
     /// Why.
     public var reason: Rejection

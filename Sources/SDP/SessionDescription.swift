@@ -25,7 +25,7 @@ public struct SessionDescription: Hashable, Sendable {
     /// The most `b=` lines kept in one place.
     static let maximumBandwidthLines = 8
 
-    /// Who described the session, and which version of it this is.
+    /// The author of the description and its version.
     public var origin: Origin
     /// The `s=` line.
     public var name: String

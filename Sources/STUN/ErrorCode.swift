@@ -22,7 +22,7 @@ public struct ErrorCode: Hashable, Sendable {
     public static let staleNonce = ErrorCode(rawValue: 438)
     /// The relay has no address of the family that was asked for.
     public static let addressFamilyNotSupported = ErrorCode(rawValue: 440)
-    /// The user is not the one who made the allocation.
+    /// The credentials are not those that the allocation was made with.
     public static let wrongCredentials = ErrorCode(rawValue: 441)
     /// The relay does not relay REQUESTED-TRANSPORT.
     public static let unsupportedTransport = ErrorCode(rawValue: 442)

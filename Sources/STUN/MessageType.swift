@@ -61,7 +61,7 @@ public struct MessageType: Hashable, Sendable {
 
     /// A connectivity check, a consent check or a question to a server: 0x0001.
     public static let bindingRequest = MessageType(.binding, .request)
-    /// A keepalive that nobody answers: 0x0011.
+    /// A keepalive, which gets no answer: 0x0011.
     public static let bindingIndication = MessageType(.binding, .indication)
     /// 0x0101.
     public static let bindingSuccess = MessageType(.binding, .successResponse)

@@ -75,7 +75,7 @@ public struct Log: Sendable {
     public func notice(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> [LogField] = []) {
         write(.notice, message(), fields())
     }
-    /// What happened, for who reads along.
+    /// What happened, for readers of the log.
     public func info(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> [LogField] = []) {
         write(.info, message(), fields())
     }

@@ -25,7 +25,7 @@ public enum TextRule: Sendable {
     case line
     /// Lines of a session description.
     case lines
-    /// A secret, which nobody shows: anything but NUL, where C ends a text.
+    /// A secret, which is never shown: anything but NUL, where C ends a text.
     case secret
 
     /// Whether every scalar of the text may stand in it. The empty text may.
@@ -43,7 +43,7 @@ public enum TextRule: Sendable {
     }
 }
 
-/// Reads an object's members and names the one that breaks a rule. Members that nobody asks for are ignored.
+/// Reads an object's members and names the one that breaks a rule. Unknown members are ignored.
 struct Fields {
     let object: JSONObject
     /// In front of a member's name in messages: empty or ending in a dot.

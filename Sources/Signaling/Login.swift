@@ -25,13 +25,13 @@ public struct LoginRequest: Sendable {
 
 /// What a login and a refresh answer.
 public struct LoginAnswer: Sendable {
-    /// Whose tokens these are.
+    /// The account that the tokens belong to.
     public struct User: Hashable, Sendable {
         /// The account's name, the JWT's `sub`.
         public var id: String
         /// What the account may do.
         public var role: Role
-        /// Whose kiosks and monitors see each other.
+        /// Kiosks and monitors of one organization see each other.
         public var organization: String
         /// For people; empty where none was given.
         public var displayName: String

@@ -55,7 +55,7 @@ public struct DescriptionPayload: Hashable, Sendable {
     public enum Kind: String, Hashable, Sendable { case offer, answer, pranswer, rollback }
     /// Whether it is an offer or an answer.
     public var type: Kind
-    /// At most `SignalingLimit.sdp` bytes, checked when JSON is read. Nobody here parses it.
+    /// At most `SignalingLimit.sdp` bytes, checked when JSON is read. This target does not parse it.
     public var sdp: String
     /// Nothing is checked.
     public init(type: Kind, sdp: String) {

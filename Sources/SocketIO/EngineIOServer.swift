@@ -309,7 +309,7 @@ public struct EngineIOServer: Sendable {
         }
     }
 
-    /// What a client sent, whatever carried it. Returns false when the session is gone.
+    /// What a client sent, over either transport. Returns false when the session is gone.
     mutating func receive(_ packet: EngineIOPacket, on slot: Int, now: Instant) -> Bool {
         switch packet {
         case .pong:

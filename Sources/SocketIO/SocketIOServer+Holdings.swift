@@ -2,7 +2,7 @@ public import Primitives
 
 /// What the server keeps in memory for one client between its requests and messages.
 public struct SocketIOHolding: Hashable, Sendable {
-    /// Whose memory it is.
+    /// The client that the memory is held for.
     public enum Holder: Hashable, Sendable {
         case client(EngineIOServer.SessionID)
         /// A lost one that may come back (connection state recovery).

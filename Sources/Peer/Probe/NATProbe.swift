@@ -7,7 +7,7 @@ import STUN
 ///     mapping socket    ─▶ server                     the mapped address, OTHER-ADDRESS
 ///                       ─▶ other address, same port   another mapping? depends on the address
 ///                       ─▶ other address, other port  another mapping? depends on the port
-///     filtering socket  ─▶ server, CHANGE-REQUEST     who may answer: anybody, the same address, only the very same port
+///     filtering socket  ─▶ server, CHANGE-REQUEST     which sources get through: any, the same address, the same port
 ///
 /// The filtering socket never sends to the other address: that alone would open the NAT for it. All questions are asked
 /// at once, each four times at most, so that the answer is there after 3.75 s, and after 7.5 s at the latest.

@@ -13,7 +13,7 @@ import STUN
 public struct RelayProbe: Sendable {
     /// Why a server gives no relay.
     public enum Failure: Error, Hashable, Sendable {
-        /// Nobody answers.
+        /// No answer came.
         case silent
         /// The name and password are not taken.
         case unauthenticated
