@@ -175,7 +175,7 @@ public struct BandwidthEstimator: Sendable {
         // A trend without a queue that stands is a frame larger than the last, or a path that jitters.
         let standing = queue.standing
         if usage == .overusing, standing < BandwidthEstimator.leastStandingQueue { usage = .normal }
-        if giveWay(toQueueOf: standing, now: now), usage == .normal { usage = .overusing }
+        if noteLongQueue(standing, now: now), usage == .normal { usage = .overusing }
         if usage == .overusing {
             lastOveruse = now
             overuses += 1
@@ -194,8 +194,8 @@ public struct BandwidthEstimator: Sendable {
         }
     }
 
-    /// Follows how long a long queue stands. True when the rate is to fall for it; each time is counted.
-    private mutating func giveWay(toQueueOf standing: Duration, now: Instant) -> Bool {
+    /// Follows how long a long queue stands. True when it counts as overuse now; each time is counted.
+    private mutating func noteLongQueue(_ standing: Duration, now: Instant) -> Bool {
         guard standing >= BandwidthEstimator.longStandingQueue else {
             longQueueSince = nil
             if standing < BandwidthEstimator.longStandingQueue * 0.5 { longQueueFalls = 0 }

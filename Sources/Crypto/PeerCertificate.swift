@@ -5,7 +5,7 @@ public import Primitives
 public struct PeerCertificate: Hashable, Sendable {
     /// Common name, or the organization; empty when there is neither.
     public var subject: String
-    /// The same of the authority that signed it.
+    /// Common name, or the organization, of the authority that signed it.
     public var issuer: String
     /// `notBefore` (RFC 5280 section 4.1.2.5).
     public var validFrom: WallClock

@@ -23,7 +23,7 @@ public struct Database: ~Copyable, @unchecked Sendable {
 
     /// How a connection is opened.
     public struct Options: Sendable {
-        /// Refuses every change; the file must exist.
+        /// Refuses every change and sets no journal mode; the file must exist.
         public var isReadOnly: Bool
         /// False where a file that is not there is an error and no beginning.
         public var mayCreate: Bool

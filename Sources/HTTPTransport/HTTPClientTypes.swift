@@ -17,7 +17,7 @@ public struct HTTPClientConfiguration: Sendable {
 
 /// One request and what its answer may be.
 public struct HTTPClientRequest: Sendable {
-    /// GET, POST and so on.
+    /// Decides whether a request without a body says `Content-Length: 0`.
     public var method: HTTPMethod
     /// `http://` or `https://`, host, optional port, path and query.
     public var url: String

@@ -5,7 +5,7 @@ public import Primitives
 public struct HTTPRequest: Sendable {
     /// For `respond`.
     public var id: RequestID
-    /// GET, POST and so on.
+    /// HEAD gets the answer of GET without its body.
     public var method: HTTPMethod
     /// Percent-decoded path, without query.
     public var path: String
@@ -25,7 +25,7 @@ public struct HTTPResponse: Hashable, Sendable {
     public var status: Int
     /// Without Content-Length, Connection and Date, which the transport owns.
     public var headers: [HTTPHeader]
-    /// Whole.
+    /// Complete: answers in pieces go by `HTTPServer.beginAnswer`.
     public var body: [UInt8]
 
     /// Nothing is checked.

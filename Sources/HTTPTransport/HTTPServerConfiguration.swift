@@ -36,7 +36,7 @@ public struct HTTPServerConfiguration: Sendable {
     public var maximumPendingBytes: Int = 4_000_000
     /// Bytes by which what is held for all clients grows before `holdingsGrew` says so.
     public var holdingsStep: Int = 256 * 1024
-    /// Connections open at once, of both kinds; more wait in the kernel.
+    /// Connections open at once, of both kinds; more are closed when they arrive.
     public var maximumConnections: Int = 20_000
     /// Connections of one address (of one /64 in IPv6), whatever they do.
     public var maximumConnectionsPerAddress: Int = .max

@@ -31,7 +31,7 @@ public struct RTPSession: Sendable {
         /// The mean time between transport-wide feedback messages of ours.
         public var feedbackInterval: Duration
 
-        /// Reports once a second and feedback every 50 ms on average, as browsers have them.
+        /// Reports once a second and feedback every 50 ms on average.
         public init(
             cname: String, ntp: NTPClock, usesReducedSize: Bool, receivedTransportSequenceID: UInt8? = nil,
             reportInterval: Duration = .seconds(1), feedbackInterval: Duration = .milliseconds(50)

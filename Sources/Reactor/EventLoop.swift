@@ -20,7 +20,7 @@ public struct EventLoop: ~Copyable {
         public init(_ rawValue: UInt64) { self.rawValue = rawValue }
     }
 
-    /// What a descriptor is watched for. Its errors and its end are always reported.
+    /// What a descriptor is watched for. Its errors are always reported.
     public struct Interest: OptionSet, Sendable {
         public var rawValue: UInt32
         public init(rawValue: UInt32) { self.rawValue = rawValue }

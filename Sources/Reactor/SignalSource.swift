@@ -15,7 +15,7 @@ public struct SignalSource: ~Copyable, Sendable {
 
     private let owned: FileDescriptor
 
-    /// Blocks the signals for the calling thread and all that it starts.
+    /// Blocks the signals for the calling thread and all that it starts, and ignores SIGPIPE.
     public init() throws(SystemError) {
         var set = sigset_t()
         sigemptyset(&set)

@@ -40,7 +40,7 @@ public struct UDPSocket: ~Copyable, @unchecked Sendable {
         /// Other sockets may be bound to the same port (SO_REUSEADDR), as all programs for multicast DNS are.
         public var reusesAddress: Bool
 
-        /// Buffers of 256 KiB each: a keyframe at full rate, many times.
+        /// 256 KiB for either direction; the kernel may give less.
         public init(
             sendBuffer: Int? = 256 * 1024, receiveBuffer: Int? = 256 * 1024, dscp: UInt8? = nil,
             reusesAddress: Bool = false

@@ -100,7 +100,7 @@ public struct CodecCapability: Hashable, Sendable {
 public struct LocalTransport: Hashable, Sendable {
     /// What the peer's connectivity checks must carry.
     public var credentials: ICECredentials
-    /// Of our certificate; at least one.
+    /// Of our certificate; the peer refuses a description without any.
     public var fingerprints: [Fingerprint]
     /// Candidates already gathered, `candidate:…` each; the rest trickles.
     public var candidates: [String]

@@ -63,8 +63,8 @@ public struct MessageType: Hashable, Sendable {
     public static let bindingRequest = MessageType(.binding, .request)
     /// A keepalive, which gets no answer: 0x0011.
     public static let bindingIndication = MessageType(.binding, .indication)
-    /// 0x0101.
+    /// The answer to a check, with the address that the request came from: 0x0101.
     public static let bindingSuccess = MessageType(.binding, .successResponse)
-    /// 0x0111.
+    /// The refusal of a check, with ERROR-CODE: 0x0111.
     public static let bindingError = MessageType(.binding, .errorResponse)
 }

@@ -5,7 +5,7 @@ public import SocketIO
 public struct LoginRequest: Sendable {
     /// The account's name, such as `KIOSK_01`.
     public var username: String
-    /// In clear; the server hashes and forgets it.
+    /// In clear: never in a log, and on the server only until it has been hashed.
     public var password: Redacted<String>
     /// Nothing is checked: the client's side.
     public init(username: String, password: Redacted<String>) {

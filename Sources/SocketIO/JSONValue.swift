@@ -43,9 +43,9 @@ extension JSONValue {
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
     ExpressibleByBooleanLiteral, ExpressibleByNilLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
-    /// A string.
+    /// A JSON string.
     public init(stringLiteral value: String) { self = .string(value) }
-    /// A whole number.
+    /// A JSON number without fraction.
     public init(integerLiteral value: Int64) { self = .number(JSONNumber(value)) }
     /// `value` as `double` makes it.
     public init(floatLiteral value: Double) { self = .double(value) }
@@ -53,8 +53,8 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Ex
     public init(booleanLiteral value: Bool) { self = .bool(value) }
     /// JSON's null.
     public init(nilLiteral: ()) { self = .null }
-    /// An array.
+    /// A JSON array.
     public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
-    /// An object; of two members with one name the later wins.
+    /// A JSON object; of two members with one name the later wins.
     public init(dictionaryLiteral elements: (String, JSONValue)...) { self = .object(JSONObject(elements)) }
 }

@@ -9,7 +9,7 @@ public struct SocketIOPacket: Hashable, Sendable {
         case connect, disconnect, event, acknowledgement, connectError
     }
 
-    /// What the packet is for.
+    /// Which packet it is, apart from whether it has attachments.
     public var kind: Kind
     /// `/` as a rule.
     public var namespace: String

@@ -30,9 +30,9 @@ public struct NATProbe: Sendable {
         public var roundTrip: Duration?
         /// The server's second address; nil when it has none and the rest stays unknown.
         public var other: SocketAddress?
-        /// RFC 4787 section 4.1.
+        /// What the mapping depends on (RFC 4787 section 4.1); nil without a second server address.
         public var mapping: Behaviour?
-        /// RFC 4787 section 5.
+        /// What the filter depends on (RFC 4787 section 5); nil without a second server address.
         public var filtering: Behaviour?
         /// What the server called itself.
         public var software: String?

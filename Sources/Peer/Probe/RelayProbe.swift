@@ -36,9 +36,9 @@ public struct RelayProbe: Sendable {
 
     /// What was found out; nil is unknown.
     public struct Result: Hashable, Sendable {
-        /// What the server lends, of leg 0.
+        /// The relayed address of leg 0, of the family that both legs have where they share one.
         public var relayed: SocketAddress?
-        /// What the server saw of us, of leg 0.
+        /// The address that the server saw leg 0 come from.
         public var mapped: SocketAddress?
         /// Until both allocations were granted.
         public var allocated: Duration?
