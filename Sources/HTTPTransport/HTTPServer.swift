@@ -583,7 +583,6 @@ public final class HTTPServer {
 
     /// Refuses new connections from now on; open ones go on. On a service manager's socket they wait there instead, for
     /// the next process that serves it.
-    ///
     /// Connections on which no request waits for its answer are closed, the others with their answer.
     public func stopListening() {
         isDraining = true

@@ -101,7 +101,10 @@ enum PublicDeclarations {
         let declaration =
             /^(?:@\w+(?:\([^)]*\))? )*(?:(?:nonisolated(?:\(unsafe\))?|final|static|mutating|indirect) )*public (?!import )/
         let witness =
-            /\b(?:func (?:==|<) \(|func (?:hash\(into|encode\(to|makeIterator\()|init\((?:from|rawValue)\b|(?:var|let) (?:description|debugDescription|customMirror|rawValue)\b)/
+            #/
+            \bfunc\ (?:==|<)\ \( | \bfunc\ (?:hash\(into|encode\(to|makeIterator\() | \binit\((?:from|rawValue)\b
+            | \b(?:var|let)\ (?:description|debugDescription|customMirror|rawValue)\b
+            /#
         var found: [Line] = []
         for (index, line) in lines.enumerated() {
             let text = line.drop { $0 == " " }
