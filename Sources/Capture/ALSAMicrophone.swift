@@ -142,7 +142,7 @@ struct ALSAMicrophone: ~Copyable {
             let result = Poll.wait(entries, until: deadline)
             guard result == .ready else { return result }
             if entries[0].revents != 0 { return .interrupted }
-            // Plugins translate their descriptors' events and have to be asked even when nobody looks at the answer.
+            // Plugins translate their descriptors' events and have to be asked even when the answer is not used.
             var bits: UInt16 = 0
             snd_pcm_poll_descriptors_revents(pcm, entries.baseAddress! + 1, UInt32(filled), &bits)
             return .ready

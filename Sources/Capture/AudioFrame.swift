@@ -2,8 +2,11 @@ public import Primitives
 
 /// 20 ms of sound: 960 samples, 48 kHz, mono, signed 16 bit.
 public struct AudioFrame: ~Copyable, Sendable {
+    /// Samples per second.
     public static let sampleRate = 48_000
+    /// Samples of one frame.
     public static let sampleCount = 960
+    /// Of one frame: 20 ms.
     public static let duration = Duration.milliseconds(20)
 
     var storage: [Int16]
@@ -16,6 +19,7 @@ public struct AudioFrame: ~Copyable, Sendable {
         captureTime = .zero
     }
 
+    /// 960 samples, full scale at ±32,767.
     public var samples: Span<Int16> {
         @_lifetime(borrow self)
         borrowing get { storage.span }

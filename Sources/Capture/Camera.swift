@@ -12,6 +12,7 @@ public import Reactor
 public struct Camera: ~Copyable {
     /// What it gives.
     public let format: CameraFormat
+    /// Which camera it is.
     public let identity: CameraDescription
     /// What happened to its pictures since it was opened.
     public private(set) var events: Counter<CameraEvent>

@@ -13,12 +13,14 @@ public enum PixelFormat: String, Hashable, Sendable, CaseIterable {
 public struct CameraFormat: Hashable, Sendable {
     /// In pixels.
     public var width: Int
+    /// In pixels.
     public var height: Int
     /// What the driver says. Cameras in the dark may give less.
     public var frameRate: FrameRate
     /// Of the device; the frames handed out are I420.
     public var pixelFormat: PixelFormat
 
+    /// Nothing is checked.
     public init(width: Int, height: Int, frameRate: FrameRate, pixelFormat: PixelFormat) {
         self.width = width
         self.height = height
@@ -42,6 +44,7 @@ public struct CameraDescription: Hashable, Sendable {
     /// Where it is attached, "usb-0000:00:14.0-1".
     public var bus: String
 
+    /// Nothing is checked.
     public init(path: String?, name: String, driver: String, bus: String) {
         self.path = path
         self.name = name

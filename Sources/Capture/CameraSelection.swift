@@ -7,8 +7,11 @@ public struct CameraFacts: Hashable, Sendable {
     public var node: String
     /// Links that stay with the device or its port when it is numbered anew: `/dev/v4l/by-id/…` and `by-path`.
     public var stableLinks: [String]
+    /// The device's own name; empty where it could not be asked.
     public var name: String
+    /// The kernel driver, `uvcvideo`; empty where it could not be asked.
     public var driver: String
+    /// Where it is attached; empty where it could not be asked.
     public var bus: String
     /// Whether pictures can be streamed from it. A UVC camera has a second node, for metadata only.
     public var canCapture: Bool

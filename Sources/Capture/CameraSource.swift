@@ -40,14 +40,18 @@ public enum CameraSource: Hashable, Sendable {
 
 /// What is wanted of a camera. What it really gives is in `Camera.format`.
 public struct CameraRequest: Hashable, Sendable {
+    /// Which camera, picture or file.
     public var source: CameraSource
     /// In pixels.
     public var width: Int
+    /// In pixels.
     public var height: Int
+    /// A driver gives the nearest it has.
     public var frameRate: FrameRate
     /// The only format to use, for measurements; nil takes the cheapest.
     public var pixelFormat: PixelFormat?
 
+    /// Traps for a size that is not positive.
     public init(
         source: CameraSource, width: Int, height: Int, frameRate: FrameRate, pixelFormat: PixelFormat? = nil
     ) {
@@ -62,7 +66,9 @@ public struct CameraRequest: Hashable, Sendable {
 
 /// Frames per second as a fraction, the way drivers and files count them.
 public struct FrameRate: Hashable, Sendable {
+    /// Numerator, positive.
     public let frames: Int32
+    /// Denominator, positive.
     public let seconds: Int32
 
     /// Both must be positive.
@@ -74,6 +80,7 @@ public struct FrameRate: Hashable, Sendable {
 
     /// The time from one frame to the next.
     public var interval: Duration { .nanoseconds(Int64(seconds) * 1_000_000_000 / Int64(frames)) }
+    /// The fraction as a number, 29.97… for 30000/1001.
     public var framesPerSecond: Double { Double(frames) / Double(seconds) }
 }
 

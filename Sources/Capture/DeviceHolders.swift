@@ -4,21 +4,26 @@ import Reactor
 /// Which other processes have a device open, as far as /proc shows it to us: all of them to root, our own user's to
 /// others, and none but ours where the service's /proc hides them.
 public struct DeviceHolders: Sendable, Hashable {
+    /// A process that has the device open.
     public struct Holder: Sendable, Hashable {
+        /// The process's number.
         public var pid: Int
         /// The process's short name.
         public var name: String
 
+        /// For tests; `of(nodes:)` reads /proc.
         public init(pid: Int, name: String) {
             self.pid = pid
             self.name = name
         }
     }
 
+    /// Each process once.
     public var holders: [Holder]
     /// Processes whose descriptors this one must not see.
     public var hidden: Int
 
+    /// For tests; `of(nodes:)` reads /proc.
     public init(holders: [Holder], hidden: Int) {
         self.holders = holders
         self.hidden = hidden
@@ -29,7 +34,7 @@ public struct DeviceHolders: Sendable, Hashable {
         holders.isEmpty ? nil : holders.map { "\($0.name) (\($0.pid))" }.joined(separator: ", ")
     }
 
-    /// Who has one of these character devices open, under whatever name.
+    /// The processes that have one of these character devices open, by any name of it.
     public static func of(nodes: [String]) -> DeviceHolders {
         var result = DeviceHolders(holders: [], hidden: 0)
         let wanted = Set(nodes.compactMap(device))
@@ -50,7 +55,7 @@ public struct DeviceHolders: Sendable, Hashable {
         return result
     }
 
-    /// Who captures from the sound card that an ALSA name means, or from any when the name does not tell.
+    /// The processes that capture from the sound card that an ALSA name means, or from any when the name does not tell.
     public static func of(sound name: String) -> DeviceHolders {
         let card = soundCard(name)
         var result = DeviceHolders(holders: [], hidden: 0)

@@ -4,10 +4,14 @@ public import Reactor
 
 /// A camera or sound device that came or went.
 public struct DeviceEvent: Hashable, Sendable {
+    /// udev's word for what happened.
     public enum Action: String, Hashable, Sendable { case add, remove, change, bind, unbind }
+    /// The kernel subsystems of cameras and sound.
     public enum Subsystem: String, Hashable, Sendable { case video = "video4linux", sound }
 
+    /// What happened.
     public var action: Action
+    /// Which kind of device it was.
     public var subsystem: Subsystem
     /// `/dev/video0`; nil for devices without a node, such as a sound card as a whole.
     public var node: String?
@@ -20,6 +24,7 @@ public struct DeviceWatcher: ~Copyable {
     private let context: OpaquePointer
     private let monitor: OpaquePointer
 
+    /// Subscribes to udev's events of both subsystems.
     public init() throws(SystemError) {
         guard let context = udev_new() else { throw SystemError("udev_new", ENOMEM) }
         guard let monitor = udev_monitor_new_from_netlink(context, "udev") else {

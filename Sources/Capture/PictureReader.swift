@@ -17,7 +17,7 @@ struct PictureReader: ~Copyable {
             case .mjpeg: decoder?.decode(bytes, into: &frame) ?? false
             case .i420, .emulated, .nv12, .yuyv, .uyvy: PixelConversion.convert(bytes, layout, into: &frame)
             }
-        // Half of another picture may stand in it: whoever holds the frame must not take it for the last whole one.
+        // Half of another picture may stand in it: the holder of the frame must not take it for the last whole one.
         frame.captureTime = isWhole ? time : .zero
         return isWhole
     }

@@ -35,6 +35,7 @@ public enum MicrophoneFault: String, Hashable, Sendable, CaseIterable {
 /// A fault on purpose, for good or coming and going: `test:black`, `test:black:8` for 8 s of each in turn, well first.
 public struct ProvokedFault<Kind: RawRepresentable & Hashable & Sendable>: Hashable, Sendable
 where Kind.RawValue == String {
+    /// Which fault is provoked.
     public var kind: Kind
     /// How long it is well and how long it is not; nil when it stays.
     public var seconds: Int?

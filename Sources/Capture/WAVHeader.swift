@@ -9,8 +9,10 @@ public struct WAVHeader: Hashable, Sendable {
     public var sampleRate: Int
     /// Where the samples begin, in bytes, and how many bytes of them the header promises.
     public var dataOffset: Int
+    /// As promised; a file may be shorter.
     public var dataSize: Int
 
+    /// Why a file cannot be played.
     public enum Failure: Error, Hashable, Sendable {
         case notWAV
         case truncated

@@ -2,8 +2,11 @@ import Primitives
 
 /// The first line of a YUV4MPEG2 file (the format of mjpegtools' `yuv4mpeg(5)`), for 8-bit 4:2:0.
 public struct Y4MHeader: Hashable, Sendable {
+    /// In pixels, 1 … 4,096.
     public var width: Int
+    /// In pixels, 1 … 4,096.
     public var height: Int
+    /// Of the file; it is played at this rate.
     public var frameRate: FrameRate
     /// Bytes of the line with its LF: where the first frame begins.
     public var length: Int
@@ -13,6 +16,7 @@ public struct Y4MHeader: Hashable, Sendable {
     /// Each side, in pixels.
     public static let maximumSide = 4096
 
+    /// Why a file cannot be played.
     public enum Failure: Error, Hashable, Sendable {
         case notY4M
         case unterminated

@@ -8,6 +8,7 @@ public struct OpusDecoder: ~Copyable, @unchecked Sendable {
     /// The longest packet Opus knows, 120 ms: the least room a decoding call needs.
     public static let maximumSamples = 5760
 
+    /// - Throws: when libopus has no memory.
     public init() throws(CodecError) {
         var status: Int32 = 0
         guard let handle = opus_decoder_create(Int32(OpusEncoder.sampleRate), 1, &status), status == OPUS_OK else {

@@ -5,17 +5,21 @@ public import Primitives
 public struct OpusEncoder: ~Copyable, @unchecked Sendable {
     // Unique ownership and mutating calls only.
     private let handle: OpaquePointer
+    /// What the encoder works with now.
     public private(set) var settings: Settings
 
     /// Samples per second and per packet.
     public static let sampleRate = 48_000
+    /// Of a 20 ms packet.
     public static let samplesPerPacket = 960
+    /// Of a packet with `samplesPerPacket` samples.
     public static let packetDuration = Duration.milliseconds(20)
     /// Samples of the packets that can be made: 20, 10, 5 and 2.5 ms.
     public static let packetSizes = [960, 480, 240, 120]
     /// No packet is longer: libopus' recommendation is 4,000 bytes, a 20 ms mono frame's own limit 1,275.
     public static let maximumPacket = 1275
 
+    /// What can change between two packets.
     public struct Settings: Sendable, Equatable {
         /// 6 … 510 kbit/s.
         public var bitrate: Bitrate
@@ -30,6 +34,7 @@ public struct OpusEncoder: ~Copyable, @unchecked Sendable {
         /// Hertz that the peer plays at most, 8,000 … 48,000: nothing above half of it is encoded (RFC 7587 section 3.1.1).
         public var maximumPlaybackRate: Int
 
+        /// Nothing is checked here; `OpusEncoder` refuses what is out of range.
         public init(
             bitrate: Bitrate = .kilobits(32), complexity: Int = 5, forwardErrorCorrection: Bool = true,
             expectedLossPercent: Int = 5, discontinuousTransmission: Bool = false,
@@ -64,6 +69,7 @@ public struct OpusEncoder: ~Copyable, @unchecked Sendable {
         }
     }
 
+    /// - Throws: for settings out of range, and when libopus has no memory.
     public init(_ settings: Settings = Settings()) throws(CodecError) {
         try settings.check()
         var status: Int32 = 0

@@ -12,6 +12,7 @@ public struct PictureScaler: ~Copyable, @unchecked Sendable {
     private var luma: Columns
     private var chroma: Columns
 
+    /// Takes its memory with the first picture.
     public init() {
         half = nil
         quarter = nil

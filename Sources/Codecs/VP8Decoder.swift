@@ -8,6 +8,7 @@ public struct VP8Decoder: ~Copyable, @unchecked Sendable {
     /// A keyframe that claims more pixels than this is refused before memory is taken for it.
     public let maximumPixels: Int
 
+    /// - Throws: when libvpx has no memory.
     public init(maximumPixels: Int = 4096 * 2304) throws(CodecError) {
         let context = UnsafeMutablePointer<vpx_codec_ctx_t>.allocate(capacity: 1)
         context.initialize(to: vpx_codec_ctx_t())

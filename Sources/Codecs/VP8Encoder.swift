@@ -33,6 +33,7 @@ public struct VP8Encoder: ~Copyable, @unchecked Sendable {
     private let context: UnsafeMutablePointer<vpx_codec_ctx_t>
     private var config: vpx_codec_enc_cfg_t
     private var image: vpx_image_t
+    /// What the encoder works with now.
     public private(set) var settings: VP8EncoderSettings
     private var largestWidth: Int
     private var largestHeight: Int
@@ -40,13 +41,18 @@ public struct VP8Encoder: ~Copyable, @unchecked Sendable {
     private var timestamp: Int64
     private var lastCapture: Instant?
     private var pictureInPattern: Int
+    /// What it has made so far.
     public private(set) var measures: Measures
 
     /// Counts since the encoder was made.
     public struct Measures: Sendable, Equatable {
+        /// Pictures that gave a frame.
         public var encoded: UInt64 = 0
+        /// Pictures that the rate control left out.
         public var dropped: UInt64 = 0
+        /// Among `encoded`.
         public var keyframes: UInt64 = 0
+        /// Of all frames.
         public var bytes: UInt64 = 0
         /// The quantizer of the newest picture, 0 (best) … 63.
         public var quantizer = 0
@@ -54,6 +60,7 @@ public struct VP8Encoder: ~Copyable, @unchecked Sendable {
         public var quantizerIndex = 0
     }
 
+    /// - Throws: for settings out of range, and when libvpx has no memory.
     public init(_ settings: VP8EncoderSettings) throws(CodecError) {
         try settings.check()
         var config = vpx_codec_enc_cfg_t()

@@ -4,9 +4,11 @@ public import Primitives
 public struct VP8EncoderSettings: Sendable, Equatable {
     /// Picture size in pixels, 16 … 16,383 each way (VP8's own limit, RFC 6386 section 9.1).
     public var width: Int
+    /// In pixels, 16 … 16,383.
     public var height: Int
     /// Pictures per second that the rate control expects, 1 … 60.
     public var frameRate: Int
+    /// What the rate control aims at, over all layers.
     public var bitrate: Bitrate
 
     /// libvpx' speed setting, negative: a fixed speed. A positive one lets libvpx choose by measuring its own time,
@@ -28,10 +30,12 @@ public struct VP8EncoderSettings: Sendable, Equatable {
     }
     /// Best and worst quantizer, 0 … 63.
     public var minimumQuantizer: Int
+    /// Worst quantizer, 0 … 63.
     public var maximumQuantizer: Int
     /// Temporal layers: 1, 2 or 3. With more than one a sender may leave out the upper layers' pictures.
     public var temporalLayers: Int
 
+    /// Nothing is checked here; `VP8Encoder` refuses what is out of range.
     public init(
         width: Int, height: Int, frameRate: Int, bitrate: Bitrate, speed: Int = -6, dropFrameThreshold: Int = 30,
         minimumQuantizer: Int = 2, maximumQuantizer: Int = 56, temporalLayers: Int = 1

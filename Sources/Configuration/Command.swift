@@ -1,4 +1,4 @@
-/// How a program ended, for whoever started it.
+/// How a program ended, for the shell or the service manager.
 public enum ExitStatus: Int32, Sendable {
     case success = 0
     /// It was asked for something sensible and could not do it.
@@ -15,11 +15,14 @@ public struct Flag: Sendable {
     public var name: String
     /// What stands for the value in help, `FILE`; nil for a flag that is on or off.
     public var valueName: String?
+    /// One line.
     public var help: String
     /// The values it accepts; empty for any.
     public var choices: [String]
+    /// Whether the command is a mistake without it.
     public var isRequired: Bool
 
+    /// Traps when `name` does not begin with two dashes.
     public init(
         _ name: String, _ valueName: String? = nil, choices: [String] = [], required: Bool = false, help: String
     ) {
@@ -36,9 +39,12 @@ public struct Flag: Sendable {
 public struct Argument: Sendable {
     /// As it stands in help: `ID`.
     public var name: String
+    /// One line.
     public var help: String
+    /// Whether the command is a mistake without it.
     public var isRequired: Bool
 
+    /// `name` as it stands in help.
     public init(_ name: String, required: Bool = true, help: String) {
         self.name = name
         self.help = help
@@ -54,9 +60,12 @@ public struct Command: Sendable {
     public var summary: String
     /// Paragraphs below the flags in help.
     public var discussion: String
+    /// In the order in which they are given.
     public var arguments: [Argument]
+    /// In the order of help; `--help` is always there.
     public var flags: [Flag]
 
+    /// Optional arguments must stand behind the required ones; nothing is checked.
     public init(
         _ name: String, summary: String, arguments: [Argument] = [], flags: [Flag] = [], discussion: String = ""
     ) {

@@ -2,16 +2,21 @@
 ///
 /// `--flag value` and `--flag=value` mean the same; `--` ends the flags; `-h` and `--help` show help anywhere.
 public struct CommandLineParser: Sendable {
+    /// The program's name, as it stands in help and errors.
     public var program: String
+    /// One line.
     public var summary: String
+    /// In the order of help.
     public var commands: [Command]
 
+    /// The first word of a line selects among `commands`.
     public init(program: String, summary: String, commands: [Command]) {
         self.program = program
         self.summary = summary
         self.commands = commands
     }
 
+    /// What a command line led to; nothing has been done yet.
     public enum Outcome: Equatable, Sendable {
         case run(Invocation)
         /// Text for the standard output; exit with success.

@@ -2,7 +2,7 @@ import Glibc
 
 /// A YAML configuration file and the drop-ins beside it, read into `Decodable` types, with the line of everything that is wrong.
 ///
-/// Strict on purpose: a key nobody asked for, a key given twice and a value of another type are errors, so that
+/// Strict on purpose: an unknown key, a key given twice and a value of another type are errors, so that
 /// a typing mistake never silently becomes a default. A `Decodable` type needs nothing special; keys are known
 /// to be legal because the type's decoding asked for them.
 ///

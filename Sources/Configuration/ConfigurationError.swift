@@ -1,5 +1,6 @@
 /// What is wrong with a configuration, as one line a person can act on: `file:line: key: rule (value)`.
 public struct ConfigurationError: Error, Equatable, Sendable {
+    /// Its path, as the program was given it.
     public var file: String
     /// Counted from 1; nil when the whole file is meant.
     public var line: Int?
@@ -10,6 +11,7 @@ public struct ConfigurationError: Error, Equatable, Sendable {
     /// What was found instead; nil when there is nothing to show, or when it is a secret.
     public var value: String?
 
+    /// Nothing is checked; a secret must not stand in `value`.
     public init(file: String, line: Int? = nil, key: String? = nil, rule: String, value: String? = nil) {
         self.file = file
         self.line = line
@@ -41,10 +43,12 @@ extension ConfigurationError: CustomStringConvertible {
 
 /// A rule that one value breaks. Thrown from a `Decodable` initializer; the decoder adds file, line and key.
 public struct RuleViolation: Error, Equatable, Sendable {
+    /// Lower case: "must be a whole number".
     public var rule: String
     /// Shown instead of the value's own text, for values that were put together.
     public var value: String?
 
+    /// `value` nil shows the value's own text, if it is no secret.
     public init(_ rule: String, value: String? = nil) {
         self.rule = rule
         self.value = value

@@ -16,8 +16,10 @@ extension Duration {
 
 /// An amount of bytes written as `64KiB`, `10MiB`, `2GiB` or a plain number of bytes.
 public struct ConfiguredSize: Hashable, Sendable, Decodable {
+    /// Not negative when it was read from text.
     public var bytes: Int
 
+    /// Nothing is checked.
     public init(bytes: Int) { self.bytes = bytes }
 
     public init(from decoder: any Decoder) throws {
@@ -28,6 +30,7 @@ public struct ConfiguredSize: Hashable, Sendable, Decodable {
         self = size
     }
 
+    /// Nil for anything but a whole number that is not negative, with KiB, MiB, GiB or no unit.
     public init?(configured text: String) {
         let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("", 1)]
         guard let (suffix, factor) = units.first(where: { text.hasSuffix($0.0) }),

@@ -1,4 +1,4 @@
-/// Finds what somebody meant who mistyped a word.
+/// Finds the word that a mistyped one was meant to be.
 enum Similarity {
     /// The candidate at most two edits away, or nil. Ties go to the alphabetically first.
     static func nearest(to word: String, among candidates: some Sequence<String>) -> String? {

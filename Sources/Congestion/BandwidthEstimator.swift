@@ -2,8 +2,8 @@ public import Primitives
 
 /// Estimates what a path carries; see `CongestionController` for how its parts go together.
 public struct BandwidthEstimator: Sendable {
-    /// Without any feedback for this long, the rate is halved, and again after as long: nobody knows whether the path
-    /// still carries anything.
+    /// Without any feedback for this long, the rate is halved, and again after as long: it is not known whether the
+    /// path still carries anything.
     static let feedbackTimeout: Duration = .milliseconds(800)
     static let updateInterval: Duration = .milliseconds(100)
     /// How long the least delay seen is believed to be that of the empty path.
@@ -18,7 +18,8 @@ public struct BandwidthEstimator: Sendable {
     static let longStandingQueue: Duration = .milliseconds(60)
     /// For how long it stands so before that counts as overuse.
     static let longStandingTime: Duration = .seconds(1)
-    /// How often one gives way for it: what is still there then is held up by others, beside whom one would starve.
+    /// How often the rate falls for it: a queue that is still there then is held up by other flows, beside which ours would
+    /// starve.
     static let longStandingFalls = 2
     /// How long the path must have been without overuse before more is looked for by probes: as the larger of several
     /// flows, near the rate that it was full at, and otherwise. A probe's own short queue is enough to make a small browser's
@@ -48,7 +49,7 @@ public struct BandwidthEstimator: Sendable {
     var lastOveruse: Instant?
     /// Since when the queue is long.
     var longQueueSince: Instant?
-    /// How often it was given way for since it was short.
+    /// How often the rate has fallen for it since it was short.
     var longQueueFalls: Int
     /// Losses of packets sent before do not count: an outage took them.
     var countLossesFrom: Instant
@@ -65,6 +66,7 @@ public struct BandwidthEstimator: Sendable {
         return rateControl.lastDecrease.map { now - $0 < BandwidthEstimator.gentleTime } ?? false ? .gentle : .ordinary
     }
 
+    /// Starts at `configuration.start`. With transport-wide feedback the first probes are queued at once.
     public init(_ configuration: CongestionConfiguration, now: Instant) {
         self.configuration = configuration
         sent = SentPackets()
@@ -101,6 +103,8 @@ public struct BandwidthEstimator: Sendable {
 
     // MARK: Sending
 
+    /// Notes a packet that carried the transport-wide number `sequence`; `size` is its size on the wire in bytes, IP
+    /// and UDP headers included. `probe` is the cluster it was sent for, nil for ordinary media.
     public mutating func packetSent(_ sequence: SequenceNumber, size: DataSize, probe: ProbeCluster.ID?, now: Instant) {
         sent.insert(sequence, size: size, probe: probe, now: now)
         if firstUnanswered == nil { firstUnanswered = now }
@@ -115,6 +119,9 @@ public struct BandwidthEstimator: Sendable {
 
     // MARK: Feedback
 
+    /// Takes in what one transport-wide feedback message says: arrivals on the receiver's clock, nil for packets not
+    /// received. Numbers that were never sent, that are older than ten seconds, or that were answered before are
+    /// ignored.
     public mutating func handle(_ arrivals: [PacketArrival], now: Instant) {
         results.removeAll(keepingCapacity: true)
         sent.join(arrivals, into: &results, now: now)
@@ -168,7 +175,7 @@ public struct BandwidthEstimator: Sendable {
         // A trend without a queue that stands is a frame larger than the last, or a path that jitters.
         let standing = queue.standing
         if usage == .overusing, standing < BandwidthEstimator.leastStandingQueue { usage = .normal }
-        if giveWay(toQueueOf: standing, now: now), usage == .normal { usage = .overusing }
+        if noteLongQueue(standing, now: now), usage == .normal { usage = .overusing }
         if usage == .overusing {
             lastOveruse = now
             overuses += 1
@@ -180,15 +187,15 @@ public struct BandwidthEstimator: Sendable {
             usage, acknowledged: acknowledged.rate, recent: acknowledged.recent, queueDelay: queue.delay,
             roundTripTime: roundTripTime ?? .milliseconds(100), mayIncrease: used, now: now)
         if usage == .overusing { probes.abort() }
-        // Once for each fall: while the queue empties, the overuse is told of again and again.
+        // Once for each fall: while the queue empties, the overuse is reported again and again.
         if rateControl.lastDecrease != lastDecrease {
             probes.rateFell(
                 hasLostGain: rateControl.hasLostGain, isDeep: rateControl.rate < before * RateControl.deepFall)
         }
     }
 
-    /// Follows how long a long queue stands. True when it is to be given way for: each time is counted.
-    private mutating func giveWay(toQueueOf standing: Duration, now: Instant) -> Bool {
+    /// Follows how long a long queue stands. True when it counts as overuse now; each time is counted.
+    private mutating func noteLongQueue(_ standing: Duration, now: Instant) -> Bool {
         guard standing >= BandwidthEstimator.longStandingQueue else {
             longQueueSince = nil
             if standing < BandwidthEstimator.longStandingQueue * 0.5 { longQueueFalls = 0 }
@@ -210,12 +217,14 @@ public struct BandwidthEstimator: Sendable {
         if result.isFirst { probes.handle(result, isNews: isNews, now: now) }
     }
 
+    /// Takes in a REMB: the target stays at or below it until the next one comes or the path changes.
     public mutating func handle(receiverEstimate: Bitrate, now: Instant) {
         self.receiverEstimate = receiverEstimate
         lastFeedback = now
         updateTarget(now: now)
     }
 
+    /// Takes in a report block's fraction lost, 0 … 1. With transport-wide feedback it only counts as a sign of life.
     public mutating func handle(lossFraction: Double, now: Instant) {
         lastFeedback = now
         guard !configuration.usesTransportFeedback else { return }
@@ -223,6 +232,8 @@ public struct BandwidthEstimator: Sendable {
         updateTarget(now: now)
     }
 
+    /// Takes in a round trip measured by RTCP reports. With transport-wide feedback it serves only until the first
+    /// feedback message has measured one.
     public mutating func handle(roundTripTime: Duration, now: Instant) {
         if self.roundTripTime == nil || !configuration.usesTransportFeedback { self.roundTripTime = roundTripTime }
         guard !configuration.usesTransportFeedback else { return }
@@ -230,6 +241,8 @@ public struct BandwidthEstimator: Sendable {
         updateTarget(now: now)
     }
 
+    /// Forgets delays, losses and bounds; starts again at half of the target, but not above `configuration.start`,
+    /// and probes anew.
     public mutating func pathChanged(now: Instant) {
         let start = max(configuration.minimum, min(configuration.start, target * 0.5))
         interArrival = InterArrival()
@@ -255,6 +268,8 @@ public struct BandwidthEstimator: Sendable {
 
     // MARK: Time
 
+    /// Every 100 ms: halves the rate while no feedback comes, starts probes when the path is quiet. Earlier calls do
+    /// nothing.
     public mutating func handleTimeout(now: Instant) {
         guard now >= updateAt else { return }
         updateAt = now + BandwidthEstimator.updateInterval
@@ -278,8 +293,10 @@ public struct BandwidthEstimator: Sendable {
         updateTarget(now: now)
     }
 
+    /// When `handleTimeout` is due. Never nil.
     public var nextTimeout: Wake? { Wake(at: updateAt, reason: .bandwidthUpdate) }
 
+    /// A snapshot for status and tests; making it changes nothing.
     public var statistics: CongestionStatistics {
         CongestionStatistics(
             target: target, delayBased: rateControl.rate, lossBased: loss.estimate, acknowledged: acknowledged.rate,

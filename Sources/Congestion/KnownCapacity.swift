@@ -4,7 +4,7 @@ import Primitives
 ///
 /// Alone, both are the path's own rate. Beside others a probe, which comes faster than anything else for its moment, pushes
 /// them aside and sees nearly all of the path, while what is carried when the queue grows is only what they leave. So the two
-/// together tell that the path is shared, and how large a share ours is.
+/// together show that the path is shared, and how large a share ours is.
 struct KnownCapacity: Sendable {
     /// How far from it counts as near.
     static let nearShare = 0.15

@@ -2,14 +2,18 @@ public import Primitives
 
 /// What waits in the caller's queues.
 public struct PacerQueues: Hashable, Sendable {
+    /// A sound packet waits. It is sent at once, however large the debt.
     public var hasAudio: Bool
+    /// A packet that the peer asked for again waits.
     public var hasRetransmission: Bool
+    /// A picture's packet waits.
     public var hasVideo: Bool
     /// All of it together.
     public var waiting: DataSize
     /// Whether padding can be made: there is a retransmission source, and the peer is connected.
     public var canPad: Bool
 
+    /// Everything empty, as before a session's media begins.
     public init(
         hasAudio: Bool = false, hasRetransmission: Bool = false, hasVideo: Bool = false, waiting: DataSize = .zero,
         canPad: Bool = false
@@ -21,6 +25,7 @@ public struct PacerQueues: Hashable, Sendable {
         self.canPad = canPad
     }
 
+    /// Whether no packet waits. Padding is not counted.
     public var isEmpty: Bool { !hasAudio && !hasRetransmission && !hasVideo }
 }
 
@@ -29,6 +34,7 @@ public enum PacerPacketKind: UInt8, Hashable, Sendable, CaseIterable {
     case audio, retransmission, video, padding
 }
 
+/// What to do now.
 public enum PacerDecision: Hashable, Sendable {
     /// Send the first packet of this kind; on behalf of a probe, if one runs.
     case send(PacerPacketKind, probe: ProbeCluster.ID?)
@@ -78,6 +84,7 @@ public struct Pacer: Sendable {
     private var clusterSize: DataSize
     private var waitingClusters: RingBuffer<ProbeCluster>
 
+    /// `rate` is the target at the start and must be positive.
     public init(rate: Bitrate, now: Instant) {
         precondition(rate.bitsPerSecond > 0, "pacer: rate must be positive")
         self.rate = rate
@@ -91,6 +98,8 @@ public struct Pacer: Sendable {
         waitingClusters = RingBuffer(capacity: 4)
     }
 
+    /// Sets the target, which must be positive, and how far above it packets may go. What was sent until now is
+    /// settled at the old rate.
     public mutating func setRate(_ rate: Bitrate, pace: Pace = .ordinary, now: Instant) {
         precondition(rate.bitsPerSecond > 0, "pacer: rate must be positive")
         guard rate != self.rate || pace != self.pace else { return }
@@ -109,6 +118,8 @@ public struct Pacer: Sendable {
     /// The probe that is running or next, if any.
     public var probe: ProbeCluster? { cluster ?? waitingClusters.first }
 
+    /// Which kind of packet is sent next. A probe that waits begins when there is something to send; one that falls 30 ms behind ends
+    /// here.
     public mutating func next(_ queues: PacerQueues, now: Instant) -> PacerDecision {
         melt(waiting: queues.waiting, now: now)
         if let clusterStart, cluster != nil, clusterPackets > 0,
@@ -131,6 +142,8 @@ public struct Pacer: Sendable {
         return .pad(DataSize(bytes: max(200, cluster.minimumSize.bytes - clusterSize.bytes)), probe: probe)
     }
 
+    /// Notes a packet just sent with its size on the wire. It counts towards a probe when `probe` names the one that
+    /// runs.
     public mutating func packetSent(_ size: DataSize, as kind: PacerPacketKind, probe: ProbeCluster.ID?, now: Instant) {
         debt = max(debt, 0) + Double(size.bytes)
         guard let cluster, cluster.id == probe else { return }

@@ -31,7 +31,7 @@ struct RateControl: Sendable {
     /// path above its half.
     static let packetGrowth = 2.25
     static let packetGrowthSlope = 12.0
-    /// Who has more of a shared path is the larger flow: two keep about nine tenths of what a probe sees in use.
+    /// From this share of what probes see on, a flow is the larger one: two flows together use about nine tenths of it.
     static let half = 0.45
 
     enum State: Sendable {
@@ -95,8 +95,8 @@ struct RateControl: Sendable {
         confirmRaise(roundTripTime: roundTripTime, now: now)
         switch usage {
         case .overusing:
-            // While a queue drains, the trend says nothing new: it may be another flow's queue, too, and who gives way
-            // for it again and again starves. Only a path that carries still less than is sent now is news.
+            // While a queue drains, the trend says nothing new: it may be another flow's queue, too, and a flow
+            // that gives way for it again and again starves. Only a path that carries still less than is sent now is news.
             if isDraining {
                 deepen(queueDelay: queueDelay)
                 finishDraining(queueDelay: queueDelay, now: now)
@@ -199,7 +199,7 @@ struct RateControl: Sendable {
         if capacity.isNear(rate) {
             // Less than a packet in two response times, which are the round trip and the time a change takes to show; at low
             // rates that would be more than growth by shares. The browsers' senders grow by half a packet and give way by
-            // half as much again as we do: who grew as fast beside one of them would have the larger share before long.
+            // half as much again as we do: a flow that grew as fast beside them would soon have the larger share.
             let times = RateControl.packetGrowth + RateControl.packetGrowthSlope * excess
             let share = Double(rate.bitsPerSecond) * (RateControl.increasePerSecond - 1)
             let additive = min(8 * 1200 / (times * (roundTripTime.seconds + 0.1)), max(4000, share))
@@ -209,7 +209,7 @@ struct RateControl: Sendable {
                 rate * Double.power(RateControl.increasePerSecond, elapsed)
                 + Bitrate(bitsPerSecond: Int64(1000 * elapsed))
         }
-        // Nobody knows whether a path carries far more than was tried.
+        // It is not known whether a path carries far more than was tried.
         if let acknowledged { next = min(next, max(rate, acknowledged * 1.5 + .kilobits(10))) }
         rate = clamp(next)
     }
@@ -246,7 +246,7 @@ struct RateControl: Sendable {
                 if !capacity.isShared { capacity.forget() }
                 return false
             }
-            // All at once only up to what was carried before; half of the rest leaves room for who grows slower.
+            // All at once only up to what was carried before; half of the rest leaves room for flows that grow slower.
             next = max(min(next, known * RateControl.settle), (from + next) * 0.5)
         } else if let known = capacity.rate, measured > known {
             capacity.forget()

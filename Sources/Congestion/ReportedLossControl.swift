@@ -1,7 +1,7 @@
 import Primitives
 
-/// The control over what receiver reports tell, for peers that send no transport-wide feedback: the loss-based one of
-/// draft-ietf-rmcat-gcc-02 section 6, and beside it the round trip. Loss alone is told of when the queue on the path is
+/// The control that goes by receiver reports, for peers that send no transport-wide feedback: the loss-based one of
+/// draft-ietf-rmcat-gcc-02 section 6, and beside it the round trip. Loss alone is reported when the queue on the path is
 /// full: the picture would stand, and the sound be lost with it, each time the rate has grown to what the path carries.
 struct ReportedLossControl: Sendable {
     static let decrease = 0.85

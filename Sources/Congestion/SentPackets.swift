@@ -8,13 +8,13 @@ struct SentPacket: Sendable {
     var probe: ProbeCluster.ID?
     /// On the receiver's clock.
     var arrival: Instant?
-    /// Whether feedback has told of it, received or not.
+    /// Whether feedback has covered it, received or not.
     var isReported: Bool
-    /// Whether it was told lost before it turned out received.
+    /// Whether it was reported lost before it was reported received.
     var wasReportedLost: Bool
 }
 
-/// The packets sent that feedback may still tell of: a ring by transport-wide sequence number.
+/// The packets sent that feedback may still cover: a ring by transport-wide sequence number.
 struct SentPackets: Sendable {
     /// At 3 Mbit/s about half a minute.
     static let capacity = 8192
@@ -38,8 +38,8 @@ struct SentPackets: Sendable {
             wasReportedLost: false)
     }
 
-    /// Joins feedback with what was sent. Appends, in order of sequence, each packet that is told of for the first
-    /// time, and each one told lost before that turns out received.
+    /// Joins feedback with what was sent. Appends, in order of sequence, each packet that is reported for the
+    /// first time, and each one that was reported lost before and is now reported received.
     mutating func join(_ arrivals: [PacketArrival], into results: inout [SentPacket], now: Instant) {
         for arrival in arrivals {
             let sequence = unwrapper.near(arrival.sequence)

@@ -19,8 +19,8 @@ public import Primitives
 // - Doubt. A datagram's source can be forged, so what is not protected ends nothing: alerts in plain text are ignored
 //   (RFC 6347 section 4.1.2.7 allows it), protected records too short to be any are dropped before OpenSSL makes an error
 //   of them, and an association that fails after its handshake says nothing to the peer, whose own goes on.
-// - A verdict on the certificate. OpenSSL is told to accept any; the DER form goes up with the event, and whoever
-//   has the fingerprint from the SDP must compare it before any media flows (RFC 8827 section 6.5).
+// - A verdict on the certificate. OpenSSL is told to accept any; the DER form goes up with the event, and the
+//   owner must compare it with the fingerprint from the SDP before any media flows (RFC 8827 section 6.5).
 //
 // A browser's ClientHello, which offers DTLS 1.3 with a post-quantum key share, arrives in two datagrams and in any
 // order. OpenSSL reassembles it because the stateless cookie exchange (`DTLSv1_listen`), which cannot, is not used:
@@ -30,6 +30,7 @@ public import Primitives
 public struct DTLSHandshakeResult: Sendable {
     /// To be compared with the fingerprint from the SDP before anything else is done.
     public var peerCertificateDER: [UInt8]
+    /// What DTLS agreed on by `use_srtp` (RFC 5764 section 4.1).
     public var profile: SRTPProfile
     /// Protects what we send.
     public var localKey: SRTPMasterKey
@@ -39,6 +40,7 @@ public struct DTLSHandshakeResult: Sendable {
     public var cipher: String
 }
 
+/// Why there is no association, or no longer.
 public enum DTLSFailure: Error, Equatable, Sendable {
     /// No completion within `DTLSEndpoint.handshakeDeadline`.
     case timedOut
@@ -50,6 +52,7 @@ public enum DTLSFailure: Error, Equatable, Sendable {
     case refused(CryptoError)
 }
 
+/// What an association tells its owner, in order.
 public enum DTLSEvent: Sendable {
     case handshakeCompleted(DTLSHandshakeResult)
     /// The association is dead; during the handshake an alert may still wait in `pollTransmit`. After it the keys that were
@@ -82,6 +85,7 @@ public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
     /// How long a handshake may take.
     public static let handshakeDeadline = Duration.seconds(15)
 
+    /// The association's life; each case says where it may go next.
     public enum Phase: Sendable, Equatable {
         /// → handshaking, closed
         case idle
@@ -95,8 +99,11 @@ public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
         case failed
     }
 
+    /// Client or server: fixed by offer and answer.
     public let role: DTLSRole
+    /// Where the association is now.
     public private(set) var phase: Phase
+    /// Datagrams and records not used, by reason.
     public private(set) var drops: Counter<DTLSDrop>
     private let ssl: OpaquePointer
     // Owned by `ssl`.
@@ -243,6 +250,7 @@ public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
         return true
     }
 
+    /// The oldest event not taken yet; nil when there is none.
     public mutating func pollEvent() -> DTLSEvent? { events.popFirst() }
 
     /// When `handleTimeout` must be called.

@@ -97,8 +97,9 @@ public enum HMAC {
     }
 }
 
-/// Bytes that nobody can guess, from OpenSSL's generator, which the kernel seeds.
+/// Random bytes that cannot be guessed, from OpenSSL's generator, which the kernel seeds.
 public enum SecureRandom {
+    /// Traps when the generator has no seed, which a running Linux never lacks.
     public static func bytes(_ count: Int) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
             precondition(RAND_bytes(buffer.baseAddress, Int32(count)) == 1, "secure random: the generator has no seed")

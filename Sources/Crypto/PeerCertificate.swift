@@ -5,8 +5,11 @@ public import Primitives
 public struct PeerCertificate: Hashable, Sendable {
     /// Common name, or the organization; empty when there is neither.
     public var subject: String
+    /// Common name, or the organization, of the authority that signed it.
     public var issuer: String
+    /// `notBefore` (RFC 5280 section 4.1.2.5).
     public var validFrom: WallClock
+    /// `notAfter`. Certificates without an end give the year 2262.
     public var validTo: WallClock
 
     init?(_ x509: OpaquePointer?) {

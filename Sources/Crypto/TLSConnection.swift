@@ -1,14 +1,15 @@
 import COpenSSL
 import Primitives
 
-// TLS 1.2 and 1.3, either side, between two memory BIOs: bytes of the connection go in and come out, and whoever has
-// the socket carries them. It never blocks and knows no time; the owner gives up on a handshake that takes too long.
+// TLS 1.2 and 1.3, either side, between two memory BIOs: bytes of the connection go in and come out, and the owner
+// of the socket carries them. It never blocks and knows no time; the owner gives up on a handshake that takes too long.
 //
 //     handshaking ──▶ open ──▶ ended
 //          └───────────┴─────▶ failed
 
 /// One TLS connection: a client's, whose server is checked by chain and name, or a server's.
 public struct TLSConnection: ~Copyable, @unchecked Sendable {
+    /// The connection's life; each case says where it may go next.
     public enum Phase: Equatable, Sendable {
         /// → open, failed
         case handshaking
@@ -20,6 +21,7 @@ public struct TLSConnection: ~Copyable, @unchecked Sendable {
         case failed(CryptoError)
     }
 
+    /// Where the connection is now.
     public private(set) var phase: Phase
     private let ssl: OpaquePointer
     // Owned by `ssl`.

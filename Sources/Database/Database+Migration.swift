@@ -5,6 +5,7 @@ internal import CSQLite
 public struct Migration: Sendable {
     /// One or more statements.
     public var sql: String
+    /// One or more statements, separated by semicolons, without parameters.
     public init(_ sql: String) { self.sql = sql }
 }
 

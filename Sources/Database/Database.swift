@@ -1,6 +1,6 @@
 internal import CSQLite
 
-/// One connection to an SQLite database, owned by whoever holds it.
+/// One connection to an SQLite database, closed with the value that holds it.
 ///
 /// Every database here is in WAL mode with `synchronous=FULL`: when `transaction` or a lone `execute` returns, the
 /// change survives the loss of the process and of power (sqlite.org/pragma.html#pragma_synchronous). Statements are
@@ -14,21 +14,25 @@ internal import CSQLite
 ///         try row.text(0)
 ///     }
 public struct Database: ~Copyable, @unchecked Sendable {
+    /// Where the data is.
     public enum Location: Hashable, Sendable {
         case file(String)
         /// A private one that is gone with its connection.
         case memory
     }
 
+    /// How a connection is opened.
     public struct Options: Sendable {
+        /// Refuses every change and sets no journal mode; the file must exist.
         public var isReadOnly: Bool
         /// False where a file that is not there is an error and no beginning.
         public var mayCreate: Bool
-        /// Nobody else but the owner of the file may read it: it is created with mode 0600.
+        /// Only the owner of the file may read it: it is created with mode 0600.
         public var isPrivate: Bool
         /// How long a statement waits for another connection's lock.
         public var busyTimeout: Duration
 
+        /// A private file that may be created and written; five seconds for another connection's lock.
         public init(
             isReadOnly: Bool = false, mayCreate: Bool = true, isPrivate: Bool = true,
             busyTimeout: Duration = .seconds(5)
@@ -48,6 +52,8 @@ public struct Database: ~Copyable, @unchecked Sendable {
     /// Statements kept; those of one program are a fixed few dozen.
     private static let cacheLimit = 128
 
+    /// Opens the database and, unless it is read-only, sets WAL, `synchronous=FULL` and foreign keys.
+    /// - Throws: `cannotOpen` or what SQLite says; a connection is not left open then.
     public init(_ location: Location, _ options: Options = Options()) throws(DatabaseError) {
         let path =
             switch location {
@@ -100,6 +106,8 @@ public struct Database: ~Copyable, @unchecked Sendable {
         return try execute(sql, binding: bound)
     }
 
+    /// Runs one statement that returns no rows, with values counted only at run time; as many as it has parameters.
+    /// - Returns: the number of rows it inserted, changed or deleted.
     @discardableResult
     public mutating func execute(_ sql: String, binding values: [DatabaseValue]) throws(DatabaseError) -> Int {
         _ = try run(sql, values) { _ throws(DatabaseError) in false }
@@ -116,6 +124,7 @@ public struct Database: ~Copyable, @unchecked Sendable {
         return try query(sql, binding: bound, row: row)
     }
 
+    /// All rows of one statement with values counted only at run time.
     public mutating func query<Result>(
         _ sql: String, binding values: [DatabaseValue], row: (borrowing Row) throws(DatabaseError) -> Result
     ) throws(DatabaseError) -> [Result] {
@@ -212,12 +221,14 @@ public struct Database: ~Copyable, @unchecked Sendable {
         return true
     }
 
+    /// Makes the open transaction durable. Traps without one. `rollBack` must follow where it throws.
     public mutating func commit() throws(DatabaseError) {
         precondition(isInTransaction, "database: commit without a transaction")
         try execute("COMMIT")
         isInTransaction = false
     }
 
+    /// Undoes the open transaction. Without one it does nothing, so it may follow any failure.
     public mutating func rollBack() {
         isInTransaction = false
         // Some errors have rolled back already.

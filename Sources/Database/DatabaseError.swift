@@ -26,12 +26,16 @@ public struct DatabaseError: Error, Equatable, Sendable, CustomStringConvertible
         case other
     }
 
+    /// What went wrong.
     public var kind: Kind
+    /// What was attempted, such as `open` or the statement's first words.
     public var operation: String
+    /// SQLite's words, or the broken rule.
     public var message: String
     /// SQLite's extended result code, 0 where the error is not SQLite's.
     public var code: Int32
 
+    /// `code` is SQLite's extended result code, where it has one.
     public init(_ kind: Kind, _ operation: String, _ message: String, code: Int32 = 0) {
         self.kind = kind
         self.operation = operation

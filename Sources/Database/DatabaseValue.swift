@@ -13,26 +13,34 @@ public protocol DatabaseBindable {
 }
 
 extension DatabaseValue: DatabaseBindable {
+    /// Itself.
     public var databaseValue: DatabaseValue { self }
 }
 extension Int64: DatabaseBindable {
+    /// INTEGER.
     public var databaseValue: DatabaseValue { .integer(self) }
 }
 extension Int: DatabaseBindable {
+    /// INTEGER.
     public var databaseValue: DatabaseValue { .integer(Int64(self)) }
 }
 extension Bool: DatabaseBindable {
+    /// INTEGER, 0 or 1.
     public var databaseValue: DatabaseValue { .integer(self ? 1 : 0) }
 }
 extension Double: DatabaseBindable {
+    /// REAL. SQLite stores NaN as NULL.
     public var databaseValue: DatabaseValue { .real(self) }
 }
 extension String: DatabaseBindable {
+    /// TEXT in UTF-8.
     public var databaseValue: DatabaseValue { .text(self) }
 }
 extension [UInt8]: DatabaseBindable {
+    /// BLOB.
     public var databaseValue: DatabaseValue { .blob(self) }
 }
 extension Optional: DatabaseBindable where Wrapped: DatabaseBindable {
+    /// NULL for nil.
     public var databaseValue: DatabaseValue { self?.databaseValue ?? .null }
 }

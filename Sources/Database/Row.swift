@@ -6,8 +6,10 @@ public struct Row: ~Copyable {
 
     init(borrowing statement: OpaquePointer) { self.statement = statement }
 
+    /// Columns of the statement's result, whatever their values.
     public var columnCount: Int { Int(sqlite3_column_count(statement)) }
 
+    /// Whether the column, counted from 0, holds NULL.
     public func isNull(_ column: Int) -> Bool { type(column) == SQLITE_NULL }
 
     /// Throws `unexpectedValue` for every other storage class, NULL included. So do the others.
@@ -19,11 +21,13 @@ public struct Row: ~Copyable {
     /// An integer that SQLite's `STRICT` tables keep as 0 and 1.
     public func bool(_ column: Int) throws(DatabaseError) -> Bool { try integer(column) != 0 }
 
+    /// A floating-point number; an INTEGER is refused, too.
     public func real(_ column: Int) throws(DatabaseError) -> Double {
         try expect(column, SQLITE_FLOAT)
         return sqlite3_column_double(statement, Int32(column))
     }
 
+    /// The text; bytes that are no UTF-8 become U+FFFD.
     public func text(_ column: Int) throws(DatabaseError) -> String {
         try expect(column, SQLITE_TEXT)
         // The text first: its conversion fixes the byte count.
@@ -32,6 +36,7 @@ public struct Row: ~Copyable {
         return String(decoding: UnsafeBufferPointer(start: bytes, count: count), as: UTF8.self)
     }
 
+    /// The bytes, copied. Empty for a blob of no bytes.
     public func blob(_ column: Int) throws(DatabaseError) -> [UInt8] {
         try expect(column, SQLITE_BLOB)
         guard let bytes = sqlite3_column_blob(statement, Int32(column)) else { return [] }
@@ -39,12 +44,15 @@ public struct Row: ~Copyable {
         return Array(UnsafeRawBufferPointer(start: bytes, count: count))
     }
 
+    /// Nil for NULL; throws for every other storage class.
     public func optionalInteger(_ column: Int) throws(DatabaseError) -> Int64? {
         isNull(column) ? nil : try integer(column)
     }
+    /// Nil for NULL; throws for every other storage class.
     public func optionalText(_ column: Int) throws(DatabaseError) -> String? {
         isNull(column) ? nil : try text(column)
     }
+    /// Nil for NULL; throws for every other storage class.
     public func optionalBlob(_ column: Int) throws(DatabaseError) -> [UInt8]? {
         isNull(column) ? nil : try blob(column)
     }

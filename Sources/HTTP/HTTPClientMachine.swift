@@ -8,7 +8,9 @@
 
 /// An answer's status and fields.
 public struct HTTPResponseHead: Hashable, Sendable {
+    /// 200 … 599, or 101 with a switch to WebSocket: interim answers are skipped (RFC 9110 section 15.2).
     public var status: Int
+    /// In the order in which they came; trailers are not among them.
     public var headers: [HTTPHeader]
 
     init(_ reader: borrowing HeadReader, _ limits: HTTPLimits) throws(HTTPViolation) {
@@ -24,6 +26,7 @@ public struct HTTPResponseHead: Hashable, Sendable {
 
 /// One exchange with a server: the request's bytes at the beginning, then bytes in and events out.
 public struct HTTPClientMachine: Sendable {
+    /// What the server's bytes mean. `violation` is the last event.
     public enum Event: Equatable, Sendable {
         case head(HTTPResponseHead)
         case body([UInt8])
@@ -87,6 +90,7 @@ public struct HTTPClientMachine: Sendable {
         return HTTPMessageWriter.request(method: .get, target: target, headers: fields)
     }
 
+    /// Bytes of the connection. What they mean is then in `nextEvent`; after the end they are ignored.
     public mutating func receive(_ bytes: [UInt8]) {
         guard phase != .done else { return }
         if position == input.count {
@@ -105,6 +109,7 @@ public struct HTTPClientMachine: Sendable {
         return phase == .done
     }
 
+    /// The next event; nil when more bytes are needed.
     public mutating func nextEvent() -> Event? {
         do throws(HTTPViolation) {
             switch phase {

@@ -1,8 +1,11 @@
 /// One header field. Names compare without regard to case (RFC 9110 section 5.1).
 public struct HTTPHeader: Hashable, Sendable {
+    /// As written; compare with `isSameToken`.
     public var name: String
+    /// Without spaces and tabs at its ends.
     public var value: String
 
+    /// Nothing is checked; `isWritable` tells what may go out.
     public init(_ name: String, _ value: String) {
         self.name = name
         self.value = value

@@ -1,5 +1,5 @@
-/// Writes the heads of messages. A field that could become another one is left out: whoever chose a value would otherwise
-/// write fields of their own.
+/// Writes the heads of messages. A field whose value holds a line end is left out: the author of a value could
+/// otherwise write fields of their own.
 enum HTTPMessageWriter {
     static func response(status: Int, headers: [HTTPHeader]) -> [UInt8] {
         head("HTTP/1.1 \(status) \(reason(status))", headers)

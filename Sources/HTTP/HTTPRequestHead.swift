@@ -1,9 +1,12 @@
 /// A request's head, read and checked.
 public struct HTTPRequestHead: Hashable, Sendable {
+    /// One of those known here; others are refused.
     public var method: HTTPMethod
+    /// Path and query, whichever form the request line had.
     public var target: RequestTarget
     /// HTTP/1.1 or a later minor version; otherwise HTTP/1.0.
     public var isHTTP11: Bool
+    /// In the order in which they came.
     public var headers: [HTTPHeader]
     let framing: BodyFraming
 

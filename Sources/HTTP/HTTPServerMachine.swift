@@ -5,11 +5,12 @@
 //        └──violation──▶ refusing ──answer──▶ closing     └─beginAnswer─▶ answering ──endAnswer──▶ awaitingHead, closing
 //                                                ◀──violation──┘
 //
-// One request at a time: what a client sends ahead (pipelining) waits in `input`, and its reader is told by `wantsInput` to
+// One request at a time: what a client sends ahead (pipelining) waits in `input`, and `wantsInput` tells its reader to
 // leave the rest in the kernel. Bodies leave as pieces; nothing is held whole.
 
 /// One connection of a server: bytes in, events out; answers in, bytes out.
 public struct HTTPServerMachine: Sendable {
+    /// What the client's bytes mean.
     public enum Event: Equatable, Sendable {
         /// A request begins. `body` events and one `end` follow, or `violation`.
         case head(HTTPRequestHead)
@@ -25,7 +26,7 @@ public struct HTTPServerMachine: Sendable {
         case readingBody(BodyReader)
         /// The body's reader is kept when an answer overtook the body.
         case awaitingAnswer
-        /// An answer whose length nobody knows is on its way, in chunks or up to the end of the connection.
+        /// An answer of unknown length is on its way, in chunks or up to the end of the connection.
         case answering(isChunked: Bool)
         case refusing
         case closing
@@ -43,6 +44,7 @@ public struct HTTPServerMachine: Sendable {
     private var persists: Bool
     private var owesContinue: Bool
 
+    /// `limits` hold for every request of the connection.
     public init(limits: HTTPLimits = HTTPLimits()) {
         self.limits = limits
         phase = .awaitingHead(HeadReader())
@@ -84,6 +86,7 @@ public struct HTTPServerMachine: Sendable {
         if case .awaitingHead(let reader) = phase { input.count + reader.bytes.count } else { input.count }
     }
 
+    /// Bytes of the connection, while `wantsInput` says so. What they mean is then in `nextEvent`.
     public mutating func receive(_ bytes: [UInt8]) {
         guard phase != .closing, phase != .refusing else { return }
         if position == input.count {
@@ -93,6 +96,7 @@ public struct HTTPServerMachine: Sendable {
         input.append(contentsOf: bytes)
     }
 
+    /// The next event; nil when more bytes, or an answer, are needed.
     public mutating func nextEvent() -> Event? {
         do throws(HTTPViolation) {
             switch phase {
@@ -213,7 +217,7 @@ public struct HTTPServerMachine: Sendable {
     /// - Returns: whether the connection ends with the answer.
     private mutating func endRequest(closing: Bool) -> Bool {
         owesContinue = false
-        // Behind a body that is not whole nobody can tell where the next request begins.
+        // Behind a body that is not whole it is unknown where the next request begins.
         return closing || !persists || phase != .awaitingAnswer
     }
 

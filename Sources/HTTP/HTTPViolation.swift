@@ -1,7 +1,9 @@
 /// What a peer did that ends its connection, as the status that a server answers with (RFC 9110 section 15) and a
 /// sentence for the peer's programmer.
 public struct HTTPViolation: Error, Hashable, Sendable, CustomStringConvertible {
+    /// 400 … 599: what a server answers with. A client shows `message` alone.
     public var status: Int
+    /// Which rule was broken, lower case.
     public var message: String
 
     init(_ status: Int, _ message: String) {
@@ -14,7 +16,7 @@ public struct HTTPViolation: Error, Hashable, Sendable, CustomStringConvertible 
     public var description: String { "http: \(message)" }
 }
 
-/// How much of a message is taken before its body. Whoever sends it may be a stranger.
+/// How much of a message is taken before its body. Its sender may be a stranger.
 public struct HTTPLimits: Hashable, Sendable {
     /// Bytes of a request line or status line.
     public var startLine: Int
@@ -23,6 +25,7 @@ public struct HTTPLimits: Hashable, Sendable {
     /// Header fields.
     public var fieldCount: Int
 
+    /// What a server is told to take from strangers, unless its configuration says otherwise.
     public init(startLine: Int = 8 * 1024, fields: Int = 16 * 1024, fieldCount: Int = 100) {
         self.startLine = startLine
         self.fields = fields

@@ -42,7 +42,7 @@ enum BodyFraming: Hashable, Sendable {
 
     private static func checkChunked(_ headers: [HTTPHeader]) throws(HTTPViolation) {
         let codings = headers.tokens(of: "transfer-encoding")
-        // An empty member of a list is none (RFC 9110 section 5.6.1.2), but not everybody who reads this field knows it.
+        // An empty member of a list is none (RFC 9110 section 5.6.1.2), but not every recipient knows it.
         guard headers.count(of: "transfer-encoding") == 1,
             headers["transfer-encoding"]?.split(separator: ",", omittingEmptySubsequences: false).count == codings.count
         else { throw .malformed("Transfer-Encoding is not one list") }
@@ -74,7 +74,7 @@ struct BodyReader: Equatable, Sendable {
         case untilClose
         /// Digits of a chunk's size read so far.
         case size(value: Int, digits: Int)
-        /// A chunk's extensions, which nobody here knows: so many bytes of them.
+        /// A chunk's extensions, which are skipped: so many bytes of them.
         case extensions(size: Int, length: Int)
         case sizeEnd(size: Int)
         case data(left: Int)
@@ -169,7 +169,7 @@ struct BodyReader: Equatable, Sendable {
         }
     }
 
-    /// Trailer fields are checked and dropped: nobody here knows one (RFC 9110 section 6.5.1).
+    /// Trailer fields are checked and dropped: none is used here (RFC 9110 section 6.5.1).
     private mutating func readTrailer(_ byte: UInt8, _ limits: HTTPLimits) throws(HTTPViolation) {
         guard trailers.last == 0x0D else {
             guard byte == 0x0D || byte.isFieldCharacter else {

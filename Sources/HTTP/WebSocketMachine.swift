@@ -8,11 +8,13 @@ public import Primitives
 
 /// One end of an open WebSocket: bytes in, messages out; messages in, frames out.
 public struct WebSocketMachine: Sendable {
+    /// Which end this is: a client masks its frames, a server must not (RFC 6455 section 5.1).
     public enum Role: Sendable {
         case client
         case server
     }
 
+    /// What the peer's bytes mean. `closed` comes once and last.
     public enum Event: Equatable, Sendable {
         case message(WebSocketMessage)
         /// Nothing more comes. The code is the peer's, or the one of our own violation or `close`.
@@ -97,8 +99,10 @@ public struct WebSocketMachine: Sendable {
         }
     }
 
+    /// The same for bytes on the heap.
     public mutating func receive(_ bytes: [UInt8]) { receive(bytes.span) }
 
+    /// The oldest event not taken yet; nil when there is none.
     public mutating func nextEvent() -> Event? { events.isEmpty ? nil : events.removeFirst() }
 
     private mutating func readHead(_ count: Int) {

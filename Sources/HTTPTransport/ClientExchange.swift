@@ -74,7 +74,7 @@ final class ClientExchange {
 
     var isOver: Bool { if case .over = phase { true } else { false } }
 
-    /// When it has to be looked at although nothing happened.
+    /// When its deadlines have to be checked although nothing happened.
     var nextTimeout: Instant? {
         if isOver { return nil }
         return [isOpenWebSocket ? nil : deadline, attemptEnds, closeEnds].compactMap { $0 }.min()

@@ -7,6 +7,7 @@ internal import Reactor
 ///
 /// Each exchange has a connection of its own: there are a few at most.
 public final class HTTPClient {
+    /// Ends a `service` that waits, from any thread.
     public let waker: ServiceWaker
 
     private let configuration: HTTPClientConfiguration
@@ -26,6 +27,8 @@ public final class HTTPClient {
     private static let wakeToken: UInt64 = 0
     private static let lookupToken: UInt64 = 1
 
+    /// Reads the trusted authorities.
+    /// - Throws: `cannotLoadTrust`, `outOfResources`.
     public init(_ configuration: HTTPClientConfiguration) throws(HTTPTransportError) {
         self.configuration = configuration
         if let file = configuration.caFile {
@@ -80,6 +83,7 @@ public final class HTTPClient {
         for exchange in exchanges.values { advance(exchange) }
     }
 
+    /// The oldest event not taken yet; nil when there is none.
     public func nextEvent() -> HTTPClientEvent? { events.popFirst() }
 
     private func handle(_ event: EventLoop.Event) {
@@ -136,6 +140,7 @@ public final class HTTPClient {
         return id
     }
 
+    /// Gives a request up. No event of it follows; one that is over is ignored.
     public func cancel(_ request: RequestID) {
         guard let exchange = exchanges[request.rawValue] else { return }
         forget(exchange)

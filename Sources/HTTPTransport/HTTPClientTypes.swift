@@ -1,25 +1,36 @@
 public import HTTP
 public import Primitives
 
+/// What holds for all exchanges of one client.
 public struct HTTPClientConfiguration: Sendable {
     /// PEM file of trusted authorities; nil takes the system's.
     public var caFile: String?
+    /// The `User-Agent` field.
     public var userAgent: String = "kiosk-agent"
+    /// Bytes of a WebSocket message; more closes it with 1009.
     public var maximumMessageSize: Int = 1_000_000
+    /// Bytes waiting to be sent to the server; more closes it with 1008.
     public var maximumPendingBytes: Int = 4_000_000
+    /// The defaults above.
     public init() {}
 }
 
+/// One request and what its answer may be.
 public struct HTTPClientRequest: Sendable {
+    /// Decides whether a request without a body says `Content-Length: 0`.
     public var method: HTTPMethod
     /// `http://` or `https://`, host, optional port, path and query.
     public var url: String
+    /// Without Host, Content-Length, Connection and User-Agent, which the transport owns.
     public var headers: [HTTPHeader]
+    /// Empty: the request has none.
     public var body: [UInt8]
     /// From here to the end of the answer.
     public var timeout: Duration
+    /// Bytes of the answer's body; more fails.
     public var maximumResponseSize: Int = 1_000_000
 
+    /// Nothing is checked: a bad address fails when the request is started.
     public init(
         _ method: HTTPMethod, url: String, headers: [HTTPHeader] = [], body: [UInt8] = [],
         timeout: Duration = .seconds(15)
@@ -82,6 +93,7 @@ public enum TLSFailure: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
+/// What became of requests and WebSockets.
 public enum HTTPClientEvent: Sendable {
     case response(RequestID, HTTPResponse)
     case requestFailed(RequestID, HTTPFailure)

@@ -8,6 +8,7 @@ public struct HTTPHolding: Hashable, Sendable {
     public var address: IPAddress?
     /// Nil for a stranger's.
     public var account: String?
+    /// Bytes held now.
     public var bytes: Int
 }
 
@@ -15,7 +16,7 @@ public struct HTTPHolding: Hashable, Sendable {
 struct HeldBytes {
     private let step: Int
     private(set) var total: Int
-    /// The total when its growth was last told.
+    /// The total when its growth was last reported.
     private var told: Int
 
     init(step: Int) {
@@ -24,7 +25,7 @@ struct HeldBytes {
         told = 0
     }
 
-    /// - Returns: whether there is a step more than when that was last told.
+    /// - Returns: whether it grew by a step since that was last reported.
     mutating func change(by bytes: Int) -> Bool {
         total += bytes
         if told - total > step { told = total }

@@ -3,24 +3,32 @@ public import Primitives
 
 /// A whole request as the server received it.
 public struct HTTPRequest: Sendable {
+    /// For `respond`.
     public var id: RequestID
+    /// HEAD gets the answer of GET without its body.
     public var method: HTTPMethod
     /// Percent-decoded path, without query.
     public var path: String
     /// Percent-decoded, in order.
     public var query: [QueryItem]
+    /// In the order in which they came.
     public var headers: [HTTPHeader]
+    /// Whole; its size was judged by the path's limit.
     public var body: [UInt8]
+    /// Where the connection comes from: a proxy's address where there is one.
     public var peer: SocketAddress
 }
 
 /// A whole answer.
 public struct HTTPResponse: Hashable, Sendable {
+    /// 100 … 599 (RFC 9110 section 15).
     public var status: Int
     /// Without Content-Length, Connection and Date, which the transport owns.
     public var headers: [HTTPHeader]
+    /// Complete: answers in pieces go by `HTTPServer.beginAnswer`.
     public var body: [UInt8]
 
+    /// Nothing is checked.
     public init(status: Int, headers: [HTTPHeader] = [], body: [UInt8] = []) {
         self.status = status
         self.headers = headers
@@ -30,9 +38,13 @@ public struct HTTPResponse: Hashable, Sendable {
 
 /// The request that asked for a WebSocket.
 public struct WebSocketHandshake: Sendable {
+    /// Percent-decoded path, without query.
     public var path: String
+    /// Percent-decoded, in order.
     public var query: [QueryItem]
+    /// In the order in which they came.
     public var headers: [HTTPHeader]
+    /// Where the connection comes from: a proxy's address where there is one.
     public var peer: SocketAddress
 }
 

@@ -19,6 +19,7 @@ extension HTTPServer {
     /// A request's connection is that account's, up to the next request on it. The request may be an announced one.
     public func attribute(_ request: RequestID, to account: String) { requests[request]?.account = account }
 
+    /// A WebSocket's connection is that account's, to its end.
     public func attribute(_ connection: ConnectionID, to account: String) { webSockets[connection]?.account = account }
 
     /// Ends a connection at once, whatever it is doing; `requestAborted` or `webSocketClosed` follows.

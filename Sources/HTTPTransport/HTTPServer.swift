@@ -12,6 +12,7 @@ internal import Reactor
 public final class HTTPServer {
     /// Where it listens, with real ports.
     public let addresses: [SocketAddress]
+    /// Ends a `service` that waits, from any thread.
     public let waker: ServiceWaker
 
     let configuration: HTTPServerConfiguration
@@ -26,7 +27,7 @@ public final class HTTPServer {
     var webSockets: [ConnectionID: ServerConnection]
     private var connectionsByAddress: [IPAddress: Int]
     private var deadlines: DeadlineQueue
-    /// Connections with something to send, or to be looked at again.
+    /// Connections with something to send, or whose state is to be checked again.
     private var dirty: [ServerConnection]
     private var doomed: [ServerConnection]
     private var isDraining: Bool
@@ -113,6 +114,7 @@ public final class HTTPServer {
         settle()
     }
 
+    /// The oldest event not taken yet; nil when there is none.
     public func nextEvent() -> HTTPServerEvent? { events.popFirst() }
 
     /// Sends what has been given since the last time, and ends what is over.
@@ -183,7 +185,7 @@ public final class HTTPServer {
     // MARK: Accepting
 
     private func acceptAll(_ listener: Int) {
-        // So many at a time that those who are connected have their turn.
+        // So many at a time that open connections have their turn.
         for _ in 0..<64 {
             switch listeners.accept(on: listener) {
             case .accepted(let stream): accept(stream)
@@ -253,7 +255,7 @@ public final class HTTPServer {
             }
             connection.deadline = nil
             if connection.http?.isReceiving == true, !connection.channel.isHandshaking {
-                // Whoever sends a byte now and then does not get to keep the connection.
+                // A client that sends a byte now and then does not keep the connection.
                 refuse(connection, 408, "the request takes too long")
                 advance(connection)
             } else {
@@ -360,7 +362,7 @@ public final class HTTPServer {
 
     /// Answers a request. One whose client has gone is ignored.
     ///
-    /// - Parameter isShared: the body is one that many answers have in common, so that it is nobody's own memory.
+    /// - Parameter isShared: the body is one that many answers have in common, so that its memory is no single client's.
     public func respond(to request: RequestID, _ response: HTTPResponse, isShared: Bool = false) {
         guard let connection = requests[request], connection.answerInPieces == nil else { return }
         endRequest(connection)
@@ -401,7 +403,7 @@ public final class HTTPServer {
         connection.http?.appendPiece(piece, to: &bytes)
         connection.channel.append(bytes)
         connection.isPieceWanted = false
-        // As long again for each piece: who takes none does not get to keep the connection.
+        // As long again for each piece: a client that takes none does not keep the connection.
         setDeadline(connection, now + configuration.requestTimeout)
         markDirty(connection)
     }
@@ -458,7 +460,7 @@ public final class HTTPServer {
         else { return }
         connection.channel.append(head)
         if sendsBody { connection.channel.append(response.body) }
-        // Who does not read does not get to keep the connection. The next request finds another limit in its place.
+        // A client that does not read does not keep the connection. The next request has another limit.
         setDeadline(connection, now + configuration.requestTimeout)
         connection.isAnswering = true
         markDirty(connection)
@@ -471,7 +473,7 @@ public final class HTTPServer {
         connection.countedBytes = bytes
     }
 
-    /// Answers what nobody above is to see, and closes.
+    /// Answers what the application is not to see, and closes.
     func refuse(_ connection: ServerConnection, _ status: Int, _ message: String) {
         abort(connection)
         connection.handshake = nil
@@ -498,7 +500,7 @@ public final class HTTPServer {
         if let id = connection.webSocketID, webSockets.removeValue(forKey: id) != nil {
             events.append(.webSocketClosed(id, connection.closedWith))
         }
-        // Whoever waits for the last to go would not hear of it otherwise.
+        // An application that waits for the last connection to end would not hear of it otherwise.
         if isDraining, connections.isEmpty { events.append(.woken) }
     }
 
@@ -572,7 +574,7 @@ public final class HTTPServer {
         }
         connection.closeCode = code
         connection.channel.appendClose(code)
-        // Who does not read does not get to keep the connection.
+        // A client that does not read does not keep the connection.
         setDeadline(connection, now + .seconds(5))
         markDirty(connection)
     }
@@ -580,8 +582,7 @@ public final class HTTPServer {
     // MARK: The end
 
     /// Refuses new connections from now on; open ones go on. On a service manager's socket they wait there instead, for
-    /// whoever serves it next.
-    ///
+    /// the next process that serves it.
     /// Connections on which no request waits for its answer are closed, the others with their answer.
     public func stopListening() {
         isDraining = true

@@ -2,11 +2,15 @@ internal import Crypto
 public import Primitives
 internal import Reactor
 
+/// What one server listens on and allows.
 public struct HTTPServerConfiguration: Sendable {
     /// PEM files. The certificate file carries the whole chain.
     public struct TLS: Hashable, Sendable {
+        /// The server's certificate, then its intermediates.
         public var certificateFile: String
+        /// Unencrypted.
         public var privateKeyFile: String
+        /// Nothing is read here.
         public init(certificateFile: String, privateKeyFile: String) {
             self.certificateFile = certificateFile
             self.privateKeyFile = privateKeyFile
@@ -15,6 +19,7 @@ public struct HTTPServerConfiguration: Sendable {
 
     /// Port 0 takes a free one; see `HTTPServer.addresses`.
     public var listen: [SocketAddress]
+    /// Nil: plain HTTP.
     public var tls: TLS?
     /// Paths on which an upgrade to WebSocket is let in, compared without a trailing slash. Elsewhere it is a 404.
     public var webSocketPaths: [String] = []
@@ -31,6 +36,7 @@ public struct HTTPServerConfiguration: Sendable {
     public var maximumPendingBytes: Int = 4_000_000
     /// Bytes by which what is held for all clients grows before `holdingsGrew` says so.
     public var holdingsStep: Int = 256 * 1024
+    /// Connections open at once, of both kinds; more are closed when they arrive.
     public var maximumConnections: Int = 20_000
     /// Connections of one address (of one /64 in IPv6), whatever they do.
     public var maximumConnectionsPerAddress: Int = .max
@@ -40,11 +46,13 @@ public struct HTTPServerConfiguration: Sendable {
     public var listeningSockets: [Int32] = []
     /// For a request's head to arrive, then for its body, and for its answer to be taken.
     public var requestTimeout: Duration = .seconds(20)
+    /// How long a connection may stay idle between two requests.
     public var keepAliveTimeout: Duration = .seconds(60)
 
     /// The time of day for the `Date` of answers; without it they carry none.
     public var clock: (@Sendable () -> WallClock)?
 
+    /// Everything else as above.
     public init(listen: [SocketAddress]) { self.listen = listen }
 
     func letsIn(webSocket path: String) -> Bool {

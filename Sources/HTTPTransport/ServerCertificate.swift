@@ -5,10 +5,14 @@ public import Primitives
 public struct ServerCertificate: Hashable, Sendable {
     /// Common name, or the organization; empty when there is neither.
     public var subject: String
+    /// Common name, or the organization, of the authority that signed it.
     public var issuer: String
+    /// When it begins to be valid.
     public var validFrom: WallClock
+    /// When it ends to be valid.
     public var validTo: WallClock
 
+    /// Nothing is checked.
     public init(subject: String, issuer: String, validFrom: WallClock, validTo: WallClock) {
         self.subject = subject
         self.issuer = issuer

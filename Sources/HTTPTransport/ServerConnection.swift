@@ -28,7 +28,7 @@ final class ServerConnection {
     var answerInPieces: RequestID?
     /// The application has been asked for the next piece.
     var isPieceWanted: Bool
-    /// Whose memory it is; nil for a stranger's.
+    /// The account that the memory is held for; nil for a stranger.
     var account: String?
     /// Of what waits to be sent, bytes that many connections share.
     var sharedBytes: Int

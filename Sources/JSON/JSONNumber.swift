@@ -7,6 +7,7 @@ public struct JSONNumber: Hashable, Sendable {
     }
     let storage: Storage
 
+    /// A whole number, written without fraction or exponent.
     public init(_ value: Int64) { storage = .integer(value) }
 
     /// Nil for infinities and NaN, which JSON cannot write.

@@ -2,17 +2,23 @@
 ///
 /// Objects on this wire have a handful of members, so a lookup walks the list.
 public struct JSONObject: Sendable {
+    /// A name with its value.
     public struct Member: Hashable, Sendable {
+        /// Without quotes and escapes.
         public var name: String
+        /// Never absent: a member without a value is JSON's null.
         public var value: JSONValue
+        /// Nothing is checked.
         public init(name: String, value: JSONValue) {
             self.name = name
             self.value = value
         }
     }
 
+    /// Each name once.
     public private(set) var members: [Member]
 
+    /// `{}`.
     public init() { members = [] }
 
     /// Of two members with one name the later wins, as in ECMA-404 implementations everywhere.
@@ -20,11 +26,14 @@ public struct JSONObject: Sendable {
         self.init(members: pairs.map { Member(name: $0.0, value: $0.1) })
     }
 
+    /// Of two members with one name the later wins, in the place of the first.
     public init(members: [Member]) {
         self.members = JSONObject.unique(members)
     }
 
+    /// How many members.
     public var count: Int { members.count }
+    /// Whether it is `{}`.
     public var isEmpty: Bool { members.isEmpty }
 
     /// Nil when there is no such member; setting nil removes it.

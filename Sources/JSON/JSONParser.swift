@@ -120,7 +120,7 @@ struct JSONParser {
         }
     }
 
-    // A number longer than any that means something is an attack on whoever computes with it.
+    // A number longer than any useful one is an attack on code that computes with it.
     private static let maximumNumberLength = 256
 
     private mutating func parseNumber() throws(JSONError) -> JSONNumber {

@@ -7,7 +7,7 @@ import SRTP
 // The right half of the straight line: from an encoded frame to bytes that a socket may send.
 //
 //   send ─▶ RTPSession.packetize (VP8Packetizer, OpusPacketizer, history) ─▶ PacerQueue
-//   pollTransmit ─▶ CongestionController.next (who, when) ─▶ PacerQueue.pop
+//   pollTransmit ─▶ CongestionController.next (which kind, when) ─▶ PacerQueue.pop
 //                ─▶ RTPSession.write (header, extensions of this moment) ─▶ SRTPSender.protect
 //   handleControl ─▶ SRTPReceiver ─▶ RTPSession.handleRTCP ─▶ retransmissions back into the queue,
 //                                                          feedback ─▶ CongestionController ─▶ target ─▶ encoder
@@ -51,7 +51,7 @@ struct MediaPath: ~Copyable {
     /// Pictures that later ones refer to were never sent. The peer cannot know it, because sequence numbers go on without
     /// a gap: nothing but a keyframe may follow.
     private var needsKeyframe: Bool
-    /// How many silences of the peer are dealt with.
+    /// How many of the peer's silences have been followed by a new picture.
     private var resumptions: UInt64
     /// The peer's last keyframe request that was passed on, so that a burst of PLIs costs one keyframe.
     private var keyframePassedAt: Instant?
@@ -165,7 +165,7 @@ struct MediaPath: ~Copyable {
             .map { max(MediaPath.leastLimit, $0) }
     }
 
-    /// The least that the video encoder is ever told.
+    /// The least rate that the video encoder is asked for.
     private static let leastLimit = Bitrate.kilobits(10)
 
     private mutating func configureSending(
@@ -253,7 +253,7 @@ struct MediaPath: ~Copyable {
 
     // MARK: Sending
 
-    /// Cuts a frame into packets and queues them. Before the keys are there, and for media that nobody asked for, the
+    /// Cuts a frame into packets and queues them. Before the keys are there, and for media that the peer does not take, the
     /// frame is dropped and counted.
     mutating func send(_ frame: borrowing EncodedFrame, now: Instant) {
         guard isStarted, let stream = stream(frame.kind) else {
@@ -500,7 +500,7 @@ struct MediaPath: ~Copyable {
         beginPictureAnew(now: now)
     }
 
-    /// The peer is heard again after a silence.
+    /// The peer sends feedback again after a silence.
     private mutating func beginAnewAfterSilence(now: Instant) {
         guard let congestion, congestion.resumptions != resumptions else { return }
         resumptions = congestion.resumptions

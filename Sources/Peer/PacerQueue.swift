@@ -4,16 +4,21 @@ public import Primitives
 /// What waits to be sent, without its bytes: those stay once, in the stream's history, and are written with
 /// their send-time extensions when the packet leaves.
 public struct PacerItem: Sendable {
+    /// Whether it goes for the first time or again.
     public enum Purpose: Sendable {
         case media
         case retransmission
     }
+    /// Audio or video.
     public var kind: MediaKind
+    /// In the stream of that kind.
     public var sequence: SequenceNumber
+    /// For the first time or again.
     public var purpose: Purpose
     /// Bytes of the packet as it was packetized, for how much waits. The pacer's budget is charged when it leaves, with
     /// SRTP's trailer and the headers below.
     public var size: DataSize
+    /// When it came into the queue, for `oldest` and the send delay.
     public var enqueuedAt: Instant
 }
 
@@ -28,6 +33,7 @@ public struct PacerQueue: Sendable {
     /// Bytes waiting in all three queues.
     public private(set) var size: DataSize
 
+    /// Empty.
     public init() {
         audio = RingBuffer(capacity: 64)
         retransmissions = RingBuffer(capacity: 256)
@@ -35,7 +41,9 @@ public struct PacerQueue: Sendable {
         size = .zero
     }
 
+    /// Whether nothing waits at all.
     public var isEmpty: Bool { audio.isEmpty && retransmissions.isEmpty && video.isEmpty }
+    /// Packets in all three queues.
     public var count: Int { audio.count + retransmissions.count + video.count }
     /// What waits, for the pacer. `canPad`: there is a retransmission source for padding.
     public func state(canPad: Bool) -> PacerQueues {
@@ -51,6 +59,7 @@ public struct PacerQueue: Sendable {
         return oldest == .distantFuture ? nil : oldest
     }
 
+    /// Behind those of its kind.
     public mutating func push(_ item: PacerItem) {
         size += item.size
         switch (item.kind, item.purpose) {

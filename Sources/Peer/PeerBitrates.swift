@@ -13,6 +13,7 @@ public struct PeerBitrates: Hashable, Sendable {
     /// What the video encoder is always asked for.
     public var leastVideo: Bitrate
 
+    /// Bounds in all with headers, `audio` and `leastVideo` without. `start` is moved into the bounds.
     public init(
         minimum: Bitrate = .kilobits(60), start: Bitrate = .kilobits(800), maximum: Bitrate = .kilobits(1600),
         audio: Bitrate = .kilobits(32), leastVideo: Bitrate = .kilobits(40)

@@ -25,7 +25,7 @@ extension PeerError: CustomStringConvertible {
 public enum PeerDrop: Int, CaseIterable, Sendable {
     /// Belongs to none of the protocols (RFC 7983).
     case unknownProtocol
-    /// DTLS before an offer told who may speak.
+    /// DTLS before an offer named the peer's fingerprint.
     case dtlsBeforeDescription
     /// DTLS from an address with which ICE has nothing to do.
     case dtlsFromStranger

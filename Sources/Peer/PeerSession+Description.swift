@@ -111,7 +111,7 @@ extension PeerSession {
         }
     }
 
-    /// Takes over what was agreed. Whatever can fail has not, before anything of it is taken over.
+    /// Takes over what was agreed. Every step that can fail comes before the first change.
     private mutating func apply(
         _ session: NegotiatedSession, _ remote: ICE.ICECredentials, _ association: consuming DTLSEndpoint?,
         now: Instant

@@ -1,7 +1,7 @@
 import ICE
 public import Primitives
 
-/// Candidates whose address is hidden behind a `.local` name (RFC 6762), and who is asking for them.
+/// Candidates whose address is hidden behind a `.local` name (RFC 6762), and the resolver that asks for them.
 struct NameResolution: Sendable {
     /// Names that stay known for a restart, which brings them again.
     static let maximumKnown = 32

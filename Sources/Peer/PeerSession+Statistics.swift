@@ -7,37 +7,56 @@ public import SRTP
 
 /// Numbers about a session, for the log and the status.
 public struct PeerSnapshot: Sendable {
+    /// Nil without a path.
     public var path: SelectedPath?
+    /// Nil before the handshake is done.
     public var security: PeerSecurity?
+    /// When the milestones were reached.
     public var timeline: PeerTimeline
+    /// By RTCP; nil before a report brought one.
     public var roundTripTime: Duration?
+    /// The audio stream that is sent now; nil where none is.
     public var audio: SendStatistics?
+    /// The video stream that is sent now; nil where none is.
     public var video: SendStatistics?
     /// All that were ever sent: what is no longer asked for counts on, so that the sums never fall.
     var streams: [SendStatistics]
     /// Pictures whose last packet was sent.
     public var framesSent: UInt64
+    /// Nil before an offer was answered.
     public var congestion: CongestionStatistics?
     /// What waits to leave.
     public var queued: DataSize
+    /// Datagrams and frames that the session dropped.
     public var sessionDrops: Counter<PeerDrop>
+    /// What the media path dropped.
     public var mediaDrops: Counter<MediaDrop>
+    /// What RTP dropped.
     public var rtpDrops: Counter<RTPDropReason>
+    /// What SRTP refused of the peer's packets.
     public var srtpErrors: Counter<SRTPError>
+    /// What SRTP refused of our own packets.
     public var srtpSendErrors: Counter<SRTPError>
+    /// What DTLS dropped.
     public var dtlsDrops: Counter<DTLSDrop>
+    /// What ICE dropped.
     public var iceDrops: Counter<ICEDrop>
+    /// What the TURN clients dropped.
     public var turnDrops: Counter<TURNDrop>
+    /// What multicast DNS dropped.
     public var nameDrops: Counter<MDNSDrop>
 
     /// The candidate types of the path, ours and the peer's: `host/srflx`.
     public var pathDescription: String? { path.map { "\($0.localType.rawValue)/\($0.remoteType.rawValue)" } }
     /// What the path is believed to carry.
     public var target: Bitrate? { congestion?.target }
+    /// OpenSSL's name of the DTLS cipher suite.
     public var cipher: String? { security?.cipher }
     /// Bytes sent with RTP headers, packets sent, and those of them that were sent again.
     public var bytesSent: UInt64 { streams.reduce(0) { $0 + $1.bytes + $1.headerBytes } }
+    /// Of all streams there ever were.
     public var packetsSent: UInt64 { streams.reduce(0) { $0 + $1.packets } }
+    /// Of all streams there ever were.
     public var packetsRetransmitted: UInt64 { streams.reduce(0) { $0 + $1.retransmittedPackets } }
 
     /// The share of the packets that was lost lately, 0 … 1, as the peer reports it: of the picture or of the sound,
@@ -75,6 +94,7 @@ public struct PeerSnapshot: Sendable {
 }
 
 extension PeerSession {
+    /// The numbers of this moment; making it changes nothing.
     public var snapshot: PeerSnapshot {
         let dtlsDrops: Counter<DTLSDrop> =
             switch dtls {

@@ -8,6 +8,7 @@ public struct VideoWishes: Hashable, Sendable {
     /// Pictures per second: `max-fr` of VP8, or `a=framerate`.
     public var maximumFrameRate: Int?
 
+    /// Nil: no wish.
     public init(maximumFrameSize: Int? = nil, maximumFrameRate: Int? = nil) {
         self.maximumFrameSize = maximumFrameSize
         self.maximumFrameRate = maximumFrameRate

@@ -23,7 +23,7 @@ public import SDP
 //   bytes out  pollTransmit ◀─ ICEAgent, DTLSEndpoint, MediaPath, in this order: a path before keys before media
 //
 // The driver calls `handle`, `send` or `handleTimeout`, then drains `pollTransmit` and `pollEvent`, then sleeps until
-// `nextTimeout`. A kiosk answers; whoever checks a kiosk without a browser offers. Both are this type.
+// `nextTimeout`. A kiosk answers; doctor and the tests, which need no browser, offer. Both are this type.
 
 /// Which side of offer and answer a session is.
 public enum PeerRole: Sendable {
@@ -39,13 +39,18 @@ public struct PeerSession: ~Copyable {
     /// to another transport has it within a second or two, and a peer that has gone keeps the camera open no longer.
     public static let renewalTime = Duration.seconds(5)
 
+    /// What a session is made with.
     public struct Configuration: Sendable {
+        /// Answerer on a kiosk; offerer in tests and in doctor's call to itself.
         public var role: PeerRole
         /// What can be sent (answerer) or is to be received (offerer).
         public var capabilities: LocalCapabilities
+        /// Addresses, servers and timing of ICE.
         public var ice: ICEConfiguration
+        /// The bounds of its media.
         public var bitrates: PeerBitrates
 
+        /// A kiosk's session without any server of its own.
         public init(
             role: PeerRole = .answerer, capabilities: LocalCapabilities = .kiosk,
             ice: ICEConfiguration = ICEConfiguration(), bitrates: PeerBitrates = PeerBitrates()
@@ -57,6 +62,7 @@ public struct PeerSession: ~Copyable {
         }
     }
 
+    /// The session's life; each case says where it may go next.
     public enum Phase: Sendable {
         /// → connecting, closed
         case new
@@ -73,7 +79,9 @@ public struct PeerSession: ~Copyable {
         case offering(Offerer, NegotiatedSession?)
     }
 
+    /// Where the session is now.
     public internal(set) var phase: Phase
+    /// As it was made.
     public let role: PeerRole
     var ice: ICEAgent
     var dtls: DTLSEndpoint?
@@ -98,7 +106,9 @@ public struct PeerSession: ~Copyable {
     var names: NameResolution
     var events: RingBuffer<Event>
     var random: RandomSource
+    /// When the session reached its milestones.
     public internal(set) var timeline: PeerTimeline
+    /// Datagrams and frames that were dropped before any protocol machine saw them.
     public internal(set) var drops: Counter<PeerDrop>
     /// The handshake's cipher suite and SRTP profile, once connected.
     public internal(set) var security: PeerSecurity?
@@ -231,7 +241,7 @@ public struct PeerSession: ~Copyable {
 
     // MARK: Media
 
-    /// Queues an encoded frame. Before `connected`, without a path, and for media that nobody asked for, it is dropped and
+    /// Queues an encoded frame. Before `connected`, without a path, and for media that the peer does not take, it is dropped and
     /// counted.
     public mutating func send(_ frame: borrowing EncodedFrame, now: Instant) {
         guard phase != .connected || ice.selectedPath != nil else {
@@ -251,6 +261,7 @@ public struct PeerSession: ~Copyable {
 
     // MARK: Time and events
 
+    /// Does what is due at `now` in all of its machines. Earlier calls do nothing.
     public mutating func handleTimeout(now: Instant) {
         if phase != .closed {
             ice.handleTimeout(now: now)
@@ -262,6 +273,7 @@ public struct PeerSession: ~Copyable {
         settle(now: now)
     }
 
+    /// When `handleTimeout` is due; nil after the end.
     public var nextTimeout: Wake? {
         guard phase != .closed else { return nil }
         // Without a path nothing of the media can leave, and what it sends decides when it wants to be woken.
@@ -275,6 +287,7 @@ public struct PeerSession: ~Copyable {
         return wake
     }
 
+    /// The oldest event not taken yet; nil when there is none.
     public mutating func pollEvent() -> Event? { events.popFirst() }
 
     /// Says goodbye and ends. `pollTransmit` still has the farewell; afterwards the session does nothing.
@@ -320,7 +333,7 @@ public struct PeerSession: ~Copyable {
             if isPathLost, phase == .connected { events.append(.keyframeRequested) }
             isPathLost = false
             lastPath = path
-            // Whatever the hello found before, a peer that chooses a pair is there and listens: Firefox drops what comes earlier.
+            // Even if an earlier hello was dropped: a peer that chooses a pair is there and listens: Firefox drops what comes earlier.
             if path.isNominated, phase == .connecting { dtls?.repeatHello() }
         case .resolveName(let name, let candidate): resolve(name, for: candidate, now: now)
         case .turnStreamFailed(let local, let alternate):
@@ -435,6 +448,7 @@ public struct PeerSession: ~Copyable {
 public struct PeerSecurity: Hashable, Sendable {
     /// OpenSSL's name of the DTLS cipher suite.
     public var cipher: String
+    /// What DTLS agreed on by `use_srtp` (RFC 5764 section 4.1).
     public var profile: SRTPProfile
 }
 

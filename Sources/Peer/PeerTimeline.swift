@@ -8,10 +8,14 @@ public struct PeerTimeline: Hashable, Sendable {
     public var gatheredAt: Instant?
     /// The peer's first description arrived.
     public var describedAt: Instant?
+    /// ICE has a working pair.
     public var pathFoundAt: Instant?
+    /// The keys are there.
     public var handshakeDoneAt: Instant?
+    /// The first packet of the first picture has left.
     public var firstVideoPacketAt: Instant?
 
+    /// Nothing else reached yet.
     public init(createdAt: Instant) {
         self.createdAt = createdAt
         gatheredAt = nil
@@ -37,6 +41,7 @@ public struct PeerTimeline: Hashable, Sendable {
         public var total: Duration?
     }
 
+    /// The differences; nil where a milestone was not reached.
     public var breakdown: Breakdown {
         Breakdown(
             signaling: span(createdAt, describedAt), gathering: span(createdAt, gatheredAt),

@@ -24,6 +24,7 @@ public struct RelayTrust: Sendable {
 /// The owner has the socket. Once it is connected: `receive` takes what it read, `nextFrame` gives the frames in it, which
 /// go to `PeerSession.handle`; `send` takes a frame, and `outgoing` is what the socket is to write.
 public struct RelayStream: ~Copyable, Sendable {
+    /// The stream's life; each case says where it may go next.
     public enum Phase: Equatable, Sendable {
         /// → open, over
         case opening
@@ -36,6 +37,7 @@ public struct RelayStream: ~Copyable, Sendable {
     /// What may wait to be written before frames are dropped: more would only be late (a second at 1 Mbit/s).
     public static let maximumBacklog = 128 * 1024
 
+    /// Where the stream is now.
     public private(set) var phase: Phase
     private let isEncrypted: Bool
     private var tls: TLSConnection?
@@ -93,7 +95,7 @@ public struct RelayStream: ~Copyable, Sendable {
         return true
     }
 
-    /// Says goodbye, where there is a word for it.
+    /// Sends close_notify, over TLS.
     public mutating func close() {
         tls?.close()
         settle()

@@ -3,7 +3,7 @@ public import Primitives
 /// A session's numbers under the names of the W3C's "Identifiers for WebRTC's Statistics API": what `getStats()` of a
 /// browser answers, said by the kiosk. Times are in seconds and rates in bits per second, as that document has them.
 public struct StatsReport: Hashable, Sendable {
-    /// `RTCStatsType`, those that a sender of media has. A media source is described by whoever captures.
+    /// `RTCStatsType`, those that a sender of media has. A media source is described by the capturing side.
     public enum Kind: String, CaseIterable, Sendable {
         case codec
         case outboundRTP = "outbound-rtp"
@@ -15,6 +15,7 @@ public struct StatsReport: Hashable, Sendable {
         case remoteCandidate = "remote-candidate"
     }
 
+    /// A member's value; `description` is how it stands in the log.
     public enum Value: Hashable, Sendable {
         case count(UInt64)
         case number(Double)
@@ -28,24 +29,34 @@ public struct StatsReport: Hashable, Sendable {
     public struct Entry: Hashable, Sendable {
         /// Stays the same as long as it is about the same thing, so that no count of it ever falls.
         public var id: String
+        /// `RTCStatsType`.
         public var kind: Kind
+        /// In the order in which they were set; a name is to be set once.
         public private(set) var members: [(name: String, value: Value)]
 
+        /// No members yet.
         public init(_ id: String, _ kind: Kind) {
             self.id = id
             self.kind = kind
             members = []
         }
 
+        /// The value of that member; nil when there is none.
         public subscript(name: String) -> Value? { members.first { $0.name == name }?.value }
 
+        /// A text; nil sets nothing.
         public mutating func set(_ name: String, _ value: String?) { append(name, value.map(Value.text)) }
+        /// A count; nil sets nothing.
         public mutating func set(_ name: String, _ value: UInt64?) { append(name, value.map(Value.count)) }
+        /// A number; nil sets nothing.
         public mutating func set(_ name: String, _ value: Double?) { append(name, value.map(Value.number)) }
+        /// A truth value.
         public mutating func set(_ name: String, _ value: Bool) { append(name, .flag(value)) }
+        /// In seconds; nil sets nothing.
         public mutating func set(_ name: String, _ value: Duration?) {
             append(name, (value?.seconds).map(Value.number))
         }
+        /// A number for each name; nil sets nothing.
         public mutating func set(_ name: String, _ value: [String: Double]?) {
             append(name, value.map(Value.record))
         }
@@ -73,11 +84,13 @@ public struct StatsReport: Hashable, Sendable {
         }
     }
 
+    /// In the order of the report.
     public var entries: [Entry]
 
+    /// Nothing is checked.
     public init(entries: [Entry] = []) { self.entries = entries }
 
-    /// What may stand in a log: the same without the members that tell where somebody is, or that belong to a secret.
+    /// What may stand in a log: the same without addresses and without members that belong to a secret.
     public var loggable: StatsReport {
         StatsReport(
             entries: entries.map { entry in

@@ -1,19 +1,27 @@
 /// A rate in bits per second.
 public struct Bitrate: Hashable, Comparable, Sendable {
+    /// Never negative where it came from the wire or a configuration.
     public var bitsPerSecond: Int64
 
+    /// Nothing is checked.
+    /// Nothing at all.
+    /// Thousands of bits per second, with their fraction.
+    /// Thousands of bits per second; the fraction of a bit is cut.
     @inlinable public init(bitsPerSecond: Int64) { self.bitsPerSecond = bitsPerSecond }
     @inlinable public var kilobits: Double { Double(bitsPerSecond) / 1000 }
     @inlinable public static func kilobits(_ value: Double) -> Bitrate { Bitrate(bitsPerSecond: Int64(value * 1000)) }
     @inlinable public static var zero: Bitrate { Bitrate(bitsPerSecond: 0) }
 
+    /// Wraps beyond 64 bits, which no path reaches.
     @inlinable public static func < (a: Bitrate, b: Bitrate) -> Bool { a.bitsPerSecond < b.bitsPerSecond }
     @inlinable public static func + (a: Bitrate, b: Bitrate) -> Bitrate {
         Bitrate(bitsPerSecond: a.bitsPerSecond &+ b.bitsPerSecond)
     }
+    /// May be negative.
     @inlinable public static func - (a: Bitrate, b: Bitrate) -> Bitrate {
         Bitrate(bitsPerSecond: a.bitsPerSecond &- b.bitsPerSecond)
     }
+    /// Rounded towards zero; traps where the product is no 64-bit number.
     @inlinable public static func * (a: Bitrate, factor: Double) -> Bitrate {
         Bitrate(bitsPerSecond: Int64(Double(a.bitsPerSecond) * factor))
     }
@@ -29,11 +37,18 @@ extension Bitrate: CustomStringConvertible {
 
 /// An amount of data in bytes.
 public struct DataSize: Hashable, Comparable, Sendable {
+    /// Never negative where it came from a packet.
     public var bytes: Int
 
+    /// Nothing is checked.
+    /// Nothing at all.
     @inlinable public init(bytes: Int) { self.bytes = bytes }
     @inlinable public static var zero: DataSize { DataSize(bytes: 0) }
 
+    /// May become negative.
+    /// Wraps beyond 64 bits.
+    /// Wraps beyond 64 bits.
+    /// May be negative.
     @inlinable public static func < (a: DataSize, b: DataSize) -> Bool { a.bytes < b.bytes }
     @inlinable public static func + (a: DataSize, b: DataSize) -> DataSize { DataSize(bytes: a.bytes &+ b.bytes) }
     @inlinable public static func - (a: DataSize, b: DataSize) -> DataSize { DataSize(bytes: a.bytes &- b.bytes) }

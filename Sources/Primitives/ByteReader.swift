@@ -4,13 +4,16 @@ public struct ByteReader: ~Escapable {
     /// How many bytes have been read.
     public private(set) var offset: Int
 
+    /// Begins at the first byte. The reader must not outlive the bytes.
     @_lifetime(copy bytes)
     public init(_ bytes: Span<UInt8>) {
         self.bytes = bytes
         self.offset = 0
     }
 
+    /// Bytes not read yet.
     public var remaining: Int { bytes.count - offset }
+    /// Whether all bytes were read.
     public var isAtEnd: Bool { offset == bytes.count }
 
     /// - Throws: `ByteReaderError.truncated` when fewer than `count` bytes are left; nothing is consumed then.
@@ -19,24 +22,31 @@ public struct ByteReader: ~Escapable {
         offset += count
     }
 
+    /// - Throws: `truncated`; nothing is consumed then.
     public mutating func readUInt8() throws(ByteReaderError) -> UInt8 {
         let at = offset
         try skip(1)
         return bytes[at]
     }
 
+    /// Two bytes, big endian.
+    /// - Throws: `truncated`; nothing is consumed then.
     public mutating func readUInt16() throws(ByteReaderError) -> UInt16 {
         let at = offset
         try skip(2)
         return UInt16(bytes[at]) << 8 | UInt16(bytes[at + 1])
     }
 
+    /// Three bytes, big endian.
+    /// - Throws: `truncated`; nothing is consumed then.
     public mutating func readUInt24() throws(ByteReaderError) -> UInt32 {
         let at = offset
         try skip(3)
         return UInt32(bytes[at]) << 16 | UInt32(bytes[at + 1]) << 8 | UInt32(bytes[at + 2])
     }
 
+    /// Four bytes, big endian.
+    /// - Throws: `truncated`; nothing is consumed then.
     public mutating func readUInt32() throws(ByteReaderError) -> UInt32 {
         let at = offset
         try skip(4)
@@ -44,6 +54,8 @@ public struct ByteReader: ~Escapable {
             | UInt32(bytes[at + 3])
     }
 
+    /// Eight bytes, big endian.
+    /// - Throws: `truncated`; nothing is consumed then.
     public mutating func readUInt64() throws(ByteReaderError) -> UInt64 {
         guard remaining >= 8 else { throw .truncated(wanted: 8, remaining: remaining) }
         let high = try readUInt32()
@@ -68,6 +80,7 @@ public struct ByteReader: ~Escapable {
     }
 }
 
+/// Why a read failed.
 public enum ByteReaderError: Error, Equatable, Sendable {
     /// A read of `wanted` bytes where only `remaining` were left.
     case truncated(wanted: Int, remaining: Int)

@@ -29,17 +29,20 @@ public struct ByteWriter: ~Copyable, ~Escapable {
         return count
     }
 
+    /// One byte.
     public mutating func write(_ value: UInt8) {
         guard let at = claim(1) else { return }
         bytes[at] = value
     }
 
+    /// Two bytes, big endian.
     public mutating func write(_ value: UInt16) {
         guard let at = claim(2) else { return }
         bytes[at] = UInt8(truncatingIfNeeded: value >> 8)
         bytes[at + 1] = UInt8(truncatingIfNeeded: value)
     }
 
+    /// The three lower bytes, big endian.
     public mutating func writeUInt24(_ value: UInt32) {
         guard let at = claim(3) else { return }
         bytes[at] = UInt8(truncatingIfNeeded: value >> 16)
@@ -47,6 +50,7 @@ public struct ByteWriter: ~Copyable, ~Escapable {
         bytes[at + 2] = UInt8(truncatingIfNeeded: value)
     }
 
+    /// Four bytes, big endian.
     public mutating func write(_ value: UInt32) {
         guard let at = claim(4) else { return }
         bytes[at] = UInt8(truncatingIfNeeded: value >> 24)
@@ -55,25 +59,30 @@ public struct ByteWriter: ~Copyable, ~Escapable {
         bytes[at + 3] = UInt8(truncatingIfNeeded: value)
     }
 
+    /// Eight bytes, big endian.
     public mutating func write(_ value: UInt64) {
         write(UInt32(truncatingIfNeeded: value >> 32))
         write(UInt32(truncatingIfNeeded: value))
     }
 
+    /// All of them, or none when they do not fit.
     public mutating func write(_ source: Span<UInt8>) {
         guard let at = claim(source.count) else { return }
         for index in 0..<source.count { bytes[at + index] = source[index] }
     }
 
+    /// All of them, or none when they do not fit.
     public mutating func write(_ source: [UInt8]) {
         guard let at = claim(source.count) else { return }
         for index in 0..<source.count { bytes[at + index] = source[index] }
     }
 
+    /// The text's bytes in UTF-8, as many as fit.
     public mutating func write(utf8 text: String) {
         for byte in text.utf8 { write(byte) }
     }
 
+    /// So many zero bytes, or none when they do not fit.
     public mutating func write(zeros size: Int) {
         guard let at = claim(size) else { return }
         for index in 0..<size { bytes[at + index] = 0 }

@@ -29,9 +29,12 @@ public enum WebSocketMessage: Hashable, Sendable {
 
 /// One `name=value` of a URL's query, percent-decoded.
 public struct QueryItem: Hashable, Sendable {
+    /// Percent-decoded; case counts.
     public var name: String
+    /// Percent-decoded; empty without a `=`.
     public var value: String
 
+    /// Nothing is checked.
     public init(name: String, value: String) {
         self.name = name
         self.value = value

@@ -5,11 +5,14 @@ public struct Counter<Name: CaseIterable & RawRepresentable & Sendable>: Sendabl
 where Name.RawValue == Int {
     @usableFromInline var counts: [UInt64]
 
+    /// All counts 0. The one allocation there is.
     @inlinable public init() { counts = Array(repeating: 0, count: Name.allCases.count) }
 
+    /// Wraps beyond 64 bits.
     @inlinable public mutating func add(_ name: Name, _ amount: UInt64 = 1) { counts[name.rawValue] &+= amount }
     /// Adds another counter's counts.
     public mutating func add(_ other: Counter) { for index in counts.indices { counts[index] &+= other.counts[index] } }
+    /// The count of that name.
     @inlinable public subscript(name: Name) -> UInt64 { counts[name.rawValue] }
     /// The sum over all names.
     @inlinable public var total: UInt64 { counts.reduce(0, &+) }

@@ -9,6 +9,7 @@ public struct Fingerprint: Hashable, Sendable {
         case sha384 = "sha-384"
         case sha512 = "sha-512"
 
+        /// Bytes of the digest.
         public var digestLength: Int {
             switch self {
             case .sha256: 32
@@ -18,7 +19,9 @@ public struct Fingerprint: Hashable, Sendable {
         }
     }
 
+    /// What the certificate was hashed with.
     public var algorithm: Algorithm
+    /// As many bytes as `algorithm.digestLength`.
     public var digest: [UInt8]
 
     /// `digest` must have the algorithm's length.

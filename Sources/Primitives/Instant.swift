@@ -5,6 +5,7 @@ public struct Instant: Hashable, Comparable, Sendable {
     /// Nanoseconds since the clock's origin.
     public var nanoseconds: Int64
 
+    /// Nothing is checked; the reactor's clock and simulations make instants.
     @inlinable public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
     /// The clock's origin; also where simulated time starts.
@@ -12,16 +13,20 @@ public struct Instant: Hashable, Comparable, Sendable {
     /// Later than every real instant.
     @inlinable public static var distantFuture: Instant { Instant(nanoseconds: .max) }
 
+    /// Wraps beyond 64 bits: 292 years.
     @inlinable public static func < (a: Instant, b: Instant) -> Bool { a.nanoseconds < b.nanoseconds }
     @inlinable public static func + (a: Instant, b: Duration) -> Instant {
         Instant(nanoseconds: a.nanoseconds &+ b.nanoseconds)
     }
+    /// Wraps beyond 64 bits: 292 years.
     @inlinable public static func - (a: Instant, b: Duration) -> Instant {
         Instant(nanoseconds: a.nanoseconds &- b.nanoseconds)
     }
+    /// Negative where `a` is the earlier one.
     @inlinable public static func - (a: Instant, b: Instant) -> Duration {
         .nanoseconds(a.nanoseconds &- b.nanoseconds)
     }
+    /// Wraps beyond 64 bits: 292 years.
     @inlinable public static func += (a: inout Instant, b: Duration) { a = a + b }
 }
 

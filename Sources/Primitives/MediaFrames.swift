@@ -3,7 +3,9 @@
 public struct VideoFrame: ~Copyable, @unchecked Sendable {
     // Unique ownership of the memory makes sending it across threads sound, though a raw pointer is not Sendable.
     private let memory: UnsafeMutablePointer<UInt8>
+    /// In pixels.
     public let width: Int
+    /// In pixels.
     public let height: Int
     /// Bytes between two rows of the luma plane; chroma rows are half of it apart.
     public let stride: Int
@@ -26,8 +28,11 @@ public struct VideoFrame: ~Copyable, @unchecked Sendable {
 
     deinit { memory.deallocate() }
 
+    /// Pixels in a row of a chroma plane.
     public var chromaWidth: Int { (width + 1) / 2 }
+    /// Rows of a chroma plane.
     public var chromaHeight: Int { (height + 1) / 2 }
+    /// Bytes between two rows of a chroma plane.
     public var chromaStride: Int { stride / 2 }
 
     /// Pointers to the three planes, valid while `body` runs.
@@ -60,6 +65,7 @@ public struct TemporalLayer: Hashable, Sendable {
     /// Whether the picture refers to the base layer only, so that a receiver may switch up here.
     public var isSync: Bool
 
+    /// Nothing is checked; the wire has two bits for `id`.
     @inlinable public init(id: UInt8, isSync: Bool) {
         self.id = id
         self.isSync = isSync
@@ -70,8 +76,11 @@ public struct TemporalLayer: Hashable, Sendable {
 public struct EncodedFrame: ~Copyable, @unchecked Sendable {
     // Unique ownership, as for VideoFrame.
     private var memory: UnsafeMutablePointer<UInt8>
+    /// Bytes of memory.
     public private(set) var capacity: Int
+    /// Bytes in use.
     public private(set) var count: Int
+    /// Audio or video.
     public var kind: MediaKind
     /// Whether a decoder can start here. Always true for audio.
     public var isKeyframe: Bool
@@ -81,10 +90,12 @@ public struct EncodedFrame: ~Copyable, @unchecked Sendable {
     public var duration: Duration
     /// Width and height of the picture in pixels; 0 for audio.
     public var width: Int
+    /// In pixels; 0 for audio.
     public var height: Int
     /// Where the picture stands among temporal layers; nil when the encoder makes none.
     public var temporalLayer: TemporalLayer?
 
+    /// An empty frame whose memory grows when more is needed.
     public init(kind: MediaKind, capacity: Int) {
         memory = .allocate(capacity: capacity)
         self.capacity = capacity
@@ -100,6 +111,7 @@ public struct EncodedFrame: ~Copyable, @unchecked Sendable {
 
     deinit { memory.deallocate() }
 
+    /// The bytes in use.
     public var bytes: Span<UInt8> {
         @_lifetime(borrow self)
         get {

@@ -2,6 +2,7 @@
 public struct SSRC: Hashable, Sendable {
     public var rawValue: UInt32
 
+    /// Any number is a source.
     @inlinable public init(_ rawValue: UInt32) { self.rawValue = rawValue }
 
     /// A random source identifier; never 0, which some peers use for "none".
@@ -39,6 +40,7 @@ public struct PacketArrival: Hashable, Sendable {
     /// When it arrived, on the receiver's clock with an arbitrary origin; nil: not received so far.
     public var arrival: Instant?
 
+    /// `arrival` nil: not received so far.
     @inlinable public init(sequence: SequenceNumber, arrival: Instant?) {
         self.sequence = sequence
         self.arrival = arrival

@@ -1,9 +1,11 @@
 /// A position on a media timeline: ticks of an RTP clock (90 kHz for video, 48 kHz for Opus), unwrapped.
 public struct MediaTime: Hashable, Sendable {
+    /// May be negative: before the origin.
     public var ticks: Int64
     /// Ticks per second.
     public var rate: Int32
 
+    /// `rate` must be positive.
     @inlinable public init(ticks: Int64, rate: Int32) {
         self.ticks = ticks
         self.rate = rate

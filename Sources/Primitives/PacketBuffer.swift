@@ -6,6 +6,7 @@ import Synchronization
 public struct PacketBuffer: ~Copyable, @unchecked Sendable {
     // Unique ownership of the slot makes sending it across threads sound, though a raw pointer is not Sendable.
     private let memory: UnsafeMutablePointer<UInt8>
+    /// Bytes of memory, room for a trailer included.
     public let capacity: Int
     /// How many bytes are in use, 0 … capacity.
     public private(set) var count: Int
@@ -40,11 +41,13 @@ public struct PacketBuffer: ~Copyable, @unchecked Sendable {
         if let pool { pool.giveBack(slot) } else { memory.deallocate() }
     }
 
+    /// Declares how many bytes are in use, after a write through the pointer; traps beyond the capacity.
     public mutating func setCount(_ count: Int) {
         precondition(count >= 0 && count <= capacity, "packet buffer: count beyond capacity")
         self.count = count
     }
 
+    /// Makes it empty; the memory keeps what was in it.
     public mutating func removeAll() { count = 0 }
 
     /// Moves the bytes in `range` to the front and forgets the others: takes a payload out of its framing.
@@ -83,6 +86,7 @@ public struct PacketBuffer: ~Copyable, @unchecked Sendable {
         return true
     }
 
+    /// Copies the bytes behind those in use; traps beyond the capacity.
     public mutating func append(_ source: Span<UInt8>) {
         precondition(count + source.count <= capacity, "packet buffer: append beyond capacity")
         unsafe source.withUnsafeBufferPointer { buffer in
@@ -108,8 +112,10 @@ public final class PacketPool: Sendable {
 
     private let free: Mutex<[Int]>
     private nonisolated(unsafe) let slab: UnsafeMutablePointer<UInt8>
+    /// How many packets can be on their way at once.
     public let slotCount: Int
 
+    /// Takes all of the memory at once: `slotCount` times `slotSize` bytes.
     public init(slotCount: Int) {
         slab = .allocate(capacity: slotCount * PacketPool.slotSize)
         slab.initialize(repeating: 0, count: slotCount * PacketPool.slotSize)
@@ -134,14 +140,16 @@ public final class PacketPool: Sendable {
     }
 }
 
-/// Where a datagram goes: which local socket sends it, and to whom. Its bytes are in the caller's buffer.
+/// Where a datagram goes: the local socket that sends it, and the address that it is sent to. Its bytes are in the caller's buffer.
 public struct Transmit: Hashable, Sendable {
     /// The local address whose socket must be used (the ICE base).
     public var source: SocketAddress
+    /// The receiver's address.
     public var destination: SocketAddress
     /// UDP, but for a TURN server behind a stream: there the bytes are a frame of the stream between the two.
     public var transport: TransportProtocol
 
+    /// Nothing is checked.
     @inlinable public init(
         source: SocketAddress, destination: SocketAddress, transport: TransportProtocol = .udp
     ) {

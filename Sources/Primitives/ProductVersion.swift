@@ -1,4 +1,5 @@
-/// The one place that knows the version: of both programs, of what they tell each other, and of the Debian packages.
+/// The only place of the version: of both programs, of what they send to each other, and of the Debian packages.
 public enum ProductVersion {
+    /// As Debian's packages have it, without revision.
     public static let text = "0.1.0"
 }

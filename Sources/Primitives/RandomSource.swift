@@ -5,6 +5,7 @@ public enum RandomSource: RandomNumberGenerator, Sendable {
     /// SplitMix64 from this state, so that a simulated run can be repeated. Never in service.
     case seeded(UInt64)
 
+    /// 64 random bits.
     public mutating func next() -> UInt64 {
         switch self {
         case .system:

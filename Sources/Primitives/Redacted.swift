@@ -1,10 +1,11 @@
 /// A value that logs must not show at level info and above: addresses, ICE credentials, tokens, names.
 ///
-/// It prints as a fixed word; whoever may see the value takes it out by name.
+/// It prints as a fixed word; code that may use the value reads `unredacted`.
 public struct Redacted<Value> {
     /// The value itself. Reading it is the deliberate step.
     public var unredacted: Value
 
+    /// From here on the value shows nowhere by accident.
     @inlinable public init(_ value: Value) { unredacted = value }
 }
 

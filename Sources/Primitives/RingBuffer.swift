@@ -13,6 +13,10 @@ public struct RingBuffer<Element> {
         used = 0
     }
 
+    /// How many elements it holds.
+    /// The newest; nil when it is empty.
+    /// Whether it holds none.
+    /// The oldest; nil when it is empty.
     @inlinable public var count: Int { used }
     @inlinable public var isEmpty: Bool { used == 0 }
     @inlinable public var first: Element? { used == 0 ? nil : storage[head] }
@@ -30,12 +34,14 @@ public struct RingBuffer<Element> {
         }
     }
 
+    /// Behind the newest; doubles the memory when it is full.
     @inlinable public mutating func append(_ element: Element) {
         if used == storage.count { grow() }
         storage[(head + used) & (storage.count - 1)] = element
         used += 1
     }
 
+    /// Takes the oldest; nil when it is empty.
     @inlinable public mutating func popFirst() -> Element? {
         guard used > 0 else { return nil }
         let element = storage[head]
@@ -45,6 +51,7 @@ public struct RingBuffer<Element> {
         return element
     }
 
+    /// Lets go of all elements; the memory stays.
     @inlinable public mutating func removeAll() {
         while popFirst() != nil {}
     }

@@ -47,8 +47,11 @@ public enum SRTPProfile: UInt16, Sendable, CaseIterable {
 
 /// Master key and salt of one direction of an SRTP session. Printing it shows no key.
 public struct SRTPMasterKey: Sendable {
+    /// What key and salt are for.
     public var profile: SRTPProfile
+    /// `profile.keyLength` bytes.
     public var key: [UInt8]
+    /// `profile.saltLength` bytes.
     public var salt: [UInt8]
 
     /// `key` and `salt` must have the profile's lengths.

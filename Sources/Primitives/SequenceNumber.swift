@@ -2,6 +2,8 @@
 public struct SequenceNumber: Hashable, Sendable {
     public var rawValue: UInt16
 
+    /// Any number is a sequence number.
+    /// The one behind it; 0 behind 65,535.
     @inlinable public init(_ rawValue: UInt16) { self.rawValue = rawValue }
     @inlinable public var next: SequenceNumber { SequenceNumber(rawValue &+ 1) }
 
@@ -9,6 +11,7 @@ public struct SequenceNumber: Hashable, Sendable {
     @inlinable public func distance(from other: SequenceNumber) -> Int {
         Int(Int16(bitPattern: rawValue &- other.rawValue))
     }
+    /// Whether it is ahead by less than half of the numbers.
     @inlinable public func isNewer(than other: SequenceNumber) -> Bool { distance(from: other) > 0 }
 }
 
@@ -16,6 +19,7 @@ public struct SequenceNumber: Hashable, Sendable {
 public struct SequenceUnwrapper: Sendable {
     @usableFromInline var newest: Int64?
 
+    /// Nothing seen yet.
     @inlinable public init() { newest = nil }
 
     /// The unwrapped number; the first one maps to itself.

@@ -40,8 +40,10 @@ public enum IPAddress: Hashable, Sendable {
         self = address.unmapped
     }
 
+    /// IPv4-mapped IPv6 addresses are IPv6; see `unmapped`.
     public var isIPv4: Bool { if case .v4 = self { true } else { false } }
 
+    /// 0.0.0.0 or ::, which means any address of the machine.
     public var isUnspecified: Bool {
         switch self {
         case .v4(let value): value == 0
@@ -76,6 +78,7 @@ public enum IPAddress: Hashable, Sendable {
         }
     }
 
+    /// 127/8 or ::1.
     public var isLoopback: Bool {
         switch self {
         case .v4(let value): value >> 24 == 127
@@ -91,6 +94,7 @@ public enum IPAddress: Hashable, Sendable {
         }
     }
 
+    /// 224/4 or ff00::/8.
     public var isMulticast: Bool {
         switch self {
         case .v4(let value): value >> 28 == 0xE
@@ -185,9 +189,12 @@ extension IPAddress: CustomStringConvertible {
 
 /// A transport address: IP address and port.
 public struct SocketAddress: Hashable, Sendable {
+    /// Without zone.
     public var address: IPAddress
+    /// 0: none, or any free one.
     public var port: UInt16
 
+    /// Nothing is checked.
     @inlinable public init(address: IPAddress, port: UInt16) {
         self.address = address
         self.port = port

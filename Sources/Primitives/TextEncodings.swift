@@ -1,5 +1,6 @@
 /// Base64 with the standard or the URL alphabet (RFC 4648 sections 4 and 5).
 public enum Base64 {
+    /// Which 64 characters, and whether the text is padded.
     public enum Alphabet: Sendable {
         /// `+` and `/`, padded with `=`.
         case standard
@@ -7,6 +8,7 @@ public enum Base64 {
         case url
     }
 
+    /// Without line breaks.
     public static func encode(_ bytes: Span<UInt8>, alphabet: Alphabet = .standard) -> String {
         var text: [UInt8] = []
         encode(bytes, alphabet: alphabet, into: &text)
@@ -82,6 +84,7 @@ public enum Base64 {
 
 /// Hexadecimal text, lower case when printed, either case when parsed.
 public enum Hex {
+    /// Two digits a byte.
     public static func encode(_ bytes: Span<UInt8>) -> String {
         let digits: StaticString = "0123456789abcdef"
         var text: [UInt8] = []

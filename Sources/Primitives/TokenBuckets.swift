@@ -9,7 +9,9 @@ public struct TokenBuckets<Key: Hashable & Sendable>: Sendable {
         var filledAt: Instant
     }
 
+    /// Tokens of a full bucket.
     public let burst: Double
+    /// Tokens that come back in a second.
     public let perSecond: Double
     private let limit: Int
     private var buckets: [Key: Bucket]
@@ -22,6 +24,7 @@ public struct TokenBuckets<Key: Hashable & Sendable>: Sendable {
         buckets = [:]
     }
 
+    /// Keys remembered now.
     public var count: Int { buckets.count }
 
     /// - Returns: false when the bucket is empty; nothing is taken then.

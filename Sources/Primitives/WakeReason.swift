@@ -11,9 +11,12 @@ public enum WakeReason: String, Sendable, CaseIterable {
 /// A deadline and its reason. One that is not in the future after `handleTimeout` is a programming error
 /// that would spin the driver, so the driver traps on it and prints the reason.
 public struct Wake: Hashable, Sendable {
+    /// When to call `handleTimeout`.
     public var at: Instant
+    /// For the driver's message where it is not in the future.
     public var reason: WakeReason
 
+    /// Nothing is checked.
     @inlinable public init(at: Instant, reason: WakeReason) {
         self.at = at
         self.reason = reason

@@ -1,7 +1,9 @@
 /// A time of day: nanoseconds since 1970-01-01T00:00:00Z. It may jump; never use it for intervals.
 public struct WallClock: Hashable, Comparable, Sendable {
+    /// Negative before 1970.
     public var nanosecondsSince1970: Int64
 
+    /// Nothing is checked.
     @inlinable public init(nanosecondsSince1970: Int64) { self.nanosecondsSince1970 = nanosecondsSince1970 }
 
     /// Times beyond the years 1677 to 2262 are taken for the nearest that can be held: certificates without an end
@@ -11,14 +13,17 @@ public struct WallClock: Hashable, Comparable, Sendable {
         nanosecondsSince1970 = !overflow ? nanoseconds : secondsSince1970 > 0 ? .max : .min
     }
 
+    /// The fraction is cut towards 1970.
     @inlinable public var secondsSince1970: Int64 { nanosecondsSince1970 / 1_000_000_000 }
 
     @inlinable public static func < (a: WallClock, b: WallClock) -> Bool {
         a.nanosecondsSince1970 < b.nanosecondsSince1970
     }
+    /// Wraps beyond the years 1677 to 2262.
     @inlinable public static func + (a: WallClock, b: Duration) -> WallClock {
         WallClock(nanosecondsSince1970: a.nanosecondsSince1970 &+ b.nanoseconds)
     }
+    /// Negative where `a` is the earlier one.
     @inlinable public static func - (a: WallClock, b: WallClock) -> Duration {
         .nanoseconds(a.nanosecondsSince1970 &- b.nanosecondsSince1970)
     }

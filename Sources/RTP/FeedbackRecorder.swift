@@ -8,7 +8,7 @@ struct FeedbackRecorder: Sendable {
     private static let capacity = 8192
 
     private var unwrapper: SequenceUnwrapper
-    /// Arrivals in 250 µs units by sequence number; `sequences` tells whose they are.
+    /// Arrivals in 250 µs units by sequence number; `sequences` holds the numbers.
     private var arrivals: [Int64]
     private var sequences: [Int64]
     /// The first packet not reported yet.

@@ -63,12 +63,18 @@ public struct HeaderExtensionList: ~Escapable {
 
 /// Which identifiers were agreed for the header extensions; nil: not agreed.
 public struct HeaderExtensionIDs: Hashable, Sendable {
+    /// The section's name (RFC 9143 section 15).
     public var mid: UInt8?
+    /// 24 bits of send time (abs-send-time).
     public var absoluteSendTime: UInt8?
+    /// The number that transport-wide feedback speaks of.
     public var transportSequence: UInt8?
+    /// Bounds of the receiver's playout delay.
     public var playoutDelay: UInt8?
+    /// NTP time of capture (abs-capture-time).
     public var absoluteCaptureTime: UInt8?
 
+    /// Nil: not agreed, not written.
     public init(
         mid: UInt8? = nil, absoluteSendTime: UInt8? = nil, transportSequence: UInt8? = nil, playoutDelay: UInt8? = nil,
         absoluteCaptureTime: UInt8? = nil
@@ -88,9 +94,12 @@ public struct HeaderExtensionIDs: Hashable, Sendable {
 
 /// Bounds the receiver's playout delay in steps of 10 ms, 0 … 40,950 ms each.
 public struct PlayoutDelay: Hashable, Sendable {
+    /// How long a frame waits at least.
     public var minimum: Duration
+    /// How long a frame waits at most.
     public var maximum: Duration
 
+    /// Each bound is cut to 40,950 ms when it is written.
     public init(minimum: Duration, maximum: Duration) {
         self.minimum = minimum
         self.maximum = maximum

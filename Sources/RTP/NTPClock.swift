@@ -5,7 +5,9 @@ public import Primitives
 /// The mapping is taken once per session and kept: a wall clock that is set during a session must not tear audio and
 /// video apart. Peers compare NTP times of one sender only with each other.
 public struct NTPClock: Hashable, Sendable {
+    /// The time of day when the mapping was taken.
     public let wallClock: WallClock
+    /// The same moment on the monotonic clock.
     public let instant: Instant
 
     /// `wallClock` was read at `instant`.

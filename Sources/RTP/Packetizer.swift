@@ -5,6 +5,7 @@ public enum Packetizer: Sendable {
     case vp8(VP8Packetizer)
     case opus(OpusPacketizer)
 
+    /// Which of the two media its packets are.
     public var kind: MediaKind {
         switch self {
         case .vp8: .video
@@ -27,7 +28,7 @@ public enum Packetizer: Sendable {
     }
 }
 
-/// The encoder's word on a frame's place among temporal layers.
+/// A frame's place among temporal layers, as the encoder made it.
 public struct TemporalLayerInfo: Hashable, Sendable {
     /// 0 is the base layer.
     public var index: UInt8
@@ -36,6 +37,7 @@ public struct TemporalLayerInfo: Hashable, Sendable {
     /// No other frame refers to it.
     public var isNonReference: Bool
 
+    /// Nothing is checked; the wire has two bits for `index`.
     public init(index: UInt8, isSynchronizationPoint: Bool, isNonReference: Bool) {
         self.index = index
         self.isSynchronizationPoint = isSynchronizationPoint
@@ -101,6 +103,7 @@ public struct VP8Packetizer: Sendable {
 public struct OpusPacketizer: Sendable {
     var lastCapture: Instant?
 
+    /// Begins with a talkspurt: the first packet carries the marker.
     public init() { lastCapture = nil }
 
     mutating func plan(size: Int, captureTime: Instant, maximumPayload: Int) -> PacketPlan {

@@ -28,6 +28,7 @@ public enum RTCPPacket: ~Escapable {
 public struct RTCPReader: ~Escapable {
     private var reader: ByteReader
 
+    /// Reads in place; the datagram must outlive the reader.
     @_lifetime(copy datagram)
     public init(_ datagram: Span<UInt8>) {
         reader = ByteReader(datagram)
@@ -124,11 +125,16 @@ extension RTCPPacket {
 
 /// The sender's part of a sender report.
 public struct SenderInformation: Hashable, Sendable {
+    /// When the report was sent: 32 bits of seconds since 1900, 32 of fraction.
     public var ntp: UInt64
+    /// The same moment on the stream's RTP clock.
     public var timestamp: UInt32
+    /// Packets sent since the stream began; wraps.
     public var packets: UInt32
+    /// Payload bytes sent since the stream began; wraps.
     public var bytes: UInt32
 
+    /// Nothing is checked.
     public init(ntp: UInt64, timestamp: UInt32, packets: UInt32, bytes: UInt32) {
         self.ntp = ntp
         self.timestamp = timestamp
@@ -144,6 +150,7 @@ public struct SenderInformation: Hashable, Sendable {
 public struct ReportBlock: Hashable, Sendable {
     static let size = 24
 
+    /// Whose packets the block speaks of.
     public var ssrc: SSRC
     /// In 1/256 since the previous report.
     public var fractionLost: UInt8
@@ -158,6 +165,7 @@ public struct ReportBlock: Hashable, Sendable {
     /// In 1/65,536 s.
     public var delaySinceLastSenderReport: UInt32
 
+    /// Nothing is checked; `cumulativeLost` is cut to 24 bits when it is written.
     public init(
         ssrc: SSRC, fractionLost: UInt8, cumulativeLost: Int32, extendedHighestSequence: UInt32, jitter: UInt32,
         lastSenderReport: UInt32, delaySinceLastSenderReport: UInt32
@@ -179,8 +187,10 @@ public struct ReportBlockList: ~Escapable {
     @_lifetime(copy bytes)
     init(bytes: Span<UInt8>) { self.bytes = bytes }
 
+    /// At most 31: the header has five bits for it.
     public var count: Int { bytes.count / ReportBlock.size }
 
+    /// The block at this index; traps outside 0 ..< `count`.
     public subscript(index: Int) -> ReportBlock {
         let at = index * ReportBlock.size
         let lost = bytes.uint32(at + 4)
@@ -200,7 +210,9 @@ public struct SSRCList: ~Escapable {
     @_lifetime(copy bytes)
     init(bytes: Span<UInt8>) { self.bytes = bytes }
 
+    /// At most 31 in a BYE.
     public var count: Int { bytes.count / 4 }
+    /// The source at this index; traps outside 0 ..< `count`.
     public subscript(index: Int) -> SSRC { SSRC(bytes.uint32(index * 4)) }
 }
 
@@ -211,8 +223,10 @@ public struct NackList: ~Escapable {
     @_lifetime(copy bytes)
     init(bytes: Span<UInt8>) { self.bytes = bytes }
 
+    /// As many as the packet's length says.
     public var count: Int { bytes.count / 4 }
 
+    /// The item at this index; traps outside 0 ..< `count`.
     public subscript(index: Int) -> NackItem {
         let value = bytes.uint32(index * 4)
         return NackItem(
@@ -227,6 +241,7 @@ public struct NackItem: Hashable, Sendable, Sequence {
     /// BLP: bit i stands for the packet i + 1 after the first.
     public var mask: UInt16
 
+    /// A mask of 0 asks for `first` alone.
     public init(first: SequenceNumber, mask: UInt16) {
         self.first = first
         self.mask = mask
@@ -234,12 +249,14 @@ public struct NackItem: Hashable, Sendable, Sequence {
 
     public func makeIterator() -> Iterator { Iterator(item: self) }
 
+    /// Up to 17 numbers.
     public struct Iterator: IteratorProtocol, Sendable {
         let item: NackItem
         var step = 0
 
         init(item: NackItem) { self.item = item }
 
+        /// The next number asked for; nil at the end.
         public mutating func next() -> SequenceNumber? {
             while step <= 16 {
                 defer { step += 1 }
@@ -259,8 +276,10 @@ public struct FullIntraRequestList: ~Escapable {
     @_lifetime(copy bytes)
     init(bytes: Span<UInt8>) { self.bytes = bytes }
 
+    /// As many as the packet's length says.
     public var count: Int { bytes.count / 8 }
 
+    /// The entry at this index; traps outside 0 ..< `count`.
     public subscript(index: Int) -> (ssrc: SSRC, sequence: UInt8) {
         (SSRC(bytes.uint32(index * 8)), bytes[index * 8 + 4])
     }

@@ -30,7 +30,7 @@ public enum RTPDropReason: Int, CaseIterable, Sendable {
     case malformedPacket
     /// RTCP that cannot be parsed; what stood before the error was used.
     case malformedReport
-    /// Feedback about a source that is not ours, or media of a source that nobody announced.
+    /// Feedback about a source that is not ours, or media of a source that was not announced.
     case unknownSource
     /// RTP of a payload type that was not agreed.
     case unknownPayloadType

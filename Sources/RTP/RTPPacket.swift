@@ -3,14 +3,21 @@ public import Primitives
 /// The fixed part of an RTP header (RFC 3550 section 5.1), without contributing sources, which WebRTC peers that do
 /// not mix never have.
 public struct RTPHeader: Hashable, Sendable {
+    /// Bytes of a header without contributing sources and extension.
     public static let size = 12
 
+    /// M: the last packet of a frame (video) or the first of a talkspurt (audio).
     public var hasMarker: Bool
+    /// Which agreed codec, or its retransmissions.
     public var payloadType: PayloadType
+    /// One more with each packet of the source; wraps.
     public var sequenceNumber: SequenceNumber
+    /// Of the frame's capture, in ticks of the codec's clock; begins at random and wraps.
     public var timestamp: UInt32
+    /// Whose packet it is.
     public var ssrc: SSRC
 
+    /// Nothing is checked.
     public init(
         hasMarker: Bool, payloadType: PayloadType, sequenceNumber: SequenceNumber, timestamp: UInt32, ssrc: SSRC
     ) {
@@ -32,13 +39,17 @@ public struct RTPHeader: Hashable, Sendable {
 
 /// A received RTP packet, read in place.
 public struct RTPPacket: ~Escapable {
+    /// Without contributing sources, which are skipped.
     public let header: RTPHeader
     /// The header extension elements, one- or two-byte form (RFC 8285).
     public let extensions: HeaderExtensionList
     /// Without padding.
     public let payload: Span<UInt8>
+    /// Bytes behind the payload, the counting one included (RFC 3550 section 5.1, P).
     public let paddingSize: Int
 
+    /// Reads in place; the packet lives as long as its bytes.
+    /// - Throws: `truncated`, `unsupportedVersion` or `malformedPadding`; the packet is to be dropped.
     @_lifetime(copy bytes)
     public init(parsing bytes: Span<UInt8>) throws(RTPError) {
         guard let first = bytes.isEmpty ? nil : bytes[0] else { throw .truncated }

@@ -16,8 +16,11 @@ public import Primitives
 
 /// The streams of one transport, without a socket.
 public struct RTPSession: Sendable {
+    /// What holds for all streams of the transport.
     public struct Configuration: Sendable {
+        /// Our name in SDES, at most 255 bytes of UTF-8 (RFC 7022); the rest is cut.
         public var cname: String
+        /// Where sender reports take their time from.
         public var ntp: NTPClock
         /// Whether feedback may go without a report before it (RFC 5506).
         public var usesReducedSize: Bool
@@ -28,6 +31,7 @@ public struct RTPSession: Sendable {
         /// The mean time between transport-wide feedback messages of ours.
         public var feedbackInterval: Duration
 
+        /// Reports once a second and feedback every 50 ms on average.
         public init(
             cname: String, ntp: NTPClock, usesReducedSize: Bool, receivedTransportSequenceID: UInt8? = nil,
             reportInterval: Duration = .seconds(1), feedbackInterval: Duration = .milliseconds(50)
@@ -58,14 +62,17 @@ public struct RTPSession: Sendable {
         case goodbye(SSRC)
     }
 
+    /// In the order in which they were added; ended ones keep their index.
     public internal(set) var sendStreams: [SendStream]
+    /// In the order in which they were added.
     public internal(set) var receiveStreams: [ReceiveStream]
+    /// What belongs to no stream, or could not be read.
     public internal(set) var dropped: Counter<RTPDropReason>
     /// What the transport-wide feedback of the last `handleRTCP` said.
     public internal(set) var packetArrivals: [PacketArrival]
     let configuration: Configuration
     let cname: [UInt8]
-    /// Who speaks in feedback while we send nothing.
+    /// The source of our feedback while we send nothing.
     let receiverSSRC: SSRC
     var random: RandomSource
     var events: RingBuffer<Event>
@@ -80,6 +87,7 @@ public struct RTPSession: Sendable {
     /// Which receive stream a source belongs to.
     var routes: [SSRC: Int]
 
+    /// `random` gives sources, first sequence numbers and the reports' jitter.
     public init(_ configuration: Configuration, random: RandomSource) {
         var random = random
         self.configuration = configuration
@@ -214,6 +222,7 @@ public struct RTPSession: Sendable {
 
     // MARK: Time and events
 
+    /// Makes reports and feedback due and gives up what waited too long. Earlier calls do nothing.
     public mutating func handleTimeout(now: Instant) {
         if let at = reportAt, at <= now {
             isReportDue = true
@@ -233,6 +242,7 @@ public struct RTPSession: Sendable {
         return wake
     }
 
+    /// The oldest event not taken yet; nil when there is none.
     public mutating func pollEvent() -> Event? { events.popFirst() }
 
     /// Announces the end of all streams with the next packet.

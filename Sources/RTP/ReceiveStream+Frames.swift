@@ -59,7 +59,7 @@ extension ReceiveStream {
         return nil
     }
 
-    /// The start of a whole keyframe behind a hole: who has it need not wait for what came before.
+    /// The start of a whole keyframe behind a hole: with it, no earlier packet is needed.
     private func wholeKeyframe(behind hole: Int64) -> Int64? {
         guard configuration.kind == .video else { return nil }
         var sequence = hole

@@ -11,16 +11,22 @@ public import Primitives
 
 /// A stream of media that we receive.
 public struct ReceiveStream: Sendable {
+    /// What is agreed for the stream.
     public struct Configuration: Sendable {
+        /// Decides how frames are put together.
         public var kind: MediaKind
+        /// Of media packets; another one is counted as `unknownPayloadType`.
         public var payloadType: PayloadType
+        /// Of retransmissions (RFC 4588); nil without.
         public var retransmissionType: PayloadType?
+        /// Hertz of the RTP clock.
         public var clockRate: Int32
         /// Whether lost packets are asked for.
         public var usesNack: Bool
         /// How long a gap may hold up the frames behind it.
         public var patience: Duration
 
+        /// `patience` nil takes 500 ms for video, 60 ms for audio.
         public init(
             kind: MediaKind, payloadType: PayloadType, retransmissionType: PayloadType? = nil, clockRate: Int32,
             usesNack: Bool, patience: Duration? = nil
@@ -47,9 +53,13 @@ public struct ReceiveStream: Sendable {
         var arrival: Instant
     }
 
+    /// As it was made; it never changes.
     public let configuration: Configuration
+    /// The media source.
     public let ssrc: SSRC
+    /// Counted since the stream was made.
     public internal(set) var statistics: ReceiveStatistics
+    /// Packets of this stream that were not used, by reason.
     public internal(set) var dropped: Counter<RTPDropReason>
     var reception: ReceptionStatistics
     var retransmissionUnwrap: SequenceUnwrapper
@@ -65,6 +75,7 @@ public struct ReceiveStream: Sendable {
     var needsKeyframe: Bool
     var keyframeRequestAt: Instant?
 
+    /// A stream that waits for its first packet; video for its first keyframe.
     public init(_ configuration: Configuration, ssrc: SSRC) {
         self.configuration = configuration
         self.ssrc = ssrc
@@ -173,7 +184,9 @@ public struct ReceiveStream: Sendable {
 
 /// A frame that was received whole.
 public struct ReceivedFrame: Hashable, Sendable {
+    /// Of the frame's packets, in ticks of the codec's clock.
     public var timestamp: UInt32
+    /// Whether it can be decoded without an earlier one. Always true for audio.
     public var isKeyframe: Bool
     /// When its last missing packet came.
     public var arrival: Instant
@@ -183,15 +196,23 @@ public struct ReceivedFrame: Hashable, Sendable {
 
 /// What was received, by the names of webrtc-stats.
 public struct ReceiveStatistics: Hashable, Sendable {
+    /// On the media source; recovered ones are not among them.
     public var packets: UInt64 = 0
+    /// Payload bytes of those.
     public var bytes: UInt64 = 0
+    /// Packets that came on the retransmission source.
     public var retransmittedPackets: UInt64 = 0
+    /// Frames handed out.
     public var frames: UInt64 = 0
+    /// Keyframes among those.
     public var keyframes: UInt64 = 0
     /// Frames that came whole but could not be shown, or never came whole.
     public var framesDropped: UInt64 = 0
+    /// NACK messages sent.
     public var nacks: UInt64 = 0
+    /// PLIs sent.
     public var pictureLossIndications: UInt64 = 0
 
+    /// All zero.
     public init() {}
 }

@@ -13,7 +13,7 @@ extension SendStream {
             dropped.add(.retransmissionExpired)
             return false
         }
-        // Who has the keyframe needs nothing from before it, and it comes sooner without that in front of it.
+        // A receiver that has the keyframe needs nothing from before it, and the keyframe comes sooner without older packets.
         if let keyframeStart, keyframeStart.distance(from: sequence) > 0, hasSentKeyframe(from: keyframeStart) {
             dropped.add(.retransmissionSuperseded)
             return false
@@ -90,7 +90,7 @@ extension SendStream {
         let elapsed = ntp.compactNTP(at: now) &- report.lastSenderReport &- report.delaySinceLastSenderReport
         // A receiver that rounds up can claim a little more delay than there was.
         guard elapsed < 0x8000_0000 else { return .milliseconds(1) }
-        // Nobody waits a minute for a packet: the report is about another clock.
+        // No packet is a minute on its way: the report is about another clock.
         guard elapsed < 60 << 16 else { return nil }
         return .nanoseconds(max(1_000_000, Int64(elapsed) * 1_000_000_000 >> 16))
     }

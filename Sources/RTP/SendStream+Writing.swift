@@ -14,6 +14,7 @@ public struct SendTimeExtensions: Hashable, Sendable {
     /// The next transport-wide sequence number; used when its extension was agreed.
     public var transportSequence: SequenceNumber?
 
+    /// Nil where no feedback is agreed.
     public init(transportSequence: SequenceNumber? = nil) {
         self.transportSequence = transportSequence
     }

@@ -12,22 +12,33 @@ public import Primitives
 
 /// A stream of media that we send.
 public struct SendStream: Sendable {
+    /// What is agreed for the stream.
     public struct Configuration: Sendable {
+        /// Decides kind and payload format.
         public var packetizer: Packetizer
+        /// The media source.
         public var ssrc: SSRC
+        /// Of media packets.
         public var payloadType: PayloadType
         /// The retransmission source and payload type; both or none.
         public var retransmissionSSRC: SSRC?
+        /// Of retransmissions (RFC 4588); nil without.
         public var retransmissionType: PayloadType?
+        /// Hertz of the RTP clock.
         public var clockRate: Int32
+        /// The section's name, written until the peer has reported on the stream; empty: not written.
         public var mid: String
+        /// Those that were agreed.
         public var extensionIDs: HeaderExtensionIDs
+        /// Written with each packet where its extension is agreed; nil: never.
         public var playoutDelay: PlayoutDelay?
         /// The most bytes of an RTP packet with header extensions, without SRTP's trailer.
         public var maximumPacketSize: Int
         /// How many packets are kept; a power of two.
         public var historyCapacity: Int
 
+        /// `maximumPacketSize` suits paths of 1,280 bytes; `historyCapacity` nil takes 1,024 packets for video, 64 for
+        /// audio.
         public init(
             packetizer: Packetizer, ssrc: SSRC, payloadType: PayloadType, retransmissionSSRC: SSRC? = nil,
             retransmissionType: PayloadType? = nil, clockRate: Int32, mid: String, extensionIDs: HeaderExtensionIDs,
@@ -49,9 +60,13 @@ public struct SendStream: Sendable {
 
     /// Whose packets these are.
     public let ssrc: SSRC
+    /// Nil without agreed retransmissions.
     public private(set) var retransmissionSSRC: SSRC?
+    /// Audio or video.
     public let kind: MediaKind
+    /// Counted since the stream was made; a later description changes none of it.
     public internal(set) var statistics: SendStatistics
+    /// Requests not followed and frames not sent, by reason.
     public internal(set) var dropped: Counter<RTPDropReason>
     /// As last measured, by a report about this stream or another one of the session.
     public internal(set) var roundTripTime: Duration?
@@ -134,7 +149,9 @@ public struct SendStream: Sendable {
         return true
     }
 
+    /// What media packets carry now.
     public var payloadType: PayloadType { configuration.payloadType }
+    /// What retransmissions carry now; nil without.
     public var retransmissionType: PayloadType? { configuration.retransmissionType }
 
     /// The RTP timestamp of what was captured at `instant`.
@@ -202,18 +219,23 @@ extension SendStream {
 
 /// A run of consecutive sequence numbers.
 public struct SequenceRange: Hashable, Sendable, Sequence {
+    /// The oldest one.
     public var first: SequenceNumber
+    /// How many follow each other, `first` included.
     public var count: Int
 
+    /// The range may run over the wrap at 65,536.
     public init(first: SequenceNumber, count: Int) {
         self.first = first
         self.count = count
     }
 
+    /// Whether it holds no number at all.
     public var isEmpty: Bool { count == 0 }
 
     public func makeIterator() -> Iterator { Iterator(next: first, remaining: count) }
 
+    /// `count` numbers, over the wrap.
     public struct Iterator: IteratorProtocol, Sendable {
         var upcoming: SequenceNumber
         var remaining: Int
@@ -223,6 +245,7 @@ public struct SequenceRange: Hashable, Sendable, Sequence {
             self.remaining = remaining
         }
 
+        /// The next number; nil at the end.
         public mutating func next() -> SequenceNumber? {
             guard remaining > 0 else { return nil }
             defer {
@@ -238,31 +261,45 @@ public struct SequenceRange: Hashable, Sendable, Sequence {
 public struct SendStatistics: Hashable, Sendable {
     /// Frames whose last packet was sent.
     public var frames: UInt64 = 0
-    /// Media packets and payload bytes, retransmissions included.
+    /// All packets, retransmissions and padding included.
     public var packets: UInt64 = 0
+    /// Payload bytes of those.
     public var bytes: UInt64 = 0
     /// Header, extension and padding bytes.
     public var headerBytes: UInt64 = 0
+    /// Retransmissions among `packets`.
     public var retransmittedPackets: UInt64 = 0
+    /// Payload bytes of retransmissions.
     public var retransmittedBytes: UInt64 = 0
+    /// Sent only to fill the link, among `packets`.
     public var paddingPackets: UInt64 = 0
+    /// NACK messages received.
     public var nacks: UInt64 = 0
+    /// PLIs received.
     public var pictureLossIndications: UInt64 = 0
+    /// FIRs received that were not repeated.
     public var fullIntraRequests: UInt64 = 0
     /// For the sender report: payload bytes and packets of the media source alone (RFC 3550 section 6.4.1).
     public var reportedPackets: UInt32 = 0
+    /// Payload bytes of the media source alone; wraps.
     public var reportedBytes: UInt32 = 0
     /// `totalPacketSendDelay`: the sum over packets of the time from packetizer to socket.
     public var totalSendDelay: Duration = .zero
     /// As the peer last reported.
     public var remoteFractionLost: Double = 0
+    /// Cumulative, negative with duplicates.
     public var remotePacketsLost: Int32 = 0
+    /// Interarrival jitter (RFC 3550 section 6.4.1).
     public var remoteJitter: Duration = .zero
+    /// Report blocks received about this stream.
     public var remoteReports: UInt64 = 0
     /// From the reports about this stream that allowed to measure it: the latest, the sum, and how many there were.
     public var roundTripTime: Duration?
+    /// The sum of all measurements.
     public var totalRoundTripTime: Duration = .zero
+    /// How many there were.
     public var roundTripTimeMeasurements: UInt64 = 0
 
+    /// All zero.
     public init() {}
 }

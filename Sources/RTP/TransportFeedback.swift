@@ -16,11 +16,15 @@ public struct TransportFeedback: ~Escapable {
     static let referenceUnit: Int64 = 64_000
     static let deltaUnit: Int64 = 250
 
+    /// The source that the message names; it speaks of all packets of the transport.
     public let media: SSRC
+    /// The first packet that it speaks of.
     public let base: SequenceNumber
+    /// How many packets it speaks of, `base` included.
     public let statusCount: Int
     /// Signed 24 bits, in 64 ms.
     public let referenceTime: Int32
+    /// Grows by one with each message; a gap is a lost message.
     public let feedbackCount: UInt8
     /// Chunks, then deltas.
     private let contents: Span<UInt8>
@@ -120,9 +124,10 @@ public struct ReferenceTime: Hashable, Sendable {
     private var lastAt: Instant
     /// How far the receiver's clock has gone ahead of ours so far.
     private var parted: Duration
-    /// Whether the clock has moved since it was last found implausible: who stands still is not believed a second time.
+    /// Whether the clock has moved since it was last found implausible: a clock that stands still is not believed a second time.
     private var isMoving: Bool
 
+    /// Nothing seen yet: the first message sets the scale.
     public init() {
         last = nil
         lastAt = .zero

@@ -21,25 +21,32 @@ public struct VP8PayloadDescriptor: Hashable, Sendable {
     public var isNonReference: Bool
     /// S: the payload begins a partition.
     public var startsPartition: Bool
+    /// PID, 0 … 7: which partition the payload belongs to.
     public var partition: UInt8
     /// Written with 15 bits.
     public var pictureID: UInt16?
+    /// TL0PICIDX: counts the frames of the base layer, modulo 256.
     public var temporalBaseIndex: UInt8?
+    /// TID and Y; nil without T.
     public var temporalLayer: TemporalLayer?
+    /// KEYIDX, 0 … 31: counts keyframes; nil without K.
     public var keyIndex: UInt8?
 
+    /// Where the frame stands among the layers.
     public struct TemporalLayer: Hashable, Sendable {
         /// TID, 0 … 3.
         public var index: UInt8
         /// Y: depends on the base layer only.
         public var isSynchronizationPoint: Bool
 
+        /// Nothing is checked; TID has two bits on the wire.
         public init(index: UInt8, isSynchronizationPoint: Bool) {
             self.index = index
             self.isSynchronizationPoint = isSynchronizationPoint
         }
     }
 
+    /// Members left nil are not written, and neither are their flags.
     public init(
         isNonReference: Bool = false, startsPartition: Bool, partition: UInt8 = 0, pictureID: UInt16? = nil,
         temporalBaseIndex: UInt8? = nil, temporalLayer: TemporalLayer? = nil, keyIndex: UInt8? = nil
@@ -88,6 +95,7 @@ public struct VP8PayloadDescriptor: Hashable, Sendable {
             + (temporalLayer == nil && keyIndex == nil ? 0 : 1)
     }
 
+    /// Appends `size` bytes.
     public func write(into writer: inout ByteWriter) {
         writer.write(
             (hasExtension ? 0x80 : 0) | (isNonReference ? 0x20 : 0) | (startsPartition ? 0x10 : 0) | partition & 0x07)

@@ -43,6 +43,7 @@ struct ByteStream: ~Copyable, Sendable {
 
 /// A non-blocking TCP connection.
 public struct TCPStream: ~Copyable, Sendable {
+    /// How a connection attempt stands.
     public enum ConnectResult: Hashable, Sendable {
         case connected
         /// Wait until the descriptor is writable, then ask again.
@@ -51,6 +52,7 @@ public struct TCPStream: ~Copyable, Sendable {
     }
 
     private var stream: ByteStream
+    /// The other end.
     public let remoteAddress: SocketAddress
 
     /// Begins to connect. `finishConnect` tells how it went.
@@ -78,6 +80,7 @@ public struct TCPStream: ~Copyable, Sendable {
         remoteAddress = remote
     }
 
+    /// For the event loop.
     public var descriptor: Int32 { stream.socket.rawValue }
 
     /// How many bytes the kernel keeps for a receiver that does not read: left to itself it grows to megabytes each.
@@ -103,6 +106,7 @@ public struct TCPStream: ~Copyable, Sendable {
         try SystemAddress.local(descriptor).get("getsockname")
     }
 
+    /// Reads what has arrived, up to the buffer's size.
     public mutating func receive(into buffer: UnsafeMutableRawBufferPointer) -> StreamResult {
         stream.receive(into: buffer)
     }
@@ -110,5 +114,6 @@ public struct TCPStream: ~Copyable, Sendable {
     /// Sends what the kernel takes of `bytes`.
     public mutating func send(_ bytes: Span<UInt8>) -> StreamResult { stream.send(bytes) }
 
+    /// Tells the other end that nothing more will come (FIN); reading goes on.
     public mutating func finishSending() { stream.finishSending() }
 }

@@ -3,6 +3,7 @@ public import Primitives
 
 /// CLOCK_MONOTONIC: the clock of V4L2 and ALSA timestamps, epoll and everything that measures an interval.
 public enum MonotonicClock {
+    /// Nanoseconds since boot, without the time the machine slept.
     public static func now() -> Instant { Instant(nanoseconds: Clock.read(CLOCK_MONOTONIC)) }
 
     /// Sleeps until `instant` has passed. For threads that keep a pace and have nothing to wait for.
@@ -15,21 +16,25 @@ public enum MonotonicClock {
 
 /// CLOCK_REALTIME: the time of day, which may jump.
 public enum SystemWallClock {
+    /// Nanoseconds since 1970, as the machine believes them.
     public static func now() -> WallClock { WallClock(nanosecondsSince1970: Clock.read(CLOCK_REALTIME)) }
 }
 
 /// A point in the life of the running system, whatever its time of day is set to: CLOCK_BOOTTIME and which boot it
 /// counts from. Two of the same boot are so far apart as they say; two of different boots cannot be compared.
 public struct BootTime: Hashable, Sendable {
+    /// The kernel's random name of the boot, `/proc/sys/kernel/random/boot_id`.
     public var boot: String
     /// Since that boot.
     public var nanoseconds: Int64
 
+    /// Only for what was stored before; `now` reads the clock.
     public init(boot: String, nanoseconds: Int64) {
         self.boot = boot
         self.nanoseconds = nanoseconds
     }
 
+    /// Counts the time the machine slept, too.
     public static func now() -> BootTime {
         BootTime(boot: currentBoot, nanoseconds: Clock.read(CLOCK_BOOTTIME))
     }

@@ -16,13 +16,17 @@ public struct EventLoop: ~Copyable {
     /// The owner's name for a registered descriptor.
     public struct Token: Hashable, Sendable {
         public var rawValue: UInt64
+        /// Nothing is checked.
         public init(_ rawValue: UInt64) { self.rawValue = rawValue }
     }
 
+    /// What a descriptor is watched for. Its errors are always reported.
     public struct Interest: OptionSet, Sendable {
         public var rawValue: UInt32
         public init(rawValue: UInt32) { self.rawValue = rawValue }
+        /// A read will not block.
         public static let readable = Interest(rawValue: 1)
+        /// A write will not block.
         public static let writable = Interest(rawValue: 2)
         /// Without it, that the other end has finished sending is reported, also where nothing is to be read.
         public static let ignoresEnd = Interest(rawValue: 4)
@@ -30,13 +34,16 @@ public struct EventLoop: ~Copyable {
 
     /// What can be done now with the descriptor behind `token`.
     public struct Event: Hashable, Sendable {
+        /// Whose event it is.
         public var token: Token
         /// A read will not block: there are bytes, the end, or an error to fetch.
         public var isReadable: Bool
+        /// A write will not block, or will fail at once.
         public var isWritable: Bool
         /// The other end closed, or the descriptor failed. A read or write tells more.
         public var isHungUp: Bool
 
+        /// For tests; the loop makes its own.
         public init(token: Token, isReadable: Bool, isWritable: Bool, isHungUp: Bool) {
             self.token = token
             self.isReadable = isReadable

@@ -1,7 +1,8 @@
 /// Splits a byte stream into lines, for the JSON lines of the control socket.
 ///
-/// A line that is longer than the limit ends the stream: whoever sends it does not speak this protocol.
+/// A line that is longer than the limit ends the stream: its sender does not speak this protocol.
 public struct LineReader: Sendable {
+    /// What ends the stream.
     public enum Failure: Error, Hashable, Sendable {
         case lineTooLong(limit: Int)
     }
@@ -10,12 +11,14 @@ public struct LineReader: Sendable {
     private var searched: Int
     private let limit: Int
 
+    /// `limit` is in bytes without the line's end.
     public init(limit: Int = 64 * 1024) {
         pending = []
         searched = 0
         self.limit = limit
     }
 
+    /// Adds what was read; whole lines are then in `next`.
     public mutating func append(_ bytes: Span<UInt8>) {
         pending.reserveCapacity(pending.count + bytes.count)
         for index in 0..<bytes.count { pending.append(bytes[index]) }

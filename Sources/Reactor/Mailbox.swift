@@ -37,6 +37,7 @@ public final class Mailbox<Message: Sendable>: Sendable {
     /// The oldest message, or nil.
     public func next() -> Message? { state.withLock { $0.queue.popFirst() } }
 
+    /// Whether nothing waits at this moment.
     public var isEmpty: Bool { state.withLock { $0.queue.isEmpty } }
 
     /// Refuses further messages. Those posted before can still be taken.

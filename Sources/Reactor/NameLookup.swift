@@ -4,12 +4,14 @@ import Synchronization
 
 /// Asks the system's resolver, which knows no deadline, without waiting for ever.
 public enum NameLookup {
+    /// Addresses as text, the resolver's words, or neither before the deadline.
     public enum Answer: Equatable, Sendable {
         case found([String])
         case failed(String)
         case noAnswer
     }
 
+    /// Waits on the calling thread, at most until `deadline`, for IPv4 and IPv6 addresses in the resolver's order.
     public static func addresses(of host: String, deadline: Instant) -> Answer {
         guard let wake = try? WakeFD() else { return .failed("out of resources") }
         let question = Question(host, wake: wake)
@@ -22,8 +24,9 @@ public enum NameLookup {
         }
     }
 
-    /// One question, asked on a thread of its own that nobody waits for.
+    /// One question, asked on a thread of its own that is never joined.
     public final class Question: Sendable {
+        /// The name that is looked up.
         public let host: String
         private let wake: WakeFD
         private let result = Mutex<Answer?>(nil)
@@ -34,8 +37,10 @@ public enum NameLookup {
             self.wake = wake
         }
 
+        /// Nil until it is there; then it stays.
         public var answer: Answer? { result.withLock { $0 } }
 
+        /// Asks. Call it once.
         public func begin() {
             let context = Unmanaged.passRetained(self)
             var thread = pthread_t()

@@ -4,9 +4,11 @@ public import Primitives
 
 /// One address of one network interface.
 public struct InterfaceAddress: Hashable, Sendable {
+    /// The kernel's name, `eth0`.
     public var name: String
     /// The kernel's number of the interface; never 0.
     public var index: UInt32
+    /// Without zone; link-local IPv6 addresses are told apart by `index`.
     public var address: IPAddress
     /// Length of the network prefix in bits.
     public var prefixLength: Int
@@ -14,12 +16,15 @@ public struct InterfaceAddress: Hashable, Sendable {
     public var isUp: Bool
     /// Up, and with a carrier.
     public var isRunning: Bool
+    /// The loopback interface's own.
     public var isLoopback: Bool
     /// A tunnel, as a rule.
     public var isPointToPoint: Bool
 
+    /// Of no use beyond the link: 169.254/16 and fe80::/10.
     public var isLinkLocal: Bool { address.isLinkLocal }
 
+    /// For tests; `NetworkInterfaces.addresses` reads the kernel's.
     public init(
         name: String, index: UInt32, address: IPAddress, prefixLength: Int, isUp: Bool, isRunning: Bool,
         isLoopback: Bool, isPointToPoint: Bool
@@ -35,6 +40,7 @@ public struct InterfaceAddress: Hashable, Sendable {
     }
 }
 
+/// Reads the machine's addresses.
 public enum NetworkInterfaces {
     /// Every IPv4 and IPv6 address of the machine now, in the kernel's order.
     public static func addresses() throws(SystemError) -> [InterfaceAddress] {
@@ -79,6 +85,7 @@ public enum NetworkInterfaces {
 public struct NetworkChangeSource: ~Copyable, Sendable {
     private let socket: FileDescriptor
 
+    /// Subscribes to links, addresses and routes of both families.
     public init() throws(SystemError) {
         let socket = FileDescriptor(
             takingOwnershipOf: try Syscall.socket(AF_NETLINK, clinux_sock_raw, NETLINK_ROUTE).get("netlink socket"))
@@ -97,6 +104,7 @@ public struct NetworkChangeSource: ~Copyable, Sendable {
         self.socket = socket
     }
 
+    /// For the event loop.
     public var descriptor: Int32 { socket.rawValue }
 
     /// Takes all notifications.

@@ -2,7 +2,7 @@ import Glibc
 
 /// How many descriptors this process may have.
 public enum OpenFiles {
-    /// Raises the limit to what the system allows the process. Out of descriptors, nobody could be let in.
+    /// Raises the limit to what the system allows the process. Without free descriptors no connection could be accepted.
     ///
     /// - Returns: the limit from now on.
     @discardableResult

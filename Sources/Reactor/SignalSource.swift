@@ -6,6 +6,7 @@ import Glibc
 /// Make it on the main thread before any other thread starts: from then on the signals are blocked everywhere and
 /// come only from here. SIGPIPE is ignored.
 public struct SignalSource: ~Copyable, Sendable {
+    /// SIGHUP, SIGINT and SIGTERM.
     public enum Signal: Int32, Sendable, CaseIterable {
         case hangup = 1
         case interrupt = 2
@@ -14,6 +15,7 @@ public struct SignalSource: ~Copyable, Sendable {
 
     private let owned: FileDescriptor
 
+    /// Blocks the signals for the calling thread and all that it starts, and ignores SIGPIPE.
     public init() throws(SystemError) {
         var set = sigset_t()
         sigemptyset(&set)
@@ -27,6 +29,7 @@ public struct SignalSource: ~Copyable, Sendable {
             }.get("signalfd"))
     }
 
+    /// For the event loop.
     public var descriptor: Int32 { owned.rawValue }
 
     /// The next signal that has arrived, or nil.

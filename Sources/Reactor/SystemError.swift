@@ -8,6 +8,7 @@ public struct SystemError: Error, Hashable, Sendable {
     /// The value of errno.
     public var code: Int32
 
+    /// `code` is an errno.
     public init(_ operation: String, _ code: Int32) {
         self.operation = operation
         self.code = code

@@ -2,6 +2,7 @@ import Glibc
 
 /// Small files of the kernel, and what /proc and /sys are made of.
 public enum SystemFile {
+    /// Bytes that are read of one file.
     public static let maximumSize = 64 * 1024
 
     /// The first `maximumSize` bytes; nil when it cannot be read.
@@ -35,6 +36,7 @@ public enum SystemFile {
         return String(text[start...end])
     }
 
+    /// A file that holds one decimal number; nil otherwise.
     public static func integer(_ path: String) -> Int64? { line(path).flatMap { Int64($0) } }
 
     /// `Name:  123 kB` lines.

@@ -4,15 +4,17 @@ public import Primitives
 
 /// A TCP socket that connections arrive at.
 public struct TCPListener: ~Copyable, Sendable {
+    /// What `accept` brought.
     public enum AcceptResult: ~Copyable {
         case accepted(TCPStream)
         case noneWaits
-        /// No connection can be taken now, for want of descriptors or memory. One that waits is reported again at once: whoever
-        /// does not pause turns in circles.
+        /// No connection can be taken now, for want of descriptors or memory. One that waits is reported again at once: the
+        /// caller must pause, or it turns in circles.
         case exhausted(SystemError)
     }
 
     private let socket: FileDescriptor
+    /// With the port that the kernel chose.
     public let address: SocketAddress
 
     /// Binds and listens. An IPv6 socket takes IPv6 alone.
@@ -49,6 +51,7 @@ public struct TCPListener: ~Copyable, Sendable {
         socket = FileDescriptor(takingOwnershipOf: descriptor)
     }
 
+    /// For the event loop.
     public var descriptor: Int32 { socket.rawValue }
 
     /// The next connection. Small messages of it do not wait for each other.

@@ -2,11 +2,14 @@ import CLinux
 import Glibc
 public import Primitives
 
-/// A datagram that arrived: its bytes, and who sent it.
+/// A datagram that arrived: its bytes and its source address.
 public struct Datagram: ~Copyable, Sendable {
+    /// Its bytes; the slot goes back to the pool with it.
     public var packet: PacketBuffer
+    /// The source address, as the kernel says; it can be forged.
     public var source: SocketAddress
 
+    /// For tests; sockets make their own.
     public init(packet: consuming PacketBuffer, source: SocketAddress) {
         self.packet = packet
         self.source = source
@@ -26,15 +29,18 @@ public struct UDPSocket: ~Copyable, @unchecked Sendable {
     /// How many datagrams one system call moves at most.
     public static let batchSize = 32
 
+    /// What is set when the socket is opened.
     public struct Options: Sendable {
         /// SO_SNDBUF and SO_RCVBUF in bytes; the kernel may give less (net.core.wmem_max). nil leaves its default.
         public var sendBuffer: Int?
+        /// SO_RCVBUF in bytes; nil leaves the kernel's default.
         public var receiveBuffer: Int?
         /// Differentiated services code point of everything sent (RFC 2474), 0 … 63; nil leaves 0.
         public var dscp: UInt8?
-        /// Other sockets may be bound to the same port (SO_REUSEADDR), as everyone who takes part in multicast DNS is.
+        /// Other sockets may be bound to the same port (SO_REUSEADDR), as all programs for multicast DNS are.
         public var reusesAddress: Bool
 
+        /// 256 KiB for either direction; the kernel may give less.
         public init(
             sendBuffer: Int? = 256 * 1024, receiveBuffer: Int? = 256 * 1024, dscp: UInt8? = nil,
             reusesAddress: Bool = false
@@ -60,9 +66,11 @@ public struct UDPSocket: ~Copyable, @unchecked Sendable {
 
     /// What one `flush` did.
     public struct SendResult: Hashable, Sendable {
+        /// Datagrams that the kernel took.
         public var sent: Int
         /// Datagrams the kernel refused and that are gone, and why the last one was.
         public var failed: Int
+        /// Nil when `failed` is 0.
         public var lastError: SystemError?
         /// The send buffer is full: the rest stays queued until the socket is writable.
         public var isBlocked: Bool

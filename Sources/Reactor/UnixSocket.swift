@@ -9,7 +9,7 @@ public struct UnixSocketListener: ~Copyable, Sendable {
 
     /// Binds and listens. A socket file that a dead process left behind is replaced; one that still answers is not.
     ///
-    /// - Parameter permissions: of the socket file: who may write to it may connect.
+    /// - Parameter permissions: of the socket file: users who may write to it may connect.
     public init(at path: String, permissions: UInt32 = 0o660, backlog: Int32 = 16) throws(SystemError) {
         var address = try sockaddr_un(path)
         let size = socklen_t(MemoryLayout<sockaddr_un>.size)
@@ -36,6 +36,7 @@ public struct UnixSocketListener: ~Copyable, Sendable {
 
     deinit { unlink(path) }
 
+    /// For the event loop.
     public var descriptor: Int32 { socket.rawValue }
 
     /// The next connection, or nil when none waits.
@@ -50,7 +51,7 @@ public struct UnixSocketListener: ~Copyable, Sendable {
         }
     }
 
-    /// Whether `path` is a socket that nobody listens on.
+    /// Whether `path` is a socket without a listener.
     private static func isStale(_ path: String) throws(SystemError) -> Bool {
         var status = stat()
         guard lstat(path, &status) == 0 else { return false }
@@ -82,8 +83,10 @@ public struct UnixStream: ~Copyable, Sendable {
         stream = ByteStream(socket: socket)
     }
 
+    /// For the event loop.
     public var descriptor: Int32 { stream.socket.rawValue }
 
+    /// Reads what has arrived, up to the buffer's size.
     public mutating func receive(into buffer: UnsafeMutableRawBufferPointer) -> StreamResult {
         stream.receive(into: buffer)
     }
@@ -91,6 +94,7 @@ public struct UnixStream: ~Copyable, Sendable {
     /// Sends what the kernel takes of `bytes`.
     public mutating func send(_ bytes: Span<UInt8>) -> StreamResult { stream.send(bytes) }
 
+    /// Tells the other end that nothing more will come; reading goes on.
     public mutating func finishSending() { stream.finishSending() }
 }
 

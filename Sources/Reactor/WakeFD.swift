@@ -7,6 +7,7 @@ import Glibc
 public final class WakeFD: Sendable {
     private let owned: FileDescriptor
 
+    /// - Throws: when the process has no descriptor left.
     public init() throws(SystemError) {
         owned = FileDescriptor(
             takingOwnershipOf: try Syscall.call {

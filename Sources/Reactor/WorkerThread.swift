@@ -8,13 +8,16 @@ public final class StopFlag: Sendable {
     /// Signaled once by `request` and never cleared.
     public let wake: WakeFD
 
+    /// - Throws: when the process has no descriptor left.
     public init() throws(SystemError) {
         requested = Atomic(false)
         wake = try WakeFD()
     }
 
+    /// Read with acquire order: what the requester wrote before is seen.
     public var isRequested: Bool { requested.load(ordering: .acquiring) }
 
+    /// Any thread may; a second request changes nothing.
     public func request() {
         requested.store(true, ordering: .releasing)
         wake.signal()
@@ -45,6 +48,7 @@ public final class WorkerThread: Sendable {
 
     /// At most 15 bytes of it are what `ps -L` shows.
     public let name: String
+    /// The same flag that `body` is given.
     public let stop: StopFlag
     private let state: Mutex<State>
 

@@ -2,6 +2,7 @@ public import Primitives
 
 /// A format of a media section: payload type, encoding, parameters and the feedback agreed for it.
 public struct Codec: Hashable, Sendable {
+    /// What its packets carry in their headers.
     public var payloadType: PayloadType
     /// The encoding name as offered; compare with `isNamed`, case does not count (RFC 8866 section 6.6).
     public var name: String
@@ -11,8 +12,10 @@ public struct Codec: Hashable, Sendable {
     public var channels: Int
     /// The `a=fmtp` of this payload type.
     public var parameters: FormatParameters
+    /// As far as offered or understood; kinds that we do not know are left out.
     public var feedback: Set<Feedback>
 
+    /// Nothing is checked.
     public init(
         payloadType: PayloadType, name: String, clockRate: UInt32, channels: Int = 1,
         parameters: FormatParameters = FormatParameters(), feedback: Set<Feedback> = []
@@ -25,18 +28,24 @@ public struct Codec: Hashable, Sendable {
         self.feedback = feedback
     }
 
+    /// Whether the names are the same, case ignored.
     public func isNamed(_ other: String) -> Bool { name.lowercased() == other.lowercased() }
 }
 
 /// The parameters of an `a=fmtp` line: `name=value` pairs in their order, separated by semicolons.
 public struct FormatParameters: Hashable, Sendable {
+    /// In their order; a name may come twice.
     public var pairs: [Pair]
 
+    /// One parameter.
     public struct Pair: Hashable, Sendable {
+        /// As written; compared without regard to case.
         public var name: String
+        /// Empty where the line has no `=`.
         public var value: String
     }
 
+    /// Pairs of name and value, in that order.
     public init(_ pairs: [(String, String)] = []) {
         self.pairs = pairs.map { Pair(name: $0.0, value: $0.1) }
     }
@@ -62,8 +71,10 @@ public struct FormatParameters: Hashable, Sendable {
     /// The parameter as a number; nil when absent or not a number.
     public func integer(_ name: String) -> Int? { self[name].flatMap { Int($0) } }
 
+    /// Whether the answer needs no `a=fmtp` line.
     public var isEmpty: Bool { pairs.isEmpty }
 
+    /// As it stands behind the payload type: `minptime=10;useinbandfec=1`.
     public var text: String {
         pairs.map { $0.value.isEmpty ? $0.name : "\($0.name)=\($0.value)" }.joined(separator: ";")
     }

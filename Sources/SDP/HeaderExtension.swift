@@ -14,10 +14,14 @@ public enum HeaderExtensionKind: String, Hashable, Sendable, CaseIterable {
 
 /// One `a=extmap` line (RFC 8285 section 5).
 public struct HeaderExtensionMapping: Hashable, Sendable {
+    /// 1 … 14 fit the one-byte form, up to 255 the two-byte form (RFC 8285 section 4).
     public var id: UInt8
+    /// What the elements mean; compare with `HeaderExtensionKind`.
     public var uri: String
+    /// From the describing side's view; `sendrecv` where the line does not say.
     public var direction: Direction
 
+    /// Nothing is checked.
     public init(id: UInt8, uri: String, direction: Direction = .sendrecv) {
         self.id = id
         self.uri = uri
@@ -28,15 +32,18 @@ public struct HeaderExtensionMapping: Hashable, Sendable {
     public var kind: HeaderExtensionKind? { HeaderExtensionKind(rawValue: uri) }
 }
 
-/// Who sends and who receives, from the describing side's view (RFC 8866 section 6.7).
+/// Which side sends and which receives, from the describing side's view (RFC 8866 section 6.7).
 public enum Direction: String, Hashable, Sendable, CaseIterable {
     case sendrecv, sendonly, recvonly, inactive
 
+    /// Neither of the two is `inactive`.
     public init(sends: Bool, receives: Bool) {
         self = sends ? (receives ? .sendrecv : .sendonly) : (receives ? .recvonly : .inactive)
     }
 
+    /// Whether the describing side sends.
     public var sends: Bool { self == .sendrecv || self == .sendonly }
+    /// Whether the describing side receives.
     public var receives: Bool { self == .sendrecv || self == .recvonly }
     /// The same from the other side's view.
     public var reversed: Direction { Direction(sends: receives, receives: sends) }

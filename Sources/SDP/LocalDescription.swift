@@ -2,7 +2,9 @@ public import Primitives
 
 /// What this side can do with one kind of media, in the order of preference.
 public struct LocalCapabilities: Hashable, Sendable {
+    /// Nil: every audio section is rejected.
     public var audio: MediaCapability?
+    /// Nil: every video section is rejected.
     public var video: MediaCapability?
 
     /// Nil for a kind of which every section is rejected.
@@ -24,12 +26,16 @@ public struct LocalCapabilities: Hashable, Sendable {
     }
 }
 
+/// What we can do with audio or with video.
 public struct MediaCapability: Hashable, Sendable {
     /// Whether we can send, receive, or both.
     public var direction: Direction
+    /// Best first; the first that the peer has too is sent.
     public var codecs: [CodecCapability]
+    /// Those we understand; the answer has what the offer has too.
     public var headerExtensions: Set<HeaderExtensionKind>
 
+    /// Nothing is checked.
     public init(direction: Direction, codecs: [CodecCapability], headerExtensions: Set<HeaderExtensionKind>) {
         self.direction = direction
         self.codecs = codecs
@@ -61,14 +67,18 @@ public struct MediaCapability: Hashable, Sendable {
 
 /// A codec of ours. Retransmission is taken wherever the offer has it.
 public struct CodecCapability: Hashable, Sendable {
+    /// The encoding name, such as `VP8`.
     public var name: String
+    /// Hertz of the RTP clock.
     public var clockRate: UInt32
+    /// Audio channels as in `a=rtpmap`: 2 for Opus whatever is sent (RFC 7587 section 7).
     public var channels: Int
     /// The `a=fmtp` of our answer.
     public var parameters: FormatParameters
     /// The feedback we understand; the answer has what the offer has too.
     public var feedback: Set<Feedback>
 
+    /// Nothing is checked.
     public init(
         name: String, clockRate: UInt32, channels: Int = 1, parameters: FormatParameters = FormatParameters(),
         feedback: Set<Feedback>
@@ -88,13 +98,16 @@ public struct CodecCapability: Hashable, Sendable {
 
 /// Our side of the transport, as the answer states it: one for the whole session (BUNDLE and rtcp-mux).
 public struct LocalTransport: Hashable, Sendable {
+    /// What the peer's connectivity checks must carry.
     public var credentials: ICECredentials
+    /// Of our certificate; the peer refuses a description without any.
     public var fingerprints: [Fingerprint]
     /// Candidates already gathered, `candidate:…` each; the rest trickles.
     public var candidates: [String]
     /// Whether no more will come.
     public var isEndOfCandidates: Bool
 
+    /// Nothing is checked.
     public init(
         credentials: ICECredentials, fingerprints: [Fingerprint], candidates: [String] = [],
         isEndOfCandidates: Bool = false

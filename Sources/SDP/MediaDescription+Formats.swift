@@ -1,6 +1,7 @@
 public import Primitives
 
 extension MediaDescription {
+    /// Nil for anything but `audio` and `video`.
     public var kind: MediaKind? { MediaKind(rawValue: media) }
 
     /// The formats with an `a=rtpmap`, most wanted first. A payload type that is listed or mapped twice keeps its

@@ -2,9 +2,12 @@ public import Primitives
 
 /// What a peer's connectivity checks are authenticated with (RFC 8839 section 5.4).
 public struct ICECredentials: Hashable, Sendable {
+    /// 4 to 256 characters.
     public var usernameFragment: String
+    /// 22 to 256 characters. It never goes into a log.
     public var password: Redacted<String>
 
+    /// Nothing is checked; `isWellFormed` judges what came from a peer.
     public init(usernameFragment: String, password: String) {
         self.usernameFragment = usernameFragment
         self.password = Redacted(password)
@@ -45,10 +48,13 @@ extension MediaDescription {
 
     /// Offered without an address of its own: acceptable only within its bundle (RFC 9143 section 6).
     public var isBundleOnly: Bool { attributes.has("bundle-only") }
+    /// Whether RTP and RTCP share one port (RFC 5761 section 5.1.1). A section without it is rejected.
     public var hasRTCPMux: Bool { attributes.has("rtcp-mux") }
+    /// Whether RTCP packets need not be compound (RFC 5506 section 5).
     public var hasReducedSizeRTCP: Bool { attributes.has("rtcp-rsize") }
     /// The `a=candidate` lines without `a=`: `candidate:…` as they travel in signaling.
     public var candidates: [String] { attributes.all("candidate").map { "candidate:" + $0 } }
+    /// Whether no candidates of this generation follow by trickling (RFC 8840 section 8.2).
     public var hasEndOfCandidates: Bool { attributes.has("end-of-candidates") }
 
     var isRTP: Bool {
@@ -74,6 +80,7 @@ extension SessionDescription {
         }
     }
 
+    /// Whether the other side only answers checks and never sends any (RFC 8839 section 5.3).
     public var isICELite: Bool { attributes.has("ice-lite") }
 
     /// The direction of a section, from the describing side's view; `sendrecv` where nothing is stated.

@@ -4,11 +4,13 @@ public import Primitives
 public struct NegotiatedSession: Hashable, Sendable {
     /// One entry for each section of the offer, in its order, rejected ones too.
     public var media: [NegotiatedMedia]
+    /// Credentials and first candidates of the peer.
     public var remoteICE: RemoteICE
     /// Our RTCP's name in every section (RFC 7022).
     public var cname: String
     /// Any one of these must match the peer's certificate.
     public var remoteFingerprints: [Fingerprint]
+    /// Which side sends the ClientHello: `a=setup` of the answer (RFC 8842 section 5).
     public var dtlsRole: DTLSRole
     /// Whether this offer changed the peer's ICE credentials (RFC 8839 section 4.4.1.1.1). False for the first offer.
     public var isICERestart: Bool
@@ -44,10 +46,14 @@ public struct NegotiatedSession: Hashable, Sendable {
 
 /// A section that was rejected although somebody wanted it.
 public struct MediaRefusal: Hashable, Sendable {
+    /// Empty when the section has none.
     public var mid: String
+    /// Audio or video; other kinds are not reported.
     public var kind: MediaKind
+    /// Why.
     public var reason: Rejection
 
+    /// Nothing is checked.
     public init(mid: String, kind: MediaKind, reason: Rejection) {
         self.mid = mid
         self.kind = kind
@@ -105,6 +111,7 @@ public struct NegotiatedMedia: Hashable, Sendable {
     /// Pictures per second that the peer takes at most; nil where it does not say (`a=framerate`, RFC 8866 section 6.13).
     public var maximumFrameRate: Int? = nil
 
+    /// Whether the section's port in the answer is not 0.
     public var isAccepted: Bool { rejection == nil }
 
     /// The identifier of an agreed extension that we may send.
@@ -125,6 +132,7 @@ public struct NegotiatedCodec: Hashable, Sendable {
     /// The payload type of retransmissions, when agreed.
     public var retransmissionType: PayloadType?
 
+    /// Nothing is checked.
     public init(codec: Codec, retransmissionType: PayloadType?) {
         self.codec = codec
         self.retransmissionType = retransmissionType
@@ -133,33 +141,42 @@ public struct NegotiatedCodec: Hashable, Sendable {
 
 /// What we declare to send in one section. It stays the same over all renegotiations of a session.
 public struct LocalStream: Hashable, Sendable {
+    /// The media source that our packets carry.
     public var ssrc: SSRC
     /// The source of retransmissions, where a retransmission type was agreed.
     public var retransmissionSSRC: SSRC?
+    /// The same in all sections: their timelines belong together (RFC 7022).
     public var cname: String
     /// The stream's identifier, shared by audio and video so that the peer plays them in sync (RFC 8830).
     public var streamID: String
+    /// The track's name within the stream, in `a=msid`.
     public var trackID: String
 }
 
 /// The peer's side of ICE, from whichever sections carried it.
 public struct RemoteICE: Hashable, Sendable {
+    /// What our connectivity checks must carry.
     public var credentials: ICECredentials
+    /// The peer only answers checks: we are then controlling (RFC 8445 section 6.1.1).
     public var isLite: Bool
     /// `trickle`, `ice2`, `renomination` …
     public var options: Set<String>
     /// The candidates the offer came with; ICE parses them.
     public var candidates: [RemoteCandidate]
+    /// Whether no more will trickle.
     public var isEndOfCandidates: Bool
 }
 
 /// A candidate line with the section it stood in.
 public struct RemoteCandidate: Hashable, Sendable {
+    /// Empty when the section has none.
     public var mid: String
+    /// The section's place in the description, from 0.
     public var sectionIndex: Int
     /// `candidate:…`
     public var text: String
 
+    /// Nothing is checked.
     public init(mid: String, sectionIndex: Int, text: String) {
         self.mid = mid
         self.sectionIndex = sectionIndex

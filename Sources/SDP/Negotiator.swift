@@ -19,6 +19,7 @@ public import Primitives
 
 /// Answers the offers of one session.
 public struct Negotiator: Sendable {
+    /// What every answer of the session is made from.
     public let capabilities: LocalCapabilities
     /// What the last answered offer led to.
     public private(set) var session: NegotiatedSession?
@@ -32,6 +33,7 @@ public struct Negotiator: Sendable {
     var streams: [DeclaredStream]
     var random: RandomSource
 
+    /// `random` gives session id, CNAME, sources and stream names.
     public init(capabilities: LocalCapabilities, random: RandomSource) {
         var random = random
         self.capabilities = capabilities

@@ -1,11 +1,12 @@
 public import Primitives
 
 // The offering half of JSEP, as small as a receiver of a kiosk's media needs it: one bundled offer with recvonly
-// sections, and the meaning of its answer (RFC 9429 sections 5.2 and 5.11). The kiosk itself only answers; whoever
-// checks a kiosk end to end, without a browser, offers.
+// sections, and the meaning of its answer (RFC 9429 sections 5.2 and 5.11). The kiosk itself only answers; tests and
+// doctor, which check a kiosk end to end without a browser, offer.
 
 /// Makes the offer of a session that receives, and reads the answer.
 public struct Offerer: Sendable {
+    /// What every offer of the session is made from.
     public let capabilities: LocalCapabilities
     private let sessionID: String
     private var version: UInt64

@@ -25,15 +25,18 @@ public struct SessionDescription: Hashable, Sendable {
     /// The most `b=` lines kept in one place.
     static let maximumBandwidthLines = 8
 
+    /// The author of the description and its version.
     public var origin: Origin
     /// The `s=` line.
     public var name: String
     /// Session-level attributes in their order.
     public var attributes: [Attribute]
+    /// In their order, which offer and answer share.
     public var media: [MediaDescription]
     /// The values of the `b=` lines before the first section (RFC 8866 section 5.8): `AS:500`, `TIAS:500000`.
     public var bandwidth: [String] = []
 
+    /// Nothing is checked; `bandwidth` stays empty.
     public init(origin: Origin, name: String = "-", attributes: [Attribute] = [], media: [MediaDescription] = []) {
         self.origin = origin
         self.name = name
@@ -43,6 +46,7 @@ public struct SessionDescription: Hashable, Sendable {
 
     /// The `o=` line (RFC 8866 section 5.2). The address is not used by WebRTC.
     public struct Origin: Hashable, Sendable {
+        /// `-` as a rule.
         public var username: String
         /// A numeric string: beyond 64 bits in some stacks.
         public var sessionID: String
@@ -51,6 +55,7 @@ public struct SessionDescription: Hashable, Sendable {
         /// Network type, address type and address: `IN IP4 127.0.0.1`.
         public var address: String
 
+        /// The address is of no use here and says so.
         public init(
             username: String = "-", sessionID: String, sessionVersion: String, address: String = "IN IP4 127.0.0.1"
         ) {
@@ -64,9 +69,12 @@ public struct SessionDescription: Hashable, Sendable {
 
 /// One `a=` line: `name` or `name:value`.
 public struct Attribute: Hashable, Sendable {
+    /// Case counts (RFC 8866 section 5.13).
     public var name: String
+    /// Nil without a colon; `""` behind one that nothing follows.
     public var value: String?
 
+    /// Neither part may hold a line end; parsing never yields one.
     public init(_ name: String, _ value: String? = nil) {
         self.name = name
         self.value = value
@@ -90,6 +98,7 @@ public struct MediaDescription: Hashable, Sendable {
     /// The values of the section's `b=` lines.
     public var bandwidth: [String] = []
 
+    /// Nothing is checked; `bandwidth` stays empty.
     public init(
         media: String, port: UInt16, transport: String, formats: [String], connection: String? = "IN IP4 0.0.0.0",
         attributes: [Attribute] = []

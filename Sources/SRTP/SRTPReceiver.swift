@@ -21,6 +21,7 @@ public struct SRTPReceiver: ~Copyable, @unchecked Sendable {
         sources.reserveCapacity(SRTPReceiver.mostSources)
     }
 
+    /// The one that DTLS agreed on.
     public var profile: SRTPProfile { session.profile }
 
     /// Turns one SRTP packet into the RTP packet it carries, in place.

@@ -14,6 +14,7 @@ public struct SRTPSender: ~Copyable, @unchecked Sendable {
         errors = Counter()
     }
 
+    /// The one that DTLS agreed on.
     public var profile: SRTPProfile { session.profile }
 
     /// Encrypts one RTP packet in place and appends the tag: `profile.rtpOverhead` bytes more.

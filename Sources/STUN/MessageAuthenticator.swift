@@ -1,4 +1,4 @@
-/// The hash functions that STUN needs, given by whoever has them: this target knows no cryptography.
+/// The hash functions that STUN needs, passed in by the target with the library: this one knows no cryptography.
 ///
 /// The functions are pure and may be called from anywhere.
 public struct MessageAuthenticator: Sendable {
@@ -11,6 +11,7 @@ public struct MessageAuthenticator: Sendable {
     /// SHA-256, for long-term keys and user hashes: 32 bytes.
     public let sha256: @Sendable (_ message: Span<UInt8>) -> [UInt8]
 
+    /// All four must be pure; they are called on the thread that handles the message.
     public init(
         hmacSHA1: @escaping @Sendable (_ message: Span<UInt8>, _ key: Span<UInt8>) -> [20 of UInt8],
         hmacSHA256: @escaping @Sendable (_ message: Span<UInt8>, _ key: Span<UInt8>) -> [32 of UInt8],
@@ -26,8 +27,10 @@ public struct MessageAuthenticator: Sendable {
 
 /// What a message is signed with. It does not show in logs.
 public struct IntegrityKey: Hashable, Sendable {
+    /// Of any length; HMAC takes it as it is.
     public let bytes: [UInt8]
 
+    /// A key that was made elsewhere; `shortTerm` and `longTerm` make them from passwords.
     @inlinable public init(bytes: [UInt8]) { self.bytes = bytes }
 
     /// The short-term key: the password itself (RFC 8489 section 9.1.1). The caller's password is ASCII or already

@@ -121,7 +121,7 @@ extension STUNMessage {
         return ErrorCode(rawValue: hundreds * 100 + number)
     }
 
-    /// UNKNOWN-ATTRIBUTES (RFC 8489 section 14.9).
+    /// UNKNOWN-ATTRIBUTES (RFC 8489 section 14.13).
     public var unknownAttributes: [AttributeType] {
         guard let range = range(of: .unknownAttributes) else { return [] }
         return stride(from: range.lowerBound, to: range.upperBound - 1, by: 2).map {
@@ -172,5 +172,6 @@ extension IPAddress {
         }
     }
 
+    /// Of the address itself: an IPv4-mapped IPv6 address counts as IPv6.
     public var family: AddressFamily { isIPv4 ? .ipv4 : .ipv6 }
 }

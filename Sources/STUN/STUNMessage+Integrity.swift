@@ -4,7 +4,7 @@ import Primitives
 public enum IntegrityResult: Sendable {
     /// Neither MESSAGE-INTEGRITY nor MESSAGE-INTEGRITY-SHA256 is there.
     case missing
-    /// Whoever sent the message had the key.
+    /// The sender of the message had the key.
     case valid
     case invalid
 }

@@ -19,11 +19,15 @@ import Primitives
 /// a separate question with a key, `integrity(key:using:)`. Attributes behind MESSAGE-INTEGRITY are not protected by
 /// it and therefore not seen ("agents MUST ignore all other attributes that follow", section 14.5).
 public struct STUNMessage: ~Escapable {
+    /// Bytes 4 to 7 of each message (RFC 8489 section 5).
     public static let magicCookie: UInt32 = 0x2112_A442
+    /// Bytes before the first attribute.
     public static let headerSize = 20
 
     let bytes: Span<UInt8>
+    /// Method and class.
     public let type: MessageType
+    /// Ties the response to its request.
     public let transactionID: TransactionID
     /// Where the attributes end that count: at the first integrity attribute, the fingerprint, or the end.
     let attributesEnd: Int

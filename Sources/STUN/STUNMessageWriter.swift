@@ -42,16 +42,19 @@ public struct STUNMessageWriter: Sendable {
         begin(type, length: 0, into: &writer)
     }
 
+    /// An attribute of four bytes, big-endian.
     public func write(_ type: AttributeType, _ value: UInt32, into writer: inout ByteWriter) {
         begin(type, length: 4, into: &writer)
         writer.write(value)
     }
 
+    /// An attribute of eight bytes, big-endian.
     public func write(_ type: AttributeType, _ value: UInt64, into writer: inout ByteWriter) {
         begin(type, length: 8, into: &writer)
         writer.write(value)
     }
 
+    /// An attribute with these bytes, padded with zeros to a multiple of four.
     public func write(_ type: AttributeType, _ value: Span<UInt8>, into writer: inout ByteWriter) {
         begin(type, length: value.count, into: &writer)
         writer.write(value)
@@ -63,6 +66,7 @@ public struct STUNMessageWriter: Sendable {
         begin(type, length: length, into: &writer)
     }
 
+    /// An attribute with the text's bytes in UTF-8, padded with zeros to a multiple of four.
     public func write(_ type: AttributeType, utf8 text: String, into writer: inout ByteWriter) {
         let length = text.utf8.count
         begin(type, length: length, into: &writer)
@@ -106,7 +110,7 @@ public struct STUNMessageWriter: Sendable {
         pad(length, into: &writer)
     }
 
-    /// UNKNOWN-ATTRIBUTES (RFC 8489 section 14.9).
+    /// UNKNOWN-ATTRIBUTES (RFC 8489 section 14.13).
     public func writeUnknownAttributes(_ types: [AttributeType], into writer: inout ByteWriter) {
         begin(.unknownAttributes, length: 2 * types.count, into: &writer)
         for type in types { writer.write(type.rawValue) }

@@ -7,6 +7,7 @@ public struct TransactionID: Hashable, Sendable {
     /// The last four bytes on the wire.
     public var low: UInt32
 
+    /// The 96 bits as they stand on the wire; for one's own requests use `random`.
     @inlinable public init(high: UInt64, low: UInt32) {
         self.high = high
         self.low = low

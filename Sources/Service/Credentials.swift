@@ -9,6 +9,7 @@ public enum Credentials {
         return access(path, R_OK) == 0 ? path : nil
     }
 
+    /// Why a secret's file is refused.
     public enum ReadError: Error, Equatable, Sendable, CustomStringConvertible {
         case unreadable(String)
         case readableByOthers(mode: UInt32)

@@ -11,6 +11,7 @@ public enum LogLevel: Int, Comparable, CaseIterable, Sendable {
     /// Less severe is greater, as in syslog.
     public static func < (a: LogLevel, b: LogLevel) -> Bool { a.rawValue < b.rawValue }
 
+    /// The word in lines and JSON.
     public var name: String {
         switch self {
         case .error: "error"
@@ -26,9 +27,12 @@ public enum LogLevel: Int, Comparable, CaseIterable, Sendable {
 ///
 /// A value wrapped in `Redacted` stays hidden here too, because only its description is taken.
 public struct LogField: Sendable {
+    /// The journal takes A to Z, 0 to 9 and underscores, at most 64 characters.
     public var name: StaticString
+    /// As it stands in the entry.
     public var value: String
 
+    /// `value` is described at once.
     public init(_ name: StaticString, _ value: some CustomStringConvertible) {
         self.name = name
         self.value = value.description
@@ -44,6 +48,7 @@ public struct Log: Sendable {
     /// The part that speaks, `signaling`.
     public let component: StaticString
 
+    /// `component` in lower case; one is made for each part of a program.
     public init(_ component: StaticString) { self.component = component }
 
     /// Entries less severe than this are not made. Info at first.
@@ -53,13 +58,16 @@ public struct Log: Sendable {
     }
     private static let threshold = Atomic<Int>(LogLevel.info.rawValue)
 
+    /// Whether an entry of this severity would be made: for what is dear to put together.
     public func isEnabled(_ level: LogLevel) -> Bool {
         level.rawValue <= Log.threshold.load(ordering: .relaxed)
     }
 
+    /// Something was lost or cannot be done.
     public func error(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> [LogField] = []) {
         write(.error, message(), fields())
     }
+    /// Something is wrong and the program goes on.
     public func warning(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> [LogField] = []) {
         write(.warning, message(), fields())
     }
@@ -67,9 +75,11 @@ public struct Log: Sendable {
     public func notice(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> [LogField] = []) {
         write(.notice, message(), fields())
     }
+    /// What happened, for readers of the log.
     public func info(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> [LogField] = []) {
         write(.info, message(), fields())
     }
+    /// What only a programmer asks for.
     public func debug(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> [LogField] = []) {
         write(.debug, message(), fields())
     }

@@ -19,6 +19,7 @@ public enum LogSink {
         case json
     }
 
+    /// Set once at the start; `automatic` at first.
     public static var format: Format {
         get { Format(rawValue: chosen.load(ordering: .relaxed)) ?? .automatic }
         set { chosen.store(newValue.rawValue, ordering: .relaxed) }
@@ -121,7 +122,7 @@ public enum LogSink {
             + "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)).\(milliseconds)Z"
     }
 
-    /// Whatever came from outside, an entry stays one line.
+    /// An entry stays one line, also with text from outside.
     private static func printable(_ text: String) -> String {
         guard text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) else { return text }
         return text.unicodeScalars.reduce(into: "") {

@@ -2,6 +2,7 @@ import CSystemd
 
 /// What the service manager is told (sd_notify(3)). Without a service manager every call does nothing.
 public struct ServiceNotifier: Sendable {
+    /// Finds the service manager by its environment, with each call.
     public init() {}
 
     /// Startup is finished.

@@ -16,6 +16,7 @@ public struct ServiceUnit: Hashable, Sendable {
     /// When that was, in microseconds since 1970.
     public var lastExitAt: Int64?
 
+    /// For tests; `read` asks the service manager.
     public init(
         activeState: String, restarts: Int, result: String, watchdog: Duration? = nil, lastExitStatus: Int? = nil,
         lastExitAt: Int64? = nil

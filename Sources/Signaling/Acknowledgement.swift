@@ -7,7 +7,9 @@ public enum Acknowledgement: Hashable, Sendable {
     /// Extra members stand beside `code` and `message`.
     case refused(SignalingError, details: JSONObject)
 
+    /// `{"ok":true}` with nothing beside it.
     public static let ok = Acknowledgement.ok(JSONObject())
+    /// A refusal with `code` and `message` alone.
     public static func refused(_ error: SignalingError) -> Acknowledgement { .refused(error, details: JSONObject()) }
 
     /// The acknowledgement's arguments for the wire.

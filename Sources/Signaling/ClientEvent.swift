@@ -34,6 +34,7 @@ public enum ClientEvent: Hashable, Sendable {
         case crewSignOff = "crew-sign-off"
     }
 
+    /// The event without its payload, for counting, limits and `name`.
     public var kind: Kind {
         switch self {
         case .registerKiosk: .registerKiosk

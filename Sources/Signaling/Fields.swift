@@ -3,9 +3,13 @@ internal import Primitives
 
 /// How long texts of the contract may be, in bytes of UTF-8.
 public enum SignalingLimit {
+    /// Identifiers of accounts, sessions, clients, crew events and sections.
     public static let identifier = 128
+    /// Names and one-line texts that people read.
     public static let text = 256
+    /// A session description.
     public static let sdp = 64 * 1024
+    /// One candidate line.
     public static let candidate = 2 * 1024
     /// Sessions, ICE servers, URLs of one server.
     public static let list = 64
@@ -21,9 +25,10 @@ public enum TextRule: Sendable {
     case line
     /// Lines of a session description.
     case lines
-    /// A secret, which nobody shows: anything but NUL, where C ends a text.
+    /// A secret, which is never shown: anything but NUL, where C ends a text.
     case secret
 
+    /// Whether every scalar of the text may stand in it. The empty text may.
     public func allows(_ text: String) -> Bool { text.unicodeScalars.allSatisfy(allows) }
 
     private func allows(_ scalar: Unicode.Scalar) -> Bool {
@@ -38,7 +43,7 @@ public enum TextRule: Sendable {
     }
 }
 
-/// Reads an object's members and names the one that breaks a rule. Members that nobody asks for are ignored.
+/// Reads an object's members and names the one that breaks a rule. Unknown members are ignored.
 struct Fields {
     let object: JSONObject
     /// In front of a member's name in messages: empty or ending in a dot.

@@ -32,8 +32,11 @@ public enum SignalingErrorCode: String, Hashable, Sendable, CaseIterable {
 
 /// What a refusal says: `{"code","message"}`.
 public struct SignalingError: Error, Hashable, Sendable {
+    /// What a program decides by.
     public var code: SignalingErrorCode
+    /// For people, in English.
     public var message: String
+    /// `message` names the field or the reason; it must hold nothing secret, because clients show and log it.
     public init(_ code: SignalingErrorCode, _ message: String) {
         self.code = code
         self.message = message
@@ -60,6 +63,7 @@ public enum SessionEndReason: String, Hashable, Sendable, CaseIterable {
 /// Which version of the contract this is. Both sides go on with what both know; a member, an event or a code that is added
 /// leaves the number as it is.
 public enum SignalingProtocol {
+    /// Sent in `kiosk-registered`, `kiosk-list` and `GET /api/me`.
     public static let version = 1
 }
 

@@ -21,6 +21,7 @@ extension ServerEvent {
         case error
     }
 
+    /// The event without its payload, for counting and `name`.
     public var kind: Kind {
         switch self {
         case .kioskRegistered: .kioskRegistered

@@ -38,5 +38,6 @@ public struct SocketIOServerConfiguration: Sendable {
     /// Bytes kept for a polling client that does not poll; more closes it.
     public var maximumPollingBacklog: Int = 4_000_000
 
+    /// The defaults above.
     public init() {}
 }

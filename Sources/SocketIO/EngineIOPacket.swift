@@ -12,6 +12,7 @@ public enum EngineIOPacket: Hashable, Sendable {
     case upgrade
     case noop
 
+    /// Why bytes are no packet; its session is closed then.
     public enum DecodingError: Error, Equatable, Sendable {
         case empty
         case unknownType(UInt8)
@@ -33,6 +34,7 @@ public enum EngineIOPacket: Hashable, Sendable {
         }
     }
 
+    /// Reads a WebSocket message: text as `init(text:)`, bytes as a binary message.
     public init(_ message: WebSocketMessage) throws(DecodingError) {
         switch message {
         case .text(let bytes): try self.init(text: bytes)

@@ -6,10 +6,12 @@ public struct EngineIOHandshake: Hashable, Sendable {
     public var query: [QueryItem]
     /// The `Authorization` header.
     public var authorization: Redacted<String>?
+    /// The `Origin` header; nil from what is no browser.
     public var origin: String?
     /// Where the client is, for throttling and audit.
     public var peer: SocketAddress?
 
+    /// Nothing is checked.
     public init(
         query: [QueryItem], authorization: Redacted<String>? = nil, origin: String? = nil, peer: SocketAddress? = nil
     ) {
@@ -25,13 +27,18 @@ public struct EngineIOHandshake: Hashable, Sendable {
 
 /// A plain HTTP request on the Engine.IO path.
 public struct EngineIORequest: Hashable, Sendable {
+    /// The three that the protocol uses. `other` is answered 400.
     public enum Method: Hashable, Sendable { case get, post, options, other }
+    /// POST brings packets, GET fetches them, OPTIONS asks for CORS.
     public var method: Method
+    /// Query and headers.
     public var handshake: EngineIOHandshake
     /// The `Content-Type` header.
     public var contentType: String?
+    /// Whole; its size was judged before.
     public var body: [UInt8]
 
+    /// Nothing is checked.
     public init(method: Method, handshake: EngineIOHandshake, contentType: String? = nil, body: [UInt8] = []) {
         self.method = method
         self.handshake = handshake
@@ -42,10 +49,14 @@ public struct EngineIORequest: Hashable, Sendable {
 
 /// What an HTTP request on the Engine.IO path is answered with. CORS headers are the driver's.
 public struct EngineIOResponse: Hashable, Sendable {
+    /// 200, 400, 403 or 413.
     public var status: Int
+    /// The `Content-Type` header.
     public var contentType: String
+    /// Packets, or the error as JSON.
     public var body: [UInt8]
 
+    /// Nothing is checked.
     public init(status: Int, contentType: String, body: [UInt8]) {
         self.status = status
         self.contentType = contentType

@@ -42,6 +42,7 @@ extension EngineIOServer {
                 at: now + configuration.upgradeTimeout, session: sessions[slot]!.id, epoch: sessions[slot]!.probeEpoch))
     }
 
+    /// A message of a WebSocket that was opened. One of a session that has gone is ignored.
     public mutating func webSocketReceived(_ connection: ConnectionID, _ message: WebSocketMessage, now: Instant) {
         guard let slot = slotByConnection[connection] else { return }
         if let probe = sessions[slot]!.probe, probe.connection == connection {
@@ -85,6 +86,8 @@ extension EngineIOServer {
         }
     }
 
+    /// The WebSocket is gone, for whatever reason. Its session ends with it; a probe alone leaves the session
+    /// polling.
     public mutating func webSocketClosed(_ connection: ConnectionID, now: Instant) {
         guard let slot = slotByConnection.removeValue(forKey: connection) else { return }
         if sessions[slot]!.probe?.connection == connection {

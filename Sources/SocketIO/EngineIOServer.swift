@@ -37,6 +37,7 @@ public struct EngineIOServer: Sendable {
         case respond(RequestID, EngineIOResponse)
     }
 
+    /// What the layer above hears.
     public enum Event: Hashable, Sendable {
         case opened(SessionID, EngineIOHandshake)
         /// A message packet's data, without its type.
@@ -45,7 +46,9 @@ public struct EngineIOServer: Sendable {
         case closed(SessionID, DisconnectReason)
     }
 
+    /// As it was made; it never changes.
     public let configuration: SocketIOServerConfiguration
+    /// What was refused, by reason.
     public private(set) var drops: Counter<SocketIODrop>
 
     var random: RandomSource
@@ -96,8 +99,11 @@ public struct EngineIOServer: Sendable {
         storedBytes = 0
     }
 
+    /// Sessions alive, over both transports.
     public var sessionCount: Int { slotBySid.count }
+    /// The oldest action not done yet; nil when there is none.
     public mutating func nextAction() -> Action? { actions.popFirst() }
+    /// The oldest event not taken yet; nil when there is none.
     public mutating func nextEvent() -> Event? { events.popFirst() }
 
     mutating func drop(_ reason: SocketIODrop) { drops.add(reason) }
@@ -137,6 +143,7 @@ public struct EngineIOServer: Sendable {
 
     // MARK: Time
 
+    /// When `handleTimeout` is due; nil while no session lives.
     public var nextTimeout: Instant? {
         var earliest: Instant?
         for entry in [deadlines.ping.first, deadlines.pong.first, deadlines.upgrade.first] {
@@ -145,6 +152,7 @@ public struct EngineIOServer: Sendable {
         return earliest
     }
 
+    /// Sends pings that are due and ends sessions whose pong or upgrade is late.
     public mutating func handleTimeout(now: Instant) {
         while let entry = deadlines.ping.first, entry.at <= now {
             _ = deadlines.ping.popFirst()
@@ -302,7 +310,7 @@ public struct EngineIOServer: Sendable {
         }
     }
 
-    /// What a client sent, whatever carried it. Returns false when the session is gone.
+    /// What a client sent, over either transport. Returns false when the session is gone.
     mutating func receive(_ packet: EngineIOPacket, on slot: Int, now: Instant) -> Bool {
         switch packet {
         case .pong:

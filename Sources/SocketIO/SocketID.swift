@@ -17,8 +17,11 @@ public struct AcknowledgementID: Hashable, Sendable {
 
 /// What a refused CONNECT says: `44{"message":…,"data":…}`.
 public struct ConnectError: Hashable, Sendable {
+    /// For people.
     public var message: String
+    /// What a program decides by, such as `{"code":…}`.
     public var data: JSONValue?
+    /// Nothing is checked.
     public init(message: String, data: JSONValue? = nil) {
         self.message = message
         self.data = data

@@ -3,12 +3,16 @@ public import Primitives
 
 /// What a Socket.IO client expects of its server.
 public struct SocketIOClientConfiguration: Sendable {
+    /// Begins with `/`.
     public var namespace: String = "/"
     /// From the open transport to the namespace's answer.
     public var connectTimeout: Duration = .seconds(20)
+    /// Of one packet.
     public var maximumAttachments: Int = 10
+    /// Nesting of one payload.
     public var maximumDepth: Int = 64
 
+    /// The defaults above.
     public init() {}
 }
 
@@ -22,12 +26,14 @@ public struct SocketIOClientConfiguration: Sendable {
 ///
 /// Source: Engine.IO revision 4 (the server pings; silence for pingInterval + pingTimeout is death), Socket.IO revision 5.
 public struct SocketIOClient: Sendable {
+    /// What the driver does for the machine.
     public enum Action: Hashable, Sendable {
         case send(WebSocketMessage)
         /// Closes the WebSocket after what was sent before.
         case close
     }
 
+    /// What the application hears.
     public enum Event: Hashable, Sendable {
         /// The namespace let us in; `sid` is the Socket.IO session id.
         case connected(sid: String)
@@ -73,18 +79,23 @@ public struct SocketIOClient: Sendable {
         deadline = nil
     }
 
+    /// Whether `emit` sends.
     public var isConnected: Bool { phase == .connected }
+    /// The oldest action not done yet; nil when there is none.
     public mutating func nextAction() -> Action? { actions.popFirst() }
+    /// The oldest event not taken yet; nil when there is none.
     public mutating func nextEvent() -> Event? { events.popFirst() }
 
     // MARK: What the transport heard
 
+    /// The WebSocket's handshake has succeeded: the server's open packet is waited for.
     public mutating func webSocketOpened(now: Instant) {
         guard phase == .waiting else { return }
         phase = .opening
         deadline = now + configuration.connectTimeout
     }
 
+    /// A message of the WebSocket. One that breaks the protocol ends the client.
     public mutating func webSocketReceived(_ message: WebSocketMessage, now: Instant) {
         let packet: EngineIOPacket
         do {
@@ -113,6 +124,7 @@ public struct SocketIOClient: Sendable {
         }
     }
 
+    /// The WebSocket is gone, for whatever reason. The client ends with it.
     public mutating func webSocketClosed(now: Instant) {
         guard phase != .ended else { return }
         phase = .ended
@@ -221,8 +233,10 @@ public struct SocketIOClient: Sendable {
 
     // MARK: Time
 
+    /// When `handleTimeout` is due; nil before the WebSocket is open and after the end.
     public var nextTimeout: Instant? { deadline }
 
+    /// Ends a client whose server has been silent for too long. Earlier calls do nothing.
     public mutating func handleTimeout(now: Instant) {
         guard let deadline, deadline <= now else { return }
         end(.pingTimeout)

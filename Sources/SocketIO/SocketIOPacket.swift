@@ -5,15 +5,21 @@ public import Primitives
 ///
 /// Attachments stand in `payload` as `.binary`; whether there are any decides between EVENT and BINARY_EVENT on the wire.
 public struct SocketIOPacket: Hashable, Sendable {
+    /// The packet types without the binary ones, which follow from `payload`.
     public enum Kind: Hashable, Sendable {
         case connect, disconnect, event, acknowledgement, connectError
     }
 
+    /// Which packet it is, apart from whether it has attachments.
     public var kind: Kind
+    /// `/` as a rule.
     public var namespace: String
+    /// Ties an acknowledgement to its event; nil on an event: none is wished.
     public var id: AcknowledgementID?
+    /// An array for events and acknowledgements, an object for CONNECT; nil where there is none.
     public var payload: JSONValue?
 
+    /// Nothing is checked.
     public init(_ kind: Kind, namespace: String = "/", id: AcknowledgementID? = nil, payload: JSONValue? = nil) {
         self.kind = kind
         self.namespace = namespace
@@ -21,6 +27,7 @@ public struct SocketIOPacket: Hashable, Sendable {
         self.payload = payload
     }
 
+    /// Why a message is no packet; its transport is closed then.
     public enum DecodingError: Error, Equatable, Sendable {
         case empty
         case unknownType(UInt8)

@@ -209,7 +209,7 @@ extension SocketIOPacket {
 }
 
 extension ConnectError {
-    /// Nobody has looked at the CONNECT: too many before it were refused.
+    /// The CONNECT was not read: too many before it were refused.
     static let throttled = ConnectError(
         message: "too many refused connects, try again in a second", data: ["code": "throttled"])
 }
@@ -220,7 +220,7 @@ extension SocketIOServerConfiguration {
         switch message {
         case .binary: return .badAttachment
         case .text(let text):
-            // Event, acknowledgement and both with attachments are for those who are in.
+            // Events and acknowledgements, with and without attachments, are for accepted clients.
             if let type = text.first, (0x32...0x33).contains(type) || (0x35...0x36).contains(type) {
                 return .unexpectedPacket
             }

@@ -2,17 +2,20 @@ public import Primitives
 
 /// What the server keeps in memory for one client between its requests and messages.
 public struct SocketIOHolding: Hashable, Sendable {
+    /// The client that the memory is held for.
     public enum Holder: Hashable, Sendable {
         case client(EngineIOServer.SessionID)
         /// A lost one that may come back (connection state recovery).
         case lost(SocketID)
     }
 
+    /// For `evict`.
     public var holder: Holder
     /// One that the application has accepted; nil for a stranger's.
     public var socket: SocketID?
     /// Where its client is counted.
     public var address: IPAddress?
+    /// Bytes kept, without what the process needs for any client.
     public var bytes: Int
 }
 

@@ -28,6 +28,7 @@ public struct SocketIOServer: Sendable {
         case disconnected(SocketID, DisconnectReason)
     }
 
+    /// As it was made; it never changes.
     public var configuration: SocketIOServerConfiguration { engine.configuration }
 
     var engine: EngineIOServer
@@ -93,11 +94,13 @@ public struct SocketIOServer: Sendable {
         drainEngine(now: now)
     }
 
+    /// A message of a WebSocket that was opened. One of a client that has gone is ignored.
     public mutating func webSocketReceived(_ connection: ConnectionID, _ message: WebSocketMessage, now: Instant) {
         engine.webSocketReceived(connection, message, now: now)
         drainEngine(now: now)
     }
 
+    /// The WebSocket is gone, for whatever reason.
     public mutating func webSocketClosed(_ connection: ConnectionID, now: Instant) {
         engine.webSocketClosed(connection, now: now)
         drainEngine(now: now)
@@ -148,13 +151,16 @@ public struct SocketIOServer: Sendable {
 
     // MARK: Results
 
+    /// The oldest action not done yet; nil when there is none.
     public mutating func nextAction() -> Action? { engine.nextAction() }
+    /// The oldest event not taken yet; nil when there is none.
     public mutating func nextEvent() -> Event? {
         // What the application just sent may have been too much for a client.
         drainEngine(now: nil)
         return events.popFirst()
     }
 
+    /// Does what is due at `now`: pings, and the ends of clients that are late. Earlier calls do nothing.
     public mutating func handleTimeout(now: Instant) {
         engine.handleTimeout(now: now)
         drainEngine(now: now)
@@ -167,6 +173,7 @@ public struct SocketIOServer: Sendable {
         expireParked(now: now)
     }
 
+    /// When `handleTimeout` is due; nil while there is no client.
     public var nextTimeout: Instant? {
         var earliest = engine.nextTimeout
         for at in [connectDeadlines.first?.at, recovery.deadlines.first?.at] {
@@ -233,6 +240,7 @@ extension DisconnectReason {
 
 /// A client's wish to enter a namespace.
 public struct ConnectRequest: Hashable, Sendable {
+    /// `/` or another of the configuration's.
     public var namespace: String
     /// The CONNECT packet's payload, an object; nil when it had none.
     public var auth: JSONValue?
@@ -246,11 +254,14 @@ public struct ConnectRequest: Hashable, Sendable {
 
 /// An event with its arguments.
 public struct SocketIOEvent: Hashable, Sendable {
+    /// The event's name on the wire.
     public var name: String
+    /// What stands behind the name in the payload.
     public var arguments: [JSONValue]
     /// Set when the sender asks for an acknowledgement.
     public var acknowledgement: AcknowledgementID?
 
+    /// Nothing is checked.
     public init(name: String, arguments: [JSONValue], acknowledgement: AcknowledgementID? = nil) {
         self.name = name
         self.arguments = arguments

@@ -7,7 +7,7 @@ import STUN
 ///     mapping socket    ─▶ server                     the mapped address, OTHER-ADDRESS
 ///                       ─▶ other address, same port   another mapping? depends on the address
 ///                       ─▶ other address, other port  another mapping? depends on the port
-///     filtering socket  ─▶ server, CHANGE-REQUEST     who may answer: anybody, the same address, only the very same port
+///     filtering socket  ─▶ server, CHANGE-REQUEST     which sources get through: any, the same address, the same port
 ///
 /// The filtering socket never sends to the other address: that alone would open the NAT for it. All questions are asked
 /// at once, each four times at most, so that the answer is there after 3.75 s, and after 7.5 s at the latest.
@@ -22,17 +22,22 @@ public struct NATProbe: Sendable {
         case addressAndPortDependent = "address-and-port-dependent"
     }
 
+    /// What was found out; nil is unknown.
     public struct Result: Hashable, Sendable {
         /// What the server saw; nil when it did not answer: no UDP, or no server.
         public var mapped: SocketAddress?
+        /// To the server's first answer.
         public var roundTrip: Duration?
         /// The server's second address; nil when it has none and the rest stays unknown.
         public var other: SocketAddress?
+        /// What the mapping depends on (RFC 4787 section 4.1); nil without a second server address.
         public var mapping: Behaviour?
+        /// What the filter depends on (RFC 4787 section 5); nil without a second server address.
         public var filtering: Behaviour?
         /// What the server called itself.
         public var software: String?
 
+        /// Nothing known.
         public init() {}
     }
 
@@ -76,6 +81,7 @@ public struct NATProbe: Sendable {
     private static let transmissions = 4
     private static let interval = Duration.milliseconds(250)
 
+    /// Asks the server for the mapped address; its answer decides what else is asked.
     public init(server: SocketAddress, random: RandomSource, now: Instant) {
         self.server = server
         self.random = random
@@ -107,6 +113,7 @@ public struct NATProbe: Sendable {
         return findings
     }
 
+    /// A datagram that one of the two sockets received. What answers none of our requests is ignored.
     public mutating func handle(_ bytes: Span<UInt8>, now: Instant) {
         guard let message = try? STUNMessage(bytes),
             let index = requests.firstIndex(where: { $0.id == message.transactionID })
@@ -130,6 +137,7 @@ public struct NATProbe: Sendable {
         for question in [Question.filteringAddress, .changeBoth, .changePort] { ask(question, server, now: now) }
     }
 
+    /// Gives up questions that were asked four times without an answer. Earlier calls do nothing.
     public mutating func handleTimeout(now: Instant) {
         requests.removeAll { $0.nextAt <= now && $0.transmissions == NATProbe.transmissions }
         if requests.isEmpty { isFinished = true }
@@ -155,6 +163,7 @@ public struct NATProbe: Sendable {
         return (request.question.socket, request.destination)
     }
 
+    /// When `handleTimeout` and `pollTransmit` are due; nil when there is nothing left to ask.
     public var nextTimeout: Instant? { requests.map(\.nextAt).min() }
 
     private mutating func ask(_ question: Question, _ destination: SocketAddress, now: Instant) {

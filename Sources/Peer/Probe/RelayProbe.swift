@@ -11,8 +11,9 @@ import STUN
 /// Nothing else has to let anything through: this works behind every NAT, over UDP, TCP and TLS alike. A server that
 /// keeps its clients from reaching its own addresses refuses the permission; then the allocation alone was seen to work.
 public struct RelayProbe: Sendable {
+    /// Why a server gives no relay.
     public enum Failure: Error, Hashable, Sendable {
-        /// Nobody answers.
+        /// No answer came.
         case silent
         /// The name and password are not taken.
         case unauthenticated
@@ -24,6 +25,7 @@ public struct RelayProbe: Sendable {
         case malformed
     }
 
+    /// What became of the datagram between the relays.
     public enum Echo: Hashable, Sendable {
         /// There and back in this time.
         case returned(Duration)
@@ -32,14 +34,20 @@ public struct RelayProbe: Sendable {
         case lost
     }
 
+    /// What was found out; nil is unknown.
     public struct Result: Hashable, Sendable {
+        /// The relayed address of leg 0, of the family that both legs have where they share one.
         public var relayed: SocketAddress?
+        /// The address that the server saw leg 0 come from.
         public var mapped: SocketAddress?
         /// Until both allocations were granted.
         public var allocated: Duration?
+        /// Nil while it is not known, and after a failure.
         public var echo: Echo?
+        /// Nil unless the allocation failed.
         public var failure: Failure?
 
+        /// Nothing known.
         public init() {}
     }
 
@@ -59,6 +67,7 @@ public struct RelayProbe: Sendable {
     private let payload: [UInt8]
     private var outgoing: RingBuffer<Int>
     private var isClosing: Bool
+    /// What is known so far; complete when `isFinished`.
     public private(set) var result: Result
 
     private static let maximumSends = 12
@@ -112,6 +121,7 @@ public struct RelayProbe: Sendable {
         settle(now: now)
     }
 
+    /// Repeats what was lost and gives up what takes too long. Earlier calls do nothing.
     public mutating func handleTimeout(now: Instant) {
         for index in legs.indices { legs[index].client.handleTimeout(now: now) }
         if let due = nextSendAt, due <= now {
@@ -143,6 +153,7 @@ public struct RelayProbe: Sendable {
         return nil
     }
 
+    /// When `handleTimeout` and `pollTransmit` are due; nil when all is known.
     public var nextTimeout: Instant? {
         guard !isClosing else { return nil }
         let wakes = legs.compactMap { $0.client.nextTimeout?.at } + [nextSendAt].compactMap(\.self)
