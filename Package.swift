@@ -86,16 +86,38 @@ let package = Package(
         library("Database", ["CSQLite"]),
         library("Service", ["CSystemd"]),
 
-        // What they make together.
+        // Sessions and the signaling contract.
         library(
             "Peer", ["ICE", "STUN", "SDP", "RTP", "Congestion", "Crypto", "SRTP", "Primitives"], settings: simulated),
         library("Signaling", ["JSON", "Primitives"]),
+        // The agent.
+        library("AgentSettings", ["Configuration", "Capture", "Reactor", "Service", "JSON", "Primitives"]),
+        library(
+            "Media", ["AgentSettings", "Capture", "Codecs", "Peer", "Reactor", "Service", "Signaling", "Primitives"]),
+        library("PeerIO", ["Media", "AgentSettings", "Peer", "Reactor", "Service", "Signaling", "Primitives"]),
+        library(
+            "ServerLink",
+            [
+                "AgentSettings", "SocketIO", "JSON", "HTTPTransport", "HTTP", "Reactor", "Service", "Signaling",
+                "Primitives",
+            ]),
+        library(
+            "Crew",
+            ["AgentSettings", "Database", "JSON", "Reactor", "Service", "Signaling", "Primitives", "CInput"]),
+        library(
+            "Doctor",
+            [
+                "Crew", "ServerLink", "PeerIO", "Media", "AgentSettings", "Capture", "Codecs", "Peer", "HTTPTransport",
+                "HTTP", "SocketIO", "JSON", "Configuration", "Database", "Reactor", "Service", "Signaling", "Primitives",
+            ]),
         library(
             "KioskAgent",
             [
-                "Peer", "Capture", "Codecs", "Reactor", "Signaling", "SocketIO", "JSON",
-                "HTTPTransport", "HTTP", "Configuration", "Database", "Service", "Primitives", "CInput",
+                "Doctor", "Crew", "ServerLink", "PeerIO", "Media", "AgentSettings", "Capture", "Peer", "JSON",
+                "Configuration", "Reactor", "Service", "Signaling", "Primitives",
             ]),
+
+        // The server.
         // The monitor console: files and nothing else, so that a change of them compiles no other Swift.
         library(
             "ConsolePage", [], settings: pure, resources: [.embedInCode("Page")],
@@ -159,9 +181,18 @@ let package = Package(
         tests("HTTPTransportTests", ["HTTPTransport", "HTTP", "Crypto"]),
         tests("ConfigurationTests", ["Configuration"]),
         tests("DatabaseTests", ["Database"]),
+        tests("AgentSettingsTests", ["AgentSettings", "Configuration"]),
+        tests("MediaTests", ["Media", "AgentSettings", "Capture", "Codecs", "Peer", "Reactor", "Signaling", "TestSupport"]),
+        tests("PeerIOTests", ["PeerIO", "AgentSettings", "Peer", "Reactor", "Signaling", "TestSupport"]),
+        tests("ServerLinkTests", ["ServerLink", "AgentSettings", "HTTPTransport", "HTTP", "Reactor", "Signaling"]),
+        tests("CrewTests", ["Crew", "AgentSettings", "Database", "JSON", "Reactor", "Signaling"]),
+        tests("DoctorTests", ["Doctor", "AgentSettings", "Capture", "JSON", "Reactor", "Signaling"]),
         tests(
             "KioskAgentTests",
-            ["KioskAgent", "Peer", "Capture", "Reactor", "Signaling", "HTTPTransport", "HTTP", "TestSupport"]),
+            [
+                "KioskAgent", "Crew", "ServerLink", "PeerIO", "Media", "AgentSettings", "Peer", "Capture", "JSON",
+                "Reactor", "Signaling", "TestSupport",
+            ]),
         tests(
             "SignalingServerTests",
             [

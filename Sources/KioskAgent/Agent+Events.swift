@@ -1,7 +1,12 @@
+import AgentSettings
 import Capture
 import Configuration
+import Crew
+import Media
+import PeerIO
 import Primitives
 import Reactor
+import ServerLink
 import Service
 import Signaling
 
@@ -222,7 +227,7 @@ extension Agent {
         status.packetsInUse = driver.outstandingPackets
         status.sessionsServed = supervisor.sessionsServed
         link.post(.status(status.heartbeat))
-        desk.post(.status(status))
+        desk.post(.status(status.sheet(now: now, wallClock: SystemWallClock.now())))
         notifier.status(status.summary)
         // Numbers change all the time while somebody watches, and never otherwise; a session that just ended may still
         // have a packet in the network thread's hands.

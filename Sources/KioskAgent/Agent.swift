@@ -1,10 +1,15 @@
-import Capture
+public import AgentSettings
+internal import Capture
 public import Configuration
-import Glibc
-import Primitives
-import Reactor
-import Service
-import Signaling
+internal import Crew
+internal import Glibc
+internal import Media
+internal import PeerIO
+internal import Primitives
+internal import Reactor
+internal import ServerLink
+internal import Service
+internal import Signaling
 
 private let log = Log("agent")
 
@@ -130,7 +135,7 @@ public final class Agent {
             addresses = Agent.currentAddresses()
             defer { stopThreads() }
             do throws(AgentError) { try startThreads() } catch { return fail(error) }
-            log.notice("kiosk-agent \(AgentVersion.text) for \(configuration.kiosk.id), server \(configuration.server)")
+            log.notice("kiosk-agent \(ProductVersion.text) for \(configuration.kiosk.id), server \(configuration.server)")
             switchIndicator(false)
             lookForCamera()
             publish(now: MonotonicClock.now())
@@ -172,7 +177,11 @@ public final class Agent {
     // MARK: threads
 
     private func startThreads() throws(AgentError) {
-        try StateDirectory.make(StateDirectory.parent(of: configuration.controlSocket))
+        do throws(StateDirectoryError) {
+            try StateDirectory.make(StateDirectory.parent(of: configuration.controlSocket))
+        } catch {
+            throw AgentError(error.description)
+        }
         do throws(SystemError) {
             let listener = try UnixSocketListener(at: configuration.controlSocket)
             try desk.start(
@@ -216,11 +225,4 @@ public final class Agent {
     }
 
     static func currentAddresses() -> Set<InterfaceAddress> { Set((try? NetworkInterfaces.addresses()) ?? []) }
-}
-
-extension AgentConfiguration.Camera {
-    func request(_ source: CameraSource) -> CameraRequest {
-        CameraRequest(
-            source: source, width: width, height: height, frameRate: FrameRate(frames: Int32(frameRate)))
-    }
 }

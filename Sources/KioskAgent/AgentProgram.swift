@@ -1,10 +1,13 @@
+internal import AgentSettings
 public import Configuration
-import Glibc
-import JSON
-import Primitives
-import Reactor
-import Service
-import Signaling
+internal import Crew
+internal import Doctor
+internal import Glibc
+internal import JSON
+internal import Primitives
+internal import Reactor
+internal import Service
+internal import Signaling
 
 /// The program `kiosk-agent`: its commands, and what each does.
 public enum AgentProgram {
@@ -17,10 +20,10 @@ public enum AgentProgram {
     private static func outcome(_ arguments: [String]) -> ExitStatus {
         switch parser.parse(arguments) {
         case .help(let text):
-            Output.print(text, terminator: "")
+            Terminal.print(text, terminator: "")
             return .success
         case .misuse(let text):
-            Output.complain(text)
+            Terminal.complain(text)
             return .usage
         case .run(let invocation):
             return perform(invocation)
@@ -115,7 +118,7 @@ public enum AgentProgram {
         case "doctor":
             return doctor(invocation)
         case "version":
-            Output.print("kiosk-agent \(AgentVersion.text)")
+            Terminal.print("kiosk-agent \(ProductVersion.text)")
             return .success
         default: preconditionFailure("a command without an implementation: \(invocation.command)")
         }
@@ -136,10 +139,10 @@ public enum AgentProgram {
             agent = try Agent(configuration, file: file)
             AcceptedServer(in: configuration.stateDirectoryPath).record(configuration.server)
         } catch let error as ConfigurationError {
-            Output.complain(error.description)
+            Terminal.complain(error.description)
             return .usage
         } catch {
-            Output.complain("kiosk-agent: \(error)")
+            Terminal.complain("kiosk-agent: \(error)")
             return .failed
         }
         return agent.run()
@@ -151,15 +154,15 @@ public enum AgentProgram {
             let document = try ConfigurationDocument(contentsOf: file)
             let text = ConfigurationText(try AgentConfiguration.load(document), in: document)
             if invocation.command == "config check" {
-                for file in document.files { Output.print("\(file): correct") }
+                for file in document.files { Terminal.print("\(file): correct") }
             } else if invocation["--format"] == "json" {
-                Output.print(String(decoding: text.json.jsonText, as: UTF8.self))
+                Terminal.print(String(decoding: text.json.jsonText, as: UTF8.self))
             } else {
-                Output.print(text.yaml, terminator: "")
+                Terminal.print(text.yaml, terminator: "")
             }
             return .success
         } catch {
-            Output.complain(error.description)
+            Terminal.complain(error.description)
             return .usage
         }
     }
@@ -170,13 +173,13 @@ public enum AgentProgram {
             only = []
             for name in names.split(separator: ",") {
                 guard let id = CheckID(rawValue: String(name)) else {
-                    Output.complain("kiosk-agent: --only: no check is named \(name)\ntry: kiosk-agent doctor --help")
+                    Terminal.complain("kiosk-agent: --only: no check is named \(name)\ntry: kiosk-agent doctor --help")
                     return .usage
                 }
                 only?.insert(id)
             }
             if only == [] {
-                Output.complain("kiosk-agent: --only names no check\ntry: kiosk-agent doctor --help")
+                Terminal.complain("kiosk-agent: --only names no check\ntry: kiosk-agent doctor --help")
                 return .usage
             }
         }
@@ -191,7 +194,7 @@ public enum AgentProgram {
         do {
             run = try DoctorRun(doctor)
         } catch {
-            Output.complain("kiosk-agent: \(error)")
+            Terminal.complain("kiosk-agent: \(error)")
             return .failed
         }
         let libraryOutput = LibraryOutput()
@@ -201,18 +204,18 @@ public enum AgentProgram {
         let report = DoctorReport.json(entries, kioskId: doctor.configuration?.kiosk.id, at: SystemWallClock.now())
         var status = entries.exitStatus
         if isJSON {
-            Output.print(String(decoding: report.jsonText, as: UTF8.self))
+            Terminal.print(String(decoding: report.jsonText, as: UTF8.self))
         } else {
-            Output.print("\n" + DoctorReport.summary(entries), terminator: "")
+            Terminal.print("\n" + DoctorReport.summary(entries), terminator: "")
         }
         if let path = invocation["--bundle"] {
             if let problem = SupportBundle(
                 doctor: doctor, entries: entries, report: report, libraryOutput: libraryText
             ).write(to: path) {
-                Output.complain("kiosk-agent: \(problem)")
+                Terminal.complain("kiosk-agent: \(problem)")
                 status = .failed
             } else if !isJSON {
-                Output.print("support archive: \(path)")
+                Terminal.print("support archive: \(path)")
             }
         }
         // What still hangs in a driver or a resolver must not hold up the end.
@@ -224,7 +227,7 @@ public enum AgentProgram {
     /// - Returns: nil once nobody watches; else the program's exit status.
     private static func waitUntilIdle(_ text: String, _ socket: String) -> ExitStatus? {
         guard let limit = Duration(configured: text) else {
-            Output.complain("kiosk-agent: --until-idle: must be a duration like 60s\ntry: kiosk-agent status --help")
+            Terminal.complain("kiosk-agent: --until-idle: must be a duration like 60s\ntry: kiosk-agent status --help")
             return .usage
         }
         let end = MonotonicClock.now() + limit
@@ -234,15 +237,15 @@ public enum AgentProgram {
             do throws(ControlClient.Failure) {
                 status = try ControlClient.ask(["command": "status"], at: socket)["status"]
             } catch {
-                Output.complain("kiosk-agent: \(error)")
+                Terminal.complain("kiosk-agent: \(error)")
                 return .failed
             }
-            guard AgentStatus.isWatched(status) else { return nil }
+            guard StatusSheet.isWatched(status) else { return nil }
             guard MonotonicClock.now() < end else {
-                Output.complain("kiosk-agent: somebody still watches this kiosk after \(text)")
+                Terminal.complain("kiosk-agent: somebody still watches this kiosk after \(text)")
                 return .warnings
             }
-            if !isTold { Output.complain("somebody watches this kiosk: waiting for the end, up to \(text)") }
+            if !isTold { Terminal.complain("somebody watches this kiosk: waiting for the end, up to \(text)") }
             isTold = true
             MonotonicClock.sleep(until: min(end, MonotonicClock.now() + .milliseconds(500)))
         }
@@ -255,7 +258,7 @@ public enum AgentProgram {
                 kind: kind, crewId: invocation["--id"] ?? "", name: invocation["--name"], role: invocation["--role"],
                 train: invocation["--train"])
         } catch {
-            Output.complain("kiosk-agent: \(error.message)")
+            Terminal.complain("kiosk-agent: \(error.message)")
             return .usage
         }
         return answer(entry.json, socket) { "accepted \($0["eventId"]?.string ?? "")\n" }
@@ -267,29 +270,11 @@ public enum AgentProgram {
 
     private static func answer(_ request: JSONValue, _ socket: String, _ text: (JSONValue) -> String) -> ExitStatus {
         do throws(ControlClient.Failure) {
-            Output.print(text(try ControlClient.ask(request, at: socket)), terminator: "")
+            Terminal.print(text(try ControlClient.ask(request, at: socket)), terminator: "")
             return .success
         } catch {
-            Output.complain("kiosk-agent: \(error)")
+            Terminal.complain("kiosk-agent: \(error)")
             return .failed
-        }
-    }
-}
-
-/// The standard streams.
-enum Output {
-    static func print(_ text: String, terminator: String = "\n") { write(text + terminator, to: STDOUT_FILENO) }
-    static func complain(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
-
-    private static func write(_ text: String, to descriptor: Int32) {
-        var bytes = Array(text.utf8)[...]
-        while !bytes.isEmpty {
-            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            guard count > 0 else {
-                if errno == EINTR { continue }
-                return
-            }
-            bytes = bytes.dropFirst(count)
         }
     }
 }

@@ -1,5 +1,6 @@
 import JSON
 import Peer
+import PeerIO
 import Primitives
 
 // The live session's part of the status: a few numbers for people, and all of them under the W3C's names.

@@ -1,5 +1,10 @@
+import Crew
 import JSON
+import Media
+import PeerIO
 import Primitives
+import Reactor
+import ServerLink
 import Signaling
 
 /// Everything the agent knows about itself, for `kiosk-agent status`, the service manager and the heartbeat.
@@ -79,46 +84,6 @@ struct AgentStatus: Sendable, Equatable {
     /// The server's clock minus ours, once measured.
     var clockOffset: Duration?
 
-    /// What a camera gives, before anything is scaled or left out.
-    struct SourcePicture: Sendable, Equatable {
-        var size: PictureSize
-        /// As its pictures really come.
-        var framesPerSecond: Double
-    }
-
-    /// What one media thread did, since the agent started or in one session (`MediaTally`).
-    struct MediaCounters: Sendable, Equatable {
-        var captured: UInt64 = 0
-        var encoded: UInt64 = 0
-        var keyframes: UInt64 = 0
-        var bytes: UInt64 = 0
-        /// Frames that did not leave, by reason.
-        var skippedBy = Counter<FrameDrop>()
-        /// Packets left out because there was nothing to hear.
-        var skippedSilence: UInt64 = 0
-        /// Not delivered because the network thread was late.
-        var dropped: UInt64 = 0
-        var width: Int = 0
-        var height: Int = 0
-        var framesPerSecond: Double = 0
-        /// Nil before the camera's first picture.
-        var source: SourcePicture?
-        /// The sum over all pictures of VP8's `y_ac_qi`, 0 (best) … 127 each.
-        var quantizerSum: UInt64 = 0
-        /// Scaling included.
-        var encodeTime: Duration = .zero
-        /// How often the size followed the network or the processor.
-        var resolutionChanges: UInt64 = 0
-        var limitedFor = LimitationTimes()
-        var targetBitrate: Int = 0
-        /// What holds the picture below what the camera gives.
-        var limitation: QualityLimitation = .none
-        /// Time per picture in shares of the time until the next.
-        var processorLoad: Double = 0
-        /// What may not be left out unnoticed: all of `skippedBy` and `skippedSilence`.
-        var skipped: UInt64 { skippedBy.total + skippedSilence }
-    }
-
     /// One word for the whole: `connecting`, `offline`, `idle`, `negotiating`, `live`, `stopped`.
     var state: String {
         switch session?.phase {
@@ -174,18 +139,20 @@ struct AgentStatus: Sendable, Equatable {
 }
 
 extension AgentStatus {
-    /// Whether a status, as the control socket told it, is that of a kiosk with a session that may get media.
-    static func isWatched(_ status: JSONValue?) -> Bool {
-        status?["session"].map { !$0.isNull && $0["phase"]?.string != "failed" } ?? false
-    }
-
     /// So far from the server's that crew members and technicians are misled.
     var clockIsOff: Bool { clockOffset.map { abs($0.seconds) >= 30 } ?? false }
 
     /// `wallClock` is the time of day at `now`.
-    func json(now: Instant, wallClock: WallClock) -> JSONValue {
+    func json(now: Instant, wallClock: WallClock) -> JSONValue { sheet(now: now, wallClock: wallClock).json(now: now) }
+
+    /// For local programs.
+    func sheet(now: Instant, wallClock: WallClock) -> StatusSheet {
+        StatusSheet(fields(now: now, wallClock: wallClock), startedAt: startedAt, liveSince: session?.liveSince)
+    }
+
+    private func fields(now: Instant, wallClock: WallClock) -> JSONObject {
         var object = JSONObject()
-        object["version"] = .string(AgentVersion.text)
+        object["version"] = .string(ProductVersion.text)
         object["kioskId"] = .string(kioskId)
         object["server"] = .string(server)
         object["state"] = .string(state)
@@ -213,7 +180,7 @@ extension AgentStatus {
             object["stats"] = peer.report.json(takenAt: wallClock + (peer.takenAt - now))
         }
         if let clockOffset { object["clockOffsetSeconds"] = .double(clockOffset.seconds) }
-        return .object(object)
+        return object
     }
 
     private var crewJSON: JSONValue {

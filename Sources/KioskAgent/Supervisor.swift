@@ -1,4 +1,6 @@
 import JSON
+import Media
+import PeerIO
 import Primitives
 import Signaling
 

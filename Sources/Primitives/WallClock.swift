@@ -16,6 +16,9 @@ public struct WallClock: Hashable, Comparable, Sendable {
     /// The fraction is cut towards 1970.
     @inlinable public var secondsSince1970: Int64 { nanosecondsSince1970 / 1_000_000_000 }
 
+    /// 2025-01-01: before this program was written no clock that is right can have been.
+    public static let earliestSane = WallClock(secondsSince1970: 1_735_689_600)
+
     @inlinable public static func < (a: WallClock, b: WallClock) -> Bool {
         a.nanosecondsSince1970 < b.nanosecondsSince1970
     }

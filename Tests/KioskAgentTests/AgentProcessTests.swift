@@ -232,10 +232,10 @@ import Testing
     @Test func waitingForNobodyToWatchEndsAtOnceWhenNobodyDoes() throws {
         let agent = try AgentProcess()
         let idle: JSONValue = ["session": nil]
-        #expect(!AgentStatus.isWatched(idle) && !AgentStatus.isWatched(nil))
+        #expect(!StatusSheet.isWatched(idle) && !StatusSheet.isWatched(nil))
         for (phase, isWatched) in [("live", true), ("granted", true), ("negotiating", true), ("failed", false)] {
             let status: JSONValue = ["session": ["phase": .string(phase)]]
-            #expect(AgentStatus.isWatched(status) == isWatched, "\(phase)")
+            #expect(StatusSheet.isWatched(status) == isWatched, "\(phase)")
         }
         let none = try AgentProcess.run(["status", "--until-idle", "60s", "--socket", agent.socket], in: agent)
         #expect(none.status == 1)
@@ -257,7 +257,7 @@ import Testing
             let wrong = try AgentProcess.run(words + ["--nonsense"], in: agent)
             #expect(wrong.status == 2)
         }
-        #expect(try AgentProcess.run(["version"], in: agent).output == "kiosk-agent \(AgentVersion.text)\n")
+        #expect(try AgentProcess.run(["version"], in: agent).output == "kiosk-agent \(ProductVersion.text)\n")
         #expect(try AgentProcess.run(["status", "--socket", "/nonexistent"], in: agent).status == 1)
         #expect(try AgentProcess.run(["crew", "sign-on"], in: agent).status == 2)
         #expect(try AgentProcess.run(["crew", "sign-on", "--id", "\n"], in: agent).status == 2)

@@ -10,11 +10,11 @@ import Testing
 @Suite struct StatusStatsTests {
     private static let sent = Duration.seconds(3)
 
-    private var video: AgentStatus.MediaCounters {
-        var video = AgentStatus.MediaCounters()
+    private var video: MediaCounters {
+        var video = MediaCounters()
         (video.captured, video.encoded, video.keyframes) = (200, 150, 3)
         (video.width, video.height, video.framesPerSecond) = (320, 240, 15)
-        video.source = AgentStatus.SourcePicture(size: PictureSize(width: 1280, height: 720), framesPerSecond: 30)
+        video.source = SourcePicture(size: PictureSize(width: 1280, height: 720), framesPerSecond: 30)
         video.quantizerSum = 4000
         video.encodeTime = .milliseconds(900)
         video.resolutionChanges = 2
@@ -31,7 +31,7 @@ import Testing
         return pair
     }
 
-    private func statistics(_ pair: Pair, _ video: AgentStatus.MediaCounters) -> PeerStatistics {
+    private func statistics(_ pair: Pair, _ video: MediaCounters) -> PeerStatistics {
         PeerStatistics(
             sessionId: "s", snapshot: pair.kiosk.session.snapshot,
             report: pair.kiosk.session.statsReport.adding(video: video, audio: .init()), now: pair.simulation.now)

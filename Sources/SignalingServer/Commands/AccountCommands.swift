@@ -28,7 +28,7 @@ enum AccountCommands {
         try checked { () throws(RecordError) in
             try store.add(account, password: PasswordHash(of: password), actor: actor)
         }
-        Console.print("\(role.rawValue) \(id) added to \(organization)\n")
+        Terminal.print("\(role.rawValue) \(id) added to \(organization)")
     }
 
     static func list(_ invocation: Invocation) throws(CommandFailure) {
@@ -39,7 +39,7 @@ enum AccountCommands {
         }
         if invocation["--format"] == "json" {
             let list = JSONValue.array(accounts.map(\.json))
-            return Console.print(String(decoding: list.jsonText, as: UTF8.self) + "\n")
+            return Terminal.print(String(decoding: list.jsonText, as: UTF8.self))
         }
         let rows =
             [["ID", "ROLE", "ORGANIZATION", "STATE", "LAST SEEN", "VERSION", "HOST", "NAME"]]
@@ -50,7 +50,7 @@ enum AccountCommands {
                     account.version ?? "-", account.hostname ?? "-", account.displayName,
                 ]
             }
-        Console.print(Console.table(rows))
+        Terminal.print(Terminal.table(rows), terminator: "")
     }
 
     static func setPassword(_ invocation: Invocation) throws(CommandFailure) {
@@ -60,7 +60,7 @@ enum AccountCommands {
         try checked { () throws(RecordError) in
             try store.setPassword(id, PasswordHash(of: password), actor: actor, now: SystemWallClock.now())
         }
-        Console.print("password of \(id) changed\n")
+        Terminal.print("password of \(id) changed")
     }
 
     static func setDisabled(_ invocation: Invocation, _ isDisabled: Bool) throws(CommandFailure) {
@@ -69,14 +69,14 @@ enum AccountCommands {
         try checked { () throws(RecordError) in
             try store.setDisabled(id, isDisabled, actor: actor, now: SystemWallClock.now())
         }
-        Console.print("\(id) \(isDisabled ? "disabled" : "enabled")\n")
+        Terminal.print("\(id) \(isDisabled ? "disabled" : "enabled")")
     }
 
     static func remove(_ invocation: Invocation) throws(CommandFailure) {
         let id = invocation["ID"] ?? ""
         var store = try SignalingCommands.open(invocation)
         try checked { () throws(RecordError) in try store.remove(id, actor: actor, now: SystemWallClock.now()) }
-        Console.print("\(id) removed\n")
+        Terminal.print("\(id) removed")
     }
 
     static let actor = "cli"
@@ -90,7 +90,7 @@ enum AccountCommands {
     ) throws(CommandFailure) -> Redacted<String> {
         let text: String
         switch invocation["--password-file"] {
-        case "-"?: text = Console.readLine()
+        case "-"?: text = Terminal.readLine()
         case let file?:
             do throws(Credentials.ReadError) {
                 text = try Credentials.readSecret(at: file)
@@ -98,10 +98,10 @@ enum AccountCommands {
                 throw CommandFailure(.failed, "password file \(file): \(error.description)")
             }
         case nil:
-            guard let typed = Console.askSecretly("Password: ") else {
+            guard let typed = Terminal.askSecretly("Password: ") else {
                 throw CommandFailure(.usage, "--password-file is missing, and there is no terminal to ask on")
             }
-            if confirming, Console.askSecretly("Again: ") != typed {
+            if confirming, Terminal.askSecretly("Again: ") != typed {
                 throw CommandFailure(.failed, "the two passwords differ")
             }
             text = typed

@@ -8,7 +8,7 @@ enum RecordCommands {
         try checked { () throws(DatabaseError) in
             try store.rotateKeys(actor: AccountCommands.actor, now: SystemWallClock.now())
         }
-        Console.print("a new key signs from now on\n")
+        Terminal.print("a new key signs from now on")
     }
 
     static func verifyAudit(_ invocation: Invocation) throws(CommandFailure) {
@@ -16,7 +16,7 @@ enum RecordCommands {
         var verdict = Store.AuditVerdict.whole(rows: 0)
         try checked { () throws(DatabaseError) in verdict = try store.verifyAudit() }
         switch verdict {
-        case .whole(let rows): Console.print("the audit is whole: \(rows) lines\n")
+        case .whole(let rows): Terminal.print("the audit is whole: \(rows) lines")
         case .broken(let sequence, let reason):
             throw CommandFailure(.failed, "the audit is broken at line \(sequence): \(reason)")
         }
@@ -26,7 +26,7 @@ enum RecordCommands {
         let file = invocation["FILE"] ?? ""
         var store = try SignalingCommands.open(invocation)
         try checked { () throws(DatabaseError) in try store.backUp(to: file) }
-        Console.print("copied to \(file)\n")
+        Terminal.print("copied to \(file)")
     }
 
     private static func checked(_ body: () throws(DatabaseError) -> Void) throws(CommandFailure) {

@@ -84,10 +84,10 @@ public enum SignalingCommands {
         let invocation: Invocation
         switch parser.parse(arguments) {
         case .help(let text):
-            Console.print(text)
+            Terminal.print(text, terminator: "")
             return .success
         case .misuse(let text):
-            Console.complain(text)
+            Terminal.complain(text)
             return .usage
         case .run(let parsed): invocation = parsed
         }
@@ -95,7 +95,7 @@ public enum SignalingCommands {
             try run(invocation)
             return .success
         } catch {
-            Console.complain("kiosk-signaling: \(error.message)")
+            Terminal.complain("kiosk-signaling: \(error.message)")
             return error.status
         }
     }
@@ -112,7 +112,7 @@ public enum SignalingCommands {
         case "keys rotate": try RecordCommands.rotateKeys(invocation)
         case "audit verify": try RecordCommands.verifyAudit(invocation)
         case "database backup": try RecordCommands.backUp(invocation)
-        case "version": Console.print("kiosk-signaling \(version)\n")
+        case "version": Terminal.print("kiosk-signaling \(version)")
         default: preconditionFailure("commands: the parser knows a command that nobody runs")
         }
     }

@@ -1,0 +1,35 @@
+import Glibc
+import Reactor
+
+/// Which server this kiosk used before, as its state directory tells.
+///
+/// Releases without `allowInsecure` took any `http://` server. A kiosk that worked so goes on after an upgrade, with a warning
+/// and a finding of doctor; another server without TLS has to be allowed by its configuration.
+public struct AcceptedServer {
+    private let file: String
+    private let directory: String
+
+    public init(in stateDirectory: String) {
+        directory = stateDirectory
+        file = "\(stateDirectory)/server"
+    }
+
+    func includes(_ server: ServerAddress) -> Bool {
+        if let known = SystemFile.text(file) {
+            return known.split(separator: "\n").first == Substring(server.description)
+        }
+        // Who may not look cannot tell; the agent can.
+        if access(directory, R_OK | X_OK) != 0, errno == EACCES { return true }
+        // Only an agent makes an outbox, and one that knows this file writes it.
+        return access("\(directory)/outbox.db", F_OK) == 0
+    }
+
+    /// Remembers what the agent started with.
+    public func record(_ server: ServerAddress) {
+        guard SystemFile.text(file) != "\(server)\n" else { return }
+        let descriptor = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        _ = Array("\(server)\n".utf8).withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+    }
+}

@@ -1,0 +1,30 @@
+import Glibc
+
+/// Directories that the agent needs and may have to make.
+public enum StateDirectory {
+    /// Makes `path` and what is above it, for the owner and the group only.
+    public static func make(_ path: String) throws(StateDirectoryError) {
+        var status = stat()
+        if stat(path, &status) == 0 {
+            guard status.st_mode & S_IFMT == S_IFDIR else { throw StateDirectoryError("\(path): not a directory") }
+            return
+        }
+        if let slash = path.lastIndex(of: "/"), slash != path.startIndex { try make(String(path[..<slash])) }
+        guard mkdir(path, 0o750) == 0 || errno == EEXIST else {
+            let reason = strerror(errno).map { String(cString: $0).lowercased() } ?? "error"
+            throw StateDirectoryError("\(path): cannot be made (\(reason))")
+        }
+    }
+
+    public static func parent(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { return "/" }
+        return String(path[..<slash])
+    }
+}
+
+/// Why a directory cannot be had, in one line that begins with its path.
+public struct StateDirectoryError: Error, Hashable, Sendable, CustomStringConvertible {
+    public var description: String
+
+    init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,267 @@
+public import AgentSettings
+internal import Database
+internal import Glibc
+internal import JSON
+internal import Primitives
+public import Reactor
+internal import Service
+public import Signaling
+internal import Synchronization
+
+private let log = Log("control")
+
+/// What the control thread is told.
+public enum DeskCommand: Sendable {
+    case linkRegistered
+    case linkLost
+    case answered(eventId: String, Acknowledgement)
+    /// The server's clock minus this machine's, as the last heartbeat measured it.
+    case clockOffset(Duration)
+    case status(StatusSheet)
+    /// Media leaves the kiosk now, or no longer.
+    case indicator(isLive: Bool)
+    case stop
+}
+
+/// What it reports.
+public enum DeskEvent: Sendable {
+    case deliver(CrewEvent)
+    case crew(CrewState)
+    /// The thread cannot go on.
+    case failed(String)
+}
+
+/// Where local programs come to: the control socket and the outbox behind it, on a thread of their own, because
+/// syncing a disk takes as long as it takes and nobody who watches may wait for it.
+public final class ControlDesk: Sendable {
+    private let inbox: Mailbox<DeskCommand>
+    private let events: Mailbox<DeskEvent>
+    public let progress: ThreadProgress
+    private let thread: Mutex<WorkerThread?>
+
+    public init(events: Mailbox<DeskEvent>) throws(SystemError) {
+        inbox = try Mailbox()
+        self.events = events
+        progress = ThreadProgress()
+        thread = Mutex(nil)
+    }
+
+    public func post(_ command: DeskCommand) { inbox.post(command) }
+
+    /// Takes the open socket, whose errors ended the start already, and begins.
+    ///
+    /// - Parameter outbox: the file that keeps crew events; the desk works without them while it cannot be had.
+    public func start(
+        listener: consuming UnixSocketListener, outbox: String, badgeReader: AgentConfiguration.BadgeReader?
+    ) throws(SystemError) {
+        let handover = Handover(listener)
+        let started = try WorkerThread(name: "control") { [inbox, events, progress] _ in
+            guard let listener = handover.take() else { return }
+            do throws(SystemError) {
+                var work = try DeskWork(
+                    listener, outbox: outbox, badgeReader: badgeReader, inbox: inbox, events: events, progress: progress
+                )
+                try work.run()
+            } catch {
+                events.post(.failed("\(error)"))
+            }
+            progress.rest()
+        }
+        thread.withLock { $0 = started }
+    }
+
+    public func stop() {
+        guard let thread = thread.withLock({ $0.take() }) else { return }
+        inbox.post(.stop)
+        thread.join()
+    }
+}
+
+/// A thread's body is copyable, what it is to own is not: it changes hands here, once.
+private final class Handover: Sendable {
+    private let listener: Mutex<UnixSocketListener?>
+
+    init(_ listener: consuming UnixSocketListener) { self.listener = Mutex(listener) }
+
+    func take() -> UnixSocketListener? { listener.withLock { $0.take() } }
+}
+
+/// What the control thread owns.
+private struct DeskWork: ~Copyable {
+    private var loop: EventLoop
+    private var connections: ControlConnections
+    private var crew: CrewDesk
+    private let inbox: Mailbox<DeskCommand>
+    private let events: Mailbox<DeskEvent>
+    private let progress: ThreadProgress
+    private var badges: BadgeDesk
+    private var status: StatusSheet?
+    private var isLive: Bool
+    private var lastState: CrewState?
+    private var isStopping: Bool
+
+    private static let inboxToken = EventLoop.Token(2)
+    /// The longest the thread sleeps: what the watchdog counts on.
+    private static let longestSleep = Duration.seconds(10)
+
+    init(
+        _ listener: consuming UnixSocketListener, outbox: String, badgeReader: AgentConfiguration.BadgeReader?,
+        inbox: Mailbox<DeskCommand>, events: Mailbox<DeskEvent>,
+        progress: ThreadProgress
+    ) throws(SystemError) {
+        var loop = try EventLoop()
+        try loop.register(inbox.wake.descriptor, token: DeskWork.inboxToken, for: .readable)
+        connections = try ControlConnections(listener: listener, on: &loop)
+        self.loop = loop
+        crew = CrewDesk(outbox, now: MonotonicClock.now())
+        self.inbox = inbox
+        self.events = events
+        self.progress = progress
+        badges = BadgeDesk(badgeReader)
+        status = nil
+        isLive = false
+        lastState = nil
+        isStopping = false
+    }
+
+    mutating func run() throws(SystemError) {
+        reportState()
+        while !isStopping {
+            let now = MonotonicClock.now()
+            progress.beat(now: now)
+            let deadline = now + DeskWork.longestSleep
+            badges.reopen(on: &loop, now: now)
+            let next = [crew.nextTimeout, badges.nextTimeout, deadline].compactMap(\.self).min()
+            try loop.wait(until: next)
+            for event in loop.events {
+                if event.token == DeskWork.inboxToken {
+                    inbox.wake.clear()
+                    while let command = inbox.next() { handle(command) }
+                } else if event.token == BadgeDesk.token {
+                    readBadges()
+                } else {
+                    for request in connections.handle(event, on: &loop) { answer(request) }
+                }
+            }
+            let after = MonotonicClock.now()
+            crew.handleTimeout(now: after)
+            while let event = crew.next(now: after) { events.post(.deliver(event)) }
+            reportState()
+        }
+        connections.closeAll(on: &loop)
+    }
+
+    private mutating func handle(_ command: DeskCommand) {
+        switch command {
+        case .linkRegistered: crew.linkRegistered(now: MonotonicClock.now())
+        case .linkLost: crew.linkLost()
+        case .answered(let eventId, let answer):
+            crew.answered(eventId: eventId, answer, now: MonotonicClock.now())
+        case .clockOffset(let offset): crew.clockMeasured(offset)
+        case .status(let new):
+            status = new
+            guard connections.hasWatchers else { return }
+            var line = JSONObject()
+            line["event"] = "status"
+            line["status"] = new.json(now: MonotonicClock.now())
+            connections.announce(.object(line), on: &loop)
+        case .indicator(let isLive):
+            self.isLive = isLive
+            connections.announce(["event": "indicator", "live": .bool(isLive)], on: &loop)
+        case .stop: isStopping = true
+        }
+    }
+
+    private mutating func answer(_ request: ControlConnections.Request) {
+        var id: JSONValue?
+        let reply: JSONValue
+        do throws(ControlRequest.Refusal) {
+            let line = try request.line.get()
+            id = ControlRequest.identifier(line)
+            reply = ControlAnswer.ok(try perform(try ControlRequest(line), for: request.connection), id)
+        } catch {
+            reply = ControlAnswer.refused(error, id)
+        }
+        connections.answer(request, reply, on: &loop)
+    }
+
+    private mutating func perform(
+        _ request: ControlRequest, for connection: UInt64
+    ) throws(ControlRequest.Refusal) -> JSONObject {
+        var members = JSONObject()
+        switch request {
+        case .crew(let entry):
+            let receipt = try crew.store(entry)
+            members["eventId"] = .string(receipt.eventId)
+            members["occurredAt"] = .string(receipt.occurredAt)
+            if receipt.isRepeated { members["repeated"] = true }
+        case .crewList:
+            do {
+                members["events"] = .array(try crew.list().map(DeskWork.json))
+                members["waiting"] = .integer(crew.state.waiting)
+                members["rejected"] = .integer(crew.state.rejected)
+            } catch {
+                throw ControlRequest.Refusal(code: "outbox-failed", message: "\(error)")
+            }
+        case .crewRetry(let eventId):
+            members["event"] = try decide(eventId) { try $0.retry(eventId: eventId) }
+        case .crewDiscard(let eventId):
+            members["event"] = try decide(eventId) { try $0.discard(eventId: eventId) }
+        case .status, .watch:
+            members["status"] = status?.json(now: MonotonicClock.now()) ?? .null
+            members["live"] = .bool(isLive)
+            if request == .watch { connections.watch(connection) }
+        }
+        return members
+    }
+
+    /// What a person decides of an event that the server refused.
+    private mutating func decide(
+        _ eventId: String, _ decision: (inout CrewDesk) throws -> CrewEvent?
+    ) throws(ControlRequest.Refusal) -> JSONValue {
+        let event: CrewEvent?
+        do {
+            event = try decision(&crew)
+        } catch {
+            throw ControlRequest.Refusal(code: "outbox-failed", message: "\(error)")
+        }
+        guard let event else {
+            throw ControlRequest.Refusal(
+                code: "no-such-event", message: "no event that the server refused has this identifier")
+        }
+        return DeskWork.json(CrewOutbox.Entry(event: event))
+    }
+
+    private mutating func readBadges() {
+        let now = MonotonicClock.now()
+        for crewId in badges.read(on: &loop, now: now) {
+            do {
+                let last = try crew.lastEvent(of: crewId)
+                _ = try crew.store(try CrewEntry(kind: badges.kind(after: last), crewId: crewId))
+            } catch {
+                log.repeated(.error, "badge", "a badge was read and cannot be stored: \(error)")
+            }
+        }
+    }
+
+    private mutating func reportState() {
+        guard crew.state != lastState else { return }
+        lastState = crew.state
+        events.post(.crew(crew.state))
+    }
+
+    private static func json(_ entry: CrewOutbox.Entry) -> JSONValue {
+        let event = entry.event
+        var object = JSONObject()
+        object["event"] = .string(event.kind.rawValue)
+        object["eventId"] = .string(event.eventId)
+        object["crewId"] = .string(event.crewId)
+        object["name"] = event.name.map(JSONValue.string)
+        object["role"] = event.role.map(JSONValue.string)
+        object["train"] = event.train.map(JSONValue.string)
+        object["occurredAt"] = .string(event.occurredAt)
+        object["clock"] = event.clock.map { .string($0.rawValue) }
+        object["rejection"] = entry.rejection.map(JSONValue.string)
+        return .object(object)
+    }
+}

@@ -1,0 +1,54 @@
+import AgentSettings
+import Database
+import Glibc
+import Primitives
+import Reactor
+import Signaling
+
+/// The outbox's file, and room on the disk that belongs to crew events.
+///
+/// The room lies inside the database and its log: pages that were written once and are free. A full disk takes nothing
+/// of it away, and no other program can: an event is written over them. There is room for some ten thousand events.
+struct CrewStorage: ~Copyable, Sendable {
+    var outbox: CrewOutbox
+    private let directory: String
+    /// Where a damaged outbox was put. It is not thrown away: what is in it is for a person, and the kiosk goes on with
+    /// a new one.
+    let damaged: String?
+
+    static let reserve = 4 << 20
+    /// The disk must have so much before room is taken for events that have not happened.
+    private static let margin = 16 << 20
+    /// With less than this the disk is called full: others already fail to write.
+    private static let full = 1 << 20
+
+    init(_ path: String, wall: WallClock) throws(DatabaseError) {
+        directory = StateDirectory.parent(of: path)
+        do throws(DatabaseError) {
+            outbox = try CrewOutbox(.file(path), random: .system)
+            damaged = nil
+        } catch {
+            let aside = "\(path).damaged-\(wall.secondsSince1970)"
+            guard error.kind == .corrupt, rename(path, aside) == 0 else { throw error }
+            // What belongs to it goes with it; a new file must not find it.
+            for suffix in ["-wal", "-shm"] { rename(path + suffix, aside + suffix) }
+            outbox = try CrewOutbox(.file(path), random: .system)
+            damaged = aside
+        }
+        keepRoom()
+    }
+
+    /// Whether the disk has no room for anybody else.
+    var diskIsFull: Bool { freeBytes.map { $0 < CrewStorage.full } ?? false }
+
+    /// Takes room for events to come, when the disk has plenty. What does not work now works later.
+    mutating func keepRoom() {
+        guard let freeBytes, freeBytes > CrewStorage.reserve + CrewStorage.margin else { return }
+        try? outbox.keepRoom(bytes: CrewStorage.reserve)
+    }
+
+    private var freeBytes: Int? {
+        var room = statvfs()
+        return statvfs(directory, &room) == 0 ? Int(room.f_bavail) * Int(room.f_frsize) : nil
+    }
+}

@@ -1,0 +1,180 @@
+import Glibc
+import JSON
+import Media
+import Primitives
+
+/// What pictures look like: how bright, how varied, whether they change, how often they come.
+struct Exposure: Sendable {
+    private var count = 0
+    private var first: Instant?
+    private var last: Instant?
+    private var mean = 0.0
+    private var deviation = 0.0
+    private var previous: [UInt8] = []
+    private var changed = 0
+    private var coveredFor = 0
+
+    init() {}
+
+    mutating func add(_ picture: borrowing VideoFrame) {
+        coveredFor = PictureSample(picture).isCovered ? coveredFor + 1 : 0
+        let samples = Exposure.sample(picture)
+        mean = samples.reduce(0) { $0 + Double($1) } / Double(samples.count)
+        let middle = mean
+        deviation = (samples.reduce(0) { $0 + (Double($1) - middle) * (Double($1) - middle) } / Double(samples.count))
+            .squareRoot()
+        if !previous.isEmpty, samples != previous { changed += 1 }
+        previous = samples
+        first = first ?? picture.captureTime
+        last = picture.captureTime
+        count += 1
+    }
+
+    /// Luma on a coarse grid.
+    private static func sample(_ picture: borrowing VideoFrame) -> [UInt8] {
+        let (width, height, stride) = (picture.width, picture.height, picture.stride)
+        return picture.withUnsafePlanes { y, _, _ in
+            var samples: [UInt8] = []
+            samples.reserveCapacity(64 * 48)
+            for row in 0..<min(48, height) {
+                for column in 0..<min(64, width) {
+                    samples.append(y[(row * height / min(48, height)) * stride + column * width / min(64, width)])
+                }
+            }
+            return samples
+        }
+    }
+
+    private var framesPerSecond: Double {
+        guard let first, let last, count > 1, last > first else { return 0 }
+        return Double(count - 1) / (last - first).seconds
+    }
+
+    var facts: JSONObject {
+        var facts = JSONObject()
+        facts["frames"] = .integer(count)
+        facts["framesPerSecond"] = .double((framesPerSecond * 10).rounded() / 10)
+        facts["brightness"] = .double(mean.rounded())
+        facts["contrast"] = .double((deviation * 10).rounded() / 10)
+        facts["changed"] = .integer(changed)
+        return facts
+    }
+
+    func finding(_ format: String, wantedRate: Double, facts: JSONObject) -> Finding {
+        let seen = "\(format), really \((framesPerSecond * 10).rounded() / 10) frames/s"
+        if deviation < 4, mean < 32 {
+            return Finding(
+                .warning, "\(seen), black", why: "monitors see nothing",
+                remedy: "look for a cover, a shutter or dirt on the lens, and for light", facts: facts)
+        }
+        if deviation < 2 {
+            return Finding(
+                .warning, "\(seen), one even colour", why: "monitors see nothing",
+                remedy: "look for something in front of the lens", facts: facts)
+        }
+        // By the rule that the running agent has, and not for a hand that passes.
+        if coveredFor > 5, coveredFor * 2 > count {
+            return Finding(
+                .warning, "\(seen), covered: hardly anything can be told apart", why: "monitors see nothing",
+                remedy: "look for something in front of the lens", facts: facts)
+        }
+        // Sensors are never quite still: not one grey level in two seconds means that pictures are repeated.
+        if count > 5, changed == 0 {
+            return Finding(
+                .warning, "\(seen), always the same picture", why: "the camera may be frozen",
+                remedy: "unplug it and plug it again", facts: facts)
+        }
+        if framesPerSecond < wantedRate * 0.7 {
+            return Finding(
+                .warning, "\(seen), \(Int(wantedRate)) are configured", why: "the picture is less smooth",
+                remedy: "more light, or another format: MJPEG needs less of the USB's bandwidth", facts: facts)
+        }
+        return .ok(seen, facts: facts)
+    }
+}
+
+/// How loud it is.
+struct SoundLevel: Sendable {
+    private var count = 0
+    private var peak = 0
+    private var squares = 0.0
+    private var clipped = 0
+
+    init() {}
+
+    mutating func add(_ samples: Span<Int16>) {
+        for index in 0..<samples.count {
+            let value = abs(Int(samples[index]))
+            peak = max(peak, value)
+            squares += Double(value * value)
+            if value >= 32_700 { clipped += 1 }
+            count += 1
+        }
+    }
+
+    /// Decibels below full scale.
+    private static func decibels(_ value: Double) -> Double { value <= 0 ? -120 : 20 * log10(value / 32_768) }
+    private var loudness: Double { count == 0 ? -120 : SoundLevel.decibels((squares / Double(count)).squareRoot()) }
+
+    var facts: JSONObject {
+        var facts = JSONObject()
+        facts["peakDecibels"] = .double((SoundLevel.decibels(Double(peak)) * 10).rounded() / 10)
+        facts["loudnessDecibels"] = .double((loudness * 10).rounded() / 10)
+        facts["clippedSamples"] = .integer(clipped)
+        return facts
+    }
+
+    func finding(_ name: String, overruns: Int = 0, facts: JSONObject) -> Finding {
+        let seen =
+            "\(name), loudness \(Int(loudness.rounded())) dB, peak \(Int(SoundLevel.decibels(Double(peak)).rounded())) dB"
+        if peak == 0 {
+            return Finding(
+                .warning, "\(name), complete silence", why: "monitors hear nothing",
+                remedy: "\(MediaCondition.mixer): capture may be muted; check the plug", facts: facts)
+        }
+        if loudness < -75 {
+            return Finding(
+                .warning, "\(seen), nearly silent", why: "monitors hear next to nothing",
+                remedy: "\(MediaCondition.mixer): raise the capture level", facts: facts)
+        }
+        if clipped * 200 > count {
+            return Finding(
+                .warning, "\(seen), clipping", why: "speech is distorted",
+                remedy: "\(MediaCondition.mixer): lower the capture level",
+                facts: facts)
+        }
+        if overruns > 0 {
+            return Finding(
+                .warning, "\(seen), \(overruns) overruns in a second",
+                why: "sound is lost where the machine is too slow",
+                remedy: "see the checks of encoder and temperature; end other programs", facts: facts)
+        }
+        return .ok(seen, facts: facts)
+    }
+}
+
+/// One picture as a file that every viewer knows: binary PPM.
+enum Snapshot {
+    static func write(_ picture: borrowing VideoFrame, to path: String) -> Bool {
+        var bytes = Array("P6\n\(picture.width) \(picture.height)\n255\n".utf8)
+        bytes.reserveCapacity(bytes.count + picture.width * picture.height * 3)
+        let (width, height, stride, chromaStride) = (
+            picture.width, picture.height, picture.stride, picture.chromaStride
+        )
+        picture.withUnsafePlanes { y, u, v in
+            for row in 0..<height {
+                for column in 0..<width {
+                    // BT.601, studio range.
+                    let luma = 298 * (Int(y[row * stride + column]) - 16)
+                    let blue = Int(u[row / 2 * chromaStride + column / 2]) - 128
+                    let red = Int(v[row / 2 * chromaStride + column / 2]) - 128
+                    for value in [luma + 409 * red, luma - 100 * blue - 208 * red, luma + 516 * blue] {
+                        bytes.append(UInt8(clamping: (value + 128) >> 8))
+                    }
+                }
+            }
+        }
+        // Of people: for the owner only.
+        return OwnFile.write(bytes, to: path)
+    }
+}

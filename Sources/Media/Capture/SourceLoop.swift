@@ -1,0 +1,114 @@
+import Capture
+import Primitives
+import Reactor
+import Service
+import Signaling
+
+/// A media thread's life, the same for pictures and sound: the device is open exactly while the gate is, and a device
+/// that fails is reported and looked for again as `SourceMachine` says.
+struct SourceLoop: ~Copyable {
+    let kind: MediaKind
+    private let gate: MediaGate
+    private let progress: ThreadProgress
+    private let events: Mailbox<MediaEvent>
+    private let log: Log
+    private var machine: SourceMachine
+    private var seenChanges: UInt32
+    /// The gate's opening that the device is, or is to be, open for; nil while the gate is closed.
+    private(set) var opening: UInt32?
+    /// What was told last, so that a fault that stays is told once.
+    private var told: CaptureError?
+
+    init(_ kind: MediaKind, gate: MediaGate, progress: ThreadProgress, events: Mailbox<MediaEvent>, log: Log) {
+        self.kind = kind
+        self.gate = gate
+        self.progress = progress
+        self.events = events
+        self.log = log
+        machine = SourceMachine()
+        seenChanges = gate.deviceChanges
+        opening = nil
+        told = nil
+    }
+
+    /// Until `stop`.
+    ///
+    /// - Parameter attempt: opens the device and takes frames, telling `delivered` of each, until the gate's opening is no
+    ///   longer `opening` or the device fails. Returns false when there is nothing to open.
+    mutating func run(_ stop: StopFlag, attempt: (inout SourceLoop) throws(CaptureError) -> Bool) {
+        while !stop.isRequested {
+            gate.wake.clear()
+            step(now: MonotonicClock.now())
+            switch machine.order {
+            case .rest:
+                progress.rest()
+                Pause.wait(for: gate.wake)
+            case .wait(let until):
+                progress.beat(now: MonotonicClock.now())
+                Pause.wait(for: gate.wake, atMost: max(.zero, until - MonotonicClock.now()))
+            case .open:
+                progress.beat(now: MonotonicClock.now())
+                do throws(CaptureError) {
+                    if try attempt(&self) { machine.interrupted() } else { machine.isAbsent() }
+                } catch {
+                    failed(error)
+                }
+            }
+        }
+        step(now: MonotonicClock.now())
+    }
+
+    private mutating func step(now: Instant) {
+        let changes = gate.deviceChanges
+        if changes != seenChanges {
+            seenChanges = changes
+            machine.devicesChanged()
+        }
+        let current = gate.opening
+        if opening != nil, current != nil, current != opening {
+            // Closed and opened between two looks: for whoever it opened, everything begins anew.
+            _ = machine.gateIs(open: false)
+            told = nil
+        }
+        opening = current
+        if machine.gateIs(open: current != nil) {
+            told = nil
+            events.post(.stopped(kind))
+            log.info("\(noun) closed")
+        }
+        machine.handleTimeout(now: now)
+    }
+
+    /// A frame came from the device, which `source` names in words.
+    mutating func delivered(_ source: @autoclosure () -> String, now: Instant) {
+        guard case .opening = machine.phase else { return }
+        machine.delivered(now: now)
+        told = nil
+        let name = source()
+        events.post(.running(kind, source: name))
+        log.info("\(noun) open: \(name)")
+    }
+
+    private mutating func failed(_ error: CaptureError) {
+        machine.failed(error.heals, now: MonotonicClock.now())
+        // The gate may have moved meanwhile; then nobody is to hear of it, or the next attempt tells.
+        guard let opening, gate.opening == opening, told != error else { return }
+        told = error
+        let trouble = MediaTrouble(kind, error)
+        log.warning(
+            "no \(kind == .video ? "picture" : "sound"): \(trouble.message); \(error.remedy)",
+            [LogField("REASON", error.reason)])
+        events.post(.trouble(kind, trouble))
+    }
+
+    private var noun: String { kind == .video ? "camera" : "microphone" }
+}
+
+extension CaptureError {
+    var heals: SourceMachine.Fault {
+        switch self {
+        case .missing, .busy, .lost, .frozen, .repeats, .garbage, .system: .passing
+        case .permissionDenied, .unsupported, .badFile: .lasting
+        }
+    }
+}

@@ -1,0 +1,45 @@
+
+public import Primitives
+
+/// What a camera gives, before anything is scaled or left out.
+public struct SourcePicture: Sendable, Equatable {
+    public var size: PictureSize
+    /// As its pictures really come.
+    public var framesPerSecond: Double
+}
+
+/// What one media thread did, since the agent started or in one session (`MediaTally`).
+public struct MediaCounters: Sendable, Equatable {
+    public var captured: UInt64 = 0
+    public var encoded: UInt64 = 0
+    public var keyframes: UInt64 = 0
+    public var bytes: UInt64 = 0
+    /// Frames that did not leave, by reason.
+    public var skippedBy = Counter<FrameDrop>()
+    /// Packets left out because there was nothing to hear.
+    public var skippedSilence: UInt64 = 0
+    /// Not delivered because the network thread was late.
+    public var dropped: UInt64 = 0
+    public var width: Int = 0
+    public var height: Int = 0
+    public var framesPerSecond: Double = 0
+    /// Nil before the camera's first picture.
+    public var source: SourcePicture?
+    /// The sum over all pictures of VP8's `y_ac_qi`, 0 (best) … 127 each.
+    public var quantizerSum: UInt64 = 0
+    /// Scaling included.
+    public var encodeTime: Duration = .zero
+    /// How often the size followed the network or the processor.
+    public var resolutionChanges: UInt64 = 0
+    public var limitedFor = LimitationTimes()
+    public var targetBitrate: Int = 0
+    /// What holds the picture below what the camera gives.
+    public var limitation: QualityLimitation = .none
+    /// Time per picture in shares of the time until the next.
+    public var processorLoad: Double = 0
+    /// Nothing yet.
+    public init() {}
+
+    /// What may not be left out unnoticed: all of `skippedBy` and `skippedSilence`.
+    public var skipped: UInt64 { skippedBy.total + skippedSilence }
+}

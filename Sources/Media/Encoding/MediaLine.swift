@@ -1,0 +1,65 @@
+import Capture
+import Primitives
+import Reactor
+import Service
+import Signaling
+import Synchronization
+
+/// What the pictures' and the sound's pipelines share: a device's frames from opening to ring on a thread of their own, what they
+/// are connected to, and what they count. What the device is and how its frames are encoded is the pipeline's.
+final class MediaLine<Request: Sendable>: Sendable {
+    let kind: MediaKind
+    let request: Mutex<Request>
+    let ring: FrameRing
+    let control: EncoderControl
+    let gate: MediaGate
+    let events: Mailbox<MediaEvent>
+    let log: Log
+    let progress = ThreadProgress()
+    let tally: MediaTally
+    private let thread = Mutex<WorkerThread?>(nil)
+
+    /// - Parameter gate: its wake is the one that the ring signals when it opens.
+    init(
+        _ kind: MediaKind, _ request: Request, ring: FrameRing, control: EncoderControl, tally: MediaTally,
+        gate: MediaGate, events: Mailbox<MediaEvent>, log: Log
+    ) {
+        precondition(ring.opened === gate.wake, "media line: the ring wakes another thread")
+        self.kind = kind
+        self.request = Mutex(request)
+        self.ring = ring
+        self.control = control
+        self.tally = tally
+        self.gate = gate
+        self.events = events
+        self.log = log
+    }
+
+    /// Since the agent started.
+    var counters: MediaCounters {
+        var counters = tally.total(kind)
+        counters.dropped = ring.drops.total
+        return counters
+    }
+
+    func count(_ body: (inout MediaCounters) -> Void) { tally.count(kind, body) }
+
+    /// - Parameter attempt: one opening of the device: false when there is nothing to open; throws what is wrong with the device.
+    func start(
+        _ attempt: @escaping @Sendable (inout SourceLoop) throws(CaptureError) -> Bool
+    ) throws(SystemError) {
+        let started = try WorkerThread(name: kind.rawValue) { [self] stop in
+            var loop = SourceLoop(kind, gate: gate, progress: progress, events: events, log: log)
+            loop.run(stop) { loop throws(CaptureError) in try attempt(&loop) }
+        }
+        thread.withLock { $0 = started }
+    }
+
+    /// Closes the device and ends the thread.
+    func stop() {
+        guard let thread = thread.withLock({ $0.take() }) else { return }
+        thread.requestStop()
+        gate.close()
+        thread.join()
+    }
+}

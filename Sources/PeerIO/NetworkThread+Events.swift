@@ -1,0 +1,177 @@
+import Media
+import Peer
+import Primitives
+import Reactor
+import Service
+import Signaling
+
+/// What the session says, and its end.
+extension NetworkThread {
+    mutating func handle(_ event: PeerSession.Event, now: Instant) {
+        let id = session.id
+        switch event {
+        case .localCandidate(let text, let mid, let index):
+            events.post(
+                .localCandidate(
+                    sessionId: id, CandidatePayload(candidate: text, sdpMid: mid, sdpMLineIndex: index)))
+        case .endOfLocalCandidates(let mid, let index):
+            events.post(
+                .localCandidate(sessionId: id, CandidatePayload(candidate: "", sdpMid: mid, sdpMLineIndex: index)))
+        case .connected:
+            session.statisticsAt = now + NetworkThread.statisticsInterval
+            session.lastStatisticsAt = now
+            // Open already for a peer that has begun anew, and perhaps wants something else.
+            videoRing.close()
+            audioRing.close()
+            matchRings(of: id)
+            events.post(.connected(sessionId: id))
+        case .sentKindsChanged: matchRings(of: id)
+        case .firstVideoPacketSent:
+            let elapsed = session.offerArrivedAt.map { Int((now - $0).milliseconds.rounded()) } ?? 0
+            events.post(.firstFrameSent(sessionId: id, milliseconds: elapsed))
+        case .keyframeRequested:
+            session.keyframeRequests += 1
+            control.requestKeyframe()
+        case .lossReported(let fraction): control.noteLoss(percent: Int((fraction * 100).rounded()))
+        case .videoBitrateChanged(let rate): control.videoBitrate = min(rate, session.maximumVideo)
+        case .audioBitrateChanged(let rate): control.audioBitrate = rate
+        case .disconnected:
+            NetworkThread.log.info("path went quiet", [LogField("SESSION", id)])
+            // Perhaps for good, where no address of ours has changed: another path is looked for meanwhile.
+            if session.restarts.mayAsk(now: now) { events.post(.restartRequest(sessionId: id)) }
+        case .reconnected: NetworkThread.log.info("path carries again", [LogField("SESSION", id)])
+        case .restartNeeded:
+            session.restarts.asked(now: now)
+            events.post(.restartRequest(sessionId: id))
+        case .nameSocketsNeeded: openNameSockets()
+        case .nameSocketsIdle: closeNameSockets()
+        case .relayStreamFailed(let local, let alternate, let domain):
+            relayFailed(from: local, alternate: alternate, domain: domain)
+        case .relayRefused(let server, let transport, let reason):
+            NetworkThread.log.repeated(
+                .warning, "relay-refused", "turn server \(Redacted(server)) over \(transport) gives no relay: \(reason)"
+            )
+            let trouble = "turn server \(server) over \(transport): \(reason)"
+            guard !session.relayTroubles.contains(trouble), session.relayTroubles.count < 4 else { return }
+            session.relayTroubles.append(trouble)
+            events.post(.relayRefused(sessionId: id, trouble))
+        case .closed(let reason): closed(reason)
+        }
+    }
+
+    /// A kind that the monitor does not ask for is not encoded either.
+    private func matchRings(of sessionId: String) {
+        switch peer {
+        case .some(let peer):
+            let isConnected = peer.phase == .connected
+            if isConnected, peer.sends(.audio), !audioRing.isOpen { beginAudio() }
+            for (ring, isWanted) in [(videoRing, peer.sends(.video)), (audioRing, peer.sends(.audio))]
+            where ring.isOpen != (isConnected && isWanted) {
+                if ring.isOpen { ring.close() } else { ring.open() }
+            }
+            guard isConnected else { break }
+            events.post(.sending(sessionId: sessionId, Set(MediaKind.allCases.filter { peer.sends($0) })))
+        case .none: break
+        }
+    }
+
+    /// The sound begins as the peer likes it, whatever the last one liked.
+    private func beginAudio() {
+        switch peer {
+        case .some(let peer):
+            let wishes = peer.audioWishes
+            control.beginAudio(
+                correctsErrors: wishes.forwardErrorCorrection, skipsSilence: wishes.discontinuousTransmission,
+                bitrate: PeerBitrates().audio, atMost: wishes.maximumBitrate,
+                playbackRate: wishes.maximumPlaybackRate, packetTime: wishes.maximumPacketTime)
+        case .none: break
+        }
+    }
+
+    /// A description may say anew what the peer takes, in mid-session too.
+    mutating func matchWishes() {
+        let wishes: (video: VideoWishes, audio: AudioWishes)? =
+            switch peer {
+            case .some(let peer): (peer.videoWishes, peer.audioWishes)
+            case .none: nil
+            }
+        guard let wishes else { return }
+        if session.videoWishes != wishes.video {
+            session.videoWishes = wishes.video
+            control.limitVideo(
+                macroblocks: wishes.video.maximumFrameSize, frameRate: wishes.video.maximumFrameRate)
+        }
+        if session.audioWishes != wishes.audio {
+            session.audioWishes = wishes.audio
+            if audioRing.isOpen { beginAudio() }
+        }
+    }
+
+    private mutating func closed(_ reason: PeerSession.CloseReason) {
+        let id = session.id
+        // Without a path, what TURN servers said is what a technician needs to know.
+        let parts = [reason.description] + (reason == .iceFailed ? session.relayTroubles : [])
+        let text = parts.joined(separator: "; ")
+        summarize(reason: text)
+        let code = reason.errorCode.flatMap(SessionErrorCode.init(rawValue:)) ?? .dtlsFailed
+        events.post(.ended(sessionId: id, reason: text, code: code))
+        release()
+        endedSession = id
+    }
+
+    mutating func close() {
+        guard hasSession else { return }
+        let now = MonotonicClock.now()
+        summarize(reason: "closed here")
+        peer!.close(now: now)
+        transmit(now: now)
+        release()
+    }
+
+    private func summarize(reason: String) {
+        if let last = statistics(now: MonotonicClock.now()) { events.post(.summary(last, reason: reason)) }
+    }
+
+    /// Gives everything of the session back: rings, sockets, packets.
+    private mutating func release() {
+        videoRing.close()
+        audioRing.close()
+        for bound in sockets { release(bound) }
+        sockets = []
+        closeNameSockets()
+        closeRelays()
+        peer = nil
+        session = LiveSession()
+    }
+
+    mutating func release(_ bound: BoundSocket) {
+        bound.socket.dropQueue()
+        do throws(SystemError) {
+            try loop.deregister(bound.socket.descriptor)
+        } catch {
+            NetworkThread.log.repeated(.warning, "deregister", "socket not deregistered: \(error)")
+        }
+    }
+
+    mutating func reportStatistics(now: Instant) {
+        guard var statistics = statistics(now: now) else { return }
+        session.statisticsAt = now + NetworkThread.statisticsInterval
+        if let last = session.lastStatisticsAt, now > last {
+            // A peer that begins anew is counted anew.
+            let sent = UInt64(statistics.bytesSent)
+            let bits = (sent >= session.lastBytes ? sent - session.lastBytes : sent) * 8
+            statistics.sentBitsPerSecond = Int(Double(bits) / (now - last).seconds)
+        }
+        session.lastBytes = UInt64(statistics.bytesSent)
+        session.lastStatisticsAt = now
+        events.post(.statistics(statistics))
+    }
+
+    private func statistics(now: Instant) -> PeerStatistics? {
+        guard let (snapshot, report) = numbers else { return nil }
+        var statistics = PeerStatistics(sessionId: session.id, snapshot: snapshot, report: report, now: now)
+        statistics.keyframeRequests = session.keyframeRequests
+        if session.lostDatagrams > 0 { statistics.dropped["datagramNotSent"] = session.lostDatagrams }
+        return statistics
+    }
+}

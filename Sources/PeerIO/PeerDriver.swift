@@ -1,0 +1,112 @@
+public import AgentSettings
+public import Media
+internal import Peer
+internal import Primitives
+public import Reactor
+internal import Service
+internal import Synchronization
+
+// The network thread: where the peer session meets sockets, clocks and the encoders.
+//
+//   signaling thread ─ post ─▶ Mailbox<PeerCommand> ┐
+//   video thread     ─ push ─▶ FrameRing            ├─▶ EventLoop ─▶ NetworkThread.mutate { PeerSession } ─▶ drain ─▶ UDPSocket
+//   audio thread     ─ push ─▶ FrameRing            │                                     └▶ PeerEvent ─▶ supervisor
+//   network          ─────────▶ UDPSocket           ┘
+//
+// What happens to a session happens in `NetworkThread.mutate`, which always drains: whatever a call made the session want
+// to send or to say has left when it returns. Where many datagrams or frames come at once, each goes to the session
+// directly, and one empty `mutate` after the last drains for all.
+
+/// Runs peer sessions on a thread of its own. One session at a time.
+public final class PeerDriver: Sendable {
+    /// Datagrams on their way in and out at once; more are dropped and counted.
+    private static let packetSlots = 256
+
+    /// Beats once per round of the loop, and at least every second.
+    public let progress: ThreadProgress
+    /// Slots in use now; zero when no session is open.
+    public var outstandingPackets: Int { pool.outstanding }
+
+    private let interfaces: InterfaceFilter
+    private let trust: RelayTrust?
+    private let video: FrameRing
+    private let audio: FrameRing
+    private let control: EncoderControl
+    private let tally: MediaTally
+    private let commands: Mailbox<PeerCommand>
+    private let events: Mailbox<PeerEvent>
+    private let pool: PacketPool
+    private let resolver: ICEServerResolver
+    private let thread: Mutex<WorkerThread?>
+
+    /// Both rings must wake the same reader, which becomes this thread.
+    public init(
+        _ configuration: AgentConfiguration, video: FrameRing, audio: FrameRing, control: EncoderControl,
+        tally: MediaTally, events: Mailbox<PeerEvent>
+    ) throws(SystemError) {
+        guard let wake = video.readable, audio.readable === wake else {
+            preconditionFailure("peer driver: both rings must wake the same reader")
+        }
+        interfaces = InterfaceFilter(configuration.network)
+        trust = PeerDriver.trust(authorities: configuration.tls.caFile)
+        self.video = video
+        self.audio = audio
+        self.control = control
+        self.tally = tally
+        self.events = events
+        let commands = try Mailbox<PeerCommand>(wake: wake)
+        self.commands = commands
+        resolver = try ICEServerResolver { answer in
+            switch answer {
+            case .server(let id, let server): commands.post(.iceServer(sessionId: id, server))
+            case .finished(let id): commands.post(.iceServersKnown(sessionId: id))
+            }
+        }
+        pool = PacketPool(slotCount: PeerDriver.packetSlots)
+        progress = ThreadProgress()
+        thread = Mutex(nil)
+    }
+
+    public func start() throws(SystemError) {
+        try resolver.start()
+        let started = try WorkerThread(name: "network") { [self] _ in
+            do throws(SystemError) {
+                var network = try NetworkThread(
+                    interfaces: interfaces, trust: trust, pool: pool, commands: commands, events: events, video: video,
+                    audio: audio, control: control, tally: tally, progress: progress)
+                try network.run()
+            } catch {
+                // Without its event loop the agent cannot serve anybody: the watchdog sees the missing beat.
+                NetworkThread.log.error("network thread ended: \(error)")
+            }
+        }
+        thread.withLock { $0 = started }
+    }
+
+    public func post(_ command: PeerCommand) {
+        commands.post(command)
+        switch command {
+        case .sessionStarted(let id, _, let servers), .iceServersRenewed(let id, let servers):
+            resolver.ask(ICEServerResolver.Question(sessionId: id, servers: servers))
+        case .offer, .candidate, .iceServer, .iceServersKnown, .sessionEnded, .interfacesChanged, .shutdown: break
+        }
+    }
+
+    /// Nil, and said in the log, when nobody can be trusted: TURN over TLS is not used then.
+    private static func trust(authorities: String?) -> RelayTrust? {
+        do throws(PeerError) {
+            return try RelayTrust(authorities: authorities)
+        } catch {
+            NetworkThread.log.warning("turn over tls not possible: \(error)")
+            return nil
+        }
+    }
+
+    /// Ends the session and the thread, and waits for it.
+    public func stop() {
+        resolver.stop()
+        guard let thread = thread.withLock({ $0.take() }) else { return }
+        commands.post(.shutdown)
+        thread.stopAndJoin()
+    }
+}

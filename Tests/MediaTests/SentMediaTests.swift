@@ -1,0 +1,136 @@
+import Primitives
+import Signaling
+import Testing
+
+@testable import Media
+
+/// Sessions whose monitor does not take everything: what it does not take is neither captured nor waited for.
+@Suite struct SentMediaTests {
+    private let now = Instant.zero + .seconds(1000)
+
+    private func report(_ state: SessionReport.State) -> Supervisor.Action {
+        .send(.sessionReport(SessionReport(sessionId: "S1", state: state)))
+    }
+
+    /// One that negotiates, with both devices open.
+    private func negotiating() -> Supervisor {
+        var supervisor = Supervisor(hasMicrophone: true)
+        supervisor.serverIs(here: true, now: now)
+        _ = supervisor.serverSent(
+            .monitoringStartedForKiosk(monitorId: "MONITOR_01", sessionId: "S1", iceServers: []), now: now)
+        _ = supervisor.mediaReported(.running(.video, source: "cam"))
+        _ = supervisor.mediaReported(.running(.audio, source: "mic"))
+        _ = supervisor.serverSent(
+            .offer(fromId: "MONITOR_01", sessionId: "S1", DescriptionPayload(type: .offer, sdp: "v=0")), now: now)
+        return supervisor
+    }
+
+    private func sending(_ kinds: Set<MediaKind>) -> PeerEvent { .sending(sessionId: "S1", kinds) }
+
+    private func live(_ kinds: Set<MediaKind>) -> Supervisor {
+        var supervisor = negotiating()
+        _ = supervisor.peerReported(sending(kinds), now: now)
+        _ = supervisor.peerReported(.connected(sessionId: "S1"), now: now)
+        _ = supervisor.mediaPermitted()
+        return supervisor
+    }
+
+    /// The camera closes, no picture is waited for, and the audit hears of it at once.
+    @Test func aMonitorThatOnlyListensIsServedForAsLongAsItLikes() {
+        var supervisor = negotiating()
+        #expect(supervisor.peerReported(sending([.audio]), now: now) == [.closeMedia([.video]), .status])
+        #expect(supervisor.peerReported(.connected(sessionId: "S1"), now: now) == [.indicator(true), .status])
+        #expect(supervisor.mediaPermitted() == [report(.mediaStarted)])
+        // What the camera said before it was told is late.
+        #expect(supervisor.mediaReported(.running(.video, source: "cam")) == [])
+        #expect(supervisor.mediaReported(.stopped(.video)) == [.status])
+        #expect(supervisor.video == .idle && supervisor.audio == .running(source: "mic"))
+        var watchdog = Watchdog()
+        for second in 0...60 {
+            #expect(
+                watchdog.verdict(
+                    [], expectsPictures: supervisor.expectsPictures, framesEncoded: 0, now: now + .seconds(second))
+                    == nil)
+        }
+        #expect(
+            supervisor.serverSent(
+                .monitoringStopped(kioskId: "KIOSK_01", sessionId: "S1", reason: .stoppedByMonitor), now: now) == [
+                    .peer(.end(sessionId: "S1")), .indicator(false), report(.mediaStopped), .closeMedia([.audio]),
+                    .carried(sessionId: nil), .status,
+                ])
+    }
+
+    @Test func picturesAreExpectedWhereTheyAreTaken() {
+        let supervisor = live([.audio, .video])
+        #expect(supervisor.expectsPictures)
+        var watchdog = Watchdog()
+        let verdict = [0, 11].map {
+            watchdog.verdict(
+                [], expectsPictures: supervisor.expectsPictures, framesEncoded: 0, now: now + .seconds($0))
+        }
+        #expect(verdict == [nil, "no frame encoded for 11 s"])
+    }
+
+    @Test func theMonitorMayTakeMoreAndLessInMidSession() {
+        var supervisor = live([.audio])
+        #expect(supervisor.mediaReported(.stopped(.video)) == [.status])
+        #expect(supervisor.peerReported(sending([.audio]), now: now) == [])
+        #expect(supervisor.peerReported(sending([.audio, .video]), now: now) == [.openMedia([.video]), .status])
+        #expect(supervisor.video == .opening)
+        #expect(supervisor.mediaReported(.running(.video, source: "cam")) == [.status])
+        #expect(supervisor.expectsPictures)
+        // Nothing leaves: the sign goes out, and comes back with the first of it.
+        #expect(
+            supervisor.peerReported(sending([]), now: now)
+                == [.indicator(false), report(.mediaStopped), .closeMedia([.audio, .video]), .status])
+        #expect(supervisor.session?.phase == .live && !supervisor.expectsPictures)
+        #expect(
+            supervisor.peerReported(sending([.audio]), now: now)
+                == [.openMedia([.audio]), .indicator(true), .status])
+        #expect(supervisor.mediaPermitted() == [report(.mediaStarted)])
+        // Of another session, and of none.
+        #expect(supervisor.peerReported(.sending(sessionId: "S2", [.video]), now: now) == [])
+        _ = supervisor.peerReported(.ended(sessionId: "S1", reason: "consent expired", code: .consentExpired), now: now)
+        #expect(supervisor.peerReported(sending([.video]), now: now) == [])
+    }
+
+    /// The audit never hears of media that did not leave.
+    @Test func aLampThatFailsEndsTheSessionBeforeAnythingIsReported() {
+        var supervisor = negotiating()
+        _ = supervisor.mediaReported(.trouble(.video, MediaTrouble(.cameraMissing, state: "missing", message: "gone")))
+        var actions = supervisor.peerReported(.connected(sessionId: "S1"), now: now)
+        #expect(actions == [.indicator(true), .status])
+        actions = supervisor.indicatorFailed("lamp broken")
+        #expect(!actions.contains(report(.mediaStarted)) && !actions.contains(report(.mediaStopped)))
+        #expect(actions.first { $0 == .indicator(true) } == nil && actions.contains(.indicator(false)))
+        #expect(actions.suffix(2) == [.closeMedia([.audio, .video]), .status])
+    }
+
+    /// The server may be restarted; but who is gone for long may have ended the session, and nobody here heard it.
+    @Test func aLiveSessionOutlivesItsServerForAWhile() {
+        var supervisor = live([.audio, .video])
+        #expect(supervisor.nextTimeout == nil)
+        supervisor.serverIs(here: false, now: now)
+        supervisor.serverIs(here: false, now: now + .seconds(90))
+        #expect(supervisor.nextTimeout == now + .seconds(600))
+        #expect(supervisor.timeoutReached(now: now + .seconds(599)) == [])
+        supervisor.serverIs(here: true, now: now + .seconds(599))
+        #expect(supervisor.nextTimeout == nil)
+        #expect(supervisor.timeoutReached(now: now + .seconds(700)) == [])
+
+        supervisor.liveWithoutServer = .seconds(60)
+        supervisor.serverIs(here: false, now: now + .seconds(1000))
+        #expect(
+            supervisor.timeoutReached(now: now + .seconds(1060)) == [
+                .peer(.end(sessionId: "S1")), .indicator(false),
+                .send(
+                    .sessionError(
+                        targetId: "MONITOR_01", sessionId: "S1",
+                        SessionErrorPayload(.iceFailed, message: "no server for 60 s"))),
+                .send(.sessionReport(SessionReport(sessionId: "S1", state: .mediaFailed, reason: "ice-failed"))),
+                .closeMedia([.audio, .video]), .status,
+            ])
+        #expect(supervisor.session?.reason == "no server for 60 s")
+        #expect(supervisor.nextTimeout == nil)
+    }
+}
