@@ -15,30 +15,6 @@ enum PairState: Sendable {
     case failed
 }
 
-/// The local half of a pair: a base from which datagrams can really be sent.
-struct LocalEndpoint: Hashable, Sendable {
-    /// A socket's address, or a relayed transport address.
-    var base: SocketAddress
-    var type: CandidateType
-    var localPreference: UInt16
-    var foundation: String
-
-    var priority: UInt32 { Candidate.priority(type: type, localPreference: localPreference) }
-    /// What the PRIORITY attribute says: the priority of the peer-reflexive candidate that a check may uncover
-    /// (RFC 8445 section 7.1.1).
-    var reflexivePriority: UInt32 { Candidate.priority(type: .peerReflexive, localPreference: localPreference) }
-}
-
-/// The remote half of a pair.
-struct RemoteEndpoint: Hashable, Sendable {
-    var address: SocketAddress
-    var type: CandidateType
-    var priority: UInt32
-    var foundation: String
-    /// When signaling or a check first showed it.
-    var knownSince: Instant
-}
-
 /// A base and a remote address that may work together (RFC 8445 section 6.1.2).
 struct CandidatePair: Sendable {
     /// Never used again within an agent.
@@ -49,16 +25,10 @@ struct CandidatePair: Sendable {
     var state: PairState
     /// Answered at least once: it may carry data (RFC 8445's valid list).
     var isValid: Bool
-    /// The controlling side has chosen it.
-    var isNominated: Bool
-    /// The peer's latest USE-CANDIDATE was for this pair, and data does not take it yet.
-    var isChosenByPeer: Bool
     /// Whether our next check says USE-CANDIDATE.
     var nominatesNext: Bool
     /// The relay does not let the peer in yet; until then a check would be lost.
     var awaitsPermission: Bool
-    /// When the relay is asked to let the peer in; nil once it has been.
-    var permissionDueAt: Instant?
     /// The request that nominated last: the same one again, late or doubled, must not.
     var lastNomination: TransactionID?
     /// What the peer sees us as; nil before the first answer.
@@ -72,11 +42,8 @@ struct CandidatePair: Sendable {
         priority = 0
         state = .frozen
         isValid = false
-        isNominated = false
-        isChosenByPeer = false
         nominatesNext = false
         awaitsPermission = false
-        permissionDueAt = nil
         lastNomination = nil
         mappedAddress = nil
         statistics = CandidatePairStatistics()

@@ -54,11 +54,14 @@ struct CheckList: Sendable {
         return true
     }
 
-    mutating func removeAll(where predicate: (CandidatePair) -> Bool) {
+    /// The identifiers of those that are gone.
+    @discardableResult
+    mutating func removeAll(where predicate: (CandidatePair) -> Bool) -> [Int] {
         let gone = pairs.filter(predicate).map(\.id)
-        guard !gone.isEmpty else { return }
+        guard !gone.isEmpty else { return [] }
         pairs.removeAll { gone.contains($0.id) }
         triggered.removeAll { gone.contains($0) }
+        return gone
     }
 
     /// After the role or a remote priority has changed.

@@ -1,4 +1,5 @@
 public import Primitives
+import STUN
 
 /// What the agent has to say to whoever owns it.
 public enum ICEEvent: Hashable, Sendable {
@@ -91,4 +92,13 @@ public enum ICEDrop: Int, Sendable, CaseIterable {
     case candidateUnsupported, candidateUnusable, candidateDuplicate, candidateOverLimit, candidateForOtherGeneration
     case pairOverLimit, responseQueueFull
     case relayFrameMalformed, relayUnknownPeer
+
+    init(_ error: STUNParseError) {
+        switch error {
+        case .notSTUN: self = .notSTUN
+        case .fingerprintMismatch: self = .fingerprintMismatch
+        case .truncated, .lengthMismatch, .attributeTruncated, .malformedAttribute, .attributeAfterFingerprint:
+            self = .malformed
+        }
+    }
 }
