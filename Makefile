@@ -9,7 +9,7 @@ SWIFT_FILES := Package.swift Sources Tests Benchmarks Fuzz Scripts
 BIN = $(shell $(SWIFT) build -c release --show-bin-path)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-unit test-console test-interop test-compatibility test-machine deb test-deb tsan asan lint format fuzz-briefly bench bench-network bench-signaling bench-attacks soak fuzz clean
+.PHONY: help setup build demo test test-unit test-console test-interop test-compatibility test-outages test-machine deb test-deb tsan asan lint format fuzz-briefly bench bench-network bench-signaling bench-attacks soak fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ test-interop: build
 test-compatibility: build ## this release's programs against those of the release before, built from its commit
 	@Scripts/setup test
 	BIN=$(BIN) Scripts/test-compatibility $(ARGS)
+
+test-outages: build ## nine pictures on a console while the server is killed and away for 12, 30 and 60 s
+	@Scripts/setup test
+	BIN=$(BIN) PICTURES=9 OUTAGES=12,30,60 Scripts/test-interop -k test_outages -s
 
 test-machine: deb ## a kiosk with real drivers in a virtual machine
 	@Scripts/setup test machine

@@ -15,7 +15,7 @@ public struct TLSConnection: ~Copyable, @unchecked Sendable {
         case handshaking
         /// → ended, failed
         case open
-        /// The other side's close_notify came. Final.
+        /// The other side's close_notify came; this side may still write (RFC 8446 section 6.1). Final.
         case ended
         /// Final.
         case failed(CryptoError)
@@ -23,6 +23,8 @@ public struct TLSConnection: ~Copyable, @unchecked Sendable {
 
     /// Where the connection is now.
     public private(set) var phase: Phase
+    /// This side has said close_notify.
+    private var hasClosed: Bool
     private let ssl: OpaquePointer
     // Owned by `ssl`.
     private let incoming: OpaquePointer
@@ -57,7 +59,7 @@ public struct TLSConnection: ~Copyable, @unchecked Sendable {
         }
         SSL_set_connect_state(ssl)
         (self.ssl, self.incoming, self.outgoing) = (ssl, incoming, outgoing)
-        phase = .handshaking
+        (phase, hasClosed) = (.handshaking, false)
         advance()
     }
 
@@ -65,7 +67,7 @@ public struct TLSConnection: ~Copyable, @unchecked Sendable {
     public init(context: TLSServerContext) throws(CryptoError) {
         (ssl, incoming, outgoing) = try TLSConnection.session(context.context)
         SSL_set_accept_state(ssl)
-        phase = .handshaking
+        (phase, hasClosed) = (.handshaking, false)
     }
 
     /// A session between two memory BIOs, which it owns.
@@ -109,22 +111,30 @@ public struct TLSConnection: ~Copyable, @unchecked Sendable {
         if let result { judge(result, "tls: connection failed") }
     }
 
-    /// Encrypts `bytes`; the connection must be open.
+    /// Whether this side may write.
+    public var isWritable: Bool {
+        switch phase {
+        case .open, .ended: !hasClosed
+        case .handshaking, .failed: false
+        }
+    }
+
+    /// Encrypts `bytes`; the connection must be writable.
     public mutating func write(_ bytes: Span<UInt8>) {
-        guard phase == .open, bytes.count > 0 else { return }
+        guard isWritable, bytes.count > 0 else { return }
         ERR_clear_error()
         let count = bytes.withUnsafeBufferPointer { SSL_write(ssl, $0.baseAddress, Int32($0.count)) }
         // A memory BIO takes everything.
         if count <= 0 { judge(count, "tls: connection failed") }
     }
 
-    /// Says close_notify.
+    /// Says close_notify, once. What the other side still says can be read.
     public mutating func close() {
-        guard phase == .open else { return }
+        guard isWritable else { return }
         ERR_clear_error()
         _ = SSL_shutdown(ssl)
         ERR_clear_error()
-        phase = .ended
+        hasClosed = true
     }
 
     /// Bytes of one record (RFC 8446 section 5.1): what one `write` seals without growing.

@@ -81,6 +81,11 @@ public struct HTTPServerMachine: Sendable {
     /// Whether nothing more will be read or answered, once what was written has been sent.
     public var isClosing: Bool { phase == .closing }
 
+    /// Whether an answer in pieces has begun and is not complete.
+    public var isAnswering: Bool {
+        if case .answering = phase { true } else { false }
+    }
+
     /// Bytes held for this client.
     public var heldBytes: Int {
         if case .awaitingHead(let reader) = phase { input.count + reader.bytes.count } else { input.count }

@@ -138,7 +138,7 @@ struct Channel: ~Copyable {
                 if current.isEmpty { return true }
             }
             if let tls {
-                guard tls.connection.phase == .open else { return tls.connection.phase == .handshaking }
+                guard tls.connection.isWritable else { return tls.connection.phase == .handshaking }
                 let end = min(current.count, sent + TLSConnection.recordSize)
                 tls.connection.write(current.span.extracting(sent..<end))
                 sent = end

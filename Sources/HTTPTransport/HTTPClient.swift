@@ -392,6 +392,8 @@ public final class HTTPClient {
     private func dropConnection(_ exchange: ClientExchange) {
         guard let descriptor = exchange.channel?.descriptor else { return }
         try? loop.deregister(descriptor)
+        // What was cut short must not look whole.
+        if exchange.channel?.hasOutput == false { exchange.channel?.finishSending() }
         exchange.channel = nil
     }
 }

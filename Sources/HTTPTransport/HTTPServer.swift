@@ -158,11 +158,11 @@ public final class HTTPServer {
             connection.sharedBytes = 0
             let wasAnswering = connection.isAnswering
             connection.isAnswering = false
-            if connection.endsWhenSent { return destroy(connection) }
             if connection.hasPeerEnded, !connection.isAwaitingAnswer { return destroy(connection) }
-            if connection.http?.isClosing == true {
+            if connection.endsWhenSent || connection.http?.isClosing == true {
                 if !connection.isLingering {
                     connection.isLingering = true
+                    closeWebSocket(connection)
                     connection.channel.finishSending()
                     setDeadline(connection, now + .seconds(1))
                 }
@@ -494,17 +494,24 @@ public final class HTTPServer {
         let address = connection.peer.address.prefix64
         let others = connectionsByAddress[address, default: 1] - 1
         connectionsByAddress[address] = others > 0 ? others : nil
+        // What was cut short must not look whole.
+        if !connection.channel.hasOutput, connection.http?.isAnswering != true {
+            connection.channel.finishSending()
+        }
         abort(connection)
         _ = held.change(by: -connection.countedBytes)
         connection.countedBytes = 0
-        if let id = connection.webSocketID, webSockets.removeValue(forKey: id) != nil {
-            events.append(.webSocketClosed(id, connection.closedWith))
-        }
+        closeWebSocket(connection)
         // An application that waits for the last connection to end would not hear of it otherwise.
         if isDraining, connections.isEmpty { events.append(.woken) }
     }
 
     // MARK: WebSockets
+
+    private func closeWebSocket(_ connection: ServerConnection) {
+        guard let id = connection.webSocketID, webSockets.removeValue(forKey: id) != nil else { return }
+        events.append(.webSocketClosed(id, connection.closedWith))
+    }
 
     private func openWebSocket(_ connection: ServerConnection, _ head: HTTPRequestHead) {
         guard let key = head.webSocketKey, let upgraded = connection.http?.upgrade(accept: WebSocketProof.accept(key))

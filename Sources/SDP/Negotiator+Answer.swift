@@ -19,7 +19,7 @@ extension Negotiator {
 
         for (media, section) in zip(session.media, offer.media) {
             guard media.isAccepted else {
-                answer.media.append(rejection(of: section))
+                answer.media.append(rejection(of: section, transport, role: session.dtlsRole))
                 continue
             }
             var description = MediaDescription(
@@ -33,12 +33,16 @@ extension Negotiator {
     }
 
     /// A rejected section keeps its kind, profile and formats, so that the sections of offer and answer correspond
-    /// (RFC 3264 section 6).
-    private func rejection(of section: MediaDescription) -> MediaDescription {
+    /// (RFC 3264 section 6). It has the transport's credentials too: GStreamer's webrtcbin takes no description in which
+    /// a section lacks them.
+    private func rejection(
+        of section: MediaDescription, _ transport: LocalTransport, role: DTLSRole
+    ) -> MediaDescription {
         var description = MediaDescription(
             media: section.media, port: 0, transport: section.transport, formats: section.formats)
         if let mid = section.mid { description.attributes.append(Attribute("mid", mid)) }
         description.attributes.append(Attribute(Direction.inactive.rawValue))
+        description.attributes += credentials(transport, role: role)
         return description
     }
 
@@ -59,6 +63,11 @@ extension Negotiator {
             }
             if transport.isEndOfCandidates { attributes.append(Attribute("end-of-candidates")) }
         }
+        return attributes + credentials(transport, role: role)
+    }
+
+    private func credentials(_ transport: LocalTransport, role: DTLSRole) -> [Attribute] {
+        var attributes: [Attribute] = []
         attributes.append(Attribute("ice-ufrag", transport.credentials.usernameFragment))
         attributes.append(Attribute("ice-pwd", transport.credentials.password.unredacted))
         attributes.append(Attribute("ice-options", "trickle ice2"))

@@ -220,6 +220,10 @@ struct NegotiationTests {
             ])
         #expect(answer.media.map(\.port) == [9, 9, 0, 0, 0, 0, 0, 0])
         #expect(answer.bundleGroups == [["0", "1"]])
+        // webrtcbin refuses the whole answer otherwise.
+        for name in ["ice-ufrag", "ice-pwd", "fingerprint", "setup"] {
+            #expect(answer.media.allSatisfy { $0.attributes.contains { $0.name == name } }, "\(name)")
+        }
         #expect(
             negotiator.session?.refusals == [MediaRefusal(mid: "h264", kind: .video, reason: .noCommonCodec)])
     }

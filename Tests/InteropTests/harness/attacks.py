@@ -32,8 +32,8 @@ async def abandoned(writer: asyncio.StreamWriter) -> None:
 def frame(text: bytes) -> bytes:
     """One masked text frame of RFC 6455; the mask is zero, which costs the sender nothing."""
     length = len(text)
-    head = b"\x81" + (bytes([0x80 | 126]) + length.to_bytes(2, "big") if length < 65_536 else bytes([0x80 | 127]) + length.to_bytes(8, "big"))
-    return head + b"\0\0\0\0" + text
+    size = (length, b"") if length < 126 else (126, length.to_bytes(2, "big")) if length < 65_536 else (127, length.to_bytes(8, "big"))
+    return bytes([0x81, 0x80 | size[0]]) + size[1] + b"\0\0\0\0" + text
 
 
 UPGRADE = (
