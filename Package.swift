@@ -186,12 +186,17 @@ let package = Package(
         tests("PeerIOTests", ["PeerIO", "AgentSettings", "Peer", "Reactor", "Signaling", "TestSupport"]),
         tests("ServerLinkTests", ["ServerLink", "AgentSettings", "HTTPTransport", "HTTP", "Reactor", "Signaling"]),
         tests("CrewTests", ["Crew", "AgentSettings", "Database", "JSON", "Reactor", "Signaling"]),
-        tests("DoctorTests", ["Doctor", "AgentSettings", "Capture", "JSON", "Reactor", "Signaling"]),
+        tests(
+            "DoctorTests",
+            [
+                "Doctor", "AgentSettings", "Capture", "Configuration", "HTTPTransport", "HTTP", "JSON", "Peer", "Reactor",
+                "Service", "Signaling",
+            ]),
         tests(
             "KioskAgentTests",
             [
-                "KioskAgent", "Crew", "ServerLink", "PeerIO", "Media", "AgentSettings", "Peer", "Capture", "JSON",
-                "Reactor", "Signaling", "TestSupport",
+                "KioskAgent", "Doctor", "Crew", "ServerLink", "PeerIO", "Media", "AgentSettings", "Peer", "Capture", "JSON",
+                "Configuration", "Database", "Reactor", "Signaling", "TestSupport",
             ]),
         tests(
             "SignalingServerTests",

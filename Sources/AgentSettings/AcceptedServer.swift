@@ -27,9 +27,6 @@ public struct AcceptedServer {
     /// Remembers what the agent started with.
     public func record(_ server: ServerAddress) {
         guard SystemFile.text(file) != "\(server)\n" else { return }
-        let descriptor = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { return }
-        defer { close(descriptor) }
-        _ = Array("\(server)\n".utf8).withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+        _ = OwnFile.write(Array("\(server)\n".utf8), to: file)
     }
 }

@@ -38,21 +38,3 @@ struct TarArchive: Sendable {
     /// For the owner only: pictures and names may be in it. False with errno when it cannot be written.
     func write(to path: String) -> Bool { OwnFile.write(bytes + [UInt8](repeating: 0, count: 1024), to: path) }
 }
-
-/// Files that nobody else may read.
-enum OwnFile {
-    static func write(_ bytes: [UInt8], to path: String) -> Bool {
-        // Not through somebody else's link in a shared folder, and not with the rights of a file that was there.
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
-        guard fchmod(descriptor, 0o600) == 0 else { return false }
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            guard count > 0 else { return false }
-            rest = rest.dropFirst(count)
-        }
-        return true
-    }
-}

@@ -1,3 +1,4 @@
+import AgentSettings
 import CInput
 import Database
 import Primitives

@@ -1,3 +1,4 @@
+import AgentSettings
 import Database
 import Glibc
 import JSON

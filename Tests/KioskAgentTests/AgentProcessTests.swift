@@ -11,6 +11,38 @@ import Testing
 
 /// The real program: what must hold when it is killed, asked nonsense, or started wrongly.
 @Suite(.serialized) struct AgentProcessTests {
+    @Test func aRunningAgentReadsItsFileAgainAndSurvivesAWrongOne() throws {
+        let agent = try AgentProcess()
+        try agent.start()
+        let file = "\(agent.directory)/agent.yaml"
+        func reload(_ extra: String, expecting words: String) throws {
+            try agent.write(
+                "agent.yaml",
+                """
+                server: http://127.0.0.1:9
+                kiosk: { id: KIOSK_01, passwordFile: \(agent.directory)/password }
+                camera: { device: test-pattern }
+                microphone: { device: test-tone }
+                controlSocket: \(agent.socket)
+                \(extra)
+                """)
+            Glibc.kill(try #require(agent.pid), SIGHUP)
+            #expect(eventually { agent.log.contains(words) }, "\(agent.log)")
+        }
+        try reload("video: { maxBitrate: fast }", expecting: "configuration not changed: \(file):6: video.maxBitrate")
+        try reload("video: { maxBitrate: 300000 }", expecting: "with the next session: video.maxBitrate")
+        try reload(
+            "log: { level: debug }", expecting: "in effect now: log.level; with the next session: video.maxBitrate")
+        // What waits for a restart is told each time, and nothing pretends to be there already.
+        let lamp = "indicator: { file: \(agent.directory)/sign }\nrequireIndicator: true"
+        try reload(
+            lamp, expecting: "in effect now: log.level; after a restart: indicator.file, requireIndicator\n")
+        try reload(lamp, expecting: "read again: after a restart: indicator.file, requireIndicator\n")
+        let status = try ControlClient.ask(["command": "status"], at: agent.socket)["status"]
+        #expect(status?["indicator"] == nil)
+        #expect(agent.terminate() == 0)
+    }
+
     private func events(_ socket: String) throws -> [(id: String, crewId: String)] {
         let answer = try ControlClient.ask(["command": "crew-list"], at: socket)
         return (answer["events"]?.array ?? []).map { ($0["eventId"]?.string ?? "", $0["crewId"]?.string ?? "") }

@@ -1,5 +1,5 @@
 import Glibc
-import KioskAgent
+import Media
 import Primitives
 import Synchronization
 import Testing

@@ -6,16 +6,6 @@ import Testing
 
 @testable import Media
 
-/// Waits until `condition` holds. A generous limit: it is there so that a broken pipeline ends the test.
-func eventually(_ condition: () -> Bool) -> Bool {
-    let limit = MonotonicClock.now() + .seconds(20)
-    while MonotonicClock.now() < limit {
-        if condition() { return true }
-        MonotonicClock.sleep(until: MonotonicClock.now() + .milliseconds(5))
-    }
-    return false
-}
-
 @Suite struct MediaPipelineTests {
     private let readable = try! WakeFD()
     private let events = try! Mailbox<MediaEvent>()

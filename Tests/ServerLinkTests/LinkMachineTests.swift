@@ -1,3 +1,4 @@
+import AgentSettings
 import HTTP
 import HTTPTransport
 import JSON

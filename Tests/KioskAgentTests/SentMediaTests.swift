@@ -2,7 +2,7 @@ import Primitives
 import Signaling
 import Testing
 
-@testable import Media
+@testable import KioskAgent
 
 /// Sessions whose monitor does not take everything: what it does not take is neither captured nor waited for.
 @Suite struct SentMediaTests {
