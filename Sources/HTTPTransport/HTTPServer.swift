@@ -133,8 +133,7 @@ public final class HTTPServer {
         case let identifier:
             guard let connection = connections[identifier] else { return }
             if event.isReadable {
-                guard connection.interest.contains(.readable) else { return destroy(connection) }
-                guard read(connection) else { return destroy(connection) }
+                guard connection.interest.contains(.readable), read(connection) else { return destroy(connection) }
             } else if event.isHungUp {
                 // Nothing is read while a request waits for its answer: its client has gone, or will send no other one.
                 guard connection.request == nil else { return destroy(connection) }
@@ -163,7 +162,7 @@ public final class HTTPServer {
                 if !connection.isLingering {
                     connection.isLingering = true
                     closeWebSocket(connection)
-                    connection.channel.finishSending()
+                    connection.finishSending()
                     setDeadline(connection, now + .seconds(1))
                 }
             } else if connection.http?.isIdle == true, connection.request == nil {
@@ -494,10 +493,7 @@ public final class HTTPServer {
         let address = connection.peer.address.prefix64
         let others = connectionsByAddress[address, default: 1] - 1
         connectionsByAddress[address] = others > 0 ? others : nil
-        // What was cut short must not look whole.
-        if !connection.channel.hasOutput, connection.http?.isAnswering != true {
-            connection.channel.finishSending()
-        }
+        connection.finishSending()
         abort(connection)
         _ = held.change(by: -connection.countedBytes)
         connection.countedBytes = 0
@@ -515,9 +511,7 @@ public final class HTTPServer {
 
     private func openWebSocket(_ connection: ServerConnection, _ head: HTTPRequestHead) {
         guard let key = head.webSocketKey, let upgraded = connection.http?.upgrade(accept: WebSocketProof.accept(key))
-        else {
-            return
-        }
+        else { return }
         connection.channel.append(upgraded.answer)
         connection.http = nil
         connection.webSocket = WebSocketMachine(

@@ -98,4 +98,9 @@ final class ServerConnection {
         isDirty = false
         return channel.flush(&webSocket)
     }
+
+    /// Says that nothing more comes, unless something was cut short: that must not look whole.
+    func finishSending() {
+        if !channel.hasOutput, http?.isAnswering != true { channel.finishSending() }
+    }
 }
