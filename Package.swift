@@ -108,7 +108,8 @@ let package = Package(
             "Doctor",
             [
                 "Crew", "ServerLink", "PeerIO", "Media", "AgentSettings", "Capture", "Codecs", "Peer", "HTTPTransport",
-                "HTTP", "SocketIO", "JSON", "Configuration", "Database", "Reactor", "Service", "Signaling", "Primitives",
+                "HTTP", "SocketIO", "JSON", "Configuration", "Database", "Reactor", "Service", "Signaling",
+                "Primitives",
             ]),
         library(
             "KioskAgent",
@@ -125,7 +126,8 @@ let package = Package(
         library(
             "SignalingServer",
             [
-                "Signaling", "SocketIO", "JSON", "HTTPTransport", "HTTP", "Configuration", "Database", "Service", "Primitives",
+                "Signaling", "SocketIO", "JSON", "HTTPTransport", "HTTP", "Configuration", "Database", "Service",
+                "Primitives",
                 "Crypto", "Reactor", "ConsolePage", "CArgon2", "CJOSE",
             ],
             resources: [.embedInCode("API/openapi.json")]),
@@ -182,20 +184,24 @@ let package = Package(
         tests("ConfigurationTests", ["Configuration"]),
         tests("DatabaseTests", ["Database"]),
         tests("AgentSettingsTests", ["AgentSettings", "Configuration"]),
-        tests("MediaTests", ["Media", "AgentSettings", "Capture", "Codecs", "Peer", "Reactor", "Signaling", "TestSupport"]),
-        tests("PeerIOTests", ["PeerIO", "AgentSettings", "Peer", "Reactor", "Signaling", "TestSupport"]),
+        tests(
+            "MediaTests",
+            ["Media", "AgentSettings", "Capture", "Codecs", "Peer", "Reactor", "Signaling", "TestSupport"]),
+        tests("PeerIOTests", ["PeerIO", "Media", "AgentSettings", "Peer", "Reactor", "Signaling", "TestSupport"]),
         tests("ServerLinkTests", ["ServerLink", "AgentSettings", "HTTPTransport", "HTTP", "Reactor", "Signaling"]),
         tests("CrewTests", ["Crew", "AgentSettings", "Database", "JSON", "Reactor", "Signaling"]),
         tests(
             "DoctorTests",
             [
-                "Doctor", "AgentSettings", "Capture", "Configuration", "HTTPTransport", "HTTP", "JSON", "Peer", "Reactor",
+                "Doctor", "AgentSettings", "Capture", "Configuration", "HTTPTransport", "HTTP", "JSON", "Peer",
+                "Reactor",
                 "Service", "Signaling",
             ]),
         tests(
             "KioskAgentTests",
             [
-                "KioskAgent", "Doctor", "Crew", "ServerLink", "PeerIO", "Media", "AgentSettings", "Peer", "Capture", "JSON",
+                "KioskAgent", "Doctor", "Crew", "ServerLink", "PeerIO", "Media", "AgentSettings", "Peer", "Capture",
+                "JSON",
                 "Configuration", "Database", "Reactor", "Signaling", "TestSupport",
             ]),
         tests(

@@ -168,8 +168,10 @@ func benchmarkSRTP() throws {
 
 /// As long as an offer may be: the most sections, and attributes up to the most bytes.
 func largestOffer() -> String {
-    var text = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuv\r\n"
-    text += "a=setup:actpass\r\na=fingerprint:sha-256 " + Array(repeating: "AB", count: 32).joined(separator: ":") + "\r\n"
+    var text =
+        "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuv\r\n"
+    text +=
+        "a=setup:actpass\r\na=fingerprint:sha-256 " + Array(repeating: "AB", count: 32).joined(separator: ":") + "\r\n"
     let sections = SessionDescription.maximumMediaSections
     text += "a=group:BUNDLE " + (0..<sections).map { "\($0)" }.joined(separator: " ") + "\r\n"
     let share = (SessionDescription.maximumLength - text.utf8.count) / sections

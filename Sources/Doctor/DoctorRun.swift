@@ -36,8 +36,9 @@ public final class DoctorRun: Sendable {
     /// Runs what is wanted. `progress` is told about every tenth of a second, `ended` of each finding in order.
     ///
     /// - Returns: all findings, and whether every check came to its end.
-    public func run(progress: (Progress) -> Void, ended: (Doctor.Entry) -> Void) -> (entries: [Doctor.Entry], isComplete: Bool)
-    {
+    public func run(progress: (Progress) -> Void, ended: (Doctor.Entry) -> Void) -> (
+        entries: [Doctor.Entry], isComplete: Bool
+    ) {
         let began = MonotonicClock.now()
         for lane in CheckID.lanes {
             let ids = lane.filter(wanted.contains)

@@ -1,5 +1,6 @@
 import Glibc
 import Primitives
+import Reactor
 
 /// Writes the simplest archive that every tool reads: POSIX ustar, regular files only (IEEE Std 1003.1, pax).
 struct TarArchive: Sendable {

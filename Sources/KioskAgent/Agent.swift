@@ -135,7 +135,8 @@ public final class Agent {
             addresses = Agent.currentAddresses()
             defer { stopThreads() }
             do throws(AgentError) { try startThreads() } catch { return fail(error) }
-            log.notice("kiosk-agent \(ProductVersion.text) for \(configuration.kiosk.id), server \(configuration.server)")
+            log.notice(
+                "kiosk-agent \(ProductVersion.text) for \(configuration.kiosk.id), server \(configuration.server)")
             switchIndicator(false)
             lookForCamera()
             publish(now: MonotonicClock.now())

@@ -194,7 +194,6 @@ extension LinkTrouble {
         }
     }
 
-
     /// Nobody set the clock yet: certificates cannot be judged.
     static func clockNotSet(_ now: WallClock) -> LinkTrouble {
         LinkTrouble(

@@ -1,4 +1,3 @@
-
 public import JSON
 
 /// One client in one namespace, as the server's application names it; never used again in the life of the process.

@@ -1,3 +1,4 @@
+import AgentSettings
 import Capture
 import Configuration
 import Glibc
@@ -6,12 +7,13 @@ import HTTPTransport
 import JSON
 import Peer
 import Primitives
-import Reactor
+import ServerLink
 import Service
 import Signaling
 import Testing
 
 @testable import Doctor
+@testable import Reactor
 
 /// What the doctor makes of facts, without looking for them.
 @Suite struct FindingTests {

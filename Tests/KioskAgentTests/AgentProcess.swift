@@ -1,3 +1,5 @@
+import AgentSettings
+import Crew
 import Glibc
 import JSON
 import Primitives

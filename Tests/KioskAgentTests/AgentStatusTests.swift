@@ -1,11 +1,14 @@
+import Crew
 import Glibc
 import JSON
+import Media
 import Primitives
-import Reactor
+import ServerLink
 import Signaling
 import Testing
 
 @testable import KioskAgent
+@testable import Reactor
 
 @Suite struct AgentStatusTests {
     private func status() -> AgentStatus {

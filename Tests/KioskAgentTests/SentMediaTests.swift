@@ -1,3 +1,5 @@
+import Media
+import PeerIO
 import Primitives
 import Signaling
 import Testing

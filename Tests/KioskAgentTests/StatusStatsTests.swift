@@ -1,10 +1,15 @@
+import Crew
 import JSON
 import Peer
+import PeerIO
 import Primitives
+import Reactor
+import ServerLink
 import TestSupport
 import Testing
 
 @testable import KioskAgent
+@testable import Media
 
 /// The report as the status and the log have it: what the connection counts, and what the media threads add.
 @Suite struct StatusStatsTests {

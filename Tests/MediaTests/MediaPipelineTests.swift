@@ -2,6 +2,7 @@ import Capture
 import Primitives
 import Reactor
 import Signaling
+import TestSupport
 import Testing
 
 @testable import Media

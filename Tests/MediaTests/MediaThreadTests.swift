@@ -1,3 +1,4 @@
+import AgentSettings
 import Glibc
 import Primitives
 import Reactor

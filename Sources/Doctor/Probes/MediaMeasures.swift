@@ -2,6 +2,7 @@ import Glibc
 import JSON
 import Media
 import Primitives
+import Reactor
 
 /// What pictures look like: how bright, how varied, whether they change, how often they come.
 struct Exposure: Sendable {

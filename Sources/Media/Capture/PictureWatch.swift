@@ -1,4 +1,3 @@
-
 public import Primitives
 
 /// What a picture looks like, in a few numbers: luma on a coarse grid.

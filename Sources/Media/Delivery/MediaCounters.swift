@@ -1,4 +1,3 @@
-
 public import Primitives
 
 /// What a camera gives, before anything is scaled or left out.

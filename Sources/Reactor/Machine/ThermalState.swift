@@ -1,4 +1,3 @@
-
 /// How warm the machine is, and whether it slowed itself down for it (`/sys/class/thermal`, and the x86 processors'
 /// `thermal_throttle`).
 public struct ThermalState: Sendable, Equatable {

@@ -1,3 +1,4 @@
+import PeerIO
 import Primitives
 import Reactor
 import Service
@@ -6,6 +7,7 @@ import Testing
 
 @testable import Media
 @testable import Peer
+@testable import PeerIO
 
 /// What is counted for one session, and what the network thread makes of it.
 @Suite struct MediaTallyTests {

@@ -1,9 +1,11 @@
 import Configuration
 import Glibc
-import Reactor
+import ServerLink
 import Testing
 
 @testable import Doctor
+@testable import KioskAgent
+@testable import Reactor
 
 extension StringProtocol {
     /// The pieces between occurrences of a text.
@@ -62,9 +64,9 @@ extension StringProtocol {
     }
 
     private static let agentFolders = [
-        "KioskAgent", "KioskAgent/Doctor", "KioskAgent/Link", "KioskAgent/Media", "KioskAgent/Crew",
-        "KioskAgent/Control",
-        "Capture",
+        "AgentSettings", "Capture", "Crew/Badge", "Crew/Control", "Crew/Outbox", "Doctor", "Doctor/Checks",
+        "Doctor/Probes", "KioskAgent", "Media/Capture", "Media/Delivery", "Media/Encoding", "PeerIO", "PeerIO/Relays",
+        "Reactor/Machine", "ServerLink",
     ]
 
     /// Programs of packages that a kiosk may not have: named only where `ToolCommand` finds them.
