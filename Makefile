@@ -27,8 +27,9 @@ demo: build ## start a server and a kiosk on this machine and print the console'
 
 test: setup lint test-unit test-console test-interop fuzz-briefly ## everything that needs no virtual machine
 
-test-unit:
-	$(SWIFT) test --quiet
+test-unit: ## the Swift tests
+	@Scripts/setup build
+	Scripts/test-unit $(ARGS)
 
 test-console: ## the console's modules without a browser, and their types
 	@Scripts/setup test

@@ -10,37 +10,54 @@ struct SourceTree {
         var lines: [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }
 
         /// The code without comments and without what string literals say, so that a rule judges what is done, not what is told.
-        var code: String { Self.strip(text) }
+        let code: String
+        /// The identifiers and keywords of the code.
+        let words: Set<String>
 
-        private static func strip(_ text: String) -> String {
-            var result = ""
-            result.reserveCapacity(text.utf8.count)
-            var rest = Substring(text)
-            while let character = rest.first {
-                if rest.hasPrefix("//") {
-                    rest = rest.drop { $0 != "\n" }
-                } else if rest.hasPrefix("/*") {
-                    rest = rest.firstRange(of: "*/").map { rest[$0.upperBound...] } ?? ""
-                } else if rest.hasPrefix("\"\"\"") {
-                    rest = rest.dropFirst(3)
-                    rest = rest.firstRange(of: "\"\"\"").map { rest[$0.upperBound...] } ?? ""
-                } else if character == "\"" {
-                    rest = skipLiteral(rest.dropFirst())
-                } else {
-                    result.append(character)
-                    rest = rest.dropFirst()
-                }
-            }
-            return result
+        init(path: String, text: String) {
+            self.path = path
+            self.text = text
+            code = path.hasSuffix(".swift") ? Self.strip(text) : ""
+            words = SourceTree.words(of: code)
         }
 
-        private static func skipLiteral(_ text: Substring) -> Substring {
-            var rest = text
-            while let character = rest.first {
-                rest = rest.dropFirst(character == "\\" ? 2 : 1)
-                if character == "\"" || character == "\n" { break }
+        private static func strip(_ text: String) -> String {
+            let bytes = Array(text.utf8)
+            var result: [UInt8] = []
+            result.reserveCapacity(bytes.count)
+            var at = 0
+            func begins(with part: StaticString, at place: Int) -> Bool {
+                guard place + part.utf8CodeUnitCount <= bytes.count else { return false }
+                for offset in 0..<part.utf8CodeUnitCount where bytes[place + offset] != part.utf8Start[offset] {
+                    return false
+                }
+                return true
             }
-            return rest
+            func end(of part: StaticString, from place: Int) -> Int {
+                var place = place
+                while place < bytes.count, !begins(with: part, at: place) { place += 1 }
+                return min(place + part.utf8CodeUnitCount, bytes.count)
+            }
+            while at < bytes.count {
+                if begins(with: "//", at: at) {
+                    while at < bytes.count, bytes[at] != UInt8(ascii: "\n") { at += 1 }
+                } else if begins(with: "/*", at: at) {
+                    at = end(of: "*/", from: at + 2)
+                } else if begins(with: "\"\"\"", at: at) {
+                    at = end(of: "\"\"\"", from: at + 3)
+                } else if bytes[at] == UInt8(ascii: "\"") {
+                    at += 1
+                    while at < bytes.count {
+                        let byte = bytes[at]
+                        at += byte == UInt8(ascii: "\\") ? 2 : 1
+                        if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\n") { break }
+                    }
+                } else {
+                    result.append(bytes[at])
+                    at += 1
+                }
+            }
+            return String(decoding: result, as: UTF8.self)
         }
 
         /// The modules it imports, whatever the access level or kind of the import.
@@ -82,8 +99,28 @@ struct SourceTree {
             .sorted { $0.path < $1.path }
     }
 
-    /// The Swift files of the targets in Sources, by target.
-    static func targets() throws -> [String: [File]] {
+    /// Runs of letters, digits and underscores.
+    static func words(of text: String) -> Set<String> {
+        var words: Set<String> = []
+        for word in text.utf8.split(whereSeparator: { !isWord($0) }) {
+            words.insert(String(decoding: word, as: UTF8.self))
+        }
+        return words
+    }
+
+    private static func isWord(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
+            true
+        default: false
+        }
+    }
+
+    /// The Swift files of the targets in Sources, by target. They are read once.
+    static func targets() throws -> [String: [File]] { try loaded.get() }
+
+    private static let loaded = Result {
         Dictionary(grouping: try files(in: "Sources", ["swift"])) { file in
             String(file.path.split(separator: "/")[1])
         }

@@ -139,8 +139,11 @@ import Testing
     @Test func anAgentWithoutItsStateDirectoryRuns() throws {
         let agent = try AgentProcess("stateDirectory: /proc/nowhere")
         try agent.start()
-        let status = try ControlClient.ask(["command": "status"], at: agent.socket)["status"]
-        #expect(status?["outbox"]?["storage"]?.string == "failed")
+        #expect(
+            eventually {
+                let answer = try? ControlClient.ask(["command": "status"], at: agent.socket)
+                return answer?["status"]?["outbox"]?["storage"]?.string == "failed"
+            })
         let refusal = try UnixStreamRequest.exchange(
             #"{"command":"crew-sign-on","crewId":"1"}"#, at: agent.socket)
         #expect(refusal?["error"]?["code"]?.string == "not-stored")

@@ -5,8 +5,10 @@ import Synchronization
 public final class ThreadProgress: Sendable {
     private let last = Atomic<Int64>(0)
 
+    /// Of a thread that has not begun.
     public init() {}
 
+    /// The thread goes round its loop, at `now`.
     public func beat(now: Instant) { last.store(now.nanoseconds, ordering: .relaxed) }
 
     /// Nil before the first beat and after `rest`.

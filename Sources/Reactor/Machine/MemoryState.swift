@@ -2,16 +2,20 @@ import Glibc
 
 /// How much memory the machine has left, and whether programs wait for it.
 public struct MemoryState: Sendable, Equatable {
+    /// What the kiosk does with it: nothing, a warning, a fault.
     public enum Level: String, Sendable {
         case ample, scarce, exhausted
     }
 
+    /// `MemAvailable` of /proc/meminfo; nil where it cannot be read.
     public var availableKiB: Int64?
+    /// `MemTotal` of /proc/meminfo.
     public var totalKiB: Int64?
     /// Of the last minute, how much of it some program stood still for want of memory (the kernel's pressure stall
     /// information, `some avg60`); nil where the kernel does not count it.
     public var pressurePercent: Double?
 
+    /// As the kernel says now.
     public static func read() -> MemoryState {
         let fields = SystemFile.fields("/proc/meminfo")
         return MemoryState(
@@ -29,6 +33,7 @@ public struct MemoryState: Sendable, Equatable {
         return nil
     }
 
+    /// What a technician can do about scarce memory.
     public static let remedy =
         "see what eats it: "
         + ToolCommand.available("ps aux --sort -rss | head", "grep VmRSS /proc/[0-9]*/status")

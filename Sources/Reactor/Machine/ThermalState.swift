@@ -6,6 +6,7 @@ public struct ThermalState: Sendable, Equatable {
     /// Since boot, of all processors.
     public var throttleCount: Int64
 
+    /// - Parameter root: where sysfs is mounted.
     public static func read(_ root: String = "/sys") -> ThermalState {
         let zones = SystemFile.list("\(root)/class/thermal").filter { $0.hasPrefix("thermal_zone") }
             .compactMap { SystemFile.integer("\(root)/class/thermal/\($0)/temp") }
