@@ -78,9 +78,10 @@ let package = Package(
         // Over C libraries.
         library("Crypto", ["Primitives", "COpenSSL"], settings: simulated),
         library("SRTP", ["Primitives", "CSRTP"], settings: simulated),
-        library("Codecs", ["Primitives", "CVPX", "COpus"]),
+        library("Codecs", ["Primitives", "CVPX", "COpus"], settings: simulated),
         library("Reactor", ["Primitives", "CLinux"]),
-        library("Capture", ["Reactor", "Primitives", "CV4L2", "CYUV", "CALSA", "CTurboJPEG", "CUdev"]),
+        library(
+            "Capture", ["Reactor", "Primitives", "CV4L2", "CYUV", "CALSA", "CTurboJPEG", "CUdev"], settings: simulated),
         library("HTTPTransport", ["HTTP", "Reactor", "Crypto", "Primitives"]),
         library("Configuration", ["CYAML", "Primitives"]),
         library("Database", ["CSQLite"]),
@@ -93,7 +94,8 @@ let package = Package(
         // The agent.
         library("AgentSettings", ["Configuration", "Capture", "Reactor", "Service", "JSON", "Primitives"]),
         library(
-            "Media", ["AgentSettings", "Capture", "Codecs", "Peer", "Reactor", "Service", "Signaling", "Primitives"]),
+            "Media", ["AgentSettings", "Capture", "Codecs", "Peer", "Reactor", "Service", "Signaling", "Primitives"],
+            settings: simulated),
         library("PeerIO", ["Media", "AgentSettings", "Peer", "Reactor", "Service", "Signaling", "Primitives"]),
         library(
             "ServerLink",

@@ -58,11 +58,12 @@ public struct LoginQueue<Ticket: Hashable & Sendable>: Sendable {
         places[ticket] = Place(lane: lane, network: network)
         deadlines.append((now + LoginQueue.longestWait, ticket))
         guard counts[lane.rawValue] > LoginQueue.limit else { return nil }
-        let most = lanes[lane.rawValue].values.map(\.count).max() ?? 0
-        let crowds = lanes[lane.rawValue].filter { $0.value.count == most }.keys.sorted { "\($0)" < "\($1)" }
-        guard let crowd = crowds.randomElement(using: &random),
-            let victim = lanes[lane.rawValue][crowd]?.randomElement(using: &random)
-        else { return nil }
+        // The one that has most waiting, and of several such the one that the lot takes.
+        let lot = Lot(using: &random)
+        let crowd = lanes[lane.rawValue].max { a, b in
+            (a.value.count, lot.number(of: a.key)) < (b.value.count, lot.number(of: b.key))
+        }
+        guard let victim = crowd?.value.randomElement(using: &random) else { return nil }
         remove(victim.ticket)
         return victim.ticket
     }
@@ -72,15 +73,20 @@ public struct LoginQueue<Ticket: Hashable & Sendable>: Sendable {
     public mutating func next(where isOpen: (String) -> Bool) -> Ticket? {
         let order: [Lane] = turn % 4 == 3 ? [.elsewhere, .home] : [.home, .elsewhere]
         for lane in order {
-            let waiting = lanes[lane.rawValue].keys.map { (network: $0, failures: failures[$0]?.count ?? 0) }
-            // Sorting is stable: networks with as many failures stay in the order of the lot.
-            for (network, _) in waiting.shuffled(using: &random).sorted(by: { $0.failures < $1.failures }) {
-                let ready = (lanes[lane.rawValue][network] ?? []).filter { lane == .home || isOpen($0.account) }
-                guard let chosen = ready.randomElement(using: &random) else { continue }
-                remove(chosen.ticket)
-                turn += 1
-                return chosen.ticket
+            let lot = Lot(using: &random)
+            func isReady(_ entry: Entry) -> Bool { lane == .home || isOpen(entry.account) }
+            var best: (network: IPAddress, failures: Int, number: UInt64)?
+            for (network, entries) in lanes[lane.rawValue] {
+                let (failures, number) = (failures[network]?.count ?? 0, lot.number(of: network))
+                if let best, (best.failures, best.number) < (failures, number) { continue }
+                if entries.contains(where: isReady) { best = (network, failures, number) }
             }
+            guard let best, let entries = lanes[lane.rawValue][best.network],
+                let chosen = entries.filter(isReady).randomElement(using: &random)
+            else { continue }
+            remove(chosen.ticket)
+            turn += 1
+            return chosen.ticket
         }
         return nil
     }
@@ -120,4 +126,27 @@ public struct LoginQueue<Ticket: Hashable & Sendable>: Sendable {
     }
 
     public var nextTimeout: Instant? { deadlines.first?.at }
+}
+
+/// Gives each network a number, other ones in each drawing: who has the least or the most is chosen by lot, whatever the order in
+/// which networks are looked at, and nothing is sorted.
+private struct Lot {
+    private let salt: UInt64
+
+    init(using random: inout RandomSource) { salt = random.next() }
+
+    func number(of network: IPAddress) -> UInt64 {
+        switch network {
+        case .v4(let bits): Lot.mixed(UInt64(bits) ^ salt)
+        case .v6(let high, let low): Lot.mixed(Lot.mixed(high ^ salt) ^ low)
+        }
+    }
+
+    /// The finalizer of SplitMix64: each bit of the result depends on each bit of the value.
+    private static func mixed(_ value: UInt64) -> UInt64 {
+        var bits = value &+ 0x9E37_79B9_7F4A_7C15
+        bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
+        return bits ^ (bits >> 31)
+    }
 }
