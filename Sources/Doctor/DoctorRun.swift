@@ -81,45 +81,26 @@ public final class DoctorRun: Sendable {
     }
 
     private func start(_ ids: [CheckID]) {
-        BackgroundThread.start { [self] in
-            for id in ids {
-                let began = MonotonicClock.now()
-                guard began < doctor.deadline else { return }
-                state.withLock { $0.running[id] = began }
-                let checked = doctor.check(id)
-                let finding = doctor.options.only == nil ? checked : checked.asAskedFor
-                let entry = Doctor.Entry(id: id, finding: finding, duration: MonotonicClock.now() - began)
-                state.withLock { state in
-                    state.running[id] = nil
-                    state.entries[id] = entry
-                }
-                wake.signal()
+        do throws(SystemError) {
+            try BackgroundThread.start(name: "checks") { [self] in check(ids) }
+        } catch {
+            check(ids)
+        }
+    }
+
+    private func check(_ ids: [CheckID]) {
+        for id in ids {
+            let began = MonotonicClock.now()
+            guard began < doctor.deadline else { return }
+            state.withLock { $0.running[id] = began }
+            let checked = doctor.check(id)
+            let finding = doctor.options.only == nil ? checked : checked.asAskedFor
+            let entry = Doctor.Entry(id: id, finding: finding, duration: MonotonicClock.now() - began)
+            state.withLock { state in
+                state.running[id] = nil
+                state.entries[id] = entry
             }
+            wake.signal()
         }
-    }
-}
-
-/// A thread that nobody waits for.
-enum BackgroundThread {
-    private final class Body {
-        let run: @Sendable () -> Void
-        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-    }
-
-    /// Runs `body` here when there is no thread to be had.
-    static func start(_ body: @escaping @Sendable () -> Void) {
-        let context = Unmanaged.passRetained(Body(body))
-        var thread = pthread_t()
-        let code = pthread_create(
-            &thread, nil,
-            { argument in
-                Unmanaged<Body>.fromOpaque(argument!).takeRetainedValue().run()
-                return nil
-            }, context.toOpaque())
-        guard code == 0 else {
-            context.release()
-            return body()
-        }
-        pthread_detach(thread)
     }
 }

@@ -102,6 +102,11 @@ import Testing
         }
     }
 
+    @Test func threadsAreMadeInOnePlace() throws {
+        let makers = try SourceTree.targets().values.joined().filter { $0.words.contains("pthread_create") }.map(\.path)
+        #expect(makers == ["Sources/Reactor/Loop/SystemThread.swift"])
+    }
+
     @Test func filesHoldOneIdea() throws {
         for file in try SourceTree.files(in: "Sources", ["swift", "js", "css", "html", "h"]) {
             #expect(file.lines.count <= 600, "\(file.path) has \(file.lines.count) lines")

@@ -54,9 +54,8 @@ public final class ControlDesk: Sendable {
     public func start(
         listener: consuming UnixSocketListener, outbox: String, badgeReader: AgentConfiguration.BadgeReader?
     ) throws(SystemError) {
-        let handover = Handover(listener)
-        let started = try WorkerThread(name: "control") { [inbox, events, progress] _ in
-            guard let listener = handover.take() else { return }
+        let started = try WorkerThread(name: "control", owning: listener) {
+            [inbox, events, progress] listener, _ in
             do throws(SystemError) {
                 var work = try DeskWork(
                     listener, outbox: outbox, badgeReader: badgeReader, inbox: inbox, events: events, progress: progress
@@ -75,15 +74,6 @@ public final class ControlDesk: Sendable {
         inbox.post(.stop)
         thread.join()
     }
-}
-
-/// A thread's body is copyable, what it is to own is not: it changes hands here, once.
-private final class Handover: Sendable {
-    private let listener: Mutex<UnixSocketListener?>
-
-    init(_ listener: consuming UnixSocketListener) { self.listener = Mutex(listener) }
-
-    func take() -> UnixSocketListener? { listener.withLock { $0.take() } }
 }
 
 /// What the control thread owns.

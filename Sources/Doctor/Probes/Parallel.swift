@@ -12,11 +12,13 @@ enum Parallel {
         guard let wake = try? WakeFD() else { return inputs.map(body) }
         let results = Results<Output>()
         for (index, input) in inputs.enumerated() {
-            BackgroundThread.start {
+            let work: @Sendable () -> Void = {
                 let output = body(input)
                 results.all.withLock { $0[index] = output }
                 wake.signal()
             }
+            // Out of threads, one after the other.
+            do throws(SystemError) { try BackgroundThread.start(name: "check", work) } catch { work() }
         }
         while results.all.withLock({ $0.count }) < inputs.count {
             wake.clear()

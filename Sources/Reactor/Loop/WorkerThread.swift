@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 import Synchronization
 
@@ -34,18 +33,6 @@ public final class WorkerThread: Sendable {
         case joined
     }
 
-    private final class Start {
-        let name: String
-        let body: @Sendable (StopFlag) -> Void
-        let stop: StopFlag
-
-        init(name: String, stop: StopFlag, body: @escaping @Sendable (StopFlag) -> Void) {
-            self.name = name
-            self.stop = stop
-            self.body = body
-        }
-    }
-
     /// At most 15 bytes of it are what `ps -L` shows.
     public let name: String
     /// The same flag that `body` is given.
@@ -53,42 +40,26 @@ public final class WorkerThread: Sendable {
     private let state: Mutex<State>
 
     /// Starts the thread. `body` runs on it and must return soon after the flag it is given is set.
-    ///
-    /// Signals stay with the thread that owns the `SignalSource`: this one blocks them all.
     public init(
         name: String, stackSize: Int = 512 * 1024, _ body: @escaping @Sendable (StopFlag) -> Void
     ) throws(SystemError) {
         self.name = name
         let stop = try StopFlag()
         self.stop = stop
-        var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        defer { pthread_attr_destroy(&attributes) }
-        let page = 4096
-        let size = (max(stackSize, 64 * 1024) + page - 1) / page * page
-        let sized = pthread_attr_setstacksize(&attributes, size)
-        precondition(sized == 0, "worker thread: a stack size the system does not accept")
-
-        let start = Unmanaged.passRetained(Start(name: name, stop: stop, body: body))
-        var everything = sigset_t()
-        var before = sigset_t()
-        sigfillset(&everything)
-        pthread_sigmask(SIG_SETMASK, &everything, &before)
-        var thread = pthread_t()
-        let code = pthread_create(
-            &thread, &attributes,
-            { argument in
-                let start = Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue()
-                _ = clinux_pthread_setname(pthread_self(), String(start.name.prefix(15)))
-                start.body(start.stop)
-                return nil
-            }, start.toOpaque())
-        pthread_sigmask(SIG_SETMASK, &before, nil)
-        guard code == 0 else {
-            start.release()
-            throw SystemError("start of thread \(name)", code)
-        }
+        let thread = try SystemThread.start(name: name, stackSize: stackSize) { body(stop) }
         state = Mutex(.running(thread))
+    }
+
+    /// The same with something that only the thread uses from now on, and that goes with it.
+    public convenience init<Owned: ~Copyable>(
+        name: String, owning owned: consuming sending Owned,
+        _ body: @escaping @Sendable (consuming Owned, StopFlag) -> Void
+    ) throws(SystemError) {
+        let handover = Handover(owned)
+        try self.init(name: name) { stop in
+            guard let owned = handover.take() else { return }
+            body(owned, stop)
+        }
     }
 
     /// Asks the thread to end. Returns at once.

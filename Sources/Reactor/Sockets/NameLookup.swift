@@ -42,23 +42,13 @@ public enum NameLookup {
 
         /// Asks. Call it once.
         public func begin() {
-            let context = Unmanaged.passRetained(self)
-            var thread = pthread_t()
-            // Detached: the resolver may take longer than anybody waits.
-            let code = pthread_create(
-                &thread, nil,
-                { argument in
-                    Unmanaged<Question>.fromOpaque(argument!).takeRetainedValue().ask()
-                    return nil
-                }, context.toOpaque())
-            guard code == 0 else {
-                context.release()
-                return answered(.failed("out of resources"))
+            // Nobody waits for it: the resolver may take longer than anybody waits.
+            do throws(SystemError) {
+                try BackgroundThread.start(name: "name lookup") { [self] in answered(resolve()) }
+            } catch {
+                answered(.failed("out of resources"))
             }
-            pthread_detach(thread)
         }
-
-        private func ask() { answered(resolve()) }
 
         private func answered(_ answer: Answer) {
             result.withLock { $0 = answer }

@@ -21,10 +21,8 @@ final class StoreReader: Sendable {
     init(_ store: consuming Store, inbox: Inbox) throws(SystemError) {
         let queue = try JobQueue<Pending>()
         self.queue = queue
-        // Handed over once, to the one thread that will use it.
-        let handed = Mutex<Handover>(Handover(store: store))
-        thread = try WorkerThread(name: "lists") { stop in
-            guard var store = handed.withLock({ $0.take() }) else { return }
+        thread = try WorkerThread(name: "lists", owning: store) { store, stop in
+            var store = store
             let log = Log("lists")
             while !stop.isRequested {
                 while let pending = queue.next() {
@@ -39,12 +37,6 @@ final class StoreReader: Sendable {
                 queue.wait(stop, for: .seconds(60))
             }
         }
-    }
-
-    private struct Handover: ~Copyable {
-        var store: Store?
-        init(store: consuming Store) { self.store = consume store }
-        mutating func take() -> Store? { store.take() }
     }
 
     /// - Parameter failure: what the serving thread hears instead when the records cannot be read.

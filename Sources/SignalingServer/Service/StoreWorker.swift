@@ -58,18 +58,10 @@ final class StoreWorker: Sendable {
         self.queue = queue
         self.latency = latency
         lastBeat = beat
-        // Handed over once, to the one thread that will use it.
-        let handed = Mutex<Handover>(Handover(store: store))
-        thread = try WorkerThread(name: "records") { stop in
-            guard var store = handed.withLock({ $0.take() }) else { return }
+        thread = try WorkerThread(name: "records", owning: store) { store, stop in
+            var store = store
             StoreWorker.run(&store, queue, latency, configuration, wallClock, inbox, beat, stop)
         }
-    }
-
-    private struct Handover: ~Copyable {
-        var store: Store?
-        init(store: consuming Store) { self.store = consume store }
-        mutating func take() -> Store? { store.take() }
     }
 
     /// - Parameter failure: what the serving thread hears instead when the records fail.
