@@ -9,7 +9,7 @@ SWIFT_FILES := Package.swift Sources Tests Benchmarks Fuzz Scripts
 BIN = $(shell $(SWIFT) build -c release --show-bin-path)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-unit test-console test-interop test-compatibility test-outages test-machine deb test-deb tsan asan lint format fuzz-briefly bench bench-network bench-signaling bench-attacks soak fuzz clean
+.PHONY: help setup build demo test build-tests test-unit test-console test-interop test-compatibility test-outages test-machine deb test-deb tsan asan lint format fuzz-briefly bench bench-network bench-signaling bench-attacks soak fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,7 +25,12 @@ build: ## build kiosk-agent and kiosk-signaling in release mode
 demo: build ## start a server and a kiosk on this machine and print the console's address
 	@BIN=$(BIN) Scripts/demo
 
-test: setup lint test-unit test-console test-interop fuzz-briefly ## everything that needs no virtual machine
+test: setup ## everything that needs no virtual machine
+	@Scripts/test
+
+build-tests:
+	@Scripts/setup build
+	@$(SWIFT) build --quiet --build-tests
 
 test-unit: ## the Swift tests
 	@Scripts/setup build
