@@ -17,9 +17,11 @@ let package = Package(
         .target(name: "Primitives", swiftSettings: house),
         .target(name: "Reactor", dependencies: ["Primitives", "CLinux"], swiftSettings: house),
         // What the media threads and the network thread share, without the codecs and devices around it.
-        .target(name: "KioskAgent", dependencies: ["Reactor", "Primitives"], swiftSettings: house),
+        .target(name: "AgentSettings", swiftSettings: house),
+        .target(name: "Media", dependencies: ["AgentSettings", "Reactor", "Primitives"], swiftSettings: house),
         .testTarget(
-            name: "MediaThreadTests", dependencies: ["KioskAgent", "Reactor", "Primitives"], swiftSettings: house),
+            name: "MediaThreadTests", dependencies: ["Media", "AgentSettings", "Reactor", "Primitives"],
+            swiftSettings: house),
         .testTarget(name: "PrimitivesTests", dependencies: ["Primitives"], swiftSettings: house),
         .testTarget(name: "ReactorTests", dependencies: ["Reactor", "Primitives"], swiftSettings: house),
     ],
