@@ -233,6 +233,60 @@ def test_a_silent_server_is_noticed(stage, room):
     room.connected(20)
 
 
+# Addresses
+
+
+def fragment(page: Console) -> str:
+    return page.driver.execute_script("return location.hash")
+
+
+def test_the_address_holds_the_pictures_and_a_reload_brings_them_back(stage, room):
+    assert fragment(room) == "#/room"
+    for kiosk in (KIOSK, "KIOSK_02"):
+        room.watch(kiosk)
+        room.decoded(kiosk, 5, 15)
+    assert fragment(room) == f"#/room?kiosks={KIOSK},KIOSK_02"
+    history = room.driver.execute_script("return history.length")
+    room.find("promote", room.tile("KIOSK_02")).click()
+    assert fragment(room) == f"#/room?kiosks={KIOSK},KIOSK_02&focus=KIOSK_02"
+    room.driver.refresh()
+    for kiosk in (KIOSK, "KIOSK_02"):
+        room.decoded(kiosk, 5, 15)
+    assert fragment(room) == f"#/room?kiosks={KIOSK},KIOSK_02&focus=KIOSK_02"
+    assert "large" in room.tile("KIOSK_02").get_attribute("class")
+    registered = [at for at, name in enumerate(stage.names()) if name == "register-monitor"]
+    assert len(registered) == 2 and stage.heard[registered[1]][1]["sessions"] == []
+    assert stage.names()[registered[1] :].count("start-monitoring") == 2, "begun before the registration, or twice"
+    room.stop(KIOSK)
+    assert fragment(room) == "#/room?kiosks=KIOSK_02&focus=KIOSK_02"
+    assert room.driver.execute_script("return history.length") == history, "going back would start cameras"
+    room.find("sign-out").click()
+    assert fragment(room) == "#/room"
+
+
+def test_an_address_is_opened_by_whoever_signs_in(stage, page):
+    stage.refuse_start = {"KIOSK_03": {"code": "kiosk-offline", "message": "offline"}}
+    page.driver.get("about:blank")
+    page.driver.get(stage.address + "/#/room?kiosks=KIOSK_02,NO_SUCH,<img>,KIOSK_03&focus=KIOSK_02")
+    page.wait(lambda: page.find("username").is_displayed(), 5)
+    assert "start-monitoring" not in stage.names()
+    page.sign_in("MONITOR_01", "secret")
+    page.decoded("KIOSK_02", 5, 15)
+    assert page.ending("KIOSK_03") == "kiosk-offline"
+    assert page.find("notices").text.endswith("does not have: NO_SUCH.")
+    assert fragment(page) == "#/room?kiosks=KIOSK_02,KIOSK_03&focus=KIOSK_02"
+    # Another address is what the room is from then on.
+    page.driver.execute_script("location.hash = arguments[0]", f"#/room?kiosks={KIOSK}")
+    page.decoded(KIOSK, 5, 15)
+    assert stage.last("stop-monitoring") == {"kioskId": "KIOSK_02"}
+    assert page.driver.execute_script("return kioskConsole.kioskIds") == [KIOSK]
+    # No page is the room, and nothing happens to it.
+    page.driver.execute_script("location.hash = '#/tours?<b>'")
+    page.wait(lambda: "no such page" in page.find("notices").text, 5)
+    assert fragment(page) == f"#/room?kiosks={KIOSK}"
+    assert page.driver.execute_script("return kioskConsole.kioskIds") == [KIOSK]
+
+
 # Negotiation
 
 

@@ -6,26 +6,26 @@ import { focused, grid } from './layout.js';
 const USUAL_SHAPE = 16 / 9;
 
 export class Wall {
-  #stage; #empty;
+  #stage; #empty; #arranged;
   #tiles = new Map();
   #focus = null;
   #narrow = matchMedia('(max-width: 46rem)');
 
-  /** - stage: the element that holds the tiles. - empty: what is shown while there are none. */
-  constructor({ stage, empty }) {
+  /** - stage: the element that holds the tiles. - empty: what is shown while there are none. - arranged(): other pictures, or another focus. */
+  constructor({ stage, empty, arranged }) {
     this.#stage = stage;
     this.#empty = empty;
+    this.#arranged = arranged;
     new ResizeObserver(() => this.arrange()).observe(stage);
     this.#narrow.addEventListener('change', () => this.arrange());
   }
-
-  get size() { return this.#tiles.size; }
 
   add(kioskId, tile) {
     this.#tiles.set(kioskId, tile);
     tile.video.addEventListener('resize', () => this.arrange());
     this.#stage.append(tile.element);
     this.arrange();
+    this.#arranged();
     tile.element.scrollIntoView({ block: 'nearest' });
   }
 
@@ -33,6 +33,7 @@ export class Wall {
     this.#tiles.delete(kioskId);
     if (this.#focus === kioskId) this.#focus = null;
     this.arrange();
+    this.#arranged();
   }
 
   get focus() { return this.#focus; }
@@ -41,6 +42,7 @@ export class Wall {
   set focus(kioskId) {
     this.#focus = kioskId !== null && this.#tiles.has(kioskId) ? kioskId : null;
     this.arrange();
+    this.#arranged();
   }
 
   arrange() {

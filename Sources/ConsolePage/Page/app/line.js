@@ -1,0 +1,66 @@
+// The line to the server: the socket, its registration, and what is heard on it.
+
+import { SocketIOClient } from '../net/socketio.js';
+import { clientId } from '../net/tab.js';
+import { object } from '../state/payload.js';
+import { refusalText } from '../words/en.js';
+import { notice } from './page.js';
+
+export class Line {
+  #account; #store; #watching = null; #refused;
+
+  socket;
+
+  /** - refused({code}): the account may not come back. */
+  constructor({ account, store, refused }) {
+    this.#account = account;
+    this.#store = store;
+    this.#refused = refused;
+    this.socket = new SocketIOClient({
+      url: location.origin,
+      credentials: async ({ refused: code }) => ({ token: await account.token({ refused: code }) }),
+      handlers: {
+        connected: () => this.#register(),
+        event: (name, [payload]) => this.#heard(name, payload),
+        state: (state, { retryAt = null } = {}) => this.#changed(state, retryAt),
+        refused: ({ code }) => { if (code === 'account-disabled') refused({ code }); },
+      },
+    });
+  }
+
+  /** - watching: who carries sessions and hears what is said of them. */
+  open(watching) {
+    this.#watching = watching;
+    this.socket.open();
+  }
+
+  close() { this.socket.close(); }
+
+  async #register() {
+    // Always said, empty too: what this tab had before it was loaded again is over.
+    const carried = this.#watching.sessionIds;
+    let known;
+    try {
+      ({ sessions: known } = await this.socket.request('register-monitor', { clientId, sessions: carried }));
+    } catch (error) {
+      if (error.code === 'disconnected') return;
+      notice(error.code === 'forbidden' ? 'This account may not use the console.' : refusalText(error), 'bad');
+      return;
+    }
+    this.#watching.registered(carried, Array.isArray(known) ? known : null);
+  }
+
+  #heard(name, payload) {
+    this.#store.dispatch({ type: 'server', name, payload });
+    const fields = object(payload);
+    if (!fields) return;
+    if (name === 'error') console.warn(`refused: ${fields.event ?? ''} ${fields.code ?? ''} ${fields.message ?? ''}`);
+    else this.#watching.heard(name, fields);
+  }
+
+  #changed(state, retryAt) {
+    this.#store.dispatch({ type: 'connection', state, retryAt });
+    // Signed out elsewhere, or the refresh token was refused: there is nothing left to try with.
+    if (state === 'idle' && !this.#account.canResume) this.#refused(this.#account.refusal ?? { code: 'token-expired' });
+  }
+}
