@@ -46,9 +46,14 @@ public struct ConsoleFile: Sendable {
         ConsoleFile("views/crewfeed.js", PackageResources.crewfeed_js),
         ConsoleFile("views/kiosklist.js", PackageResources.kiosklist_js),
         ConsoleFile("views/layout.js", PackageResources.layout_js),
+        ConsoleFile("views/pages.js", PackageResources.pages_js),
         ConsoleFile("views/panels.js", PackageResources.panels_js),
+        ConsoleFile("views/settings.js", PackageResources.settings_js),
         ConsoleFile("views/tile.js", PackageResources.tile_js),
         ConsoleFile("views/wall.js", PackageResources.wall_js),
         ConsoleFile("words/en.js", PackageResources.en_js),
+        ConsoleFile("words/hi.js", PackageResources.hi_js),
+        ConsoleFile("words/language.js", PackageResources.language_js),
+        ConsoleFile("words/texts.js", PackageResources.texts_js),
     ]
 }

@@ -287,6 +287,71 @@ def test_an_address_is_opened_by_whoever_signs_in(stage, page):
     assert page.driver.execute_script("return kioskConsole.kioskIds") == [KIOSK]
 
 
+# Settings
+
+
+@pytest.fixture
+def plain(stage, room):
+    """Signed in; what was chosen is forgotten afterwards."""
+    yield room
+    room.driver.execute_script("localStorage.clear()")
+
+
+def test_the_page_speaks_hindi_at_once_and_from_then_on(stage, plain):
+    room = plain
+    room.watch(KIOSK)
+    room.decoded(KIOSK, 10, 10)
+    stage.emit("crew-sign-on", {"eventId": "1", "crewId": "4711", "role": "driver", "train": "12951", "kioskId": KIOSK, "occurredAt": iso(), "receivedAt": iso()})
+    room.wait(lambda: "signed on" in room.crew()[0]["text"], 5)
+    room.find("settings-button").click()
+    assert fragment(room) == "#/settings" and not room.find("stage").is_displayed()
+    room.setting("language", "hi")
+    root = room.driver.find_element(By.TAG_NAME, "html")
+    assert root.get_attribute("lang") == "hi" and room.driver.title == "कियोस्क कंसोल"
+    room.wait(lambda: "आप देख रहे हैं" in room.row(KIOSK).text and "कैमरा नहीं मिला" in room.row("KIOSK_02").text, 3)
+    assert room.find("connection").text == "जुड़ा है"
+    assert "साइन ऑन" in room.crew()[0]["text"] and "लोको पायलट" in room.crew()[0]["text"]
+    # Nobody draws a picture that is not on the screen: it does not stand still for that.
+    time.sleep(1.2)
+    assert room.session(KIOSK)["stalledSince"] is None
+    room.find("settings-back").click()
+    assert fragment(room) == f"#/room?kiosks={KIOSK}"
+    room.wait(lambda: room.text(KIOSK, "state") == "लाइव", 3)
+    assert room.session(KIOSK)["stalledSince"] is None and stage.names().count("offer") == 1
+    english = re.compile(r"\b(watch|kiosk|sound|stop|sign|crew|find|since|lost|picture)\b", re.I)
+    spoken = room.driver.execute_script(
+        """const seen = []; for (const one of document.querySelectorAll('#console *')) {
+             if (one.checkVisibility && !one.checkVisibility()) continue;
+             for (const name of ['aria-label', 'title', 'placeholder']) if (one.hasAttribute(name)) seen.push(one.getAttribute(name));
+             for (const node of one.childNodes) if (node.nodeType === 3) seen.push(node.data);
+           } return seen;"""
+    )
+    names = re.compile("|".join(re.escape(one[name]) for one in stage.kiosks for name in ("displayName", "kioskId")))
+    assert [text for text in spoken if english.search(names.sub("", text))] == []
+    room.driver.refresh()
+    room.wait(lambda: room.text(KIOSK, "state") == "लाइव", 10, "the language is forgotten")
+    assert room.find("sign-out").text == "साइन आउट"
+
+
+def test_the_colours_are_chosen_and_remembered(stage, plain):
+    room = plain
+
+    def ground() -> str:
+        return room.driver.find_element(By.TAG_NAME, "body").value_of_css_property("background-color")
+
+    dark = ground()
+    room.find("settings-button").click()
+    room.setting("appearance", "light")
+    assert ground() != dark
+    room.driver.refresh()
+    room.connected()
+    assert ground() != dark and room.find("settings").is_displayed()
+    # The list is beside every page, and a kiosk is seen in the room.
+    room.watch(KIOSK)
+    assert fragment(room) == f"#/room?kiosks={KIOSK}"
+    room.decoded(KIOSK, 5, 10)
+
+
 # Negotiation
 
 
@@ -568,3 +633,14 @@ def test_people_with_a_screen_reader_or_weak_eyes_can_use_it(stage, page):
     assert violations(page) == []
     page.driver.find_element(By.ID, "help-button").click()
     assert violations(page) == []
+    page.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+    try:
+        page.find("settings-button").click()
+        page.setting("language", "hi")
+        page.setting("appearance", "light")
+        assert violations(page) == []
+        page.find("settings-back").click()
+        page.wait(lambda: page.find("stage").is_displayed(), 3)
+        assert violations(page) == []
+    finally:
+        page.driver.execute_script("localStorage.clear()")

@@ -13,7 +13,11 @@ import { Store } from './state/store.js';
 import { ConnectionLight } from './views/connectionlight.js';
 import { CrewFeed } from './views/crewfeed.js';
 import { KioskList } from './views/kiosklist.js';
+import { Pages } from './views/pages.js';
 import { Panel } from './views/panels.js';
+import { Settings } from './views/settings.js';
+import { say } from './words/language.js';
+import { timeOfDay } from './words/texts.js';
 
 const store = new Store();
 const account = new Account();
@@ -21,16 +25,23 @@ const line = new Line({ account, store, refused: (why) => { if (entrance.isOpen)
 
 const kiosks = new KioskList({
   list: $('kiosk-list'), template: $('kiosk-template'), search: $('search'), count: $('kiosk-count'), none: $('kiosk-none'),
-  chosen: (kioskId) => watching.choose(kioskId),
+  chosen: (kioskId) => { router.go('room'); watching.choose(kioskId); },
 });
 const crew = new CrewFeed({ list: $('crew-events'), template: $('crew-template'), none: $('crew-none'), count: $('crew-count') });
 const listPanel = new Panel({ room: $('console'), button: $('list-button'), name: 'list' });
 const crewPanel = new Panel({ room: $('console'), button: $('crew-button'), name: 'crew' });
 const light = new ConnectionLight({ element: $('connection'), text: $('connection-text') });
 
+const pages = new Pages({
+  room: { element: $('room'), focus: $('settings-button') },
+  settings: { element: $('settings'), focus: $('settings-title') },
+});
+
 const router = new Router({
   entered: (route) => {
-    if (!route.isKnown) notice('There is no such page here; this is the room.', 'warn');
+    pages.show(route.page);
+    $('settings-button').setAttribute('aria-pressed', String(route.page === 'settings'));
+    if (!route.isKnown) notice(say('notices.noPage'), 'warn');
     if (route.kiosks) watching.want(route);
   },
 });
@@ -38,6 +49,7 @@ const watching = new Watching({
   socket: line.socket, store, account,
   arranged: (ids, focus) => router.arranged(ids, focus),
   left: (kioskId) => kiosks.focus(kioskId),
+  isShown: () => !document.hidden && router.page === 'room',
 });
 const entrance = new Entrance({
   account,
@@ -49,10 +61,21 @@ const entrance = new Entrance({
   },
 });
 
+const isReachable = ({ connection }) => connection.state === 'connected';
+const kioskName = (kioskId) => nameOf(store.state.kiosks, kioskId);
 store.subscribe((state, before) => {
-  kiosks.show(state.kiosks, { isReachable: state.connection.state === 'connected' });
-  crew.show(state.crew, (kioskId) => nameOf(state.kiosks, kioskId));
+  kiosks.show(state.kiosks, { isReachable: isReachable(state) });
+  crew.show(state.crew, kioskName);
   if (state.connection !== before.connection) light.show(state.connection);
+});
+new Settings({
+  language: $('language'), appearance: $('appearance'),
+  spoken: () => {
+    kiosks.relabel(store.state.kiosks, { isReachable: isReachable(store.state) });
+    crew.relabel(store.state.crew, kioskName);
+    light.show(store.state.connection);
+    watching.relabel();
+  },
 });
 
 listenToKeys({
@@ -62,17 +85,19 @@ listenToKeys({
     ['?', () => $('help').showModal()],
     ['l', () => listPanel.toggle()],
     ['c', () => crewPanel.toggle()],
-    ['Escape', () => watching.evenOut()],
+    ['Escape', () => (router.page === 'room' ? watching.evenOut() : router.go('room'))],
   ]),
-  goTo: (place) => watching.goTo(place),
+  goTo: (place) => { router.go('room'); return watching.goTo(place); },
 });
 // A link to the list would be another address.
 $('skip').addEventListener('click', () => $('kiosk-list').focus());
 $('help-button').addEventListener('click', () => $('help').showModal());
+$('settings-button').addEventListener('click', () => router.go(router.page === 'settings' ? 'room' : 'settings'));
+$('settings-back').addEventListener('click', () => router.go('room'));
 sayGoodbye({ account, line, watching, entrance });
 
 setInterval(() => {
-  $('clock').textContent = new Date().toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+  $('clock').textContent = timeOfDay(Date.now(), { seconds: true });
   crew.tick();
   kiosks.tick();
 }, 1_000);

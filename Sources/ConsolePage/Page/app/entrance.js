@@ -1,6 +1,6 @@
 // Signing in and out: which of the two halves of the page is there.
 
-import { signInText } from '../words/en.js';
+import { signInText } from '../words/texts.js';
 import { $ } from './page.js';
 
 /** What this page is for. */

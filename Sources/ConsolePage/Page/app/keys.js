@@ -10,7 +10,7 @@ import { $ } from './page.js';
 export function listenToKeys({ isOn, actions, goTo }) {
   document.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || !isOn() || $('help').open) return;
-    if (event.target instanceof HTMLInputElement) return;
+    if (event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return;
     const action = /^[1-9]$/.test(event.key) ? () => goTo(Number(event.key) - 1) : actions.get(event.key);
     if (!action || action() === false) return;
     event.preventDefault();

@@ -3,7 +3,8 @@
 import { SocketIOClient } from '../net/socketio.js';
 import { clientId } from '../net/tab.js';
 import { object } from '../state/payload.js';
-import { refusalText } from '../words/en.js';
+import { say } from '../words/language.js';
+import { refusalText } from '../words/texts.js';
 import { notice } from './page.js';
 
 export class Line {
@@ -44,7 +45,7 @@ export class Line {
       ({ sessions: known } = await this.socket.request('register-monitor', { clientId, sessions: carried }));
     } catch (error) {
       if (error.code === 'disconnected') return;
-      notice(error.code === 'forbidden' ? 'This account may not use the console.' : refusalText(error), 'bad');
+      notice(error.code === 'forbidden' ? say('notices.mayNot') : refusalText(error), 'bad');
       return;
     }
     this.#watching.registered(carried, Array.isArray(known) ? known : null);

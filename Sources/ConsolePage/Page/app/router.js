@@ -27,7 +27,9 @@ export class Router {
   }
 
   go(page) {
-    location.hash = page === 'room' ? this.roomAddress : writeRoute({ page });
+    if (page === this.page) return;
+    history.pushState(history.state, '', page === 'room' ? this.roomAddress : writeRoute({ page }));
+    this.read();
   }
 
   /** The pictures have changed; no entry of the browser's history, for going back would start and stop cameras. */

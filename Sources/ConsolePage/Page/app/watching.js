@@ -5,10 +5,11 @@ import { WatchSession } from '../media/session.js';
 import { isFree, nameOf } from '../state/kiosks.js';
 import { Tile } from '../views/tile.js';
 import { Wall } from '../views/wall.js';
+import { say } from '../words/language.js';
 import { $, notice } from './page.js';
 
 export class Watching {
-  #socket; #store; #account; #arranged; #left;
+  #socket; #store; #arranged; #left; #isShown;
   #sessions = new Map();
   #tiles = new Map();
   #wall;
@@ -23,11 +24,12 @@ export class Watching {
   /**
    * - arranged(kiosks, focus): which pictures are there, in their order, and which is large.
    * - left(kioskId): a picture was closed.
+   * - isShown(): whether the pictures can be seen; a browser draws none that cannot.
    */
-  constructor({ socket, store, account, arranged, left }) {
+  constructor({ socket, store, account, arranged, left, isShown }) {
+    this.#isShown = isShown;
     this.#socket = socket;
     this.#store = store;
-    this.#account = account;
     this.#arranged = arranged;
     this.#left = left;
     this.#wall = new Wall({ stage: $('stage'), empty: $('stage-empty'), arranged: () => this.#tellArranged() });
@@ -62,7 +64,7 @@ export class Watching {
       return;
     }
     if (!this.#socket.connected) {
-      notice('The server is away. Kiosks can be watched again as soon as it is back.', 'warn');
+      notice(say('notices.serverAway'), 'warn');
       return;
     }
     this.#watch(kioskId);
@@ -97,7 +99,7 @@ export class Watching {
     for (const kioskId of kiosks) if (isKnown(kioskId) && !this.#tiles.has(kioskId)) this.#watch(kioskId);
     this.#wall.focus = focus;
     const unknown = kiosks.filter((kioskId) => !isKnown(kioskId));
-    if (unknown.length > 0) notice(`The address names kiosks that your organization does not have: ${unknown.join(', ')}.`, 'warn');
+    if (unknown.length > 0) notice(say('notices.unknownKiosks', { names: unknown.join(', ') }), 'warn');
     this.#tellArranged();
   }
 
@@ -137,7 +139,7 @@ export class Watching {
 
   #watch(kioskId) {
     const session = new WatchSession({
-      kioskId, signaling: this.#socket, iceServers: usable(this.#iceServers), changed: (changed) => this.#changed(changed),
+      kioskId, signaling: this.#socket, iceServers: usable(this.#iceServers), changed: (changed) => this.#changed(changed), isShown: this.#isShown,
     });
     this.#sessions.set(kioskId, session);
     let tile = this.#tiles.get(kioskId);
@@ -172,6 +174,11 @@ export class Watching {
     this.#store.dispatch({ type: 'watching', kioskId, phase: null });
     this.#wall.remove(kioskId);
     this.#left(kioskId);
+  }
+
+  /** In another language. */
+  relabel() {
+    for (const session of this.#sessions.values()) this.#changed(session);
   }
 
   /** Nothing is watched any more. */

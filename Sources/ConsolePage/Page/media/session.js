@@ -50,6 +50,7 @@ export class WatchSession {
 
   #signaling;
   #changed;
+  #isShown;
   #early = [];
   #work = Promise.resolve();
   #gatherable;
@@ -71,11 +72,13 @@ export class WatchSession {
    * - signaling: the socket: `request(name, payload)`, `emit(name, payload)`, `connected`, `doubt()`.
    * - iceServers: of an earlier session, when they still hold; null when not known yet.
    * - changed: called after each change of anything a viewer may show.
+   * - isShown(): whether the picture is on the screen.
    */
-  constructor({ kioskId, signaling, iceServers, changed }) {
+  constructor({ kioskId, signaling, iceServers, changed, isShown }) {
     this.kioskId = kioskId;
     this.#signaling = signaling;
     this.#changed = changed;
+    this.#isShown = isShown;
     this.#gatherable = new Promise((resolve) => { this.#iceServersReady = resolve; });
     this.pc = new RTCPeerConnection({ iceServers: iceServers ?? [], bundlePolicy: 'max-bundle' });
     if (iceServers) this.#iceServersReady();
@@ -342,14 +345,14 @@ export class WatchSession {
     this.#changed(this);
   }
 
-  /** A picture that stands still is no live picture. Frames on the screen say so; a hidden page shows none, there the decoder does. */
+  /** A picture that stands still is no live picture. Frames on the screen say so; a page that is hidden or left shows none, there the decoder does. */
   #checkPicture() {
     if (!this.timings.connected && performance.now() - this.timings.clicked > CONNECT_PATIENCE) {
       this.#giveUp(this.timings.answered ? 'no-path' : 'kiosk-silent');
       return;
     }
     if (this.#lastFrameAt === null || this.stalledSince !== null) return;
-    if (document.hidden) { this.#lastFrameAt = performance.now(); return; }
+    if (!this.#isShown()) { this.#lastFrameAt = performance.now(); return; }
     const patience = Math.min(STALL.most, Math.max(STALL.least, this.#frameGap * STALL.usualGaps));
     if (performance.now() - this.#lastFrameAt < patience) return;
     this.stalledSince = this.#lastFrameAt;
@@ -363,7 +366,7 @@ export class WatchSession {
     const before = this.figures;
     this.figures = readFigures(report, before);
     const decoded = before ? this.figures.framesDecoded - before.framesDecoded : 0;
-    if (document.hidden || !('requestVideoFrameCallback' in HTMLVideoElement.prototype)) {
+    if (!this.#isShown() || !('requestVideoFrameCallback' in HTMLVideoElement.prototype)) {
       if (this.timings.firstFrame && before) this.stalledSince = decoded > 0 ? null : this.stalledSince ?? before.at;
     }
     // A camera that works again says so with pictures, a microphone with sound.

@@ -1,7 +1,8 @@
 // The kiosks of the organization, as a list to choose from.
 
 import { nameOf } from '../state/kiosks.js';
-import { ago, statusTroubles, timeOfDay } from '../words/en.js';
+import { compareNames, say } from '../words/language.js';
+import { ago, statusTroubles, timeOfDay } from '../words/texts.js';
 
 export class KioskList {
   #list; #template; #search; #count; #none; #chosen;
@@ -47,12 +48,18 @@ export class KioskList {
       row.parentElement.remove();
       this.#rows.delete(kioskId);
     }
-    const order = [...byId.keys()].sort((a, b) => nameOf(this.#kiosks, a).localeCompare(nameOf(this.#kiosks, b), undefined, { numeric: true }));
+    const order = [...byId.keys()].sort((a, b) => compareNames(nameOf(this.#kiosks, a), nameOf(this.#kiosks, b)));
     for (const [index, kioskId] of order.entries()) {
       const item = this.#row(kioskId).parentElement;
       if (this.#list.children[index] !== item) this.#list.insertBefore(item, this.#list.children[index] ?? null);
     }
     return true;
+  }
+
+  /** In another language. */
+  relabel(kiosks, state) {
+    this.#kiosks = null;
+    this.show(kiosks, state);
   }
 
   focus(kioskId) {
@@ -88,11 +95,11 @@ export class KioskList {
     row.dataset.troubled = String(troubles.length > 0);
     const { lastSeen } = kiosk;
     const note = {
-      watched: phase === 'live' ? 'You are watching' : 'Connecting…',
-      offline: lastSeen ? `Last seen ${ago(lastSeen)}` : 'Never seen yet',
-      busy: `Watched by ${kiosk.monitoredBy}`,
-      online: 'Online',
-    }[state];
+      watched: () => say(phase === 'live' ? 'list.watched' : 'list.connecting'),
+      offline: () => (lastSeen ? say('list.seen', { when: ago(lastSeen) }) : say('list.never')),
+      busy: () => say('list.busy', { who: kiosk.monitoredBy }),
+      online: () => say('list.online'),
+    }[state]();
     const set = (selector, text) => {
       const element = row.querySelector(selector);
       if (element.textContent !== text) element.textContent = text;
@@ -100,8 +107,9 @@ export class KioskList {
     set('.kiosk-name', kiosk.displayName || kioskId);
     set('.kiosk-id', kiosk.displayName && kiosk.displayName !== kioskId ? kioskId : '');
     set('.kiosk-note', note);
-    set('.kiosk-trouble', troubles.join(' · '));
-    row.title = lastSeen && !kiosk.online ? `Last seen ${timeOfDay(lastSeen, { seconds: true })}` : '';
+    set('.kiosk-trouble', troubles.map(({ text }) => text).join(' · '));
+    const seen = lastSeen && !kiosk.online ? say('list.seen', { when: timeOfDay(lastSeen, { seconds: true }) }) : '';
+    row.title = [seen, ...troubles.map(({ todo }) => todo)].filter(Boolean).join('\n');
   }
 
   // Finding and keys
@@ -117,10 +125,10 @@ export class KioskList {
 
   #total() {
     const all = [...this.#kiosks.byId.values()];
-    this.#count.textContent = all.length > 0 ? `${all.filter((kiosk) => kiosk.online).length} of ${all.length} online` : '';
+    this.#count.textContent = all.length > 0 ? say('list.count', { online: all.filter((kiosk) => kiosk.online).length, count: all.length }) : '';
     const visible = this.#visible().length;
     this.#none.hidden = visible > 0 || (!this.#kiosks.isLoaded && !this.#search.value);
-    this.#none.textContent = all.length > 0 ? 'No kiosk has this name.' : 'Your organization has no kiosks yet.';
+    this.#none.textContent = say(all.length > 0 ? 'list.noName' : 'list.none');
   }
 
   #visible() {

@@ -1,6 +1,7 @@
 // One watched kiosk on the screen: picture, state, figures, controls.
 
-import { bitrateText, duration, faultText, phaseText, reasonText, refusalText } from '../words/en.js';
+import { language, number, relabel, say } from '../words/language.js';
+import { bitrateText, duration, faultText, LOSSY, phaseText, reasonText, refusalText, shareText } from '../words/texts.js';
 
 export class Tile {
   element;
@@ -98,8 +99,8 @@ export class Tile {
     } else {
       const refused = session.ending.kind === 'refused';
       const why = refused ? refusalText(session.ending) : reasonText(session.ending.code);
-      this.#set('.veil-text', refused ? 'Not possible right now' : 'Session ended');
-      this.#set('.veil-detail', comesBack ? `${why} The picture comes back by itself as soon as it can.` : why);
+      this.#set('.veil-text', say(refused ? 'tile.notPossible' : 'tile.ended'));
+      this.#set('.veil-detail', comesBack ? `${why} ${say('tile.comesBack')}` : why);
     }
     this.element.dataset.ending = session.ended ? session.ending.code : '';
   }
@@ -107,7 +108,7 @@ export class Tile {
   #showFaults() {
     const list = this.#part('.faults');
     const faults = this.#session.ended ? [] : [...this.#session.faults];
-    const key = JSON.stringify(faults);
+    const key = JSON.stringify([language(), faults]);
     if (list.dataset.key === key) return;
     list.dataset.key = key;
     list.replaceChildren(...faults.map(([code, message]) => {
@@ -125,13 +126,14 @@ export class Tile {
   #showFigures() {
     const figures = this.#session.figures;
     const value = (testid, text) => this.#set(`[data-testid="${testid}"]`, text);
-    value('resolution', figures?.width ? `${figures.width} × ${figures.height}` : '–');
-    value('frame-rate', figures?.frameRate == null ? '–' : `${Math.round(figures.frameRate)}/s`);
+    const unit = (key, of) => (of == null ? say('units.unknown') : say(`units.${key}`, { number: number(of) }));
+    value('resolution', figures?.width ? say('units.size', { width: String(figures.width), height: String(figures.height) }) : say('units.unknown'));
+    value('frame-rate', unit('perSecond', figures?.frameRate));
     value('bitrate', bitrateText(figures?.bitrate ?? null));
-    value('round-trip', figures?.roundTrip == null ? '–' : `${Math.max(1, Math.round(figures.roundTrip))} ms`);
-    value('packets-lost', figures ? String(figures.packetsLost) : '–');
-    value('path', figures?.path ?? '–');
-    this.element.classList.toggle('lossy', (figures?.lossRate ?? 0) > 0.02);
+    value('round-trip', unit('milliseconds', figures?.roundTrip == null ? null : Math.max(1, figures.roundTrip)));
+    value('lost', shareText(figures?.lossRate ?? null));
+    value('path', figures?.path ? say(`tile.${figures.path}`) : say('units.unknown'));
+    this.element.classList.toggle('lossy', (figures?.lossRate ?? 0) > LOSSY);
     const level = this.video.muted || !figures?.audioLevel ? 0 : Math.max(0, Math.min(1, 1 + Math.log10(figures.audioLevel) / 3));
     this.#part('.level i').style.transform = `scale(${level.toFixed(2)})`;
   }
@@ -159,7 +161,7 @@ export class Tile {
     this.#part('.unmute').hidden = !byBrowser;
     const button = this.#part('.mute');
     button.setAttribute('aria-pressed', String(muted));
-    button.setAttribute('aria-label', muted ? 'Sound on' : 'Sound off');
+    relabel(button, 'data-word-label', muted ? 'tile.soundOn' : 'tile.soundOff');
     button.querySelector('use').setAttribute('href', muted ? '#i-muted' : '#i-sound');
     if (!muted) this.video.play().catch(() => {});
   }
