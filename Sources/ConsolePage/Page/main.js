@@ -74,7 +74,7 @@ new Settings({
     kiosks.relabel(store.state.kiosks, { isReachable: isReachable(store.state) });
     crew.relabel(store.state.crew, kioskName);
     light.show(store.state.connection);
-    watching.relabel();
+    watching.tick();
   },
 });
 
@@ -100,6 +100,7 @@ setInterval(() => {
   $('clock').textContent = timeOfDay(Date.now(), { seconds: true });
   crew.tick();
   kiosks.tick();
+  watching.tick();
 }, 1_000);
 
 /** For tests and for a look from the developer tools: the peer connections, their timings and figures. No token is reachable from here. */

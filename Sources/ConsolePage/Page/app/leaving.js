@@ -1,5 +1,7 @@
 // A closed page watches nobody.
 
+import { request } from '../net/api.js';
+
 /**
  * Said at once instead of leaving a camera on for the grace period. What a WebSocket is given now may never leave the machine (Firefox);
  * a request that may outlive its page does.
@@ -7,11 +9,7 @@
 export function sayGoodbye({ account, line, watching, entrance }) {
   addEventListener('pagehide', () => {
     const token = account.heldToken;
-    const end = (sessionId) => {
-      void fetch(`/api/sessions/${encodeURIComponent(sessionId)}`, {
-        method: 'DELETE', keepalive: true, credentials: 'same-origin', headers: { Authorization: `Bearer ${token}` },
-      }).catch(() => {});
-    };
+    const end = (sessionId) => { void request('endSession', { path: { sessionId }, token, keepalive: true }); };
     watching.leave(token ? end : null);
     line.close();
   });

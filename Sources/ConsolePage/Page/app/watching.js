@@ -1,5 +1,6 @@
 // The kiosks that this page watches: their sessions, and their pictures on the wall.
 
+import { Meter } from '../media/meter.js';
 import { Revival } from '../media/revival.js';
 import { WatchSession } from '../media/session.js';
 import { isFree, nameOf } from '../state/kiosks.js';
@@ -37,10 +38,17 @@ export class Watching {
       watch: (kioskId) => { if (this.#tiles.has(kioskId)) this.#watch(kioskId); },
       isPossible: (kioskId) => socket.connected && isFree(store.state.kiosks, kioskId, account.user?.id),
     });
+    new Meter({
+      sessions: () => this.#going(),
+      isLookedAt: ({ kioskId }) => this.#wall.focus === kioskId || this.#tiles.get(kioskId).isLookedAt,
+      measured: ({ kioskId, figures }) => { if (figures) store.dispatch({ type: 'measured', kioskId, figures }); },
+    });
     store.subscribe((state, before) => {
       if (state.connection !== before.connection && state.connection.state !== 'connected') this.#isRegistered = false;
       for (const [kioskId, session] of this.#sessions) {
-        if (state.connection !== before.connection || state.kiosks.byId.get(kioskId) !== before.kiosks.byId.get(kioskId)) this.#changed(session);
+        const isSame = state.connection === before.connection && state.kiosks.byId.get(kioskId) === before.kiosks.byId.get(kioskId)
+          && state.readings.byId.get(kioskId) === before.readings.byId.get(kioskId);
+        if (!isSame) this.#changed(session);
       }
       this.#settle();
     });
@@ -176,8 +184,8 @@ export class Watching {
     this.#left(kioskId);
   }
 
-  /** In another language. */
-  relabel() {
+  /** Each second, and in another language: what the tiles say grows older. */
+  tick() {
     for (const session of this.#sessions.values()) this.#changed(session);
   }
 
@@ -223,6 +231,7 @@ export class Watching {
       serverConnected: this.#socket.connected,
       status: this.#store.state.kiosks.byId.get(kioskId)?.status,
       comesBack: this.#revival.isWaiting(kioskId),
+      history: this.#store.state.readings.byId.get(kioskId)?.history ?? [],
     });
     this.#store.dispatch({ type: 'watching', kioskId, phase: session.ended ? null : session.phase });
   }

@@ -3,12 +3,12 @@
 /**
  * One reading. Rates are over the time since `before` (the reading before this one, or null); what a browser does not tell is null.
  *
- * `{at, framesDecoded, width, height, frameRate, bitrate (bit/s), roundTrip (ms), packetsLost, lossRate (0…1 since `before`), path, audioLevel (0…1)}`
+ * `{at, framesDecoded, width, height, frameRate, bitrate (bit/s), roundTrip (ms), jitter (ms), packetsLost, lossRate (0…1 since `before`), path, audioLevel (0…1)}`
  */
 export function readFigures(report, before) {
   const figures = {
     at: performance.now(),
-    framesDecoded: 0, width: null, height: null, frameRate: null, bitrate: null, roundTrip: null,
+    framesDecoded: 0, width: null, height: null, frameRate: null, bitrate: null, roundTrip: null, jitter: null,
     packetsLost: 0, packetsReceived: 0, audioPackets: 0, lossRate: null, path: null, audioLevel: null, audioEnergy: 0, bytes: 0,
   };
   for (const entry of report.values()) {
@@ -20,6 +20,7 @@ export function readFigures(report, before) {
       figures.framesDecoded += entry.framesDecoded ?? 0;
       figures.width = entry.frameWidth ?? null;
       figures.height = entry.frameHeight ?? null;
+      if (entry.jitter !== undefined) figures.jitter = entry.jitter * 1000;
     } else {
       figures.audioPackets += entry.packetsReceived ?? 0;
       figures.audioLevel = entry.audioLevel ?? null;

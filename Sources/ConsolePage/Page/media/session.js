@@ -25,10 +25,8 @@ const FORWARD_PATIENCE = 3_000;
 const CONNECT_PATIENCE = 30_000;
 /** How long a picture may stand still before it is called so, where pictures come at their usual rate; a slow camera has longer. */
 const STALL = { least: 700, most: 5_000, usualGaps: 4 };
-/** So many packets of sound in a second, of the fifty that a microphone gives, are no remainder. */
+/** So many packets of sound a second, of the fifty that a microphone gives, are no remainder. */
 const SOUND_PACKETS = 25;
-/** How often that is looked at. */
-const STALL_CHECK = 100;
 /** The pauses between restarts of a path that stays away: doubling from the first to the last. */
 const RESTART_PAUSE = { first: 1_000, last: 8_000 };
 
@@ -62,8 +60,8 @@ export class WatchSession {
   #unanswered = false;
   #restartTimer = 0;
   #restartPause = RESTART_PAUSE.first;
-  #statsTimer = 0;
-  #stallTimer = 0;
+  /** When the kiosk said what it cannot give, by code. */
+  #faultedAt = new Map();
   #lastFrameAt = null;
   /** The usual time between two pictures, in milliseconds. */
   #frameGap = 0;
@@ -92,8 +90,6 @@ export class WatchSession {
   // Starting and ending
 
   async start() {
-    this.#statsTimer = setInterval(() => this.#measure(), 1_000);
-    this.#stallTimer = setInterval(() => this.#checkPicture(), STALL_CHECK);
     const started = this.#signaling.request('start-monitoring', { kioskId: this.kioskId });
     const offered = this.#negotiate();
     try {
@@ -128,8 +124,6 @@ export class WatchSession {
     if (this.ended) return;
     this.phase = 'ended';
     this.ending = ending;
-    clearInterval(this.#statsTimer);
-    clearInterval(this.#stallTimer);
     clearTimeout(this.#restartTimer);
     this.#iceServersReady();
     this.pc.close();
@@ -183,7 +177,9 @@ export class WatchSession {
 
   fault({ sessionId, error }) {
     if (!this.#isOurs(sessionId)) return;
-    this.faults.set(String(error?.code ?? 'unknown'), String(error?.message ?? ''));
+    const code = String(error?.code ?? 'unknown');
+    this.faults.set(code, String(error?.message ?? ''));
+    this.#faultedAt.set(code, performance.now());
     this.#changed(this);
   }
 
@@ -346,7 +342,7 @@ export class WatchSession {
   }
 
   /** A picture that stands still is no live picture. Frames on the screen say so; a page that is hidden or left shows none, there the decoder does. */
-  #checkPicture() {
+  checkPicture() {
     if (!this.timings.connected && performance.now() - this.timings.clicked > CONNECT_PATIENCE) {
       this.#giveUp(this.timings.answered ? 'no-path' : 'kiosk-silent');
       return;
@@ -359,20 +355,30 @@ export class WatchSession {
     this.#changed(this);
   }
 
-  async #measure() {
-    if (this.pc.connectionState === 'new' || this.ended) { this.#changed(this); return; }
+  get isMeasurable() { return !this.ended && this.pc.connectionState !== 'new'; }
+
+  /** Whether something is wrong that figures explain or end. */
+  get isInTrouble() { return this.stalledSince !== null || this.faults.size > 0 || this.phase === 'interrupted'; }
+
+  /** Whoever asks for it says so on. */
+  async measure() {
     const report = await this.pc.getStats();
     if (this.ended) return;
     const before = this.figures;
     this.figures = readFigures(report, before);
-    const decoded = before ? this.figures.framesDecoded - before.framesDecoded : 0;
+    if (before) this.#judge(before, this.figures);
+  }
+
+  #judge(before, now) {
+    const decoded = now.framesDecoded - before.framesDecoded;
     if (!this.#isShown() || !('requestVideoFrameCallback' in HTMLVideoElement.prototype)) {
-      if (this.timings.firstFrame && before) this.stalledSince = decoded > 0 ? null : this.stalledSince ?? before.at;
+      if (this.timings.firstFrame) this.stalledSince = decoded > 0 ? null : this.stalledSince ?? before.at;
     }
-    // A camera that works again says so with pictures, a microphone with sound.
-    if (decoded > 0) for (const code of ['camera-missing', 'camera-busy', 'camera-failed']) this.faults.delete(code);
-    if (before && this.figures.audioPackets - before.audioPackets >= SOUND_PACKETS) this.faults.delete('microphone-failed');
-    this.#changed(this);
+    // A camera that works again says so with pictures, a microphone with sound: such as came after it had failed.
+    const isOver = (code) => before.at >= this.#faultedAt.get(code);
+    if (decoded > 0) for (const code of ['camera-missing', 'camera-busy', 'camera-failed']) if (isOver(code)) this.faults.delete(code);
+    const sounds = (now.audioPackets - before.audioPackets) / ((now.at - before.at) / 1000);
+    if (sounds >= SOUND_PACKETS && isOver('microphone-failed')) this.faults.delete('microphone-failed');
   }
 
   #enter(phase) {

@@ -2,6 +2,7 @@
 
 import { language, number, relabel, say } from '../words/language.js';
 import { bitrateText, duration, faultText, LOSSY, phaseText, reasonText, refusalText, shareText } from '../words/texts.js';
+import { paths } from './graph.js';
 
 export class Tile {
   element;
@@ -57,6 +58,9 @@ export class Tile {
     }
   }
 
+  /** Whether somebody looks at its figures. */
+  get isLookedAt() { return this.element.matches(':hover, :focus-within'); }
+
   focus() {
     this.element.focus();
     this.element.scrollIntoView({ block: 'nearest' });
@@ -69,8 +73,8 @@ export class Tile {
 
   // Showing
 
-  /** - comesBack: whether an ended picture is watched again by itself. */
-  show({ serverConnected, status, comesBack }) {
+  /** - comesBack: whether an ended picture is watched again by itself. - history: its readings of the last two minutes. */
+  show({ serverConnected, status, comesBack, history }) {
     const session = this.#session;
     const now = performance.now();
     const { text, tone } = phaseText(session, { serverConnected, status, now });
@@ -84,6 +88,7 @@ export class Tile {
     this.#showVeil(text, tone, comesBack);
     this.#showFaults();
     this.#showFigures();
+    if (this.isLookedAt) this.#draw(history, now);
   }
 
   #showVeil(text, tone, comesBack) {
@@ -131,11 +136,18 @@ export class Tile {
     value('frame-rate', unit('perSecond', figures?.frameRate));
     value('bitrate', bitrateText(figures?.bitrate ?? null));
     value('round-trip', unit('milliseconds', figures?.roundTrip == null ? null : Math.max(1, figures.roundTrip)));
+    value('jitter', unit('milliseconds', figures?.jitter));
     value('lost', shareText(figures?.lossRate ?? null));
     value('path', figures?.path ? say(`tile.${figures.path}`) : say('units.unknown'));
     this.element.classList.toggle('lossy', (figures?.lossRate ?? 0) > LOSSY);
     const level = this.video.muted || !figures?.audioLevel ? 0 : Math.max(0, Math.min(1, 1 + Math.log10(figures.audioLevel) / 3));
     this.#part('.level i').style.transform = `scale(${level.toFixed(2)})`;
+  }
+
+  #draw(history, now) {
+    const { bitrate, loss } = paths(history, now);
+    this.#part('.graph .flow').setAttribute('d', bitrate);
+    this.#part('.graph .loss').setAttribute('d', loss);
   }
 
   #set(selector, text) {

@@ -197,6 +197,8 @@ export const en = {
     rate: 'Rate',
     bitrate: 'Bitrate',
     roundTrip: 'Round trip',
+    jitter: 'Jitter',
+    graph: 'Bitrate and loss of the last two minutes',
     lost: 'Lost',
     path: 'Path',
     direct: 'direct',

@@ -191,6 +191,8 @@ export const hi = {
     rate: 'गति',
     bitrate: 'बिटरेट',
     roundTrip: 'आना-जाना',
+    jitter: 'उतार-चढ़ाव',
+    graph: 'पिछले दो मिनट का बिटरेट और खोए पैकेट',
     lost: 'खोए',
     path: 'रास्ता',
     direct: 'सीधा',
