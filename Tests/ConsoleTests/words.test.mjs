@@ -8,7 +8,7 @@ import { en } from '../../Sources/ConsolePage/Page/words/en.js';
 import { hi } from '../../Sources/ConsolePage/Page/words/hi.js';
 import { LANGUAGES, language, preferred, say, speak } from '../../Sources/ConsolePage/Page/words/language.js';
 import {
-  ago, bitrateText, faultText, later, phaseText, reasonText, refusalText, roleText, shareText, signInText, statusTroubles, timeOfDay,
+  ago, bitrateText, faultText, later, microphoneText, phaseText, reasonText, refusalText, roleText, shareText, signInText, stallText, statusTroubles, timeOfDay,
 } from '../../Sources/ConsolePage/Page/words/texts.js';
 
 const read = (path) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
@@ -92,7 +92,7 @@ test('all languages have the same keys with the same placeholders', () => {
 
 test('Hindi is Hindi', () => {
   for (const [key, message] of messages(hi)) {
-    if (key.startsWith('units.') || key === 'measured.temperature/means' || key === 'phase.because') continue;
+    if (key.startsWith('units.') || key === 'measured.temperature/means') continue;
     for (const text of texts(message)) assert.ok(text === '' || /[\u0900-\u097f]/.test(text), `${key}: ${text}`);
   }
 });
@@ -155,17 +155,30 @@ const shown = (one, status, now = 1000) => phaseText(one, { serverConnected: tru
 test('only a moving picture of a working camera is live', () => {
   assert.deepEqual(shown(session()), { text: 'Live', tone: 'good' });
   assert.deepEqual(shown(session(), { camera: 'live' }), { text: 'Live', tone: 'good' });
-  assert.equal(shown(session({ stalledSince: 300 })).text, 'No new picture for 1 s');
+  assert.deepEqual(shown(session({ stalledSince: 300 })), { text: 'No new picture', tone: 'warn' });
   for (const state of ['covered', 'black', 'frozen', 'slow', 'stalled']) assert.equal(shown(session(), { camera: state }).tone, 'warn', state);
   assert.equal(phaseText(session(), { serverConnected: false, now: 0 }).tone, 'warn');
 });
 
-test('a picture that stands still says why, where that is known', () => {
-  const stalled = (figures, status) => shown(session({ stalledSince: -2_000, figures }), status).text;
-  assert.equal(stalled(null), 'No new picture for 3 s');
-  assert.equal(stalled({ bitrate: 0, lossRate: null }), 'No new picture for 3 s: no packets from the kiosk');
-  assert.equal(stalled({ bitrate: 9, lossRate: 0.12 }), 'No new picture for 3 s: the network has lost 12% of the packets');
-  assert.equal(stalled({ bitrate: 9, lossRate: 0 }, { camera: 'frozen' }), 'No new picture for 3 s: camera repeats one picture');
+test('a picture that stands still says since when and why, where that is known', () => {
+  const at = new Date(2026, 0, 1, 22, 10, 5).getTime();
+  const stalled = (figures, status, more = {}) => stallText(session({ stalledSince: -2_000, lastPictureAt: null, figures, ...more }), { status, now: 1000 });
+  assert.deepEqual(stalled(null), { since: 'No new picture for 3 s', last: '', why: '' });
+  assert.deepEqual(stalled(null, undefined, { stalledSince: 300 }).since, 'No new picture for 1 s');
+  assert.match(stalled(null, undefined, { lastPictureAt: at }).last, /^Last picture .*22:10:05$/);
+  assert.equal(stalled({ bitrate: 0, lossRate: null }).why, 'No packets from the kiosk');
+  assert.equal(stalled({ bitrate: 9, lossRate: 0.12, videoPacketRate: 0 }).why, 'The kiosk sends sound, but no picture');
+  assert.equal(stalled({ bitrate: 9, lossRate: 0.12 }).why, 'The network has lost 12% of the packets');
+  assert.equal(stalled({ bitrate: 9, lossRate: 0 }, { camera: 'frozen' }).why, 'Camera repeats one picture');
+});
+
+test('a kiosk that cannot be heard says why', () => {
+  assert.equal(microphoneText(session(), { microphone: 'live' }), '');
+  assert.equal(microphoneText(session()), '');
+  assert.equal(microphoneText(session({ isWithoutSound: true }), { microphone: 'idle' }), 'No microphone');
+  assert.equal(microphoneText(session(), { microphone: 'none' }), 'No microphone');
+  assert.equal(microphoneText(session(), { microphone: 'silent' }), 'Microphone silent');
+  assert.equal(microphoneText(session(), { microphone: '__proto__' }), '__proto__');
 });
 
 test('a camera that gives nothing is called so after a while', () => {

@@ -6,7 +6,8 @@ import { sayGoodbye } from './app/leaving.js';
 import { Line } from './app/line.js';
 import { $, notice } from './app/page.js';
 import { Router } from './app/router.js';
-import { Watching } from './app/watching.js';
+import { Room } from './app/room.js';
+import { Sessions } from './app/sessions.js';
 import { Account } from './net/account.js';
 import { nameOf } from './state/kiosks.js';
 import { Store } from './state/store.js';
@@ -25,7 +26,7 @@ const line = new Line({ account, store, refused: (why) => { if (entrance.isOpen)
 
 const kiosks = new KioskList({
   list: $('kiosk-list'), template: $('kiosk-template'), search: $('search'), count: $('kiosk-count'), none: $('kiosk-none'),
-  chosen: (kioskId) => { router.go('room'); watching.choose(kioskId); },
+  chosen: (kioskId) => { router.go('room'); room.choose(kioskId); },
 });
 const crew = new CrewFeed({ list: $('crew-events'), template: $('crew-template'), none: $('crew-none'), count: $('crew-count') });
 const listPanel = new Panel({ room: $('console'), button: $('list-button'), name: 'list' });
@@ -42,20 +43,29 @@ const router = new Router({
     pages.show(route.page);
     $('settings-button').setAttribute('aria-pressed', String(route.page === 'settings'));
     if (!route.isKnown) notice(say('notices.noPage'), 'warn');
-    if (route.kiosks) watching.want(route);
+    if (route.kiosks) room.want(route);
   },
 });
-const watching = new Watching({
+const sessions = new Sessions({
   socket: line.socket, store, account,
+  isShown: () => !document.hidden && router.page === 'room',
+  isLookedAt: (kioskId) => room.isLookedAt(kioskId),
+  changed: (session) => room.changed(session),
+  comesBack: (kioskId) => room.revive(kioskId),
+});
+const room = new Room({
+  sessions, store, socket: line.socket,
   arranged: (ids, focus) => router.arranged(ids, focus),
   left: (kioskId) => kiosks.focus(kioskId),
-  isShown: () => !document.hidden && router.page === 'room',
 });
+/** Who hears what is said on the line. */
+const heard = { sessions, registered: () => room.registered() };
 const entrance = new Entrance({
   account,
-  entered: () => line.open(watching),
+  entered: () => line.open(heard),
   left: () => {
-    watching.stopAll();
+    room.closeAll();
+    sessions.forgetServers();
     line.close();
     store.dispatch({ type: 'signed-out' });
   },
@@ -74,7 +84,7 @@ new Settings({
     kiosks.relabel(store.state.kiosks, { isReachable: isReachable(store.state) });
     crew.relabel(store.state.crew, kioskName);
     light.show(store.state.connection);
-    watching.tick();
+    room.tick();
   },
 });
 
@@ -85,33 +95,35 @@ listenToKeys({
     ['?', () => $('help').showModal()],
     ['l', () => listPanel.toggle()],
     ['c', () => crewPanel.toggle()],
-    ['Escape', () => (router.page === 'room' ? watching.evenOut() : router.go('room'))],
+    ['w', () => room.toggleFullScreen()],
+    ['Escape', () => (router.page === 'room' ? room.evenOut() : router.go('room'))],
   ]),
-  goTo: (place) => { router.go('room'); return watching.goTo(place); },
+  goTo: (place) => { router.go('room'); return room.goTo(place); },
 });
 // A link to the list would be another address.
 $('skip').addEventListener('click', () => $('kiosk-list').focus());
 $('help-button').addEventListener('click', () => $('help').showModal());
+$('wall-button').addEventListener('click', () => room.toggleFullScreen());
 $('settings-button').addEventListener('click', () => router.go(router.page === 'settings' ? 'room' : 'settings'));
 $('settings-back').addEventListener('click', () => router.go('room'));
-sayGoodbye({ account, line, watching, entrance });
+sayGoodbye({ account, line, sessions, cameBack: () => { if (entrance.isOpen) { room.beginAnew(); line.open(heard); } } });
 
 setInterval(() => {
   $('clock').textContent = timeOfDay(Date.now(), { seconds: true });
   crew.tick();
   kiosks.tick();
-  watching.tick();
+  room.tick();
 }, 1_000);
 
 /** For tests and for a look from the developer tools: the peer connections, their timings and figures. No token is reachable from here. */
 Object.assign(window, { kioskConsole: Object.freeze({
   session(kioskId) {
-    const session = watching.session(kioskId);
+    const session = sessions.get(kioskId);
     if (!session) return null;
     const { pc, phase, ending, timings, figures, sessionId, stalledSince } = session;
-    return { pc, phase, ending, timings, figures, sessionId, stalledSince, video: watching.tile(kioskId)?.video ?? null };
+    return { pc, phase, ending, timings, figures, sessionId, stalledSince, video: room.tile(kioskId)?.video ?? null };
   },
-  get kioskIds() { return watching.kioskIds; },
+  get kioskIds() { return sessions.ids; },
   get connected() { return line.socket.connected; },
 }) });
 

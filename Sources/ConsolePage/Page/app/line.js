@@ -8,7 +8,7 @@ import { refusalText } from '../words/texts.js';
 import { notice } from './page.js';
 
 export class Line {
-  #account; #store; #watching = null; #refused;
+  #account; #store; #sessions = null; #registered; #refused;
 
   socket;
 
@@ -29,9 +29,10 @@ export class Line {
     });
   }
 
-  /** - watching: who carries sessions and hears what is said of them. */
-  open(watching) {
-    this.#watching = watching;
+  /** - sessions: hear what is said of them. - registered(): the server knows this page. */
+  open({ sessions, registered }) {
+    this.#sessions = sessions;
+    this.#registered = registered;
     this.socket.open();
   }
 
@@ -39,7 +40,7 @@ export class Line {
 
   async #register() {
     // Always said, empty too: what this tab had before it was loaded again is over.
-    const carried = this.#watching.sessionIds;
+    const carried = this.#sessions.sessionIds;
     let known;
     try {
       ({ sessions: known } = await this.socket.request('register-monitor', { clientId, sessions: carried }));
@@ -48,7 +49,8 @@ export class Line {
       notice(error.code === 'forbidden' ? say('notices.mayNot') : refusalText(error), 'bad');
       return;
     }
-    this.#watching.registered(carried, Array.isArray(known) ? known : null);
+    this.#sessions.registered(carried, Array.isArray(known) ? known : null);
+    this.#registered();
   }
 
   #heard(name, payload) {
@@ -56,7 +58,7 @@ export class Line {
     const fields = object(payload);
     if (!fields) return;
     if (name === 'error') console.warn(`refused: ${fields.event ?? ''} ${fields.code ?? ''} ${fields.message ?? ''}`);
-    else this.#watching.heard(name, fields);
+    else this.#sessions.heard(name, fields);
   }
 
   #changed(state, retryAt) {

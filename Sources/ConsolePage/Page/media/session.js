@@ -47,6 +47,7 @@ export class WatchSession {
   pc;
 
   #signaling;
+  #audio;
   #changed;
   #isShown;
   #early = [];
@@ -82,10 +83,16 @@ export class WatchSession {
     if (iceServers) this.#iceServersReady();
     this.#listen();
     this.pc.addTransceiver('video', { direction: 'recvonly', streams: [this.stream] });
-    this.pc.addTransceiver('audio', { direction: 'recvonly', streams: [this.stream] });
+    this.#audio = this.pc.addTransceiver('audio', { direction: 'recvonly', streams: [this.stream] });
   }
 
   get ended() { return this.phase === 'ended'; }
+
+  /** The kiosk has answered that it sends no sound. */
+  get isWithoutSound() { return !this.ended && (this.#audio.currentDirection === 'inactive' || this.#audio.direction === 'stopped'); }
+
+  /** When the picture on the screen came, in milliseconds since 1970; null where none has. */
+  get lastPictureAt() { return this.#lastFrameAt === null ? null : Date.now() - (performance.now() - this.#lastFrameAt); }
 
   // Starting and ending
 

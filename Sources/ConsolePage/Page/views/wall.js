@@ -2,12 +2,13 @@
 
 import { focused, grid } from './layout.js';
 
-/** Where no picture has come yet. */
-const USUAL_SHAPE = 16 / 9;
+/** How long a picture that has just come is marked, in milliseconds. */
+const NEW_FOR = 2_500;
 
 export class Wall {
   #stage; #empty; #arranged;
   #tiles = new Map();
+  #order = [];
   #focus = null;
   #narrow = matchMedia('(max-width: 46rem)');
 
@@ -20,17 +21,27 @@ export class Wall {
     this.#narrow.addEventListener('change', () => this.arrange());
   }
 
-  add(kioskId, tile) {
+  /** In their order. */
+  get kioskIds() { return [...this.#order]; }
+
+  tile(kioskId) { return this.#tiles.get(kioskId) ?? null; }
+
+  add(kioskId, tile, place) {
+    const { element } = tile;
+    this.#stage.insertBefore(element, this.tile(this.#order[place])?.element ?? null);
+    this.#order.splice(place, 0, kioskId);
     this.#tiles.set(kioskId, tile);
     tile.video.addEventListener('resize', () => this.arrange());
-    this.#stage.append(tile.element);
     this.arrange();
     this.#arranged();
-    tile.element.scrollIntoView({ block: 'nearest' });
+    element.scrollIntoView({ block: 'nearest' });
+    element.classList.add('new');
+    setTimeout(() => element.classList.remove('new'), NEW_FOR);
   }
 
   remove(kioskId) {
     this.#tiles.delete(kioskId);
+    this.#order = this.#order.filter((id) => id !== kioskId);
     if (this.#focus === kioskId) this.#focus = null;
     this.arrange();
     this.#arranged();
@@ -47,7 +58,7 @@ export class Wall {
 
   arrange() {
     const { style, dataset } = this.#stage;
-    const ids = [...this.#tiles.keys()];
+    const ids = this.#order;
     dataset.count = String(ids.length);
     this.#empty.hidden = ids.length > 0;
     for (const [kioskId, { element }] of this.#tiles) element.classList.toggle('large', kioskId === this.#focus);
@@ -55,7 +66,7 @@ export class Wall {
     dataset.focus = '';
     // On a small screen one picture follows the other.
     if (ids.length === 0 || this.#narrow.matches) return;
-    const shapes = ids.map((kioskId) => shapeOf(this.#tiles.get(kioskId).video));
+    const shapes = ids.map((kioskId) => this.tile(kioskId).shape);
     const gap = Number.parseFloat(getComputedStyle(this.#stage).columnGap) || 0;
     const padding = 2 * gap;
     const room = { width: this.#stage.clientWidth - padding, height: this.#stage.clientHeight - padding, gap, shapes };
@@ -71,8 +82,4 @@ export class Wall {
       style.gridTemplateRows = `repeat(${rows}, minmax(0, 1fr))`;
     }
   }
-}
-
-function shapeOf(video) {
-  return video.videoWidth > 0 && video.videoHeight > 0 ? video.videoWidth / video.videoHeight : USUAL_SHAPE;
 }

@@ -47,12 +47,30 @@ function pictureFault(status) {
 }
 
 /** Why a picture stands still, as far as the figures of the last second and the kiosk's own word tell; empty where they do not. */
-function stallText(figures, status) {
+function stallReason(figures, status) {
   const fault = pictureFault(status);
   if (fault) return fault.text;
   if (figures?.bitrate === 0) return say('phase.noPackets');
+  if (figures?.videoPacketRate === 0) return say('phase.soundAlone');
   if (figures?.lossRate > LOSSY) return say('phase.lossy', { share: shareText(figures.lossRate) });
   return '';
+}
+
+/** Of a picture that stands still: `{since, last, why}`: for how long, when the last one came, and why, or empty. */
+export function stallText(session, { status, now }) {
+  const seconds = Math.round((now - session.stalledSince) / 1000);
+  return {
+    since: seconds < 1 ? say('phase.stalledNow') : say('phase.stalled', { count: seconds }),
+    last: session.lastPictureAt === null ? '' : say('phase.lastPicture', { at: timeOfDay(session.lastPictureAt, { seconds: true }) }),
+    why: sentenceCase(stallReason(session.figures, status)),
+  };
+}
+
+/** What is wrong with a session's sound; empty where nothing is. */
+export function microphoneText(session, status) {
+  const { microphone } = status ?? {};
+  if (microphone === 'none' || session.isWithoutSound) return say('tile.noMicrophone');
+  return typeof microphone === 'string' && !GOOD.has(microphone) ? sentenceCase(explained('microphone', microphone)?.text ?? microphone) : '';
 }
 
 /**
@@ -77,12 +95,8 @@ export function phaseText(session, { serverConnected, status, now }) {
       ? { text: say('phase.noPicture'), tone: 'warn' }
       : { text: say('phase.waiting'), tone: 'busy' };
   }
-  if (session.stalledSince !== null) {
-    const seconds = Math.round((now - session.stalledSince) / 1000);
-    const what = seconds < 1 ? say('phase.stalledNow') : say('phase.stalled', { count: seconds });
-    const why = stallText(session.figures, status);
-    return { text: why ? say('phase.because', { what, why }) : what, tone: 'warn' };
-  }
+  // For how long and why is said beside it, where nobody is read a number a second.
+  if (session.stalledSince !== null) return { text: say('phase.stalledNow'), tone: 'warn' };
   const fault = pictureFault(status);
   if (fault) return { text: sentenceCase(fault.text), tone: 'warn' };
   if (!serverConnected) return { text: say('phase.serverAway'), tone: 'warn' };
@@ -124,10 +138,11 @@ const CLOCK = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' };
 const CLOCK_SECONDS = { ...CLOCK, second: '2-digit' };
 const DAY = { day: 'numeric', month: 'short' };
 
-export function timeOfDay(at, { seconds = false } = {}) {
+/** - day: whether another day than today is named. */
+export function timeOfDay(at, { seconds = false, day = true } = {}) {
   const clock = moment(at, seconds ? CLOCK_SECONDS : CLOCK);
   const date = new Date(at);
-  if (Number.isNaN(date.getTime()) || date.toDateString() === new Date().toDateString()) return clock;
+  if (!day || Number.isNaN(date.getTime()) || date.toDateString() === new Date().toDateString()) return clock;
   return `${moment(at, DAY)}, ${clock}`;
 }
 
