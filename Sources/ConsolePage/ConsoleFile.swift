@@ -32,6 +32,8 @@ public struct ConsoleFile: Sendable {
         ConsoleFile("app/router.js", PackageResources.router_js),
         ConsoleFile("app/sessions.js", PackageResources.sessions_js),
         ConsoleFile("media/figures.js", PackageResources.figures_js),
+        ConsoleFile("media/meter.js", PackageResources.meter_js),
+        ConsoleFile("media/picturewatch.js", PackageResources.picturewatch_js),
         ConsoleFile("media/revival.js", PackageResources.revival_js),
         ConsoleFile("media/session.js", PackageResources.session_js),
         ConsoleFile("net/account.js", PackageResources.account_js),

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { readFigures } from '../../Sources/ConsolePage/Page/media/figures.js';
 import { Meter, nextTurn } from '../../Sources/ConsolePage/Page/media/meter.js';
 import { KEPT, MOST_READINGS } from '../../Sources/ConsolePage/Page/state/readings.js';
+import { PictureWatch } from '../../Sources/ConsolePage/Page/media/picturewatch.js';
 import { EMPTY, reduce } from '../../Sources/ConsolePage/Page/state/store.js';
 import { HEIGHT, paths, WIDTH } from '../../Sources/ConsolePage/Page/views/graph.js';
 
@@ -17,7 +18,7 @@ class Fake {
   isInTrouble = false;
   constructor(kioskId) { this.kioskId = kioskId; }
   async measure() { this.calls += 1; this.figures = { at: performance.now() }; }
-  checkPicture() { this.checks += 1; }
+  check() { this.checks += 1; }
 }
 
 /** A meter over these sessions whose timers turn when they are told to. */
@@ -128,4 +129,47 @@ test('figures are shares and rates since the reading before', () => {
   assert.ok(Math.abs(bitrate - 8_000) < 400 && Math.abs(frameRate - 25) < 2, `${bitrate} ${frameRate}`);
   // A kiosk that starts anew counts from nothing: no negative shares.
   assert.equal(readFigures(report(0), first).lossRate, null);
+});
+
+test('a picture that stands still is called so after 700 ms, one of a slow camera after four of its gaps', () => {
+  const watch = new PictureWatch(() => true);
+  assert.equal(watch.check(5_000), false);
+  for (let at = 0; at <= 1_000; at += 40) assert.equal(watch.frameShown(at), at === 0);
+  assert.equal(watch.check(1_699), false);
+  assert.equal(watch.check(1_700), true);
+  assert.equal(watch.stalledSince, 1_000);
+  assert.equal(watch.check(1_800), false, 'told twice');
+  assert.equal(watch.frameShown(3_000), true);
+  assert.equal(watch.stalledSince, null);
+  const slow = new PictureWatch(() => true);
+  for (let at = 0; at <= 20_000; at += 500) slow.frameShown(at);
+  assert.equal(slow.check(21_900), false);
+  assert.equal(slow.check(22_000), true);
+});
+
+test('what is not on the screen stands still only where nothing is decoded', () => {
+  let isShown = true;
+  const watch = new PictureWatch(() => isShown);
+  watch.frameShown(0);
+  isShown = false;
+  assert.equal(watch.check(60_000), false);
+  watch.decoded(25, 59_000, { tellsOfFrames: true });
+  assert.equal(watch.stalledSince, null);
+  // Shown again after a minute in which the timers slept.
+  isShown = true;
+  assert.equal(watch.check(120_000), false);
+  assert.equal(watch.check(120_600), false);
+  isShown = false;
+  watch.check(121_000);
+  watch.decoded(0, 122_000, { tellsOfFrames: true });
+  assert.equal(watch.stalledSince, 122_000);
+  watch.decoded(0, 123_000, { tellsOfFrames: true });
+  assert.equal(watch.stalledSince, 122_000);
+  watch.decoded(3, 124_000, { tellsOfFrames: true });
+  assert.equal(watch.stalledSince, null);
+  isShown = true;
+  watch.decoded(0, 125_000, { tellsOfFrames: true });
+  assert.equal(watch.stalledSince, null, 'frames on the screen say it themselves');
+  watch.decoded(0, 125_000, { tellsOfFrames: false });
+  assert.equal(watch.stalledSince, 125_000);
 });

@@ -2,7 +2,7 @@
 
 /** How often one of the sessions is measured. */
 const MEASURED_EVERY = 1_000;
-/** How often all are looked at for a picture that stands still; that costs nothing. */
+/** How often all are looked at for what takes too long; that costs nothing. */
 const CHECKED_EVERY = 100;
 /** So many times as often as the others: one that something is wrong with, and one that somebody looks at. */
 const PREFERRED = 4;
@@ -36,7 +36,7 @@ export class Meter {
     this.#isLookedAt = isLookedAt;
     this.#measured = measured;
     every(() => this.#measure(), MEASURED_EVERY);
-    every(() => { for (const session of this.#sessions()) session.checkPicture(); }, CHECKED_EVERY);
+    every(() => { for (const session of this.#sessions()) session.check(); }, CHECKED_EVERY);
   }
 
   async #measure() {

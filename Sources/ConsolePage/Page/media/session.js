@@ -12,6 +12,7 @@
 // kiosk asks for one (`restart-request`), when the connection stays `disconnected`, and when it has failed.
 
 import { readFigures } from './figures.js';
+import { PictureWatch } from './picturewatch.js';
 
 /** How long a `disconnected` path may take to come back by itself. */
 const DISCONNECTED_PATIENCE = 1_500;
@@ -23,8 +24,6 @@ const CROSSING_PATIENCE = 500;
 const FORWARD_PATIENCE = 3_000;
 /** How long a session may take from the click to its first connection, with all repetitions. */
 const CONNECT_PATIENCE = 30_000;
-/** How long a picture may stand still before it is called so, where pictures come at their usual rate; a slow camera has longer. */
-const STALL = { least: 700, most: 5_000, usualGaps: 4 };
 /** So many packets of sound a second, of the fifty that a microphone gives, are no remainder. */
 const SOUND_PACKETS = 25;
 /** The pauses between restarts of a path that stays away: doubling from the first to the last. */
@@ -40,7 +39,6 @@ export class WatchSession {
   /** What the kiosk said it cannot give, by code. */
   faults = new Map();
   figures = null;
-  stalledSince = null;
   stream = new MediaStream();
   /** Milliseconds of `performance.now()`. */
   timings = { clicked: performance.now() };
@@ -49,7 +47,7 @@ export class WatchSession {
   #signaling;
   #audio;
   #changed;
-  #isShown;
+  #picture;
   #early = [];
   #work = Promise.resolve();
   #gatherable;
@@ -63,9 +61,6 @@ export class WatchSession {
   #restartPause = RESTART_PAUSE.first;
   /** When the kiosk said what it cannot give, by code. */
   #faultedAt = new Map();
-  #lastFrameAt = null;
-  /** The usual time between two pictures, in milliseconds. */
-  #frameGap = 0;
 
   /**
    * - signaling: the socket: `request(name, payload)`, `emit(name, payload)`, `connected`, `doubt()`.
@@ -77,7 +72,7 @@ export class WatchSession {
     this.kioskId = kioskId;
     this.#signaling = signaling;
     this.#changed = changed;
-    this.#isShown = isShown;
+    this.#picture = new PictureWatch(isShown);
     this.#gatherable = new Promise((resolve) => { this.#iceServersReady = resolve; });
     this.pc = new RTCPeerConnection({ iceServers: iceServers ?? [], bundlePolicy: 'max-bundle' });
     if (iceServers) this.#iceServersReady();
@@ -90,9 +85,6 @@ export class WatchSession {
 
   /** The kiosk has answered that it sends no sound. */
   get isWithoutSound() { return !this.ended && (this.#audio.currentDirection === 'inactive' || this.#audio.direction === 'stopped'); }
-
-  /** When the picture on the screen came, in milliseconds since 1970; null where none has. */
-  get lastPictureAt() { return this.#lastFrameAt === null ? null : Date.now() - (performance.now() - this.#lastFrameAt); }
 
   // Starting and ending
 
@@ -333,33 +325,24 @@ export class WatchSession {
 
   // Figures
 
+  /** Since when the picture stands still (`performance.now()`); null while it moves. */
+  get stalledSince() { return this.#picture.stalledSince; }
+
+  /** When the picture on the screen came, in milliseconds since 1970; null where none has. */
+  get lastPictureAt() { return this.#picture.lastFrameAt === null ? null : Date.now() - (performance.now() - this.#picture.lastFrameAt); }
+
   /** Called by whoever shows the picture, at each frame on the screen. */
   frameShown() {
     const now = performance.now();
-    const isFirst = !this.timings.firstFrame;
     this.timings.firstFrame ??= now;
-    if (this.#lastFrameAt !== null && this.stalledSince === null) {
-      const gap = now - this.#lastFrameAt;
-      this.#frameGap = this.#frameGap ? this.#frameGap + (gap - this.#frameGap) / 8 : gap;
-    }
-    this.#lastFrameAt = now;
-    if (!isFirst && this.stalledSince === null) return;
-    this.stalledSince = null;
-    this.#changed(this);
+    if (this.#picture.frameShown(now)) this.#changed(this);
   }
 
-  /** A picture that stands still is no live picture. Frames on the screen say so; a page that is hidden or left shows none, there the decoder does. */
-  checkPicture() {
-    if (!this.timings.connected && performance.now() - this.timings.clicked > CONNECT_PATIENCE) {
-      this.#giveUp(this.timings.answered ? 'no-path' : 'kiosk-silent');
-      return;
-    }
-    if (this.#lastFrameAt === null || this.stalledSince !== null) return;
-    if (!this.#isShown()) { this.#lastFrameAt = performance.now(); return; }
-    const patience = Math.min(STALL.most, Math.max(STALL.least, this.#frameGap * STALL.usualGaps));
-    if (performance.now() - this.#lastFrameAt < patience) return;
-    this.stalledSince = this.#lastFrameAt;
-    this.#changed(this);
+  /** Called ten times a second. */
+  check() {
+    const now = performance.now();
+    if (!this.timings.connected && now - this.timings.clicked > CONNECT_PATIENCE) this.#giveUp(this.timings.answered ? 'no-path' : 'kiosk-silent');
+    else if (this.#picture.check(now)) this.#changed(this);
   }
 
   get isMeasurable() { return !this.ended && this.pc.connectionState !== 'new'; }
@@ -378,9 +361,7 @@ export class WatchSession {
 
   #judge(before, now) {
     const decoded = now.framesDecoded - before.framesDecoded;
-    if (!this.#isShown() || !('requestVideoFrameCallback' in HTMLVideoElement.prototype)) {
-      if (this.timings.firstFrame) this.stalledSince = decoded > 0 ? null : this.stalledSince ?? before.at;
-    }
+    this.#picture.decoded(decoded, before.at, { tellsOfFrames: 'requestVideoFrameCallback' in HTMLVideoElement.prototype });
     // A camera that works again says so with pictures, a microphone with sound: such as came after it had failed.
     const isOver = (code) => before.at >= this.#faultedAt.get(code);
     if (decoded > 0) for (const code of ['camera-missing', 'camera-busy', 'camera-failed']) if (isOver(code)) this.faults.delete(code);
