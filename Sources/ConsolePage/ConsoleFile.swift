@@ -36,6 +36,7 @@ public struct ConsoleFile: Sendable {
         ConsoleFile("media/picturewatch.js", PackageResources.picturewatch_js),
         ConsoleFile("media/revival.js", PackageResources.revival_js),
         ConsoleFile("media/session.js", PackageResources.session_js),
+        ConsoleFile("media/streamlines.js", PackageResources.streamlines_js),
         ConsoleFile("net/account.js", PackageResources.account_js),
         ConsoleFile("net/api.js", PackageResources.api_js),
         ConsoleFile("net/socketio.js", PackageResources.socketio_js),

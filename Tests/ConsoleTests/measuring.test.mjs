@@ -147,6 +147,17 @@ test('a picture that stands still is called so after 700 ms, one of a slow camer
   assert.equal(slow.check(22_000), true);
 });
 
+test('a picture that is not asked for is not live, until another comes', () => {
+  const watch = new PictureWatch(() => true);
+  watch.pause();
+  assert.equal(watch.stalledSince, null, 'there has been none');
+  watch.frameShown(1_000);
+  watch.pause();
+  assert.equal(watch.stalledSince, 1_000);
+  assert.equal(watch.frameShown(9_000), true);
+  assert.equal(watch.stalledSince, null);
+});
+
 test('what is not on the screen stands still only where nothing is decoded', () => {
   let isShown = true;
   const watch = new PictureWatch(() => isShown);

@@ -166,6 +166,7 @@ test('a picture that stands still says since when and why, where that is known',
   assert.deepEqual(stalled(null), { since: 'No new picture for 3 s', last: '', why: '' });
   assert.deepEqual(stalled(null, undefined, { stalledSince: 300 }).since, 'No new picture for 1 s');
   assert.match(stalled(null, undefined, { lastPictureAt: at }).last, /^Last picture .*22:10:05$/);
+  assert.match(stalled({ bitrate: 0 }, undefined, { wantsPicture: false }).why, /out of sight/);
   assert.equal(stalled({ bitrate: 0, lossRate: null }).why, 'No packets from the kiosk');
   assert.equal(stalled({ bitrate: 9, lossRate: 0.12, videoPacketRate: 0 }).why, 'The kiosk sends sound, but no picture');
   assert.equal(stalled({ bitrate: 9, lossRate: 0.12 }).why, 'The network has lost 12% of the packets');

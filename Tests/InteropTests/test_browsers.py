@@ -196,6 +196,32 @@ def test_a_kiosk_another_monitor_watches_is_refused_with_since_when(console: Con
     console.decoded("KIOSK_01", 10, 10)
 
 
+def test_a_page_out_of_sight_costs_the_kiosk_no_picture(console: Console, agent):
+    def hide(hidden: bool) -> None:
+        console.driver.execute_script(
+            "Object.defineProperty(document, 'hidden', { configurable: true, get: () => %s }); document.dispatchEvent(new Event('visibilitychange'));" % str(hidden).lower()
+        )
+
+    def sound() -> int:
+        return console.inbound("KIOSK_01")["audio"]["packetsReceived"]
+
+    console.sign_in("MONITOR_01", PASSWORD)
+    console.online("KIOSK_01")
+    console.watch("KIOSK_01")
+    console.decoded("KIOSK_01", 20, 10)
+    hide(True)
+    time.sleep(7.5)
+    encoded, heard = agent.status()["video"]["encoded"], sound()
+    time.sleep(1.5)
+    assert agent.status()["video"]["encoded"] == encoded, "pictures are encoded for nobody"
+    assert sound() > heard + 40, "the sound went with the picture"
+    hide(False)
+    # Waiting is for a frame on the screen: the last one is called what it is.
+    console.wait(lambda: console.text("KIOSK_01", "state") == "Live", 5, "no picture")
+    eventually(lambda: agent.status()["video"]["encoded"] > encoded, 3, "it was live before")
+    console.stop("KIOSK_01")
+
+
 def test_media_goes_on_while_the_server_is_away(console: Console, server, agent):
     console.sign_in("MONITOR_01", PASSWORD)
     console.online("KIOSK_01")

@@ -16,7 +16,7 @@ from selenium.webdriver.common.keys import Keys
 from harness import network
 from harness.browser import Console
 from harness.programs import eventually
-from harness.staged import StagedServer, iso
+from harness.staged import StagedServer, iso, ufrag
 
 KIOSK = "KIOSK_01"
 
@@ -44,10 +44,6 @@ def room(stage, page) -> Console:
     page.connected()
     page.wait(lambda: page.row(KIOSK), 5)
     return page
-
-
-def ufrag(sdp: str) -> str:
-    return re.search(r"a=ice-ufrag:(\S+)", sdp)[1]
 
 
 def later(page: Console, seconds: float) -> None:
@@ -740,6 +736,34 @@ def test_the_whole_screen_a_link_and_a_window_above_all(stage, room):
     assert room.find("pip", room.tile(KIOSK)).is_displayed() == offered, "a button that cannot work"
     before = room.frames(KIOSK)
     room.wait(lambda: room.frames(KIOSK) > before and room.text(KIOSK, "state") == "Live", 5)
+
+
+def hide(page: Console, hidden: bool) -> None:
+    """As another tab in front of this one does."""
+    page.driver.execute_script(
+        "Object.defineProperty(document, 'hidden', { configurable: true, get: () => arguments[0] }); document.dispatchEvent(new Event('visibilitychange'));"
+        .replace("arguments[0]", str(hidden).lower())
+    )
+
+
+def test_a_page_out_of_sight_asks_for_sound_alone(stage, room):
+    def asked() -> str:
+        picture = next(part for part in re.split(r"(?=^m=)", stage.last("offer")["offer"]["sdp"], flags=re.M) if part.startswith("m=video"))
+        return re.search(r"^a=(recvonly|inactive)", picture, re.M)[1]
+
+    room.watch(KIOSK)
+    room.decoded(KIOSK, 10, 15)
+    hide(room, True)
+    time.sleep(1.2)
+    assert stage.names().count("offer") == 1, "a glance elsewhere stops the picture"
+    later(room, 5)
+    eventually(lambda: asked() == "inactive", 5, "still asked for")
+    room.wait(lambda: room.session(KIOSK)["stalledSince"] is not None, 3, "the last picture passes for live")
+    hide(room, False)
+    eventually(lambda: asked() == "recvonly" and stage.names().count("offer") == 3, 5, "not asked for again")
+    before = room.frames(KIOSK)
+    room.wait(lambda: room.frames(KIOSK) > before and room.text(KIOSK, "state") == "Live", 10, "no picture")
+    assert stage.names().count("start-monitoring") == 1 and ufrag(stage.last("offer")["offer"]["sdp"]) == ufrag(stage.heard[[name for name, _ in stage.heard].index("offer")][1]["offer"]["sdp"])
 
 
 def test_all_pictures_share_one_getstats_a_second(stage, room):

@@ -41,14 +41,16 @@ const pages = new Pages({
 const router = new Router({
   entered: (route) => {
     pages.show(route.page);
+    room.tick();
     $('settings-button').setAttribute('aria-pressed', String(route.page === 'settings'));
     if (!route.isKnown) notice(say('notices.noPage'), 'warn');
     if (route.kiosks) room.want(route);
   },
 });
+const isShown = () => !document.hidden && router.page === 'room';
 const sessions = new Sessions({
   socket: line.socket, store, account,
-  isShown: () => !document.hidden && router.page === 'room',
+  isShown,
   isLookedAt: (kioskId) => room.isLookedAt(kioskId),
   changed: (session) => room.changed(session),
   comesBack: (kioskId) => room.revive(kioskId),
@@ -57,6 +59,7 @@ const room = new Room({
   sessions, store, socket: line.socket,
   arranged: (ids, focus) => router.arranged(ids, focus),
   left: (kioskId) => kiosks.focus(kioskId),
+  isShown,
 });
 /** Who hears what is said on the line. */
 const heard = { sessions, registered: () => room.registered() };
@@ -106,6 +109,7 @@ $('help-button').addEventListener('click', () => $('help').showModal());
 $('wall-button').addEventListener('click', () => room.toggleFullScreen());
 $('settings-button').addEventListener('click', () => router.go(router.page === 'settings' ? 'room' : 'settings'));
 $('settings-back').addEventListener('click', () => router.go('room'));
+document.addEventListener('visibilitychange', () => room.tick());
 sayGoodbye({ account, line, sessions, cameBack: () => { if (entrance.isOpen) { room.beginAnew(); line.open(heard); } } });
 
 setInterval(() => {

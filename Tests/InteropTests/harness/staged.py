@@ -7,6 +7,7 @@ import asyncio
 import datetime
 import fractions
 import pathlib
+import re
 import threading
 import time
 
@@ -22,6 +23,10 @@ POLICY = (
     "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
     "frame-ancestors 'none'; form-action 'self'"
 )
+
+
+def ufrag(sdp: str) -> str:
+    return re.search(r"a=ice-ufrag:(\S+)", sdp)[1]
 
 
 def iso(moment: float | None = None) -> str:
@@ -234,11 +239,19 @@ class StagedServer:
 
     async def _answer(self, sid: str, payload: dict) -> None:
         kiosk = payload["targetId"]
-        old = self.peers.pop(kiosk, None)
+        old = self.peers.get(kiosk)
+        sdp = payload["offer"]["sdp"]
+        if old and old.connectionState == "connected" and ufrag(old.remoteDescription.sdp) == ufrag(sdp):
+            await old.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
+            await old.setLocalDescription(await old.createAnswer())
+            answer = {"type": "answer", "sdp": old.localDescription.sdp}
+            await self.io.emit("answer", {"fromId": kiosk, "sessionId": f"s-{kiosk}", "answer": answer}, to=sid)
+            return
+        self.peers.pop(kiosk, None)
         if old:
             await old.close()
         peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        await peer.setRemoteDescription(RTCSessionDescription(payload["offer"]["sdp"], "offer"))
+        await peer.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
         for kind, track in (("video", lambda: Picture(lambda: self.picture_stands_still)), ("audio", Tone)):
             if kind in self.tracks:
                 peer.addTrack(track())

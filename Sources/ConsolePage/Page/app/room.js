@@ -11,9 +11,15 @@ import { say } from '../words/language.js';
 import { $, notice } from './page.js';
 import { keepPose, poseOf } from './poses.js';
 
+/** So long after the pictures went from the screen they are asked for no more, in milliseconds. */
+const UNSEEN_FOR = 5_000;
+
 export class Room {
   #sessions; #store; #socket; #arranged; #left;
   #wall;
+  #isShown;
+  /** When the pictures were last on the screen, in milliseconds of `performance.now()`. */
+  #shownAt = 0;
   #isRegistered = false;
   /** What an address asks for, until the server has told which kiosks there are. */
   #wanted = null;
@@ -21,8 +27,10 @@ export class Room {
   /**
    * - arranged(kiosks, focus): which pictures are there, in their order, and which is large.
    * - left(kioskId): a picture was closed.
+   * - isShown(): whether the pictures can be seen.
    */
-  constructor({ sessions, store, socket, arranged, left }) {
+  constructor({ sessions, store, socket, arranged, left, isShown }) {
+    this.#isShown = isShown;
     this.#sessions = sessions;
     this.#store = store;
     this.#socket = socket;
@@ -188,8 +196,12 @@ export class Room {
     this.#countEnded();
   }
 
-  /** Each second, and in another language: what the tiles say grows older. */
+  /** Each second, in another language, and when the page is shown: what the tiles say grows older. */
   tick() {
+    if (this.#isShown()) this.#shownAt = performance.now();
+    const isShown = performance.now() - this.#shownAt < UNSEEN_FOR;
+    // A picture in a window of its own is seen while this page is not.
+    this.#sessions.economize((kioskId) => isShown || document.pictureInPictureElement === this.tile(kioskId)?.video);
     for (const kioskId of this.#wall.kioskIds) this.#show(kioskId);
     this.#countEnded();
   }

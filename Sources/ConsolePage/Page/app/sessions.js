@@ -71,6 +71,11 @@ export class Sessions {
     this.#changed(this.#byId.get(kioskId));
   }
 
+  /** - isWanted(kioskId): whether its picture is on a screen. To be called again and again. */
+  economize(isWanted) {
+    for (const session of this.#going()) session.wantPicture(isWanted(session.kioskId));
+  }
+
   /** Ends it, where it goes on, and forgets it. */
   close(kioskId) {
     this.#byId.get(kioskId)?.stop();

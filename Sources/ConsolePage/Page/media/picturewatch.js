@@ -48,6 +48,9 @@ export class PictureWatch {
     return true;
   }
 
+  /** No pictures are asked for: the last one is none of now. */
+  pause() { this.stalledSince ??= this.#lastFrameAt; }
+
   /** So many frames were decoded since `since`: that counts where none are shown, and where the browser does not tell of those that are. */
   decoded(frames, since, { tellsOfFrames }) {
     if ((this.#isShown() && tellsOfFrames) || this.#lastFrameAt === null) return;

@@ -13,6 +13,7 @@
 
 import { readFigures } from './figures.js';
 import { PictureWatch } from './picturewatch.js';
+import { StreamLines } from './streamlines.js';
 
 /** How long a `disconnected` path may take to come back by itself. */
 const DISCONNECTED_PATIENCE = 1_500;
@@ -45,10 +46,12 @@ export class WatchSession {
   pc;
 
   #signaling;
+  #video;
   #audio;
   #changed;
   #picture;
   #early = [];
+  #streams = new StreamLines();
   #work = Promise.resolve();
   #gatherable;
   #iceServersReady;
@@ -77,7 +80,7 @@ export class WatchSession {
     this.pc = new RTCPeerConnection({ iceServers: iceServers ?? [], bundlePolicy: 'max-bundle' });
     if (iceServers) this.#iceServersReady();
     this.#listen();
-    this.pc.addTransceiver('video', { direction: 'recvonly', streams: [this.stream] });
+    this.#video = this.pc.addTransceiver('video', { direction: 'recvonly', streams: [this.stream] });
     this.#audio = this.pc.addTransceiver('audio', { direction: 'recvonly', streams: [this.stream] });
   }
 
@@ -157,7 +160,7 @@ export class WatchSession {
     if (!this.#isOurs(sessionId)) return;
     this.#inOrder(async () => {
       if (this.pc.signalingState !== 'have-local-offer') return;
-      await this.pc.setRemoteDescription(answer);
+      await this.pc.setRemoteDescription({ type: 'answer', sdp: this.#streams.kept(String(answer?.sdp)) });
       this.#unanswered = false;
       this.timings.answered ??= performance.now();
       if (this.phase === 'answering' || this.phase === 'starting') this.#enter('connecting');
@@ -259,6 +262,23 @@ export class WatchSession {
     } catch (error) {
       console.warn(`${this.kioskId}: candidate not usable: ${error.message}`);
     }
+  }
+
+  /** Whether the picture is asked for; the sound always is. */
+  get wantsPicture() { return this.#video.direction === 'recvonly'; }
+
+  /**
+   * Asks for the picture, or for the sound alone: nobody's uplink carries what is on no screen. Said again and again, for an offer that is on its
+   * way is waited for, and one that was lost is repeated.
+   */
+  wantPicture(isWanted) {
+    if (this.phase !== 'live' || !this.#signaling.connected) return;
+    const isLost = this.#unanswered && performance.now() - this.#offeredAt > ANSWER_PATIENCE;
+    if (!isLost && (this.#unanswered || this.wantsPicture === isWanted)) return;
+    this.#video.direction = isWanted ? 'recvonly' : 'inactive';
+    if (!isWanted) this.#picture.pause();
+    void this.#negotiate();
+    this.#changed(this);
   }
 
   // Losing the path and finding another

@@ -249,6 +249,7 @@ export const en = {
     stalled: { one: 'No new picture for {count} s', other: 'No new picture for {count} s' },
     stalledNow: 'No new picture',
     lastPicture: 'Last picture {at}',
+    paused: 'not asked for while this page was out of sight',
     noPackets: 'no packets from the kiosk',
     soundAlone: 'the kiosk sends sound, but no picture',
     lossy: 'the network has lost {share} of the packets',

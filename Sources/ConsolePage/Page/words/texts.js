@@ -47,7 +47,8 @@ function pictureFault(status) {
 }
 
 /** Why a picture stands still, as far as the figures of the last second and the kiosk's own word tell; empty where they do not. */
-function stallReason(figures, status) {
+function stallReason({ figures, wantsPicture }, status) {
+  if (wantsPicture === false) return say('phase.paused');
   const fault = pictureFault(status);
   if (fault) return fault.text;
   if (figures?.bitrate === 0) return say('phase.noPackets');
@@ -62,7 +63,7 @@ export function stallText(session, { status, now }) {
   return {
     since: seconds < 1 ? say('phase.stalledNow') : say('phase.stalled', { count: seconds }),
     last: session.lastPictureAt === null ? '' : say('phase.lastPicture', { at: timeOfDay(session.lastPictureAt, { seconds: true }) }),
-    why: sentenceCase(stallReason(session.figures, status)),
+    why: sentenceCase(stallReason(session, status)),
   };
 }
 
