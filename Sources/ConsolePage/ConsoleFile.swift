@@ -20,6 +20,7 @@ public struct ConsoleFile: Sendable {
 
     public static let all = [
         ConsoleFile("index.html", PackageResources.index_html),
+        ConsoleFile("boot.js", PackageResources.boot_js),
         ConsoleFile("favicon.svg", PackageResources.favicon_svg),
         ConsoleFile("main.js", PackageResources.main_js),
         ConsoleFile("app/entrance.js", PackageResources.entrance_js),

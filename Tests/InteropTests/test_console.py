@@ -51,6 +51,19 @@ def later(page: Console, seconds: float) -> None:
     page.driver.execute_script("const now = performance.now.bind(performance); performance.now = () => now() + arguments[0];".replace("arguments[0]", str(seconds * 1000)))
 
 
+# Loading
+
+
+def test_a_page_that_did_not_come_whole_comes_again(stage, driver):
+    stage.withheld = {"layout.js": 1, "hi.js": 2}
+    driver.get(stage.address + "/#/settings")
+    console = Console(driver, stage.address)
+    console.wait(lambda: console.find("username").is_displayed(), 10, "a blank page")
+    assert stage.withheld["layout.js"] == 0 and stage.withheld["hi.js"] == 0
+    assert fragment(console) == "#/settings"
+    driver.get("about:blank")
+
+
 # Tokens
 
 
@@ -261,6 +274,12 @@ def test_the_address_holds_the_pictures_and_a_reload_brings_them_back(stage, roo
     assert fragment(room) == f"#/room?kiosks={KIOSK},KIOSK_02&focus=KIOSK_02"
     assert "large" in room.tile("KIOSK_02").get_attribute("class")
     registered = [at for at, name in enumerate(stage.names()) if name == "register-monitor"]
+    # Nobody has clicked yet: one picture offers its sound, the large one.
+    if room.driver.name == "chrome":
+        assert [room.find("unmute", room.tile(kiosk)).is_displayed() for kiosk in (KIOSK, "KIOSK_02")] == [False, True]
+        room.find("unmute", room.tile("KIOSK_02")).click()
+        assert room.session("KIOSK_02")["muted"] is False
+        assert not room.find("unmute", room.tile("KIOSK_02")).is_displayed()
     assert len(registered) == 2 and stage.heard[registered[1]][1]["sessions"] == []
     assert stage.names()[registered[1] :].count("start-monitoring") == 2, "begun before the registration, or twice"
     room.stop(KIOSK)

@@ -99,6 +99,8 @@ class StagedServer:
         self.picture_stands_still = False
         #: The sessions that the server says it still knows; None for one that does not say.
         self.known_sessions: list[str] | None = None
+        #: How many times a file does not come, by its name.
+        self.withheld: dict[str, int] = {}
         self.heard: list[tuple[str, object]] = []
         self.peers: dict[str, RTCPeerConnection] = {}
         self.early: dict[str, list] = {}
@@ -192,6 +194,9 @@ class StagedServer:
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         path = FILES / (request.match_info["name"] or "index.html")
+        if self.withheld.get(path.name, 0) > 0:
+            self.withheld[path.name] -= 1
+            raise web.HTTPBadGateway
         if not path.is_file():
             raise web.HTTPNotFound
         return web.FileResponse(path, headers={"Content-Security-Policy": POLICY, "Cache-Control": "no-store"})

@@ -13,6 +13,8 @@ export class Picture {
   video;
   #pose = USUAL;
   #blocked;
+  /** Whether the sound is wanted; the browser may keep it back all the same. */
+  #isWanted = false;
 
   /** - blocked(isBlocked): whether the browser keeps the sound back until somebody clicks. */
   constructor(video, { blocked }) {
@@ -41,26 +43,27 @@ export class Picture {
 
   /** - isHeard: of the stream, from its beginning. */
   play(stream, isHeard) {
-    this.video.muted = !isHeard;
     this.video.srcObject = stream;
-    void this.#start();
+    this.hear(isHeard);
+    if (!isHeard) void this.#start();
   }
 
+  /** Whether its sound comes out. */
   get isHeard() { return !this.video.muted; }
 
-  hear(isHeard) {
-    if (this.isHeard === isHeard) return;
-    this.video.muted = !isHeard;
-    if (isHeard) void this.#start(); else this.#blocked(false);
+  hear(isWanted) {
+    this.#isWanted = isWanted;
+    this.video.muted = !isWanted;
+    this.#blocked(false);
+    if (isWanted) void this.#start();
   }
 
   /** A click allows sound; where there was none, the picture starts silent. */
   async #start() {
     try {
       await this.video.play();
-      this.#blocked(false);
     } catch (error) {
-      if (error.name !== 'NotAllowedError') return;
+      if (error.name !== 'NotAllowedError' || !this.#isWanted) return;
       this.video.muted = true;
       this.#blocked(true);
       this.video.play().catch(() => {});
