@@ -5,13 +5,14 @@ import { test } from 'node:test';
 
 import { MOST_PICTURES, parseRoute, writeRoute } from '../../Sources/ConsolePage/Page/state/routes.js';
 
-const room = (kiosks, focus = null) => ({ page: 'room', kiosks, focus, isKnown: true });
+const room = (kiosks, focus = null, isWall = false) => ({ page: 'room', kiosks, focus, isWall, isKnown: true });
 
 test('what is written is read', () => {
-  for (const route of [room(['KIOSK_01']), room(['a', 'B.2', 'x@y-z_0'], 'B.2'), room(null), { ...room(null), page: 'settings' }]) {
+  for (const route of [room(['KIOSK_01']), room(['a', 'B.2', 'x@y-z_0'], 'B.2'), room(null), room(null, null, true), room(['A', 'B'], 'A', true), { ...room(null), page: 'settings' }]) {
     assert.deepEqual(parseRoute(writeRoute(route)), route);
   }
   assert.equal(writeRoute(room(['A', 'B'], 'B')), '#/room?kiosks=A,B&focus=B');
+  assert.equal(writeRoute(room(['A'], null, true)), '#/room?kiosks=A&wall=1');
   assert.equal(writeRoute(room([])), '#/room');
 });
 

@@ -10,6 +10,7 @@ import time
 import numpy
 import PIL.Image
 import pytest
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -724,6 +725,52 @@ def test_what_cannot_be_watched_now_is_watched_when_it_is_free(stage, room):
 
 
 @CHROMIUM
+def test_sets_are_kept_and_gone_round(stage, plain):
+    room = plain
+
+    def shown() -> list[str]:
+        return room.driver.execute_script("return kioskConsole.kioskIds")
+
+    def press_shift(digit: str) -> None:
+        ActionChains(room.driver).key_down(Keys.SHIFT).send_keys(digit).key_up(Keys.SHIFT).perform()
+
+    for place, kiosk in enumerate((KIOSK, "KIOSK_02")):
+        room.driver.execute_script("location.hash = arguments[0]", f"#/room?kiosks={kiosk}")
+        room.wait(lambda: shown() == [kiosk], 5)
+        room.find("sets-button").click()
+        rows = room.driver.find_elements(By.CSS_SELECTOR, '[data-testid="set"]')
+        assert not room.find("set-show", rows[place]).is_displayed()
+        room.find("set-keep", rows[place]).click()
+        room.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+    room.driver.find_element(By.TAG_NAME, "body").click()
+    press_shift("1")
+    room.wait(lambda: shown() == [KIOSK], 5, "the key shows nothing")
+    press_shift("7")
+    assert shown() == [KIOSK]
+    room.find("sets-button").click()
+    assert violations(room) == []
+    room.find("dwell").clear()
+    room.find("dwell").send_keys("5")
+    stage.picture_stands_still = True
+    room.find("tour").click()
+    assert room.find("sets-button").text == "End the round"
+    # The picture that should come does not: that is where the round stops.
+    later(room, 10)
+    room.wait(lambda: "The round has stopped. Crew lobby, Central: " in room.find("notices").text, 8)
+    assert shown() == [KIOSK] and room.find("sets-button").text == "Sets"
+    stage.picture_stands_still = False
+    room.decoded(KIOSK, 5, 10)
+    room.find("sets-button").click()
+    room.find("tour").click()
+    room.wait(lambda: shown() == ["KIOSK_02"], 8, "no round")
+    room.find("sets-button").click()
+    room.find("sets-button").click()
+    rows = room.driver.find_elements(By.CSS_SELECTOR, '[data-testid="set"]')
+    room.find("set-forget", rows[0]).click()
+    assert not room.find("tour").is_displayed()
+
+
+@CHROMIUM
 def test_what_ended_is_watched_again_with_one_click(stage, room):
     for kiosk in (KIOSK, "KIOSK_02"):
         room.watch(kiosk)
@@ -743,10 +790,18 @@ def test_the_whole_screen_a_link_and_a_window_above_all(stage, room):
     room.decoded(KIOSK, 5, 15)
     room.find("link", room.tile(KIOSK)).click()
     room.wait(lambda: room.find("notices").text == f"{stage.address}/#/room?kiosks={KIOSK}", 3, "without a clipboard the link itself is shown")
+    room.wait(lambda: "bit/s" in room.find("drawn").text, 5, "not said what it draws")
+
+    def letters() -> float:
+        return float(room.tile(KIOSK).find_element(By.CSS_SELECTOR, ".tile-name").value_of_css_property("font-size").removesuffix("px"))
+
+    small = letters()
     room.find("wall-button").click()
     room.wait(lambda: room.driver.execute_script("return document.fullscreenElement?.id") == "room", 5)
+    assert fragment(room) == f"#/room?kiosks={KIOSK}&wall=1"
+    assert not room.find("sign-out").is_displayed() and not room.find("search").is_displayed() and letters() > 1.5 * small
     room.driver.execute_script("return document.exitFullscreen()")
-    room.wait(lambda: room.driver.execute_script("return document.fullscreenElement === null"), 5)
+    room.wait(lambda: room.find("sign-out").is_displayed() and fragment(room) == f"#/room?kiosks={KIOSK}", 5, "no way back")
     room.find("full-screen", room.tile(KIOSK)).click()
     room.wait(lambda: room.driver.execute_script("return document.fullscreenElement?.id") == f"tile-{KIOSK}", 5)
     room.driver.execute_script("return document.exitFullscreen()")

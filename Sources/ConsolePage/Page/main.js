@@ -8,6 +8,8 @@ import { $, notice } from './app/page.js';
 import { Router } from './app/router.js';
 import { Room } from './app/room.js';
 import { Sessions } from './app/sessions.js';
+import { keepSet, readSets } from './app/sets.js';
+import { Tour } from './app/tour.js';
 import { Account } from './net/account.js';
 import { nameOf } from './state/kiosks.js';
 import { Store } from './state/store.js';
@@ -16,8 +18,10 @@ import { CrewFeed } from './views/crewfeed.js';
 import { KioskList } from './views/kiosklist.js';
 import { Pages } from './views/pages.js';
 import { Panel } from './views/panels.js';
+import { SetsDialog } from './views/setsdialog.js';
 import { Settings } from './views/settings.js';
-import { say } from './words/language.js';
+import { toggleFullScreen } from './views/tools.js';
+import { relabel, say } from './words/language.js';
 import { timeOfDay } from './words/texts.js';
 
 const store = new Store();
@@ -41,6 +45,7 @@ const pages = new Pages({
 const router = new Router({
   entered: (route) => {
     pages.show(route.page);
+    showWall();
     room.tick();
     $('settings-button').setAttribute('aria-pressed', String(route.page === 'settings'));
     if (!route.isKnown) notice(say('notices.noPage'), 'warn');
@@ -91,6 +96,60 @@ new Settings({
   },
 });
 
+// Sets, and a round through them
+
+const tour = new Tour({
+  sets: () => readSets().filter(Boolean),
+  show: (set) => room.want(set),
+  fault: () => room.fault,
+  stopped: (fault) => {
+    relabel($('sets-button'), 'data-word', 'sets.button');
+    if (fault) notice(say('sets.stopped', { fault }), 'warn');
+  },
+});
+const sets = new SetsDialog({
+  dialog: $('sets'), template: $('set-template'),
+  on: {
+    read: readSets, nameOf: kioskName,
+    hasPictures: () => room.set.kiosks.length > 0,
+    keep: (place) => keepSet(place, room.set),
+    forget: (place) => keepSet(place, null),
+    show: (place) => showSet(place),
+    tour: (seconds) => {
+      router.go('room');
+      tour.start(seconds);
+      relabel($('sets-button'), 'data-word', tour.isOn ? 'sets.touring' : 'sets.button');
+    },
+  },
+});
+
+/** Whether there is such a set. */
+function showSet(place) {
+  const set = readSets()[place];
+  if (!set) return false;
+  tour.stop();
+  router.go('room');
+  room.want(set);
+  return true;
+}
+
+// The wall
+
+function showWall() { $('console').dataset.wall = router.isWall ? 'on' : 'off'; }
+
+function toggleWall() {
+  router.go('room');
+  router.isWall = !router.isWall;
+  showWall();
+  if (router.isWall !== (document.fullscreenElement !== null)) toggleFullScreen($('room'));
+}
+// Whoever leaves the full screen wants the room back.
+document.addEventListener('fullscreenchange', () => {
+  if (document.fullscreenElement || !router.isWall) return;
+  router.isWall = false;
+  showWall();
+});
+
 listenToKeys({
   isOn: () => entrance.isOpen,
   actions: new Map([
@@ -98,15 +157,17 @@ listenToKeys({
     ['?', () => $('help').showModal()],
     ['l', () => listPanel.toggle()],
     ['c', () => crewPanel.toggle()],
-    ['w', () => room.toggleFullScreen()],
+    ['w', () => toggleWall()],
     ['Escape', () => (router.page === 'room' ? room.evenOut() : router.go('room'))],
   ]),
   goTo: (place) => { router.go('room'); return room.goTo(place); },
+  showSet: (place) => showSet(place),
 });
 // A link to the list would be another address.
 $('skip').addEventListener('click', () => $('kiosk-list').focus());
 $('help-button').addEventListener('click', () => $('help').showModal());
-$('wall-button').addEventListener('click', () => room.toggleFullScreen());
+$('wall-button').addEventListener('click', () => toggleWall());
+$('sets-button').addEventListener('click', () => { if (tour.isOn) tour.stop(); else sets.open(); });
 $('settings-button').addEventListener('click', () => router.go(router.page === 'settings' ? 'room' : 'settings'));
 $('settings-back').addEventListener('click', () => router.go('room'));
 document.addEventListener('visibilitychange', () => room.tick());

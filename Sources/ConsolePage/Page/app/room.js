@@ -5,9 +5,10 @@ import { MOST_PICTURES, writeRoute } from '../state/routes.js';
 import { soundOf } from '../state/sound.js';
 import { askWhomToReplace } from '../views/replacing.js';
 import { Tile } from '../views/tile.js';
-import { copied, toggleFullScreen } from '../views/tools.js';
+import { copied } from '../views/tools.js';
 import { Wall } from '../views/wall.js';
 import { say } from '../words/language.js';
+import { bitrateText } from '../words/texts.js';
 import { $, notice } from './page.js';
 import { keepPose, poseOf } from './poses.js';
 
@@ -204,6 +205,7 @@ export class Room {
     this.#sessions.economize((kioskId) => isShown || document.pictureInPictureElement === this.tile(kioskId)?.video);
     for (const kioskId of this.#wall.kioskIds) this.#show(kioskId);
     this.#countEnded();
+    this.#showDrawn();
   }
 
   #show(kioskId) {
@@ -232,6 +234,18 @@ export class Room {
 
   #name(kioskId) { return nameOf(this.#store.state.kiosks, kioskId); }
 
-  /** All pictures and nothing else, on the whole screen. */
-  toggleFullScreen() { toggleFullScreen($('room')); }
+  /** Which pictures are there, as a set that can be kept. */
+  get set() { return { kiosks: this.#wall.kioskIds, focus: this.#wall.focus }; }
+
+  /** What is wrong with one of the pictures, in words; null where nothing is. */
+  get fault() {
+    const kioskId = this.#wall.kioskIds.find((id) => this.tile(id).hasFault);
+    return kioskId === undefined ? null : `${this.#name(kioskId)}: ${this.tile(kioskId).stateText}`;
+  }
+
+  #showDrawn() {
+    const { byId } = this.#store.state.readings;
+    const drawn = this.#wall.kioskIds.filter((kioskId) => this.#sessions.isGoing(kioskId)).reduce((sum, kioskId) => sum + (byId.get(kioskId)?.latest.bitrate ?? 0), 0);
+    $('drawn').textContent = drawn > 0 ? bitrateText(drawn) : '';
+  }
 }

@@ -5,7 +5,7 @@ import { parseRoute, writeRoute } from '../state/routes.js';
 export class Router {
   #entered;
   #route = parseRoute('');
-  #room = { kiosks: [], focus: null };
+  #room = { kiosks: [], focus: null, isWall: false };
 
   /** - entered(route): the address was opened, typed or followed. */
   constructor({ entered }) {
@@ -20,8 +20,8 @@ export class Router {
 
   read() {
     this.#route = parseRoute(location.hash);
-    const { page, kiosks, focus } = this.#route;
-    if (page === 'room' && kiosks) this.#room = { kiosks, focus };
+    const { page, kiosks, focus, isWall } = this.#route;
+    if (page === 'room') this.#room = { ...this.#room, isWall, ...(kiosks ? { kiosks, focus } : {}) };
     this.#write();
     this.#entered(this.#route);
   }
@@ -34,7 +34,15 @@ export class Router {
 
   /** The pictures have changed; no entry of the browser's history, for going back would start and stop cameras. */
   arranged(kiosks, focus) {
-    this.#room = { kiosks, focus };
+    this.#room = { ...this.#room, kiosks, focus };
+    this.#write();
+  }
+
+  get isWall() { return this.page === 'room' && this.#room.isWall; }
+
+  /** Nothing but the pictures, or the room around them. */
+  set isWall(isWall) {
+    this.#room = { ...this.#room, isWall };
     this.#write();
   }
 

@@ -2,6 +2,7 @@
 //
 //   #/room                                        the room as it is
 //   #/room?kiosks=KIOSK_01,KIOSK_02&focus=KIOSK_02   these pictures, one of them large
+//   #/room?kiosks=KIOSK_01&wall=1               nothing but the pictures, for a screen on the wall
 //   #/settings
 //
 // An address is typed, pasted and sent by anybody: what is no kiosk's name never gets beyond this module.
@@ -12,12 +13,13 @@ export const MOST_PICTURES = 9;
 /** What the server allows as an account's name. */
 const IDENTIFIER = /^[A-Za-z0-9._@-]{1,64}$/;
 
-const ROOM = Object.freeze({ page: 'room', kiosks: null, focus: null, isKnown: true });
+const ROOM = Object.freeze({ page: 'room', kiosks: null, focus: null, isWall: false, isKnown: true });
 
 /**
- * What an address's fragment says: `{page: 'room'|'settings', kiosks, focus, isKnown}`
+ * What an address's fragment says: `{page: 'room'|'settings', kiosks, focus, isWall, isKnown}`
  * - kiosks: of the room, each once, at most `MOST_PICTURES`; null where the address names none: the pictures stay as they are.
  * - focus: one of them, or null.
+ * - isWall: whether only the pictures are shown.
  * - isKnown: false where there is no such page; the room stands in for it.
  */
 export function parseRoute(fragment) {
@@ -31,15 +33,20 @@ export function parseRoute(fragment) {
 }
 
 function room(parameters) {
-  if (!parameters.has('kiosks')) return ROOM;
+  const isWall = parameters.get('wall') === '1';
+  if (!parameters.has('kiosks')) return { ...ROOM, isWall };
   const names = parameters.get('kiosks').split(',').filter((name) => IDENTIFIER.test(name));
   const kiosks = [...new Set(names)].slice(0, MOST_PICTURES);
   const focus = parameters.get('focus');
-  return { ...ROOM, kiosks, focus: kiosks.includes(focus) ? focus : null };
+  return { ...ROOM, kiosks, focus: kiosks.includes(focus) ? focus : null, isWall };
 }
 
 /** The fragment of a route, as `parseRoute` reads it. */
-export function writeRoute({ page, kiosks = null, focus = null }) {
-  if (page !== 'room' || !kiosks?.length) return `#/${page}`;
-  return `#/room?kiosks=${kiosks.join(',')}${focus === null ? '' : `&focus=${focus}`}`;
+export function writeRoute({ page, kiosks = null, focus = null, isWall = false }) {
+  if (page !== 'room') return `#/${page}`;
+  const parts = [];
+  if (kiosks?.length) parts.push(`kiosks=${kiosks.join(',')}`);
+  if (kiosks?.length && focus !== null) parts.push(`focus=${focus}`);
+  if (isWall) parts.push('wall=1');
+  return parts.length > 0 ? `#/room?${parts.join('&')}` : '#/room';
 }

@@ -4,6 +4,9 @@ import { nameOf } from '../state/kiosks.js';
 import { compareNames, say } from '../words/language.js';
 import { ago, statusTroubles, timeOfDay } from '../words/texts.js';
 
+/** What is said of a kiosk that is watched, by the phase of its session. */
+const PHASES = new Map([['live', 'list.watched'], ['interrupted', 'list.interrupted']]);
+
 export class KioskList {
   #list; #template; #search; #count; #none; #chosen;
   #kiosks = null;
@@ -95,7 +98,7 @@ export class KioskList {
     row.dataset.troubled = String(troubles.length > 0);
     const { lastSeen } = kiosk;
     const note = {
-      watched: () => say(phase === 'live' ? 'list.watched' : 'list.connecting'),
+      watched: () => say(PHASES.get(phase) ?? 'list.connecting'),
       offline: () => (lastSeen ? say('list.seen', { when: ago(lastSeen) }) : say('list.never')),
       busy: () => say('list.busy', { who: kiosk.monitoredBy }),
       online: () => say('list.online'),

@@ -94,6 +94,11 @@ export class Tile {
     }
   }
 
+  /** Whether it shows anything but a live picture, or one that is about to come. */
+  get hasFault() { return this.#session.ended || ['warn', 'bad'].includes(this.element.dataset.tone); }
+
+  get stateText() { return this.#part('.tile-state').textContent; }
+
   focus() {
     this.element.focus();
     this.element.scrollIntoView({ block: 'nearest' });

@@ -154,13 +154,28 @@ export const en = {
     emptyHint: 'Choose a kiosk to see and hear it. Several can be watched side by side.',
     crewNone: 'Sign-ons and sign-offs appear here as they happen.',
     close: 'Close',
-    wall: 'Full screen',
+    wall: 'Wall',
+    drawn: 'What this console draws from the line',
     watchAll: 'Watch all again',
   },
 
   replace: {
     title: 'Nine pictures are live. Which one makes room for {name}?',
     cancel: 'Keep all nine',
+  },
+
+  sets: {
+    title: 'Sets of pictures',
+    button: 'Sets',
+    hint: 'Shift and a number shows a set. Kept in this browser.',
+    empty: 'nothing kept',
+    show: 'Show',
+    keep: 'Keep what is shown here',
+    forget: 'Forget',
+    dwell: 'Seconds for each set',
+    tour: 'Go round',
+    touring: 'End the round',
+    stopped: 'The round has stopped. {fault}',
   },
 
   keys: {
@@ -177,7 +192,8 @@ export const en = {
     shoot: 'snapshot, at the picture',
     full: 'full screen, at the picture',
     stop: 'stop watching, at the picture',
-    wall: 'all pictures on the full screen',
+    sets: 'show a kept set of pictures',
+    wall: 'nothing but the pictures, on the full screen',
     help: 'this help',
   },
 
@@ -265,6 +281,7 @@ export const en = {
   list: {
     watched: 'You are watching',
     connecting: 'Connecting…',
+    interrupted: 'Path lost, looking for another…',
     seen: 'Last seen {when}',
     never: 'Never seen yet',
     busy: 'Watched by {who}',
