@@ -94,7 +94,7 @@ test('the connection remembers that there was one', () => {
   assert.deepEqual(state.connection, { state: 'waiting', retryAt: 5, wasConnected: true });
 });
 
-test('one picture is heard: the one that is looked at, or the one that is pinned', () => {
+test('one picture is heard: the one with the focus, or the one that is pinned', () => {
   const heard = (state) => ['A', 'B', 'C'].map((id) => soundOf(state.sound, id)).join();
   const does = (state, type, kioskId, more = {}) => reduce(state, { type, kioskId, ...more });
   let state = does(does(EMPTY, 'looked-at', 'A'), 'looked-at', 'B');
@@ -104,7 +104,7 @@ test('one picture is heard: the one that is looked at, or the one that is pinned
   assert.equal(heard(state), 'pinned,off,off');
   state = does(does(state, 'pinned', 'A', { on: false }), 'looked-at', 'C');
   assert.equal(heard(state), 'off,off,on');
-  // Who wants to hear nothing hears nothing, whatever is looked at, until a sound is asked for.
+  // Who wants to hear nothing hears nothing, whatever gets the focus, until a sound is asked for.
   state = does(does(state, 'sound', 'C', { on: false }), 'looked-at', 'A');
   assert.equal(heard(state), 'off,off,off');
   assert.equal(heard(does(state, 'sound', 'B', { on: true })), 'off,on,off');

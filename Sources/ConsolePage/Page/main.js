@@ -72,6 +72,7 @@ const entrance = new Entrance({
   account,
   entered: () => line.open(heard),
   left: () => {
+    tour.stop();
     room.closeAll();
     sessions.forgetServers();
     line.close();
@@ -143,7 +144,7 @@ function toggleWall() {
   showWall();
   if (router.isWall !== (document.fullscreenElement !== null)) toggleFullScreen($('room'));
 }
-// Whoever leaves the full screen wants the room back.
+// To leave the full screen is to come back to the room.
 document.addEventListener('fullscreenchange', () => {
   if (document.fullscreenElement || !router.isWall) return;
   router.isWall = false;

@@ -40,6 +40,7 @@ export class Entrance {
 
   /** - why: the code that made it so, with what belongs to it; null where the operator did. */
   leave(why) {
+    for (const dialog of /** @type {any} */ (document.querySelectorAll('dialog[open]'))) dialog.close('');
     this.#show('sign-in');
     this.#left();
     this.#account.signOut();

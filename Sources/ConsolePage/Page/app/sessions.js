@@ -15,7 +15,7 @@ export class Sessions {
 
   /**
    * - isShown(): whether the pictures can be seen; a browser draws none that cannot.
-   * - isLookedAt(kioskId): whether somebody looks at its figures.
+   * - isLookedAt(kioskId): whether its figures are on the screen.
    * - changed(session): anything that a viewer may show.
    * - comesBack(kioskId): it may be watched again now, and nobody needs to ask for it.
    */

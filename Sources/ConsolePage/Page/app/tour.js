@@ -15,13 +15,13 @@ export class Tour {
    * - stopped(fault): the tour is over; `fault` is null where the operator ended it or no set is left.
    * - after, cancel: the page's timer.
    */
-  constructor({ sets, show, fault, stopped, after = setTimeout, cancel = clearTimeout }) {
+  constructor({ sets, show, fault, stopped, after = (work, pause) => setTimeout(work, pause), cancel = (timer) => clearTimeout(timer) }) {
     this.#sets = sets;
     this.#show = show;
     this.#fault = fault;
     this.#stopped = stopped;
-    this.#after = (work, pause) => after(work, pause);
-    this.#cancel = (timer) => cancel(timer);
+    this.#after = after;
+    this.#cancel = cancel;
   }
 
   get isOn() { return this.#timer !== 0; }

@@ -2,9 +2,9 @@
 
 /** How often one of the sessions is measured. */
 const MEASURED_EVERY = 1_000;
-/** How often all are looked at for what takes too long; that costs nothing. */
+/** How often all are checked for what takes too long; that costs nothing. */
 const CHECKED_EVERY = 100;
-/** So many times as often as the others: one that something is wrong with, and one that somebody looks at. */
+/** So many times as often as the others: a session with a fault, and one whose figures are on the screen. */
 const PREFERRED = 4;
 
 /**
@@ -27,7 +27,7 @@ export class Meter {
 
   /**
    * - sessions(): those that go on.
-   * - isLookedAt(session): whether somebody looks at its figures.
+   * - isLookedAt(session): whether its figures are on the screen.
    * - measured(session): its figures are new.
    * - every(work, milliseconds): the page's timer.
    */

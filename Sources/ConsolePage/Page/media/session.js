@@ -110,7 +110,7 @@ export class WatchSession {
     this.#end({ kind: 'stopped', code: 'stopped-here', message: '' });
   }
 
-  /** The page is going: whoever closes it says so to the server in another way. */
+  /** The page is going, and the server hears of it by another request. */
   left() {
     this.#end({ kind: 'stopped', code: 'stopped-here', message: '' });
   }
@@ -351,14 +351,14 @@ export class WatchSession {
   /** When the picture on the screen came, in milliseconds since 1970; null where none has. */
   get lastPictureAt() { return this.#picture.lastFrameAt === null ? null : Date.now() - (performance.now() - this.#picture.lastFrameAt); }
 
-  /** Called by whoever shows the picture, at each frame on the screen. */
+  /** To be called at each frame on the screen. */
   frameShown() {
     const now = performance.now();
     this.timings.firstFrame ??= now;
     if (this.#picture.frameShown(now)) this.#changed(this);
   }
 
-  /** Called ten times a second. */
+  /** To be called ten times a second. */
   check() {
     const now = performance.now();
     if (!this.timings.connected && now - this.timings.clicked > CONNECT_PATIENCE) this.#giveUp(this.timings.answered ? 'no-path' : 'kiosk-silent');
@@ -370,7 +370,7 @@ export class WatchSession {
   /** Whether something is wrong that figures explain or end. */
   get isInTrouble() { return this.stalledSince !== null || this.faults.size > 0 || this.phase === 'interrupted'; }
 
-  /** Whoever asks for it says so on. */
+  /** Takes a reading into `figures`; the caller announces it. */
   async measure() {
     const report = await this.pc.getStats();
     if (this.ended) return;

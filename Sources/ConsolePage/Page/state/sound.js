@@ -4,11 +4,11 @@ const SILENT = Object.freeze({ kioskId: null, isPinned: false, isOff: false });
 
 /**
  * `{kioskId, isPinned, isOff}`
- * - kioskId: whose sound it is; null where there is no picture. It follows what the operator looks at, unless it is pinned.
+ * - kioskId: whose sound it is; null where there is no picture. It follows the operator's focus, unless it is pinned.
  * - isOff: the operator wants to hear nothing.
  *
  * Events: `{type: 'looked-at', kioskId}`, `{type: 'sound', kioskId, on}`, `{type: 'pinned', kioskId, on}`,
- * `{type: 'closed', kioskId, next}` (`next`: the picture that is looked at now, or null).
+ * `{type: 'closed', kioskId, next}` (`next`: the picture that gets the focus, or null).
  */
 export function reduceSound(sound = SILENT, event) {
   const { kioskId } = event;

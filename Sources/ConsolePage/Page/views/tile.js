@@ -42,7 +42,7 @@ export class Tile {
   /** Width by height of the picture, as it lies. */
   get shape() { return this.#picture.shape; }
 
-  /** Whether somebody looks at its figures. */
+  /** Whether its figures are on the screen. */
   get isLookedAt() { return this.element.matches(':hover, :focus-within'); }
 
   #listen() {

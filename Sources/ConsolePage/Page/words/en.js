@@ -219,7 +219,7 @@ export const en = {
     heard: 'heard',
     pinned: 'sound pinned',
     pin: 'Keep this sound',
-    pinKey: 'Keep this sound, whatever is looked at (P)',
+    pinKey: 'Keep this sound, whatever has the focus (P)',
     noMicrophone: 'No microphone',
     rotate: 'Rotate',
     rotateKey: 'Rotate (R)',
