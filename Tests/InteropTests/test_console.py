@@ -15,7 +15,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from harness import network
-from harness.browser import Console
+from harness.browser import Console, say
 from harness.programs import eventually
 from harness.staged import StagedServer, iso, ufrag
 
@@ -100,6 +100,7 @@ def test_a_disabled_account_is_told_so_when_its_token_is_renewed(stage, page):
     assert "disabled" in page.sign_in_error()
 
 
+@CHROMIUM
 def test_an_administrator_is_told_what_this_page_is_for(stage, page):
     stage.role = "admin"
     page.sign_in("MONITOR_01", "secret")
@@ -238,6 +239,7 @@ def test_a_picture_that_ended_by_itself_comes_back_by_itself(stage, room):
     assert "comes back" not in room.tile(KIOSK).text
 
 
+@CHROMIUM
 def test_a_session_that_the_server_forgot_begins_anew(stage, room):
     room.watch(KIOSK)
     room.decoded(KIOSK, 5, 10)
@@ -390,6 +392,7 @@ def test_an_offer_that_overtook_its_session_is_sent_again(stage, room):
     assert stage.names().count("offer") == 2
 
 
+@CHROMIUM
 def test_an_offer_that_nobody_answers_is_repeated_and_has_an_end(stage, room):
     stage.answer_offers = False
     room.watch(KIOSK)
@@ -426,6 +429,7 @@ def test_a_lost_path_is_looked_for_again(stage, room, wire):
     room.wait(lambda: room.session(KIOSK)["phase"] == "live" or stage.names().count("offer") >= 3, 30, "gave up")
 
 
+@CHROMIUM
 def test_a_message_of_another_session_changes_nothing(stage, room):
     room.watch(KIOSK)
     room.decoded(KIOSK, 5, 10)
@@ -478,6 +482,7 @@ def test_what_the_kiosk_says_of_its_camera_is_on_the_picture(stage, room):
     room.wait(lambda: room.text(KIOSK, "state") == "Live", 5)
 
 
+@CHROMIUM
 def test_a_kiosk_without_its_camera_is_not_green(stage, room):
     def lamp(kiosk: str) -> str:
         return room.row(kiosk).find_element(By.CSS_SELECTOR, ".lamp-dot").value_of_css_property("background-color")
@@ -923,6 +928,67 @@ def test_the_page_forgets_crew_events_with_their_lines(stage, room):
     stage.emit("crew-sign-off", {**event, "eventId": "e0", "occurredAt": iso()})
     room.wait(lambda: room.driver.find_element(By.ID, "crew-count").text == "202 since sign-in", 5)
     assert room.crew()[0]["kind"] == "sign-off" and len(room.crew()) == 200
+
+
+# The list
+
+
+def rows(page: Console) -> list[str]:
+    return page.driver.execute_script("return [...document.querySelectorAll('#kiosk-list li:not([hidden]) > .kiosk')].map((row) => row.dataset.kioskId)")
+
+
+def test_the_list_is_counted_narrowed_and_ordered(stage, room):
+    def kind(name: str):
+        return room.driver.find_element(By.CSS_SELECTOR, f'#kinds [data-kind="{name}"]')
+
+    counted = {name: kind(name).text.split()[-1] for name in ("online", "offline", "faulty", "watched", "mine")}
+    assert counted == {"online": "3", "offline": "1", "faulty": "1", "watched": "1", "mine": "0"}
+    assert rows(room)[0] == "KIOSK_02", "the faulty one does not come first"
+    kind("offline").click()
+    assert rows(room) == ["KIOSK_03"] and kind("offline").get_attribute("aria-pressed") == "true"
+    stage.emit("kiosk-offline", {**stage.kiosks[3], "online": False})
+    room.wait(lambda: rows(room) == ["KIOSK_03", "KIOSK_04"], 3, "a change does not count")
+    kind("offline").click()
+    assert len(rows(room)) == 4
+    # Every row is as high as any other, and none changes its place under a hand.
+    heights = room.driver.execute_script("return [...document.querySelectorAll('.kiosk')].map((row) => row.getBoundingClientRect().height)")
+    assert max(heights) - min(heights) < 0.5, heights
+    room.driver.execute_script("arguments[0].focus()", room.row(KIOSK))
+    stage.emit("kiosk-status", {**stage.kiosks[0], "status": {"camera": "covered"}})
+    room.wait(lambda: "camera covered" in room.row(KIOSK).text, 3)
+    time.sleep(1.2)
+    assert rows(room)[0] == "KIOSK_02" and room.driver.switch_to.active_element == room.row(KIOSK)
+    # The list is one stop of the Tab key.
+    stops = "return [...document.querySelectorAll('.kiosk')].filter((row) => row.tabIndex === 0).map((row) => row.dataset.kioskId)"
+    assert room.driver.execute_script(stops) == [KIOSK]
+    room.driver.switch_to.active_element.send_keys(Keys.END)
+    assert len(room.driver.execute_script(stops)) == 1 != [KIOSK]
+    room.driver.execute_script("document.activeElement.blur()")
+    ActionChains(room.driver).move_to_element(room.find("clock")).perform()
+    room.wait(lambda: rows(room)[0] == KIOSK, 4, "the fault stays below")
+
+
+@CHROMIUM
+def test_a_thousand_kiosks_leave_the_page_its_time(stage, page):
+    stage.kiosks = [{**stage.kiosks[0], "kioskId": f"K{number:04}", "displayName": f"Kiosk {number}"} for number in range(1_000)]
+    page.sign_in("MONITOR_01", "secret")
+    page.connected()
+    page.wait(lambda: len(rows(page)) == 1_000, 10)
+    page.driver.execute_cdp_cmd("Performance.enable", {})
+
+    def busy() -> float:
+        metrics = page.driver.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+        return next(one["value"] for one in metrics if one["name"] == "TaskDuration")
+
+    time.sleep(1)
+    began, before = time.monotonic(), busy()
+    for change in range(150):
+        stage.emit("kiosk-status", {**stage.kiosks[change * 7 % 1_000], "status": {"camera": ("covered", "idle")[change % 2]}})
+        time.sleep(max(0, began + change / 50 - time.monotonic()))
+    share = (busy() - before) / (time.monotonic() - began)
+    say(f"1,000 kiosks, 50 changes a second: {100 * share:.0f} % of the page's time")
+    assert share < 0.2
+    assert page.driver.find_element(By.CSS_SELECTOR, '#kinds [data-kind="faulty"]').text.split()[-1].isdigit()
 
 
 # Hands

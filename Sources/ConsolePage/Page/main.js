@@ -29,7 +29,7 @@ const account = new Account();
 const line = new Line({ account, store, refused: (why) => { if (entrance.isOpen) entrance.leave(why); } });
 
 const kiosks = new KioskList({
-  list: $('kiosk-list'), template: $('kiosk-template'), search: $('search'), count: $('kiosk-count'), none: $('kiosk-none'),
+  list: $('kiosk-list'), template: $('kiosk-template'), search: $('search'), count: $('kiosk-count'), none: $('kiosk-none'), kinds: $('kinds'),
   chosen: (kioskId) => { router.go('room'); room.choose(kioskId); },
 });
 const crew = new CrewFeed({ list: $('crew-events'), template: $('crew-template'), none: $('crew-none'), count: $('crew-count') });

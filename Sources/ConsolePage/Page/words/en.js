@@ -287,7 +287,13 @@ export const en = {
     busy: 'Watched by {who}',
     online: 'Online',
     count: { one: '{online} of {count} online', other: '{online} of {count} online' },
+    offline: 'Offline',
+    faulty: 'Faulty',
+    taken: 'Watched',
+    mine: 'Mine',
+    kinds: 'Show only',
     noName: 'No kiosk has this name.',
+    noKind: 'There is none of this kind.',
     none: 'Your organization has no kiosks yet.',
   },
 

@@ -281,7 +281,13 @@ export const hi = {
     busy: '{who} देख रहे हैं',
     online: 'ऑनलाइन',
     count: { one: '{count} में से {online} ऑनलाइन', other: '{count} में से {online} ऑनलाइन' },
+    offline: 'ऑफ़लाइन',
+    faulty: 'ख़राबी',
+    taken: 'देखे जा रहे',
+    mine: 'मेरे',
+    kinds: 'केवल ये दिखाएँ',
     noName: 'इस नाम का कोई कियोस्क नहीं है।',
+    noKind: 'ऐसा कोई कियोस्क नहीं है।',
     none: 'आपके संगठन में अभी कोई कियोस्क नहीं है।',
   },
 

@@ -1,5 +1,6 @@
 // Codes, states, times and figures in the words of a control room.
 
+import { faultsOf, isGood } from '../state/status.js';
 import { explained, known, moment, number, say } from './language.js';
 
 /** What it means and what to do, as sentences one after the other. */
@@ -71,7 +72,7 @@ export function stallText(session, { status, now }) {
 export function microphoneText(session, status) {
   const { microphone } = status ?? {};
   if (microphone === 'none' || session.isWithoutSound) return say('tile.noMicrophone');
-  return typeof microphone === 'string' && !GOOD.has(microphone) ? sentenceCase(explained('microphone', microphone)?.text ?? microphone) : '';
+  return typeof microphone === 'string' && !isGood(microphone) ? sentenceCase(explained('microphone', microphone)?.text ?? microphone) : '';
 }
 
 /**
@@ -110,23 +111,13 @@ function sentenceCase(text) {
 
 // What a kiosk says of itself
 
-/** Values of a heartbeat that are as they should be. */
-const GOOD = new Set(['none', 'idle', 'live', 'ok', 'ample']);
-
-/** From so many degrees on a kiosk is hot. */
-const HOT = 80;
-
 /** What is wrong at a kiosk according to its heartbeat: `{text, todo}`, none when all is well. */
 export function statusTroubles(status) {
-  const troubles = [];
-  for (const part of ['camera', 'microphone', 'network', 'memory', 'storage', 'clock']) {
-    const value = status?.[part];
-    if (typeof value === 'string' && !GOOD.has(value)) troubles.push(explained(part, value) ?? { text: `${part} ${value}`, todo: '' });
-  }
-  const { temperature, outbox } = status ?? {};
-  if (typeof temperature === 'number' && temperature >= HOT) troubles.push(explained('measured', 'temperature', { degrees: Math.round(temperature) }));
-  if (typeof outbox === 'number' && outbox > 0) troubles.push(explained('measured', 'outbox', { count: outbox }));
-  return troubles;
+  return faultsOf(status).map(({ part, value }) => {
+    if (part === 'temperature') return explained('measured', part, { degrees: Math.round(value) });
+    if (part === 'outbox') return explained('measured', part, { count: value });
+    return explained(part, value) ?? { text: `${part} ${value}`, todo: '' };
+  });
 }
 
 export function roleText(role) {
