@@ -304,11 +304,13 @@ def test_an_address_is_opened_by_whoever_signs_in(stage, page):
     assert page.ending("KIOSK_03") == "kiosk-offline"
     assert page.find("notices").text.endswith("does not have: NO_SUCH.")
     assert fragment(page) == "#/room?kiosks=KIOSK_02,KIOSK_03&focus=KIOSK_02"
-    # Another address is what the room is from then on.
+    # Another address is what the room is from then on; a hand that types goes on typing.
+    page.find("search").click()
     page.driver.execute_script("location.hash = arguments[0]", f"#/room?kiosks={KIOSK}")
     page.decoded(KIOSK, 5, 15)
     assert stage.last("stop-monitoring") == {"kioskId": "KIOSK_02"}
     assert page.driver.execute_script("return kioskConsole.kioskIds") == [KIOSK]
+    assert page.driver.switch_to.active_element == page.find("search")
     # No page is the room, and nothing happens to it.
     page.driver.execute_script("location.hash = '#/tours?<b>'")
     page.wait(lambda: "no such page" in page.find("notices").text, 5)

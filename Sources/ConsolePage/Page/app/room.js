@@ -27,7 +27,7 @@ export class Room {
 
   /**
    * - arranged(kiosks, focus): which pictures are there, in their order, and which is large.
-   * - left(kioskId): a picture was closed.
+   * - left(kioskId): a picture that had the focus was closed.
    * - isShown(): whether the pictures can be seen.
    */
   constructor({ sessions, store, socket, arranged, left, isShown }) {
@@ -171,11 +171,12 @@ export class Room {
 
   #close(kioskId) {
     if (!this.tile(kioskId)) return;
+    const hadFocus = this.tile(kioskId).element.contains(document.activeElement);
     this.#sessions.close(kioskId);
     this.tile(kioskId).remove();
     this.#wall.remove(kioskId);
     this.#store.dispatch({ type: 'closed', kioskId, next: this.#wall.focus ?? this.#wall.kioskIds.at(-1) ?? null });
-    this.#left(kioskId);
+    if (hadFocus) this.#left(kioskId);
   }
 
   /** Nothing is watched any more. */
