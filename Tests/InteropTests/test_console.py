@@ -379,6 +379,7 @@ def test_the_colours_are_chosen_and_remembered(stage, plain):
     room.connected()
     assert ground() != dark and room.find("settings").is_displayed()
     # The list is beside every page, and a kiosk is seen in the room.
+    room.wait(lambda: room.row(KIOSK), 5)
     room.watch(KIOSK)
     assert fragment(room) == f"#/room?kiosks={KIOSK}"
     room.decoded(KIOSK, 5, 10)

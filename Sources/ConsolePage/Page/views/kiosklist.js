@@ -49,12 +49,14 @@ export class KioskList {
     });
   }
 
-  /** Drawn at once, or with what comes within the next fifth of a second: a thousand kiosks have fifty changes a second. */
+  /** Drawn at once, as the first list always is, or with what comes within the next fifth of a second: a thousand kiosks have fifty changes a second. */
   show(kiosks, { isReachable }) {
     this.#list.classList.toggle('stale', !isReachable);
     this.#next = kiosks;
-    if (this.#timer !== 0) return;
+    const isFirst = kiosks.isLoaded && !this.#kiosks?.isLoaded;
+    if (this.#timer !== 0 && !isFirst) return;
     this.#draw();
+    if (this.#timer !== 0) return;
     this.#timer = setTimeout(() => {
       this.#timer = 0;
       this.#draw();
