@@ -5,6 +5,7 @@ import { test } from 'node:test';
 
 import { isFree, nameOf } from '../../Sources/ConsolePage/Page/state/kiosks.js';
 import { MOST } from '../../Sources/ConsolePage/Page/state/crew.js';
+import { soundOf } from '../../Sources/ConsolePage/Page/state/sound.js';
 import { EMPTY, reduce, Store } from '../../Sources/ConsolePage/Page/state/store.js';
 
 const told = (state, name, payload) => reduce(state, { type: 'server', name, payload });
@@ -91,6 +92,30 @@ test('the connection remembers that there was one', () => {
   state = reduce(state, { type: 'connection', state: 'connected' });
   state = reduce(state, { type: 'connection', state: 'waiting', retryAt: 5 });
   assert.deepEqual(state.connection, { state: 'waiting', retryAt: 5, wasConnected: true });
+});
+
+test('one picture is heard: the one with the focus, or the one that is pinned', () => {
+  const heard = (state) => ['A', 'B', 'C'].map((id) => soundOf(state.sound, id)).join();
+  const does = (state, type, kioskId, more = {}) => reduce(state, { type, kioskId, ...more });
+  let state = does(does(EMPTY, 'looked-at', 'A'), 'looked-at', 'B');
+  assert.equal(heard(state), 'off,on,off');
+  assert.equal(does(state, 'looked-at', 'B'), state);
+  state = does(does(state, 'pinned', 'A', { on: true }), 'looked-at', 'C');
+  assert.equal(heard(state), 'pinned,off,off');
+  state = does(does(state, 'pinned', 'A', { on: false }), 'looked-at', 'C');
+  assert.equal(heard(state), 'off,off,on');
+  // Who wants to hear nothing hears nothing, whatever gets the focus, until a sound is asked for.
+  state = does(does(state, 'sound', 'C', { on: false }), 'looked-at', 'A');
+  assert.equal(heard(state), 'off,off,off');
+  assert.equal(heard(does(state, 'sound', 'B', { on: true })), 'off,on,off');
+  assert.equal(heard(does(state, 'sound', 'B', { on: false })), 'off,off,off');
+  // The sound of a pinned picture goes with it.
+  state = does(does(EMPTY, 'pinned', 'A', { on: true }), 'closed', 'B', { next: 'C' });
+  assert.equal(heard(state), 'pinned,off,off');
+  state = does(state, 'closed', 'A', { next: 'C' });
+  assert.equal(heard(state), 'off,off,on');
+  assert.equal(heard(does(state, 'closed', 'C', { next: null })), 'off,off,off');
+  assert.deepEqual(reduce(state, { type: 'signed-out' }), EMPTY);
 });
 
 test('signing out forgets everything', () => {

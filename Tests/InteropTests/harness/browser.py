@@ -12,6 +12,7 @@ import numpy
 import PIL.Image
 from selenium import webdriver
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
 NAMES = ("chromium", "firefox")
@@ -125,12 +126,18 @@ class Console:
     def ending(self, kiosk: str, timeout: float = 10) -> str:
         return self.wait(lambda: self.tile(kiosk).get_attribute("data-ending"), timeout, "not ended")
 
+    # Settings
+
+    def setting(self, testid: str, value: str) -> None:
+        """Chooses on the settings page, which must be open."""
+        Select(self.find(testid)).select_by_value(value)
+
     # Media
 
     def session(self, kiosk: str) -> dict | None:
         return self.driver.execute_script(
             """const s = kioskConsole.session(arguments[0]); if (!s) return null;
-               return {phase: s.phase, ending: s.ending, timings: s.timings, figures: s.figures, sessionId: s.sessionId,
+               return {phase: s.phase, ending: s.ending, timings: s.timings, figures: s.figures, sessionId: s.sessionId, stalledSince: s.stalledSince,
                        connection: s.pc.connectionState, muted: s.video?.muted, paused: s.video?.paused};""",
             kiosk,
         )

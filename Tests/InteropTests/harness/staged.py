@@ -7,6 +7,7 @@ import asyncio
 import datetime
 import fractions
 import pathlib
+import re
 import threading
 import time
 
@@ -22,6 +23,10 @@ POLICY = (
     "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
     "frame-ancestors 'none'; form-action 'self'"
 )
+
+
+def ufrag(sdp: str) -> str:
+    return re.search(r"a=ice-ufrag:(\S+)", sdp)[1]
 
 
 def iso(moment: float | None = None) -> str:
@@ -94,6 +99,8 @@ class StagedServer:
         self.picture_stands_still = False
         #: The sessions that the server says it still knows; None for one that does not say.
         self.known_sessions: list[str] | None = None
+        #: How many times a file does not come, by its name.
+        self.withheld: dict[str, int] = {}
         self.heard: list[tuple[str, object]] = []
         self.peers: dict[str, RTCPeerConnection] = {}
         self.early: dict[str, list] = {}
@@ -187,6 +194,9 @@ class StagedServer:
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         path = FILES / (request.match_info["name"] or "index.html")
+        if self.withheld.get(path.name, 0) > 0:
+            self.withheld[path.name] -= 1
+            raise web.HTTPBadGateway
         if not path.is_file():
             raise web.HTTPNotFound
         return web.FileResponse(path, headers={"Content-Security-Policy": POLICY, "Cache-Control": "no-store"})
@@ -234,11 +244,19 @@ class StagedServer:
 
     async def _answer(self, sid: str, payload: dict) -> None:
         kiosk = payload["targetId"]
-        old = self.peers.pop(kiosk, None)
+        old = self.peers.get(kiosk)
+        sdp = payload["offer"]["sdp"]
+        if old and old.connectionState == "connected" and ufrag(old.remoteDescription.sdp) == ufrag(sdp):
+            await old.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
+            await old.setLocalDescription(await old.createAnswer())
+            answer = {"type": "answer", "sdp": old.localDescription.sdp}
+            await self.io.emit("answer", {"fromId": kiosk, "sessionId": f"s-{kiosk}", "answer": answer}, to=sid)
+            return
+        self.peers.pop(kiosk, None)
         if old:
             await old.close()
         peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        await peer.setRemoteDescription(RTCSessionDescription(payload["offer"]["sdp"], "offer"))
+        await peer.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
         for kind, track in (("video", lambda: Picture(lambda: self.picture_stands_still)), ("audio", Tone)):
             if kind in self.tracks:
                 peer.addTrack(track())

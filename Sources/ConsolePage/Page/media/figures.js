@@ -3,13 +3,13 @@
 /**
  * One reading. Rates are over the time since `before` (the reading before this one, or null); what a browser does not tell is null.
  *
- * `{at, framesDecoded, width, height, frameRate, bitrate (bit/s), roundTrip (ms), packetsLost, lossRate (0…1 since `before`), path, audioLevel (0…1)}`
+ * `{at, framesDecoded, width, height, frameRate, videoPacketRate (both a second), bitrate (bit/s), roundTrip (ms), jitter (ms), packetsLost, lossRate (0…1 since `before`), path, audioLevel (0…1)}`
  */
 export function readFigures(report, before) {
   const figures = {
     at: performance.now(),
-    framesDecoded: 0, width: null, height: null, frameRate: null, bitrate: null, roundTrip: null,
-    packetsLost: 0, packetsReceived: 0, audioPackets: 0, lossRate: null, path: null, audioLevel: null, audioEnergy: 0, bytes: 0,
+    framesDecoded: 0, width: null, height: null, frameRate: null, bitrate: null, roundTrip: null, jitter: null,
+    packetsLost: 0, packetsReceived: 0, videoPackets: 0, videoPacketRate: null, audioPackets: 0, lossRate: null, path: null, audioLevel: null, audioEnergy: 0, bytes: 0,
   };
   for (const entry of report.values()) {
     if (entry.type !== 'inbound-rtp') continue;
@@ -18,8 +18,10 @@ export function readFigures(report, before) {
     figures.packetsReceived += entry.packetsReceived ?? 0;
     if (entry.kind === 'video') {
       figures.framesDecoded += entry.framesDecoded ?? 0;
+      figures.videoPackets += entry.packetsReceived ?? 0;
       figures.width = entry.frameWidth ?? null;
       figures.height = entry.frameHeight ?? null;
+      if (entry.jitter !== undefined) figures.jitter = entry.jitter * 1000;
     } else {
       figures.audioPackets += entry.packetsReceived ?? 0;
       figures.audioLevel = entry.audioLevel ?? null;
@@ -35,6 +37,7 @@ export function readFigures(report, before) {
   if (before) {
     const seconds = (figures.at - before.at) / 1000;
     figures.frameRate = Math.max(0, figures.framesDecoded - before.framesDecoded) / seconds;
+    figures.videoPacketRate = Math.max(0, figures.videoPackets - before.videoPackets) / seconds;
     figures.bitrate = Math.max(0, figures.bytes - before.bytes) * 8 / seconds;
     const lost = Math.max(0, figures.packetsLost - before.packetsLost);
     const received = Math.max(0, figures.packetsReceived - before.packetsReceived);

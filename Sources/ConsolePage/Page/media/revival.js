@@ -15,6 +15,8 @@ export class Revival {
   #isPossible;
   #waiting = new Map();
   #pauses = new Map();
+  /** Kiosks that the operator waits for. */
+  #awaited = new Set();
 
   /**
    * - watch(kioskId): watches the kiosk again.
@@ -28,19 +30,30 @@ export class Revival {
 
   /** A picture ended. Whether it comes back by itself. */
   ended(kioskId, { code }) {
-    if (!PASSING.has(code)) { this.forget(kioskId); return false; }
+    const isPassing = PASSING.has(code) || (code === 'kiosk-busy' && this.#awaited.has(kioskId));
+    if (!isPassing) { this.forget(kioskId); return false; }
     const pause = this.#pauses.get(kioskId) ?? PAUSE.first;
     this.#pauses.set(kioskId, Math.min(pause * 2, PAUSE.last));
     this.#waiting.set(kioskId, performance.now() + pause);
     return true;
   }
 
+  /** The operator waits for it: it is watched as soon as that is possible, also once a colleague is done. */
+  await(kioskId) {
+    this.#awaited.add(kioskId);
+    this.#waiting.set(kioskId, 0);
+  }
+
   /** A picture is there: the next pause is short again. */
-  lives(kioskId) { this.#pauses.delete(kioskId); }
+  lives(kioskId) {
+    this.#awaited.delete(kioskId);
+    this.#pauses.delete(kioskId);
+  }
 
   /** The operator decided: nothing happens by itself. */
   forget(kioskId) {
     this.#waiting.delete(kioskId);
+    this.#awaited.delete(kioskId);
     this.#pauses.delete(kioskId);
   }
 

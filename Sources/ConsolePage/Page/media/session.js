@@ -12,6 +12,8 @@
 // kiosk asks for one (`restart-request`), when the connection stays `disconnected`, and when it has failed.
 
 import { readFigures } from './figures.js';
+import { PictureWatch } from './picturewatch.js';
+import { StreamLines } from './streamlines.js';
 
 /** How long a `disconnected` path may take to come back by itself. */
 const DISCONNECTED_PATIENCE = 1_500;
@@ -23,12 +25,8 @@ const CROSSING_PATIENCE = 500;
 const FORWARD_PATIENCE = 3_000;
 /** How long a session may take from the click to its first connection, with all repetitions. */
 const CONNECT_PATIENCE = 30_000;
-/** How long a picture may stand still before it is called so, where pictures come at their usual rate; a slow camera has longer. */
-const STALL = { least: 700, most: 5_000, usualGaps: 4 };
-/** So many packets of sound in a second, of the fifty that a microphone gives, are no remainder. */
+/** So many packets of sound a second, of the fifty that a microphone gives, are no remainder. */
 const SOUND_PACKETS = 25;
-/** How often that is looked at. */
-const STALL_CHECK = 100;
 /** The pauses between restarts of a path that stays away: doubling from the first to the last. */
 const RESTART_PAUSE = { first: 1_000, last: 8_000 };
 
@@ -42,15 +40,18 @@ export class WatchSession {
   /** What the kiosk said it cannot give, by code. */
   faults = new Map();
   figures = null;
-  stalledSince = null;
   stream = new MediaStream();
   /** Milliseconds of `performance.now()`. */
   timings = { clicked: performance.now() };
   pc;
 
   #signaling;
+  #video;
+  #audio;
   #changed;
+  #picture;
   #early = [];
+  #streams = new StreamLines();
   #work = Promise.resolve();
   #gatherable;
   #iceServersReady;
@@ -61,36 +62,36 @@ export class WatchSession {
   #unanswered = false;
   #restartTimer = 0;
   #restartPause = RESTART_PAUSE.first;
-  #statsTimer = 0;
-  #stallTimer = 0;
-  #lastFrameAt = null;
-  /** The usual time between two pictures, in milliseconds. */
-  #frameGap = 0;
+  /** When the kiosk said what it cannot give, by code. */
+  #faultedAt = new Map();
 
   /**
    * - signaling: the socket: `request(name, payload)`, `emit(name, payload)`, `connected`, `doubt()`.
    * - iceServers: of an earlier session, when they still hold; null when not known yet.
    * - changed: called after each change of anything a viewer may show.
+   * - isShown(): whether the picture is on the screen.
    */
-  constructor({ kioskId, signaling, iceServers, changed }) {
+  constructor({ kioskId, signaling, iceServers, changed, isShown }) {
     this.kioskId = kioskId;
     this.#signaling = signaling;
     this.#changed = changed;
+    this.#picture = new PictureWatch(isShown);
     this.#gatherable = new Promise((resolve) => { this.#iceServersReady = resolve; });
     this.pc = new RTCPeerConnection({ iceServers: iceServers ?? [], bundlePolicy: 'max-bundle' });
     if (iceServers) this.#iceServersReady();
     this.#listen();
-    this.pc.addTransceiver('video', { direction: 'recvonly', streams: [this.stream] });
-    this.pc.addTransceiver('audio', { direction: 'recvonly', streams: [this.stream] });
+    this.#video = this.pc.addTransceiver('video', { direction: 'recvonly', streams: [this.stream] });
+    this.#audio = this.pc.addTransceiver('audio', { direction: 'recvonly', streams: [this.stream] });
   }
 
   get ended() { return this.phase === 'ended'; }
 
+  /** The kiosk has answered that it sends no sound. */
+  get isWithoutSound() { return !this.ended && (this.#audio.currentDirection === 'inactive' || this.#audio.direction === 'stopped'); }
+
   // Starting and ending
 
   async start() {
-    this.#statsTimer = setInterval(() => this.#measure(), 1_000);
-    this.#stallTimer = setInterval(() => this.#checkPicture(), STALL_CHECK);
     const started = this.#signaling.request('start-monitoring', { kioskId: this.kioskId });
     const offered = this.#negotiate();
     try {
@@ -109,7 +110,7 @@ export class WatchSession {
     this.#end({ kind: 'stopped', code: 'stopped-here', message: '' });
   }
 
-  /** The page is going: whoever closes it says so to the server in another way. */
+  /** The page is going, and the server hears of it by another request. */
   left() {
     this.#end({ kind: 'stopped', code: 'stopped-here', message: '' });
   }
@@ -125,8 +126,6 @@ export class WatchSession {
     if (this.ended) return;
     this.phase = 'ended';
     this.ending = ending;
-    clearInterval(this.#statsTimer);
-    clearInterval(this.#stallTimer);
     clearTimeout(this.#restartTimer);
     this.#iceServersReady();
     this.pc.close();
@@ -161,7 +160,7 @@ export class WatchSession {
     if (!this.#isOurs(sessionId)) return;
     this.#inOrder(async () => {
       if (this.pc.signalingState !== 'have-local-offer') return;
-      await this.pc.setRemoteDescription(answer);
+      await this.pc.setRemoteDescription({ type: 'answer', sdp: this.#streams.kept(String(answer?.sdp)) });
       this.#unanswered = false;
       this.timings.answered ??= performance.now();
       if (this.phase === 'answering' || this.phase === 'starting') this.#enter('connecting');
@@ -180,7 +179,9 @@ export class WatchSession {
 
   fault({ sessionId, error }) {
     if (!this.#isOurs(sessionId)) return;
-    this.faults.set(String(error?.code ?? 'unknown'), String(error?.message ?? ''));
+    const code = String(error?.code ?? 'unknown');
+    this.faults.set(code, String(error?.message ?? ''));
+    this.#faultedAt.set(code, performance.now());
     this.#changed(this);
   }
 
@@ -263,6 +264,23 @@ export class WatchSession {
     }
   }
 
+  /** Whether the picture is asked for; the sound always is. */
+  get wantsPicture() { return this.#video.direction === 'recvonly'; }
+
+  /**
+   * Asks for the picture, or for the sound alone: nobody's uplink carries what is on no screen. Said again and again, for an offer that is on its
+   * way is waited for, and one that was lost is repeated.
+   */
+  wantPicture(isWanted) {
+    if (this.phase !== 'live' || !this.#signaling.connected) return;
+    const isLost = this.#unanswered && performance.now() - this.#offeredAt > ANSWER_PATIENCE;
+    if (!isLost && (this.#unanswered || this.wantsPicture === isWanted)) return;
+    this.#video.direction = isWanted ? 'recvonly' : 'inactive';
+    if (!isWanted) this.#picture.pause();
+    void this.#negotiate();
+    this.#changed(this);
+  }
+
   // Losing the path and finding another
 
   #restartSoon(pause = this.#restartPause) {
@@ -327,49 +345,48 @@ export class WatchSession {
 
   // Figures
 
-  /** Called by whoever shows the picture, at each frame on the screen. */
+  /** Since when the picture stands still (`performance.now()`); null while it moves. */
+  get stalledSince() { return this.#picture.stalledSince; }
+
+  /** When the picture on the screen came, in milliseconds since 1970; null where none has. */
+  get lastPictureAt() { return this.#picture.lastFrameAt === null ? null : Date.now() - (performance.now() - this.#picture.lastFrameAt); }
+
+  /** To be called at each frame on the screen. */
   frameShown() {
     const now = performance.now();
-    const isFirst = !this.timings.firstFrame;
     this.timings.firstFrame ??= now;
-    if (this.#lastFrameAt !== null && this.stalledSince === null) {
-      const gap = now - this.#lastFrameAt;
-      this.#frameGap = this.#frameGap ? this.#frameGap + (gap - this.#frameGap) / 8 : gap;
-    }
-    this.#lastFrameAt = now;
-    if (!isFirst && this.stalledSince === null) return;
-    this.stalledSince = null;
-    this.#changed(this);
+    if (this.#picture.frameShown(now)) this.#changed(this);
   }
 
-  /** A picture that stands still is no live picture. Frames on the screen say so; a hidden page shows none, there the decoder does. */
-  #checkPicture() {
-    if (!this.timings.connected && performance.now() - this.timings.clicked > CONNECT_PATIENCE) {
-      this.#giveUp(this.timings.answered ? 'no-path' : 'kiosk-silent');
-      return;
-    }
-    if (this.#lastFrameAt === null || this.stalledSince !== null) return;
-    if (document.hidden) { this.#lastFrameAt = performance.now(); return; }
-    const patience = Math.min(STALL.most, Math.max(STALL.least, this.#frameGap * STALL.usualGaps));
-    if (performance.now() - this.#lastFrameAt < patience) return;
-    this.stalledSince = this.#lastFrameAt;
-    this.#changed(this);
+  /** To be called ten times a second. */
+  check() {
+    const now = performance.now();
+    if (!this.timings.connected && now - this.timings.clicked > CONNECT_PATIENCE) this.#giveUp(this.timings.answered ? 'no-path' : 'kiosk-silent');
+    else if (this.#picture.check(now)) this.#changed(this);
   }
 
-  async #measure() {
-    if (this.pc.connectionState === 'new' || this.ended) { this.#changed(this); return; }
+  get isMeasurable() { return !this.ended && this.pc.connectionState !== 'new'; }
+
+  /** Whether something is wrong that figures explain or end. */
+  get isInTrouble() { return this.stalledSince !== null || this.faults.size > 0 || this.phase === 'interrupted'; }
+
+  /** Takes a reading into `figures`; the caller announces it. */
+  async measure() {
     const report = await this.pc.getStats();
     if (this.ended) return;
     const before = this.figures;
     this.figures = readFigures(report, before);
-    const decoded = before ? this.figures.framesDecoded - before.framesDecoded : 0;
-    if (document.hidden || !('requestVideoFrameCallback' in HTMLVideoElement.prototype)) {
-      if (this.timings.firstFrame && before) this.stalledSince = decoded > 0 ? null : this.stalledSince ?? before.at;
-    }
-    // A camera that works again says so with pictures, a microphone with sound.
-    if (decoded > 0) for (const code of ['camera-missing', 'camera-busy', 'camera-failed']) this.faults.delete(code);
-    if (before && this.figures.audioPackets - before.audioPackets >= SOUND_PACKETS) this.faults.delete('microphone-failed');
-    this.#changed(this);
+    if (before) this.#judge(before, this.figures);
+  }
+
+  #judge(before, now) {
+    const decoded = now.framesDecoded - before.framesDecoded;
+    this.#picture.decoded(decoded, before.at, { tellsOfFrames: 'requestVideoFrameCallback' in HTMLVideoElement.prototype });
+    // A camera that works again says so with pictures, a microphone with sound: such as came after it had failed.
+    const isOver = (code) => before.at >= this.#faultedAt.get(code);
+    if (decoded > 0) for (const code of ['camera-missing', 'camera-busy', 'camera-failed']) if (isOver(code)) this.faults.delete(code);
+    const sounds = (now.audioPackets - before.audioPackets) / ((now.at - before.at) / 1000);
+    if (sounds >= SOUND_PACKETS && isOver('microphone-failed')) this.faults.delete('microphone-failed');
   }
 
   #enter(phase) {

@@ -1,38 +1,8 @@
 // Who is signed in. The access token lives in memory only; the refresh token outlives a reload of the tab, and no more.
 
 import { milliseconds } from '../state/payload.js';
+import { APIError, request } from './api.js';
 import { TabValue } from './tab.js';
-
-/** A refusal of the HTTP API. `final`: trying again with what we hold cannot succeed. */
-export class APIError extends Error {
-  constructor(status, code, message, retryAfter = null) {
-    super(message);
-    this.status = status;
-    this.code = code;
-    this.retryAfter = retryAfter;
-    this.final = status === 400 || status === 401 || status === 403;
-  }
-}
-
-async function post(path, body) {
-  let response;
-  try {
-    response = await fetch(path, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify(body),
-      cache: 'no-store',
-      credentials: 'same-origin',
-      signal: /** @type {any} */ (AbortSignal).timeout(15_000), // Unknown to the type checker's library.
-    });
-  } catch {
-    throw new APIError(0, 'unreachable', 'the server does not answer');
-  }
-  const answer = await response.json().catch(() => ({}));
-  if (response.ok) return answer;
-  const { code = 'failed', message = response.statusText } = answer.error ?? {};
-  throw new APIError(response.status, code, message, Number(response.headers.get('Retry-After')) || null);
-}
 
 export class Account {
   #token = null;
@@ -51,7 +21,9 @@ export class Account {
   get heldToken() { return this.#token && milliseconds(this.#expiresAt) > Date.now() ? this.#token : null; }
 
   async signIn(username, password) {
-    this.#accept(await post('/api/auth/login', { username, password }));
+    const result = await request('login', { body: { username, password } });
+    if (!result.ok) throw result.error;
+    this.#accept(result.value);
   }
 
   /** Forgets the tokens at once and has the server void them. */
@@ -79,22 +51,20 @@ export class Account {
   async #refresh() {
     const held = this.#kept.value;
     if (!held) throw new APIError(401, 'token-missing', 'not signed in');
-    let answer;
-    try {
-      answer = await post('/api/auth/refresh', { refreshToken: held });
-    } catch (error) {
-      if (error.final && this.#kept.value === held) {
+    const result = await request('refresh', { body: { refreshToken: held } });
+    if (!result.ok) {
+      if (result.error.final && this.#kept.value === held) {
         this.#forget();
-        this.refusal = error;
+        this.refusal = result.error;
       }
-      throw error;
+      throw result.error;
     }
     if (this.#kept.value !== held) {
       // Signed out meanwhile: what has come is nobody's.
-      void revoke(answer);
+      void revoke(result.value);
       throw new APIError(401, 'token-missing', 'not signed in');
     }
-    this.#accept(answer);
+    this.#accept(result.value);
   }
 
   #accept({ token, expiresAt, refreshToken, user }) {
@@ -106,13 +76,14 @@ export class Account {
   }
 }
 
-/** Logs a token's whole family out. The page may be closed right after, so the request outlives it. */
+/** Logs a token's whole family out, unless the server is away or the tokens are void already. The page may be closed right after. */
 async function revoke({ token, expiresAt, refreshToken }) {
-  try {
-    const isGood = token && milliseconds(expiresAt) - Date.now() > 5_000;
-    const current = isGood ? token : (await post('/api/auth/refresh', { refreshToken })).token;
-    await fetch('/api/auth/logout', { method: 'POST', keepalive: true, credentials: 'same-origin', headers: { Authorization: `Bearer ${current}` } });
-  } catch {
-    // The server is away, or the tokens are void already.
+  const isGood = token && milliseconds(expiresAt) - Date.now() > 5_000;
+  let current = token;
+  if (!isGood) {
+    const result = await request('refresh', { body: { refreshToken } });
+    if (!result.ok) return;
+    current = result.value.token;
   }
+  await request('logout', { token: current, keepalive: true });
 }

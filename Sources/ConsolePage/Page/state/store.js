@@ -3,12 +3,16 @@
 import { reduceConnection } from './connection.js';
 import { reduceCrew } from './crew.js';
 import { reduceKiosks } from './kiosks.js';
+import { reduceReadings } from './readings.js';
+import { reduceSound } from './sound.js';
 
 /**
  * What may happen:
  * - `{type: 'server', name, payload}`: an event of the signaling contract, with whatever came as its first argument.
  * - `{type: 'connection', state, retryAt}`: the socket's state, and when it tries again where it waits (milliseconds since 1970).
  * - `{type: 'watching', kioskId, phase}`: what this console does with a kiosk; `phase` null once it does nothing.
+ * - `{type: 'measured', kioskId, figures}`: a reading of a picture's statistics (media/figures.js).
+ * - `{type: 'looked-at'|'sound'|'pinned'|'closed', kioskId, …}`: what the operator does with a picture (sound.js).
  * - `{type: 'signed-out'}`.
  *
  * What does not concern a part leaves it as the same object, so that a view sees by identity what it has to draw again.
@@ -18,6 +22,8 @@ export function reduce(state, event) {
     connection: reduceConnection(state.connection, event),
     kiosks: reduceKiosks(state.kiosks, event),
     crew: reduceCrew(state.crew, event),
+    readings: reduceReadings(state.readings, event),
+    sound: reduceSound(state.sound, event),
   };
   return Object.keys(next).every((part) => next[part] === state[part]) ? state : next;
 }

@@ -1,5 +1,7 @@
 // The line to the server: a light and a word.
 
+import { say } from '../words/language.js';
+
 export class ConnectionLight {
   #element; #text;
   #timer = 0;
@@ -12,12 +14,12 @@ export class ConnectionLight {
   show({ state, retryAt, wasConnected }) {
     clearInterval(this.#timer);
     switch (state) {
-      case 'connected': this.#say('Connected', 'good'); break;
-      case 'connecting': this.#say(wasConnected ? 'Reconnecting…' : 'Connecting…', 'busy'); break;
+      case 'connected': this.#say(say('connection.connected'), 'good'); break;
+      case 'connecting': this.#say(say(wasConnected ? 'connection.reconnecting' : 'connection.connecting'), 'busy'); break;
       case 'waiting': {
         const count = () => {
           const seconds = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
-          this.#say(seconds > 0 ? `Server away, trying again in ${seconds} s` : 'Reconnecting…', 'warn');
+          this.#say(seconds > 0 ? say('connection.waiting', { count: seconds }) : say('connection.reconnecting'), 'warn');
         };
         count();
         this.#timer = setInterval(count, 500);

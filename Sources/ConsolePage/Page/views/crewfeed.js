@@ -1,6 +1,7 @@
 // Crew sign-ons and sign-offs, newest first.
 
-import { ago, roleText, timeOfDay } from '../words/en.js';
+import { say } from '../words/language.js';
+import { later, roleText, timeOfDay } from '../words/texts.js';
 
 export class CrewFeed {
   #list; #template; #none; #count;
@@ -11,6 +12,13 @@ export class CrewFeed {
     this.#template = template;
     this.#none = none;
     this.#count = count;
+  }
+
+  /** In another language. */
+  relabel(crew, nameOf) {
+    this.#shown = null;
+    this.#list.replaceChildren();
+    this.show(crew, nameOf);
   }
 
   /** - nameOf(kioskId): what a kiosk is called. */
@@ -25,7 +33,7 @@ export class CrewFeed {
     }
     for (const gone of lines.values()) gone.remove();
     this.#none.hidden = crew.received > 0;
-    this.#count.textContent = crew.received > 0 ? `${crew.received} since sign-in` : '';
+    this.#count.textContent = crew.received > 0 ? say('crew.count', { count: crew.received }) : '';
   }
 
   #line({ eventId, isSignOn, crewId, name, role, train, clock, occurredAt, receivedAt }, kioskName) {
@@ -36,16 +44,17 @@ export class CrewFeed {
     item.dataset.eventId = eventId;
     item.dataset.at = String(occurredAt);
     item.querySelector('use').setAttribute('href', isSignOn ? '#i-on' : '#i-off');
-    set('.crew-name', name ?? `Crew ${crewId ?? ''}`);
-    set('.crew-what', isSignOn ? 'signed on' : 'signed off');
-    set('.crew-detail', [name ? crewId : '', roleText(role), train ? `Train ${train}` : '', kioskName].filter(Boolean).join(' · '));
+    set('.crew-name', name ?? say('crew.nameless', { id: crewId ?? '' }));
+    set('.crew-what', say(isSignOn ? 'crew.signedOn' : 'crew.signedOff'));
+    set('.crew-detail', [name ? crewId : '', roleText(role), train ? say('crew.train', { number: train }) : '', kioskName].filter(Boolean).join(' · '));
     const time = item.querySelector('.crew-time');
     time.dateTime = new Date(occurredAt).toISOString();
     time.textContent = timeOfDay(occurredAt);
     const late = receivedAt ? receivedAt - occurredAt : 0;
-    time.title = late > 60_000 ? `Happened ${timeOfDay(occurredAt, { seconds: true })}, reached the server ${ago(occurredAt, receivedAt).replace('ago', 'later')}` : timeOfDay(occurredAt, { seconds: true });
-    if (clock === 'corrected') time.title += '. The kiosk’s clock was wrong; this time has been corrected.';
-    if (clock === 'doubtful') time.title += '. The kiosk’s clock was not set: this time may be wrong.';
+    const at = timeOfDay(occurredAt, { seconds: true });
+    const words = [late > 60_000 ? say('crew.late', { at, after: later(occurredAt, receivedAt) }) : at];
+    if (clock === 'corrected' || clock === 'doubtful') words.push(say(`crew.${clock}`));
+    time.title = words.join(' · ');
     return item;
   }
 

@@ -1,44 +1,84 @@
 // The kiosks of the organization, as a list to choose from.
 
 import { nameOf } from '../state/kiosks.js';
-import { ago, statusTroubles, timeOfDay } from '../words/en.js';
+import { countKinds, isOfKind, KIND_NAMES, ordered } from '../state/listing.js';
+import { compareNames, say } from '../words/language.js';
+import { ago, statusTroubles, timeOfDay } from '../words/texts.js';
+
+/** What is said of a kiosk that is watched, by the phase of its session. */
+const PHASES = new Map([['live', 'list.watched'], ['interrupted', 'list.interrupted']]);
+
+/** In milliseconds. */
+const DRAWN_EVERY = 200;
 
 export class KioskList {
-  #list; #template; #search; #count; #none; #chosen;
+  #list; #template; #search; #count; #none; #kinds; #chosen;
   #kiosks = null;
   #rows = new Map();
+  /** The kind that the list is narrowed to; null for all. */
+  #kind = null;
+  #isOrderOld = false;
+  /** What is drawn next, and when. */
+  #next = null;
+  #timer = 0;
+  /** The row that the Tab key stops at. */
+  #stop = null;
 
-  constructor({ list, template, search, count, none, chosen }) {
+  /** - kinds: the element for the counts. - chosen(kioskId): a row was clicked. */
+  constructor({ list, template, search, count, none, kinds, chosen }) {
     this.#list = list;
     this.#template = template;
     this.#search = search;
     this.#count = count;
     this.#none = none;
+    this.#kinds = kinds;
     this.#chosen = chosen;
     search.addEventListener('input', () => this.#filter());
     search.addEventListener('keydown', (event) => this.#searchKey(event));
     list.addEventListener('keydown', (event) => this.#listKey(event));
+    list.addEventListener('focusin', (event) => this.#stopAt(event.target.closest('.kiosk')));
     list.addEventListener('click', (event) => {
       const row = event.target.closest('.kiosk');
       if (row) this.#chosen(row.dataset.kioskId);
     });
+    kinds.addEventListener('click', (event) => {
+      const kind = event.target.closest('button')?.dataset.kind;
+      if (!kind) return;
+      this.#kind = this.#kind === kind ? null : kind;
+      this.#filter();
+    });
   }
 
+  /** Drawn at once, as the first list always is, or with what comes within the next fifth of a second: a thousand kiosks have fifty changes a second. */
   show(kiosks, { isReachable }) {
     this.#list.classList.toggle('stale', !isReachable);
-    const before = this.#kiosks;
+    this.#next = kiosks;
+    const isFirst = kiosks.isLoaded && !this.#kiosks?.isLoaded;
+    if (this.#timer !== 0 && !isFirst) return;
+    this.#draw();
+    if (this.#timer !== 0) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = 0;
+      this.#draw();
+    }, DRAWN_EVERY);
+  }
+
+  #draw() {
+    const [before, kiosks] = [this.#kiosks, this.#next];
     if (before === kiosks) return;
     this.#kiosks = kiosks;
-    const isReordered = before?.byId !== kiosks.byId && this.#order(before);
+    const isAnother = before?.byId !== kiosks.byId && this.#members(before);
     for (const kioskId of kiosks.byId.keys()) {
       const isChanged = before?.byId.get(kioskId) !== kiosks.byId.get(kioskId) || before?.watching.get(kioskId) !== kiosks.watching.get(kioskId);
       if (isChanged) this.#show(kioskId);
     }
-    if (isReordered) this.#filter(); else this.#total();
+    this.#isOrderOld = true;
+    if (isAnother) this.#order();
+    this.#filter();
   }
 
-  /** Rows come, go and move only where kiosks or their names do. Whether any did. */
-  #order(before) {
+  /** Rows come and go with their kiosks. Whether any did, or has another name. */
+  #members(before) {
     const { byId } = this.#kiosks;
     const isSame = ({ kioskId, displayName }) => before?.byId.get(kioskId)?.displayName === displayName;
     if (before && before.byId.size === byId.size && [...byId.values()].every(isSame)) return false;
@@ -47,21 +87,33 @@ export class KioskList {
       row.parentElement.remove();
       this.#rows.delete(kioskId);
     }
-    const order = [...byId.keys()].sort((a, b) => nameOf(this.#kiosks, a).localeCompare(nameOf(this.#kiosks, b), undefined, { numeric: true }));
-    for (const [index, kioskId] of order.entries()) {
+    return true;
+  }
+
+  #order() {
+    this.#isOrderOld = false;
+    for (const [index, kioskId] of ordered(this.#kiosks, compareNames).entries()) {
       const item = this.#row(kioskId).parentElement;
       if (this.#list.children[index] !== item) this.#list.insertBefore(item, this.#list.children[index] ?? null);
     }
-    return true;
+  }
+
+  /** In another language. */
+  relabel(kiosks, state) {
+    this.#kiosks = null;
+    this.show(kiosks, state);
+    this.#draw();
   }
 
   focus(kioskId) {
     this.#rows.get(kioskId)?.focus({ preventScroll: true });
   }
 
-  /** "5 min ago" grows older by itself. */
+  /** "5 min ago" grows older by itself. Rows change their places at most once a second, and never under a hand. */
   tick() {
-    for (const kiosk of this.#kiosks?.byId.values() ?? []) if (!kiosk.online) this.#show(kiosk.kioskId);
+    if (!this.#kiosks) return;
+    for (const kiosk of this.#kiosks.byId.values()) if (!kiosk.online) this.#show(kiosk.kioskId);
+    if (this.#isOrderOld && !this.#list.matches(':hover, :focus-within')) this.#order();
   }
 
   #row(kioskId) {
@@ -78,7 +130,7 @@ export class KioskList {
 
   #show(kioskId) {
     const kiosk = this.#kiosks.byId.get(kioskId);
-    const row = this.#rows.get(kioskId);
+    const row = this.#row(kioskId);
     const phase = this.#kiosks.watching.get(kioskId);
     const busy = kiosk.monitoredBy && !phase;
     const troubles = kiosk.online ? statusTroubles(kiosk.status) : [];
@@ -88,11 +140,11 @@ export class KioskList {
     row.dataset.troubled = String(troubles.length > 0);
     const { lastSeen } = kiosk;
     const note = {
-      watched: phase === 'live' ? 'You are watching' : 'Connecting…',
-      offline: lastSeen ? `Last seen ${ago(lastSeen)}` : 'Never seen yet',
-      busy: `Watched by ${kiosk.monitoredBy}`,
-      online: 'Online',
-    }[state];
+      watched: () => say(PHASES.get(phase) ?? 'list.connecting'),
+      offline: () => (lastSeen ? say('list.seen', { when: ago(lastSeen) }) : say('list.never')),
+      busy: () => say('list.busy', { who: kiosk.monitoredBy }),
+      online: () => say('list.online'),
+    }[state]();
     const set = (selector, text) => {
       const element = row.querySelector(selector);
       if (element.textContent !== text) element.textContent = text;
@@ -100,31 +152,53 @@ export class KioskList {
     set('.kiosk-name', kiosk.displayName || kioskId);
     set('.kiosk-id', kiosk.displayName && kiosk.displayName !== kioskId ? kioskId : '');
     set('.kiosk-note', note);
-    set('.kiosk-trouble', troubles.join(' · '));
-    row.title = lastSeen && !kiosk.online ? `Last seen ${timeOfDay(lastSeen, { seconds: true })}` : '';
+    const faults = troubles.map(({ text }) => text).join(' · ');
+    set('.kiosk-trouble', faults);
+    const seen = lastSeen && !kiosk.online ? say('list.seen', { when: timeOfDay(lastSeen, { seconds: true }) }) : '';
+    const title = [seen, faults, ...troubles.map(({ todo }) => todo)].filter(Boolean).join('\n');
+    if (row.title !== title) row.title = title;
   }
 
   // Finding and keys
 
   #filter() {
+    if (!this.#kiosks) return;
     const words = this.#search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let visible = 0;
     for (const [kioskId, row] of this.#rows) {
       const text = `${kioskId} ${nameOf(this.#kiosks, kioskId)}`.toLowerCase();
-      row.parentElement.hidden = !words.every((word) => text.includes(word));
+      const isShown = isOfKind(this.#kiosks, kioskId, this.#kind) && words.every((word) => text.includes(word));
+      if (row.parentElement.hidden === isShown) row.parentElement.hidden = !isShown;
+      if (isShown) visible += 1;
     }
-    this.#total();
+    this.#total(visible);
+    if (!this.#stop || this.#stop.parentElement.hidden || !this.#stop.isConnected) this.#stopAt(this.#visible()[0]);
   }
 
-  #total() {
-    const all = [...this.#kiosks.byId.values()];
-    this.#count.textContent = all.length > 0 ? `${all.filter((kiosk) => kiosk.online).length} of ${all.length} online` : '';
-    const visible = this.#visible().length;
+  #total(visible) {
+    const all = this.#kiosks.byId.size;
+    const counts = countKinds(this.#kiosks);
+    this.#count.textContent = all > 0 ? say('list.count', { online: counts.online, count: all }) : '';
+    for (const kind of KIND_NAMES) {
+      const button = this.#kinds.querySelector(`[data-kind="${kind}"]`);
+      const count = String(counts[kind]);
+      if (button.lastElementChild.textContent !== count) button.lastElementChild.textContent = count;
+      button.setAttribute('aria-pressed', String(kind === this.#kind));
+    }
     this.#none.hidden = visible > 0 || (!this.#kiosks.isLoaded && !this.#search.value);
-    this.#none.textContent = all.length > 0 ? 'No kiosk has this name.' : 'Your organization has no kiosks yet.';
+    this.#none.textContent = say(all === 0 ? 'list.none' : this.#search.value ? 'list.noName' : 'list.noKind');
   }
 
   #visible() {
     return [...this.#list.querySelectorAll('li:not([hidden]) > .kiosk')];
+  }
+
+  /** The list is one stop of the Tab key: at the row that had the focus last. */
+  #stopAt(row) {
+    if (row === this.#stop) return;
+    this.#stop?.setAttribute('tabindex', '-1');
+    this.#stop = row ?? null;
+    row?.setAttribute('tabindex', '0');
   }
 
   #searchKey(event) {

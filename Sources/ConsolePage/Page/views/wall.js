@@ -2,37 +2,49 @@
 
 import { focused, grid } from './layout.js';
 
-/** Where no picture has come yet. */
-const USUAL_SHAPE = 16 / 9;
+/** How long a picture that has just come is marked, in milliseconds. */
+const NEW_FOR = 2_500;
 
 export class Wall {
-  #stage; #empty;
+  #stage; #empty; #arranged;
   #tiles = new Map();
+  #order = [];
   #focus = null;
   #narrow = matchMedia('(max-width: 46rem)');
 
-  /** - stage: the element that holds the tiles. - empty: what is shown while there are none. */
-  constructor({ stage, empty }) {
+  /** - stage: the element that holds the tiles. - empty: what is shown while there are none. - arranged(): other pictures, or another focus. */
+  constructor({ stage, empty, arranged }) {
     this.#stage = stage;
     this.#empty = empty;
+    this.#arranged = arranged;
     new ResizeObserver(() => this.arrange()).observe(stage);
     this.#narrow.addEventListener('change', () => this.arrange());
   }
 
-  get size() { return this.#tiles.size; }
+  /** In their order. */
+  get kioskIds() { return [...this.#order]; }
 
-  add(kioskId, tile) {
+  tile(kioskId) { return this.#tiles.get(kioskId) ?? null; }
+
+  add(kioskId, tile, place) {
+    const { element } = tile;
+    this.#stage.insertBefore(element, this.tile(this.#order[place])?.element ?? null);
+    this.#order.splice(place, 0, kioskId);
     this.#tiles.set(kioskId, tile);
     tile.video.addEventListener('resize', () => this.arrange());
-    this.#stage.append(tile.element);
     this.arrange();
-    tile.element.scrollIntoView({ block: 'nearest' });
+    this.#arranged();
+    element.scrollIntoView({ block: 'nearest' });
+    element.classList.add('new');
+    setTimeout(() => element.classList.remove('new'), NEW_FOR);
   }
 
   remove(kioskId) {
     this.#tiles.delete(kioskId);
+    this.#order = this.#order.filter((id) => id !== kioskId);
     if (this.#focus === kioskId) this.#focus = null;
     this.arrange();
+    this.#arranged();
   }
 
   get focus() { return this.#focus; }
@@ -41,11 +53,12 @@ export class Wall {
   set focus(kioskId) {
     this.#focus = kioskId !== null && this.#tiles.has(kioskId) ? kioskId : null;
     this.arrange();
+    this.#arranged();
   }
 
   arrange() {
     const { style, dataset } = this.#stage;
-    const ids = [...this.#tiles.keys()];
+    const ids = this.#order;
     dataset.count = String(ids.length);
     this.#empty.hidden = ids.length > 0;
     for (const [kioskId, { element }] of this.#tiles) element.classList.toggle('large', kioskId === this.#focus);
@@ -53,7 +66,7 @@ export class Wall {
     dataset.focus = '';
     // On a small screen one picture follows the other.
     if (ids.length === 0 || this.#narrow.matches) return;
-    const shapes = ids.map((kioskId) => shapeOf(this.#tiles.get(kioskId).video));
+    const shapes = ids.map((kioskId) => this.tile(kioskId).shape);
     const gap = Number.parseFloat(getComputedStyle(this.#stage).columnGap) || 0;
     const padding = 2 * gap;
     const room = { width: this.#stage.clientWidth - padding, height: this.#stage.clientHeight - padding, gap, shapes };
@@ -69,8 +82,4 @@ export class Wall {
       style.gridTemplateRows = `repeat(${rows}, minmax(0, 1fr))`;
     }
   }
-}
-
-function shapeOf(video) {
-  return video.videoWidth > 0 && video.videoHeight > 0 ? video.videoWidth / video.videoHeight : USUAL_SHAPE;
 }

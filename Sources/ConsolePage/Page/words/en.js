@@ -1,191 +1,351 @@
-// Codes of the wire in the words of a control room.
+// The console in English. `words/language.js` says what is what; every other language has the same keys with the same placeholders.
 
-const REASONS = new Map(Object.entries({
-  'stopped-here': 'You stopped watching.',
-  'stopped-by-monitor': 'Watching was stopped from your account.',
-  'monitor-disconnected': 'The server lost this console for too long and closed the session.',
-  'kiosk-disconnected': 'The kiosk lost its connection to the server and did not come back in time.',
-  'kiosk-replaced': 'The kiosk started afresh and dropped the old session.',
-  'kiosk-restarting': 'The kiosk’s program is being restarted or upgraded.',
-  'media-lost': 'The kiosk lost the network path and no other was found.',
-  'taken-over': 'A colleague has taken over.',
-  'session-forgotten': 'The server no longer knows this session.',
-  'kiosk-silent': 'The kiosk is online but did not answer. If it stays so, restart “kiosk-agent” there, or run “kiosk-agent doctor”.',
-  'no-path': 'No network path to the kiosk was found. A firewall may block the way; a TURN server helps.',
-  'session-timeout': 'The session ran into its time limit.',
-  'ended-by-admin': 'An administrator ended the session.',
-  'server-shutdown': 'The server is shutting down.',
-}));
+export const en = {
+  // The signaling contract's own words (docs/signaling.md): what each means here, and what somebody can do.
 
-export function reasonText(code) {
-  return REASONS.get(code) ?? `Reason: ${code}.`;
-}
+  endings: {
+    'stopped-by-monitor': ['Watching was stopped from your account.', 'If it was not you in another window, change your password.'],
+    'monitor-disconnected': ['The server lost this console for too long and closed the session.', 'If it happens often, have this computer’s network looked at.'],
+    'kiosk-disconnected': ['The kiosk lost its connection to the server and did not come back in time.', 'If it stays away, have the kiosk’s power and network looked at.'],
+    'kiosk-replaced': ['The kiosk started afresh and dropped the old session.', 'Watch it again.'],
+    'kiosk-restarting': ['The kiosk’s program is being restarted or upgraded.', 'It is back in a minute.'],
+    'media-lost': ['The kiosk lost the network path and no other was found.', 'Watch it again; if it stays so, have the kiosk’s network looked at.'],
+    'session-timeout': ['The session ran into its time limit.', 'Watch it again if you still need it.'],
+    'ended-by-admin': ['An administrator ended the session.', 'Ask your administrator.'],
+    'server-shutdown': ['The server is shutting down.', 'Wait until it is back.'],
+  },
 
-const REFUSALS = new Map(Object.entries({
-  'unknown-kiosk': () => 'This kiosk does not exist, or belongs to another organization.',
-  'kiosk-offline': () => 'The kiosk is offline. It can be watched as soon as it is back.',
-  'kiosk-busy': ({ detail }) => `Another monitor is watching this kiosk since ${timeOfDay(detail.since)}. One at a time.`,
-  'not-registered': () => 'The server does not know this console yet. Try again in a moment.',
-  'no-session': () => 'The server knows of no session with this kiosk.',
-  'not-your-session': () => 'The session with this kiosk belongs to another monitor.',
-  'forbidden': () => 'Your account is not allowed to watch kiosks.',
-  'throttled': () => 'Too many requests at once. Wait a moment and try again.',
-  'disconnected': () => 'The connection to the server was lost before it could answer.',
-  'no-answer': () => 'The server did not answer in time.',
-  'internal-error': () => 'The server could not record the session. Its operator finds the reason in its log.',
-  'cluster-unavailable': () => 'The server cannot reach its records at the moment.',
-}));
+  faults: {
+    'camera-missing': ['No camera found', 'Sound goes on. Check the camera’s cable at the kiosk.'],
+    'camera-busy': ['Camera in use by another program', 'Sound goes on. The kiosk keeps trying.'],
+    'camera-failed': ['Camera failed', 'Sound goes on. The kiosk keeps trying to open it.'],
+    'microphone-failed': ['Microphone failed', 'The picture goes on without sound.'],
+    'no-common-codec': ['No common video format', 'This browser cannot play VP8. Use a current Chromium, Edge, Safari or Firefox.'],
+    'ice-failed': ['No network path to the kiosk', 'A firewall may block the way. A TURN server helps; tell the network’s operator.'],
+    'dtls-failed': ['Encryption could not be set up', 'Stop and watch again. If it stays, run “kiosk-agent doctor” at the kiosk.'],
+    'consent-expired': ['Network path lost', 'Another path is being looked for.'],
+    'bad-offer': ['The kiosk could not read this browser’s offer', 'Reload the page. If it stays, tell whoever runs the server the browser’s version.'],
+    'not-bundled': ['No sound', 'This browser wants a path of its own for the sound; the kiosk has one for both. Use a current Chromium, Edge, Safari or Firefox.'],
+  },
 
-export function refusalText({ code, message = '', detail = {} }) {
-  return REFUSALS.get(code)?.({ detail }) ?? `Refused: ${message || code}.`;
-}
+  codes: {
+    'bad-request': ['The server does not understand this page.', 'Reload the page. If it stays, tell whoever runs the server.'],
+    'forbidden': ['Your account is not allowed to do this.', 'Ask your administrator.'],
+    'not-registered': ['The server does not know this console yet.', 'Try again in a moment.'],
+    'throttled': ['Too many requests at once.', 'Wait a moment and try again.'],
+    'unknown-kiosk': ['This kiosk does not exist, or belongs to another organization.', 'Look for it in the list.'],
+    'kiosk-offline': ['The kiosk is offline.', 'It can be watched as soon as it is back.'],
+    'kiosk-busy': ['Another monitor is watching this kiosk.', 'One at a time: wait, or call your colleague.'],
+    'no-session': ['The server knows of no session with this kiosk.', 'Watch it again.'],
+    'not-your-session': ['The session with this kiosk belongs to another monitor.', 'Wait until it is free.'],
+    'unknown-event': ['This server is older than this page.', 'Reload the page.'],
+    'internal-error': ['The server could not record the session.', 'Its operator finds the reason in its log.'],
+    'token-missing': ['You are not signed in.', 'Please sign in again.'],
+    'token-expired': ['Your sign-in has expired.', 'Please sign in again.'],
+    'token-invalid': ['Your sign-in is no longer valid.', 'Please sign in again.'],
+    'account-disabled': ['This account is disabled.', 'Ask your administrator.'],
+    'invalid-credentials': ['Name or password is not right.', 'Mind upper and lower case; your administrator can set a new password.'],
+    'not-found': ['It is not there.', 'It may have been removed meanwhile: reload the page.'],
+    'conflict': ['It has been changed meanwhile.', 'Look at it again before you change it.'],
+    'too-large': ['It is too long for the server.', 'Send less at once.'],
+  },
 
-/** What the kiosk cannot give: what it means here, and what somebody can do. */
-const FAULTS = new Map(Object.entries({
-  'camera-missing': ['No camera found', 'Sound goes on. Check the camera’s cable at the kiosk.'],
-  'camera-busy': ['Camera in use by another program', 'Sound goes on. The kiosk keeps trying.'],
-  'camera-failed': ['Camera failed', 'Sound goes on. The kiosk keeps trying to open it.'],
-  'microphone-failed': ['Microphone failed', 'The picture goes on without sound.'],
-  'no-common-codec': ['No common video format', 'This browser cannot play VP8. Use a current Chromium, Edge, Safari or Firefox.'],
-  'ice-failed': ['No network path to the kiosk', 'A firewall may block the way. A TURN server helps; tell the network’s operator.'],
-  'dtls-failed': ['Encryption could not be set up', 'Stop and watch again. If it stays, run “kiosk-agent doctor” at the kiosk.'],
-  'consent-expired': ['Network path lost', 'Another path is being looked for.'],
-  'not-bundled': ['No sound', 'This browser wants a path of its own for the sound; the kiosk has one for both. Use a current Chromium, Edge, Safari or Firefox.'],
-  'bad-offer': ['The kiosk could not read this browser’s offer', 'Reload the page. If it stays, tell whoever runs the server the browser’s version.'],
-}));
+  camera: {
+    'none': ['no camera wanted', ''],
+    'idle': ['camera ready', ''],
+    'live': ['camera live', ''],
+    'missing': ['camera missing', 'Check the camera’s cable at the kiosk.'],
+    'lost': ['camera unplugged', 'Check the camera’s cable at the kiosk.'],
+    'busy': ['camera in use by another program', 'End the other program at the kiosk, or restart the kiosk.'],
+    'permission-denied': ['camera may not be opened', 'Run “kiosk-agent doctor” at the kiosk: it names the missing right.'],
+    'stalled': ['camera delivers nothing', 'Unplug the camera and plug it in again, or restart the kiosk.'],
+    'garbage': ['camera delivers unreadable pictures', 'Check the cable; if it stays, replace the camera.'],
+    'unsupported': ['camera has no usable format', 'Use another camera, or set its format in the kiosk’s configuration.'],
+    'bad-file': ['camera’s file unusable', 'Put the camera’s device into the kiosk’s configuration.'],
+    'failed': ['camera failed', 'Unplug the camera and plug it in again; run “kiosk-agent doctor” there.'],
+    'encoder-failed': ['picture cannot be encoded', 'Restart the kiosk; run “kiosk-agent doctor” there.'],
+    'black': ['camera gives a black picture', 'Look whether the light is on and the lens free.'],
+    'covered': ['camera covered, or its picture is one even colour', 'Have somebody look at the lens.'],
+    'frozen': ['camera repeats one picture', 'Unplug the camera and plug it in again, or restart the kiosk.'],
+    'slow': ['camera gives fewer pictures than it should', 'The kiosk’s processor carries no more: look what else runs there.'],
+  },
 
-export function faultText(code, message) {
-  const [title, remedy] = FAULTS.get(code) ?? [String(message || code), ''];
-  return { title, remedy, detail: message };
-}
+  microphone: {
+    'none': ['no microphone wanted', ''],
+    'idle': ['microphone ready', ''],
+    'live': ['microphone live', ''],
+    'missing': ['microphone missing', 'Check the microphone’s cable at the kiosk.'],
+    'lost': ['microphone unplugged', 'Check the microphone’s cable at the kiosk.'],
+    'busy': ['microphone in use by another program', 'End the other program at the kiosk, or restart the kiosk.'],
+    'permission-denied': ['microphone may not be opened', 'Run “kiosk-agent doctor” at the kiosk: it names the missing right.'],
+    'stalled': ['microphone delivers nothing', 'Unplug the microphone and plug it in again, or restart the kiosk.'],
+    'garbage': ['microphone delivers noise only', 'Check the cable; if it stays, replace the microphone.'],
+    'unsupported': ['microphone has no usable format', 'Use another microphone, or set its device in the kiosk’s configuration.'],
+    'bad-file': ['microphone’s file unusable', 'Put the microphone’s device into the kiosk’s configuration.'],
+    'failed': ['microphone failed', 'Unplug the microphone and plug it in again; run “kiosk-agent doctor” there.'],
+    'encoder-failed': ['sound cannot be encoded', 'Restart the kiosk; run “kiosk-agent doctor” there.'],
+    'silent': ['microphone silent', 'Look whether it is switched off or its cable is broken.'],
+    'clipping': ['microphone too loud', 'Lower its level at the kiosk.'],
+    'overruns': ['sound breaks off', 'The kiosk’s processor is late: look what else runs there.'],
+  },
 
-const SIGN_IN = new Map(Object.entries({
-  'invalid-credentials': 'Name or password is not right.',
-  'throttled': 'Too many attempts.',
-  'account-disabled': 'This account is disabled. Ask your administrator.',
-  'unreachable': 'The server does not answer. Check the network and try again.',
-  'token-expired': 'Your sign-in has expired. Please sign in again.',
-  'token-invalid': 'Your sign-in is no longer valid. Please sign in again.',
-  'token-missing': 'Please sign in again.',
-  'wrong-role': 'This account belongs to a kiosk. The console is for monitors.',
-  'administrator': 'This is an administrator’s account, and this console shows kiosks to monitors. Sign in with a monitor’s account; accounts and records are managed with “kiosk-signaling account” on the server or over its HTTP API.',
-}));
+  network: {
+    'ok': ['network good', ''],
+    'narrow': ['network narrow', 'The picture is smaller for it. Look at the kiosk’s uplink if it stays.'],
+  },
 
-export function signInText({ code, message, retryAfter }) {
-  const text = SIGN_IN.get(code) ?? `Signing in failed: ${message}.`;
-  return retryAfter ? `${text} Try again in ${retryAfter} s.` : text;
-}
+  memory: {
+    'ample': ['memory ample', ''],
+    'scarce': ['memory scarce', 'Look what else runs at the kiosk.'],
+    'exhausted': ['memory exhausted', 'Restart the kiosk; look what else runs there.'],
+  },
 
-/** What is wrong with a picture that flows, as the kiosk sees it. */
-const PICTURES = new Map(Object.entries({
-  'covered': 'Camera covered, or its picture is one even colour',
-  'black': 'Camera gives a black picture',
-  'frozen': 'Camera repeats one picture',
-  'slow': 'Camera gives fewer pictures than it should',
-  'stalled': 'Camera delivers nothing',
-}));
+  storage: {
+    'ok': ['disk good', ''],
+    'reserve': ['disk full, a reserve holds crew events', 'Free space on the kiosk’s disk soon.'],
+    'full': ['disk full', 'Free space on the kiosk’s disk now: crew events cannot be kept.'],
+    'failed': ['disk failed', 'The kiosk cannot write: replace its disk.'],
+  },
 
-/** How long a camera may take to its first picture before the wait is called what it is, in milliseconds. */
-const PICTURE_PATIENCE = 8_000;
+  clock: {
+    'ok': ['clock right', ''],
+    'wrong': ['clock wrong', 'Set the kiosk’s clock; see that it reaches a time server.'],
+  },
 
-/** Why a picture stands still, as far as the figures of the last second and the kiosk's own word tell; empty where they do not. */
-function stallText(figures, status) {
-  const picture = PICTURES.get(status?.camera);
-  if (picture) return picture.charAt(0).toLowerCase() + picture.slice(1);
-  if (figures?.bitrate === 0) return 'no packets from the kiosk';
-  if (figures?.lossRate > 0.02) return `the network has lost ${Math.round(figures.lossRate * 100)} % of the packets`;
-  return '';
-}
+  /** Numbers of a heartbeat. */
+  measured: {
+    'temperature': ['{degrees} °C', 'The kiosk is hot: look at its fan and where it stands.'],
+    'outbox': [{ one: '{count} crew event waiting', other: '{count} crew events waiting' }, 'They reach the server when the kiosk’s connection is good again.'],
+  },
 
-/**
- * What a session is doing, in plain words: `{text, tone: 'good'|'busy'|'warn'|'bad'|'off'}`.
- * `status` is what the kiosk last said of itself, or undefined.
- */
-export function phaseText(session, { serverConnected, status, now }) {
-  switch (session.phase) {
-    case 'starting': return { text: 'Asking the server…', tone: 'busy' };
-    case 'answering': return { text: 'Waiting for the kiosk to answer…', tone: 'busy' };
-    case 'connecting': return { text: 'Finding a path to the kiosk…', tone: 'busy' };
-    case 'interrupted': return serverConnected
-      ? { text: 'Path lost. Looking for another…', tone: 'warn' }
-      : { text: 'Path and server lost. Waiting for the network…', tone: 'bad' };
-    case 'ended': return { text: 'Ended', tone: 'off' };
-    case 'live': break;
-  }
-  if (!session.timings.firstFrame) {
-    const noPicture = [...session.faults.keys()].some((code) => code.startsWith('camera-') || code === 'no-common-codec');
-    if (noPicture) return { text: 'Live, sound only', tone: 'warn' };
-    return now - (session.timings.connected ?? now) > PICTURE_PATIENCE
-      ? { text: 'Connected, but the camera gives no picture', tone: 'warn' }
-      : { text: 'Connected. Waiting for the picture…', tone: 'busy' };
-  }
-  if (session.stalledSince !== null) {
-    const seconds = Math.round((now - session.stalledSince) / 1000);
-    const why = stallText(session.figures, status);
-    return { text: `No new picture${seconds < 1 ? '' : ` for ${seconds} s`}${why ? `: ${why}` : ''}`, tone: 'warn' };
-  }
-  const picture = PICTURES.get(status?.camera);
-  if (picture) return { text: picture, tone: 'warn' };
-  if (!serverConnected) return { text: 'Live. Server away, picture goes on', tone: 'warn' };
-  return { text: 'Live', tone: 'good' };
-}
+  // What the page itself has to say
 
-/** What is wrong at a kiosk according to its heartbeat: a list of short texts, empty when all is well. */
-export function statusTroubles(status) {
-  const troubles = [];
-  for (const part of ['camera', 'microphone', 'network']) {
-    const value = status?.[part];
-    const word = typeof value === 'object' && value !== null ? value.state ?? value.code : value;
-    if (typeof word === 'string' && !['ok', 'idle', 'live', 'closed', 'open', 'ready', 'none', 'good', 'streaming', 'off', 'running'].includes(word)) {
-      troubles.push(`${part} ${word}`);
-    }
-  }
-  if (status?.memory === 'scarce' || status?.memory === 'exhausted') troubles.push(`memory ${status.memory}`);
-  if (status?.storage === 'failed') troubles.push('disk failed');
-  if (status?.storage === 'full' || status?.storage === 'reserve') troubles.push('disk full');
-  if (status?.clock === 'wrong') troubles.push('clock wrong');
-  if (typeof status?.temperature === 'number' && status.temperature >= 80) troubles.push(`${Math.round(status.temperature)} °C`);
-  if (typeof status?.outbox === 'number' && status.outbox > 0) troubles.push(`${status.outbox} crew ${status.outbox === 1 ? 'event' : 'events'} waiting`);
-  return troubles;
-}
+  /** Ends and refusals that this page finds by itself. */
+  own: {
+    'stopped-here': ['You stopped watching.', ''],
+    'session-forgotten': ['The server no longer knows this session.', 'Watch it again.'],
+    'kiosk-silent': ['The kiosk is online but did not answer.', 'If it stays so, restart “kiosk-agent” there, or run “kiosk-agent doctor”.'],
+    'no-path': ['No network path to the kiosk was found.', 'A firewall may block the way; a TURN server helps.'],
+    'disconnected': ['The connection to the server was lost before it could answer.', 'Try again when it is back.'],
+    'no-answer': ['The server did not answer in time.', 'Try again.'],
+    'unreachable': ['The server does not answer.', 'Check the network and try again.'],
+    'wrong-role': ['This account belongs to a kiosk.', 'The console is for monitors.'],
+    'administrator': [
+      'This is an administrator’s account, and this console shows kiosks to monitors.',
+      'Sign in with a monitor’s account; accounts and records are managed with “kiosk-signaling account” on the server or over its HTTP API.',
+    ],
+  },
 
-const ROLES = new Map([
-  ['pilot', 'Driver'], ['loco-pilot', 'Driver'], ['driver', 'Driver'], ['guard', 'Guard'], ['conductor', 'Conductor'],
-]);
+  page: {
+    title: 'Kiosk console',
+    lead: 'See and hear the kiosks of your railway.',
+    name: 'Name',
+    password: 'Password',
+    signIn: 'Sign in',
+    signOut: 'Sign out',
+    skip: 'Skip to the kiosks',
+    kiosks: 'Kiosks',
+    crew: 'Crew',
+    keys: 'Keys',
+    settings: 'Settings',
+    find: 'Find a kiosk',
+    watched: 'Watched kiosks',
+    empty: 'No kiosk on the screen.',
+    emptyHint: 'Choose a kiosk to see and hear it. Several can be watched side by side.',
+    crewNone: 'Sign-ons and sign-offs appear here as they happen.',
+    close: 'Close',
+    wall: 'Wall',
+    drawn: 'What this console draws from the line',
+    watchAll: 'Watch all again',
+  },
 
-export function roleText(role) {
-  return role ? ROLES.get(String(role).toLowerCase()) ?? String(role) : '';
-}
+  replace: {
+    title: 'Nine pictures are live. Which one makes room for {name}?',
+    cancel: 'Keep all nine',
+  },
 
-// Times and numbers
+  sets: {
+    title: 'Sets of pictures',
+    button: 'Sets',
+    hint: 'Shift and a number shows a set. Kept in this browser.',
+    empty: 'nothing kept',
+    show: 'Show',
+    keep: 'Keep what is shown here',
+    forget: 'Forget',
+    dwell: 'Seconds for each set',
+    tour: 'Go round',
+    touring: 'End the round',
+    stopped: 'The round has stopped. {fault}',
+  },
 
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
-const CLOCK_SECONDS = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
-const DAY = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
+  keys: {
+    find: 'find a kiosk',
+    move: 'move through the kiosks',
+    watch: 'watch, or go to its picture',
+    goTo: 'go to a picture',
+    large: 'a picture large, or all alike',
+    alike: 'all pictures alike',
+    fold: 'fold the kiosks, the crew',
+    sound: 'sound on or off, at the picture',
+    pin: 'keep this sound, at the picture',
+    rotate: 'rotate, at the picture',
+    shoot: 'snapshot, at the picture',
+    full: 'full screen, at the picture',
+    stop: 'stop watching, at the picture',
+    sets: 'show a kept set of pictures',
+    wall: 'nothing but the pictures, on the full screen',
+    help: 'this help',
+  },
 
-export function timeOfDay(moment, { seconds = false } = {}) {
-  const date = new Date(moment);
-  if (Number.isNaN(date.getTime())) return String(moment);
-  const clock = (seconds ? CLOCK_SECONDS : CLOCK).format(date);
-  return date.toDateString() === new Date().toDateString() ? clock : `${DAY.format(date)}, ${clock}`;
-}
+  settings: {
+    language: 'Language',
+    appearance: 'Appearance',
+    dark: 'Dark',
+    light: 'Light',
+    system: 'As the computer',
+    kept: 'Kept in this browser.',
+    back: 'Back to the room',
+  },
 
-export function ago(moment, now = Date.now()) {
-  const seconds = Math.max(0, Math.round((now - moment) / 1000));
-  if (seconds < 60) return 'a moment ago';
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
-  if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)} h ago`;
-  return `${Math.floor(seconds / 86400)} days ago`;
-}
+  tile: {
+    again: 'Watch again',
+    await: 'Watch when it is back',
+    awaitFree: 'Watch when it is free',
+    close: 'Close',
+    unmute: 'Turn the sound on',
+    soundOn: 'Sound on',
+    soundOff: 'Sound off',
+    soundKey: 'Sound (M)',
+    heard: 'heard',
+    pinned: 'sound pinned',
+    pin: 'Keep this sound',
+    pinKey: 'Keep this sound, whatever has the focus (P)',
+    noMicrophone: 'No microphone',
+    rotate: 'Rotate',
+    rotateKey: 'Rotate (R)',
+    fit: 'Fill the tile, or show all of the picture',
+    shoot: 'Snapshot',
+    shootKey: 'Snapshot as PNG (S)',
+    notLive: 'not live',
+    pip: 'Picture in picture',
+    link: 'Copy a link to this kiosk',
+    large: 'Large or all alike',
+    largeKey: 'Large, or all alike (Enter)',
+    full: 'Full screen',
+    fullKey: 'Full screen (F)',
+    stop: 'Stop',
+    stopKey: 'Stop watching (X)',
+    size: 'Size',
+    rate: 'Rate',
+    bitrate: 'Bitrate',
+    roundTrip: 'Round trip',
+    jitter: 'Jitter',
+    graph: 'Bitrate and loss of the last two minutes',
+    lost: 'Lost',
+    path: 'Path',
+    direct: 'direct',
+    relayed: 'relayed',
+    notPossible: 'Not possible right now',
+    ended: 'Session ended',
+    comesBack: 'The picture comes back by itself as soon as it can.',
+  },
 
-export function duration(milliseconds) {
-  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
-  const two = (number) => String(number).padStart(2, '0');
-  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
-  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
-}
+  phase: {
+    starting: 'Asking the server…',
+    answering: 'Waiting for the kiosk to answer…',
+    connecting: 'Finding a path to the kiosk…',
+    interrupted: 'Path lost. Looking for another…',
+    cutOff: 'Path and server lost. Waiting for the network…',
+    ended: 'Ended',
+    soundOnly: 'Live, sound only',
+    noPicture: 'Connected, but the camera gives no picture',
+    waiting: 'Connected. Waiting for the picture…',
+    live: 'Live',
+    serverAway: 'Live. Server away, picture goes on',
+    stalled: { one: 'No new picture for {count} s', other: 'No new picture for {count} s' },
+    stalledNow: 'No new picture',
+    lastPicture: 'Last picture {at}',
+    paused: 'not asked for while this page was out of sight',
+    noPackets: 'no packets from the kiosk',
+    soundAlone: 'the kiosk sends sound, but no picture',
+    lossy: 'the network has lost {share} of the packets',
+  },
 
-export function bitrateText(bitrate) {
-  if (bitrate === null) return '–';
-  return bitrate >= 995_000 ? `${(bitrate / 1e6).toFixed(1)} Mbit/s` : `${Math.round(bitrate / 1000)} kbit/s`;
-}
+  connection: {
+    connected: 'Connected',
+    connecting: 'Connecting…',
+    reconnecting: 'Reconnecting…',
+    waiting: { one: 'Server away, trying again in {count} s', other: 'Server away, trying again in {count} s' },
+  },
+
+  list: {
+    watched: 'You are watching',
+    connecting: 'Connecting…',
+    interrupted: 'Path lost, looking for another…',
+    seen: 'Last seen {when}',
+    never: 'Never seen yet',
+    busy: 'Watched by {who}',
+    online: 'Online',
+    count: { one: '{online} of {count} online', other: '{online} of {count} online' },
+    offline: 'Offline',
+    faulty: 'Faulty',
+    taken: 'Watched',
+    mine: 'Mine',
+    kinds: 'Show only',
+    noName: 'No kiosk has this name.',
+    noKind: 'There is none of this kind.',
+    none: 'Your organization has no kiosks yet.',
+  },
+
+  crew: {
+    signedOn: 'signed on',
+    signedOff: 'signed off',
+    nameless: 'Crew {id}',
+    train: 'Train {number}',
+    count: { one: '{count} since sign-in', other: '{count} since sign-in' },
+    late: 'Happened {at}, reached the server {after}',
+    corrected: 'The kiosk’s clock was wrong; this time has been corrected.',
+    doubtful: 'The kiosk’s clock was not set: this time may be wrong.',
+  },
+
+  roles: {
+    'driver': 'Driver',
+    'pilot': 'Driver',
+    'loco-pilot': 'Driver',
+    'guard': 'Guard',
+    'conductor': 'Conductor',
+  },
+
+  time: {
+    moment: 'a moment ago',
+    minutes: { one: '{count} min ago', other: '{count} min ago' },
+    hours: { one: '{count} h ago', other: '{count} h ago' },
+    days: { one: '{count} day ago', other: '{count} days ago' },
+    minutesLater: { one: '{count} min later', other: '{count} min later' },
+    hoursLater: { one: '{count} h later', other: '{count} h later' },
+    daysLater: { one: '{count} day later', other: '{count} days later' },
+  },
+
+  units: {
+    megabits: '{number} Mbit/s',
+    kilobits: '{number} kbit/s',
+    perSecond: '{number}/s',
+    milliseconds: '{number} ms',
+    size: '{width} × {height}',
+    unknown: '–',
+  },
+
+  notices: {
+    serverAway: 'The server is away. Kiosks can be watched again as soon as it is back.',
+    mayNot: 'This account may not use the console.',
+    noPage: 'There is no such page here; this is the room.',
+    unknownKiosks: 'The address names kiosks that your organization does not have: {names}.',
+    busySince: 'It has been watched since {when}.',
+    copied: 'The link is in the clipboard.',
+    ended: { one: '{count} picture ended.', other: '{count} pictures ended.' },
+    refused: 'Refused: {message}.',
+    reason: 'Reason: {code}.',
+    signInFailed: 'Signing in failed: {message}.',
+    retryAfter: { one: 'Try again in {count} s.', other: 'Try again in {count} s.' },
+  },
+};
