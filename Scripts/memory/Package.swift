@@ -24,9 +24,10 @@ let package = Package(
         library("Crypto", ["Primitives", "COpenSSL"]),
         library("HTTP", ["Primitives"]),
         library("HTTPTransport", ["HTTP", "Reactor", "Crypto", "Primitives"]),
-        library("SocketIO", ["Primitives"]),
+        library("JSON", []),
+        library("SocketIO", ["JSON", "Primitives"]),
         .executableTarget(
-            name: "socketio-echo", dependencies: ["SocketIO", "HTTPTransport", "HTTP", "Primitives"],
+            name: "socketio-echo", dependencies: ["SocketIO", "JSON", "HTTPTransport", "HTTP", "Primitives"],
             swiftSettings: house),
         .testTarget(
             name: "HTTPTransportTests", dependencies: ["HTTPTransport", "HTTP", "Crypto", "Primitives"],
