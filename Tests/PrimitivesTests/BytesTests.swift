@@ -48,6 +48,21 @@ import Testing
         #expect(bytes == nil)
     }
 
+    @Test func aHeaderIsPutBeforeThePacketAndZerosBehind() {
+        var packet = PacketBuffer(capacity: 8)
+        packet.append([9, 9, 9, 9, 9, 9, 9, 9].span)
+        packet.removeAll()
+        packet.append([1, 2, 3].span)
+        #expect(packet.prepend(2, appending: 1))
+        packet.mutableBytes[0] = 7
+        packet.mutableBytes[1] = 8
+        #expect(packet.bytes.copied() == [7, 8, 1, 2, 3, 0])
+        #expect(!packet.prepend(2, appending: 1))
+        #expect(packet.count == 6)
+        #expect(packet.prepend(2, appending: 0))
+        #expect(packet.count == 8)
+    }
+
     @Test func packetsGoBackToTheirPool() {
         let pool = PacketPool(slotCount: 2)
         do {

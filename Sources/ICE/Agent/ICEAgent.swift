@@ -174,7 +174,9 @@ public struct ICEAgent: Sendable {
     }
 
     private mutating func completeGathering() {
-        if gathering.complete(isAllocating: relays.isAllocating) { events.append(.gatheringComplete) }
+        guard gathering.mayComplete, !relays.isAllocating else { return }
+        gathering.complete()
+        events.append(.gatheringComplete)
     }
 
     /// A base is gone, and with it its pairs.
