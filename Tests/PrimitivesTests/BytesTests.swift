@@ -53,14 +53,14 @@ import Testing
         packet.append([9, 9, 9, 9, 9, 9, 9, 9].span)
         packet.removeAll()
         packet.append([1, 2, 3].span)
-        #expect(packet.prepend(2, appending: 1))
-        packet.mutableBytes[0] = 7
-        packet.mutableBytes[1] = 8
-        #expect(packet.bytes.copied() == [7, 8, 1, 2, 3, 0])
-        #expect(!packet.prepend(2, appending: 1))
-        #expect(packet.count == 6)
-        #expect(packet.prepend(2, appending: 0))
-        #expect(packet.count == 8)
+        let first = packet.prepend(2, appending: 1)
+        packet.write { $0.write(UInt8(4)) }
+        let bytes = packet.bytes.copied()
+        #expect(first && Array(bytes[2...]) == [1, 2, 3, 0, 4])
+        let tooLong = packet.prepend(2, appending: 0)
+        #expect(!tooLong && packet.count == 7)
+        let second = packet.prepend(1, appending: 0)
+        #expect(second && packet.count == 8)
     }
 
     @Test func packetsGoBackToTheirPool() {
