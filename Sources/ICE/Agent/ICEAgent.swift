@@ -403,7 +403,7 @@ public struct ICEAgent: Sendable {
         case .candidate(let candidate): events.append(.localCandidate(candidate))
         case .nothingNew: break
         case .dropped(let drop): drops.add(drop)
-        case nil: drops.add(.transactionUnknown)
+        case nil: return drops.add(.transactionUnknown)
         }
         completeGathering()
     }
@@ -428,8 +428,7 @@ public struct ICEAgent: Sendable {
                     for remote in checks.remotes { pairUp(endpoint, remote, now: now) }
                 }
             case .permitted(let peer, let relayed): checks.permit(peer, at: relayed)
-            case .denied(let peer, let relayed):
-                checks.deny(peer, at: relayed, standing: path.standing, now: now)
+            case .denied(let peer, let relayed): checks.deny(peer, at: relayed, standing: path.standing, now: now)
             case .channelBound: break
             case .lost(let relay): relayLost(relay, now: now)
             }
