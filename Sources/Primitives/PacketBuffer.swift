@@ -57,6 +57,17 @@ public struct PacketBuffer: ~Copyable, @unchecked Sendable {
         count = range.count
     }
 
+    /// Makes room for `header` bytes before the contents and for `trailer` zeros behind them. False, and nothing changed, when
+    /// that does not fit.
+    public mutating func prepend(_ header: Int, appending trailer: Int) -> Bool {
+        precondition(header >= 0 && trailer >= 0, "packet buffer: room of negative size")
+        guard header + count + trailer <= capacity else { return false }
+        (memory + header).update(from: memory, count: count)
+        (memory + header + count).update(repeating: 0, count: trailer)
+        count += header + trailer
+        return true
+    }
+
     /// The bytes in use.
     public var bytes: Span<UInt8> {
         @_lifetime(borrow self)

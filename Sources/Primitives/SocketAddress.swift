@@ -166,8 +166,9 @@ extension IPAddress: CustomStringConvertible {
         case .v4(let value):
             return "\(value >> 24).\(value >> 16 & 255).\(value >> 8 & 255).\(value & 255)"
         case .v6(let high, let low):
-            let groups = (0..<8).map { index in
-                UInt16(truncatingIfNeeded: (index < 4 ? high : low) >> UInt64(48 - 16 * (index % 4)))
+            let groups: [UInt16] = (0..<8).map { index -> UInt16 in
+                let half: UInt64 = index < 4 ? high : low
+                return UInt16(truncatingIfNeeded: half >> UInt64(48 - 16 * (index % 4)))
             }
             var longest = 0..<0
             var start: Int?

@@ -48,6 +48,21 @@ import Testing
         #expect(bytes == nil)
     }
 
+    @Test func aHeaderIsPutBeforeThePacketAndZerosBehind() {
+        var packet = PacketBuffer(capacity: 8)
+        packet.append([9, 9, 9, 9, 9, 9, 9, 9].span)
+        packet.removeAll()
+        packet.append([1, 2, 3].span)
+        let first = packet.prepend(2, appending: 1)
+        packet.write { $0.write(UInt8(4)) }
+        let bytes = packet.bytes.copied()
+        #expect(first && Array(bytes[2...]) == [1, 2, 3, 0, 4])
+        let tooLong = packet.prepend(2, appending: 0)
+        #expect(!tooLong && packet.count == 7)
+        let second = packet.prepend(1, appending: 0)
+        #expect(second && packet.count == 8)
+    }
+
     @Test func packetsGoBackToTheirPool() {
         let pool = PacketPool(slotCount: 2)
         do {

@@ -174,7 +174,9 @@ public struct ICEAgent: Sendable {
     }
 
     private mutating func completeGathering() {
-        if gathering.complete(isAllocating: relays.isAllocating) { events.append(.gatheringComplete) }
+        guard gathering.mayComplete, !relays.isAllocating else { return }
+        gathering.complete()
+        events.append(.gatheringComplete)
     }
 
     /// A base is gone, and with it its pairs.
@@ -401,7 +403,7 @@ public struct ICEAgent: Sendable {
         case .candidate(let candidate): events.append(.localCandidate(candidate))
         case .nothingNew: break
         case .dropped(let drop): drops.add(drop)
-        case nil: drops.add(.transactionUnknown)
+        case nil: return drops.add(.transactionUnknown)
         }
         completeGathering()
     }
@@ -426,8 +428,7 @@ public struct ICEAgent: Sendable {
                     for remote in checks.remotes { pairUp(endpoint, remote, now: now) }
                 }
             case .permitted(let peer, let relayed): checks.permit(peer, at: relayed)
-            case .denied(let peer, let relayed):
-                checks.deny(peer, at: relayed, standing: path.standing, now: now)
+            case .denied(let peer, let relayed): checks.deny(peer, at: relayed, standing: path.standing, now: now)
             case .channelBound: break
             case .lost(let relay): relayLost(relay, now: now)
             }

@@ -150,12 +150,9 @@ struct Gathering: Sendable {
     /// A TURN server has been asked: something may come again.
     mutating func reopen() { isComplete = false }
 
-    /// Whether gathering is complete as of now, which it was not before.
-    mutating func complete(isAllocating: Bool) -> Bool {
-        guard isEveryAddressKnown, !isComplete, questions.isEmpty, !isAllocating else { return false }
-        isComplete = true
-        return true
-    }
+    /// Whether gathering is complete unless a TURN server is waited for, and has not been called so.
+    var mayComplete: Bool { isEveryAddressKnown && !isComplete && questions.isEmpty }
+    mutating func complete() { isComplete = true }
 
     /// Announces for a new generation what servers have said before: it holds until they say something else.
     mutating func restart(usernameFragment: String, relays: [MappedAddress]) -> [Candidate] {

@@ -20,9 +20,17 @@ struct CheckList: Sendable {
     /// Whether no pair can come up any more by itself.
     var isExhausted: Bool { pairs.allSatisfy { $0.state == .failed } }
 
-    func index(of id: Int) -> Int? { pairs.firstIndex { $0.id == id } }
+    // Asked for every packet: a closure would be handed a copy of each pair.
+    func index(of id: Int) -> Int? {
+        for index in pairs.indices where pairs[index].id == id { return index }
+        return nil
+    }
+
     func index(base: SocketAddress, remote: SocketAddress) -> Int? {
-        pairs.firstIndex { $0.local.base == base && $0.remote.address == remote }
+        for index in pairs.indices where pairs[index].local.base == base && pairs[index].remote.address == remote {
+            return index
+        }
+        return nil
     }
 
     subscript(id id: Int) -> CandidatePair? { index(of: id).map { pairs[$0] } }
@@ -80,10 +88,12 @@ struct CheckList: Sendable {
 
     /// Whether a check could start now. Ordinary ones end once a pair is nominated; triggered ones never do.
     func hasWork(ordinary: Bool) -> Bool {
-        pairs.contains { pair in
-            !pair.awaitsPermission
-                && (triggered.contains(pair.id) || ordinary && (pair.state == .waiting || pair.state == .frozen))
+        if !ordinary, triggered.isEmpty { return false }
+        for index in pairs.indices where !pairs[index].awaitsPermission {
+            if triggered.contains(pairs[index].id) { return true }
+            if ordinary, pairs[index].state == .waiting || pairs[index].state == .frozen { return true }
         }
+        return false
     }
 
     /// The pair to be checked next (RFC 8445 section 6.1.4.2): a triggered one, the best that waits, the best frozen one

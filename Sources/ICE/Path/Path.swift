@@ -47,6 +47,8 @@ struct Path: Sendable {
     private(set) var state: ICEState
     /// The way for application data, kept for the media path.
     private(set) var selectedPath: SelectedPath?
+    /// The same for each packet: from which base it leaves, a relayed one like a socket's, and to whom.
+    private(set) var way: Transmit?
     private var current: Carriage?
     /// Of the generation before a restart, until the current one has a nominated pair.
     private var previous: Carriage?
@@ -69,6 +71,7 @@ struct Path: Sendable {
         self.configuration = configuration
         state = .new
         selectedPath = nil
+        way = nil
         current = nil
         previous = nil
         isConsentExpired = false
@@ -341,12 +344,9 @@ struct Path: Sendable {
 
     /// Whether the path goes by these two addresses.
     func leads(to remote: SocketAddress, from local: SocketAddress) -> Bool {
-        guard let path = selectedPath else { return false }
-        return path.remote == remote && (path.relay ?? path.base) == local
+        guard let way else { return false }
+        return way.destination == remote && way.source == local
     }
-
-    /// From which local address data leaves, and to whom: from a relayed one, as if it were a socket's.
-    var way: Transmit? { selectedPath.map { Transmit(source: $0.relay ?? $0.base, destination: $0.remote) } }
 
     mutating func noteSent(_ bytes: Int, now: Instant) { tally.noteSent(bytes, now: now) }
     mutating func noteReceived(_ bytes: Int, now: Instant) { tally.noteReceived(bytes, now: now) }
@@ -360,6 +360,7 @@ struct Path: Sendable {
     mutating func show(_ path: SelectedPath?) -> Bool {
         guard selectedPath != path else { return false }
         selectedPath = path
+        way = path.map { Transmit(source: $0.relay ?? $0.base, destination: $0.remote) }
         return true
     }
 

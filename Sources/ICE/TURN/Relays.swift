@@ -266,7 +266,9 @@ struct Relays: Sendable {
         _ bytes: Span<UInt8>, from remote: SocketAddress, local: SocketAddress, now: Instant
     ) -> RelayInput? {
         guard !relays.isEmpty, bytes.count >= 4, !Relays.isBinding(bytes),
-            let index = relays.firstIndex(where: { $0.client.base == local && $0.client.server == remote })
+            let index = relays.indices.first(where: {
+                relays[$0].client.base == local && relays[$0].client.server == remote
+            })
         else { return nil }
         switch relays[index].client.handle(bytes, now: now) {
         case .consumed: return .consumed
@@ -314,16 +316,22 @@ struct Relays: Sendable {
     }
 
     private func index(of relayed: SocketAddress) -> Int? {
-        relays.firstIndex { $0.client.relayed.contains(relayed) }
+        // Asked for every packet: a closure would be handed a copy of each client.
+        for index in relays.indices where relays[index].client.relayed.contains(relayed) { return index }
+        return nil
     }
 
     // MARK: Events
 
     /// What has become of a client. Each may change the relays, so the next one is looked for anew.
     mutating func pollEvent() -> RelayEvent? {
-        guard let index = relays.firstIndex(where: { $0.client.hasEvents }),
-            let event = relays[index].client.pollEvent()
-        else { return nil }
+        for index in relays.indices {
+            if let event = relays[index].client.pollEvent() { return tell(event, ofRelayAt: index) }
+        }
+        return nil
+    }
+
+    private mutating func tell(_ event: TURNEvent, ofRelayAt index: Int) -> RelayEvent {
         switch event {
         case .allocated(let relayed, let mapped):
             relays[index].wasAllocated = true

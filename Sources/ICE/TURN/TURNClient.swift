@@ -10,40 +10,25 @@ public import STUN
 ///                       │ 300: the same at another server       │ refresh refused
 ///                       └──────────▶ failed ◀───────────────────┘
 ///
-/// The allocation is refreshed a minute before it ends (or at half its lifetime, when that is short), permissions
-/// every four minutes of their five, channels before their ten are over. Any request may meet a stale nonce (438) and
-/// is then sent again with the fresh one. Both families are asked for at once (ADDITIONAL-ADDRESS-FAMILY); a server
-/// that refuses (440) is asked for IPv4 alone, and then for IPv6 alone.
+/// The allocation is refreshed a minute before it ends (or at half its lifetime, when that is short). Any request may meet
+/// a stale nonce (438) and is then sent again with the fresh one. Both families are asked for at once
+/// (ADDITIONAL-ADDRESS-FAMILY); a server that refuses (440) is asked for IPv4 alone, and then for IPv6 alone.
+///
+/// The client consists of its requests, how they are signed, and the peers that it lets in:
+///
+///     TURNRequests ──▶ due, answered, expired ──▶ TURNClient ──▶ permissions, channels ──▶ TURNPeers
+///                                                   │    ▲
+///                                                   ▼    │ realm, nonce
+///                                             TURNAuthentication
 ///
 /// Data goes as Send indications until a channel is bound, with 36 or 48 bytes of overhead, and in a channel with
 /// four. The driver owns the socket: over UDP each transmit is a datagram; over TCP and TLS it is a frame of the
 /// stream, and `TURNStreamReader` cuts what comes back.
 public struct TURNClient: Sendable {
-    private static let maximumPermissions = 64
-
-    enum Phase: Sendable { case idle, allocating, allocated, failed, closed }
-
-    struct Request: Sendable {
-        enum Kind: Hashable, Sendable {
-            case allocate
-            case refresh
-            case deallocate
-            case createPermission([IPAddress])
-            case channelBind(UInt16, SocketAddress)
-        }
-
-        var id: TransactionID
-        var kind: Kind
-        var transmissions: Int
-        var nextAt: Instant
-        /// How often it was refused for want of (fresh) authentication.
-        var refusals: Int
-        /// Whether it was sent with credentials.
-        var isAuthenticated: Bool
-    }
+    private enum Phase: Sendable { case idle, allocating, allocated, failed, closed }
 
     /// Of which families the relayed addresses are to be.
-    enum RelayedFamilies: Sendable {
+    private enum RelayedFamilies: Sendable {
         case both, ipv4, ipv6
 
         /// What is asked for when the server has not all of these.
@@ -56,91 +41,57 @@ public struct TURNClient: Sendable {
         }
     }
 
-    struct Permission: Sendable {
-        var address: IPAddress
-        var isGranted: Bool
-        var refreshAt: Instant
-    }
+    private static let maximumRedirections = 4
+    private static let maximumRefusals = 4
 
-    struct Channel: Sendable {
-        var number: UInt16
-        var peer: SocketAddress
-        var isBound: Bool
-        var refreshAt: Instant
-    }
-
-    public internal(set) var server: SocketAddress
+    public private(set) var server: SocketAddress
     public let transport: TransportProtocol
     /// The local address whose socket speaks to the server.
     public let base: SocketAddress
-    let authenticator: MessageAuthenticator
-    var random: RandomSource
-    let minimumRTO: Duration
-
-    var phase: Phase
-    var credentials: TURNCredentials
-    /// Given by signaling since the allocation was made; tried when the old ones are refused.
-    var replacement: TURNCredentials?
-    var realm: String
-    var nonce: [UInt8]
-    var key: IntegrityKey?
-    /// PASSWORD-ALGORITHMS as the server sent it, to be sent back; empty for servers of RFC 5389.
-    var passwordAlgorithms: [UInt8]
-    var algorithm: PasswordAlgorithm
-    var families: RelayedFamilies
-    var redirections: [SocketAddress]
-
+    private var random: RandomSource
+    private var phase: Phase
+    private var families: RelayedFamilies
+    /// The servers that were asked, in order.
+    private var asked: [SocketAddress]
+    private var authentication: TURNAuthentication
+    private var requests: TURNRequests
+    private var peers: TURNPeers
     /// The relayed transport addresses.
-    public internal(set) var relayed: [SocketAddress]
-    public internal(set) var mapped: SocketAddress?
-    var requests: [Request]
-    var refreshAt: Instant?
-    /// When the server forgets the allocation, unless it is refreshed; kept after the end, for whoever wants another.
-    public internal(set) var expiresAt: Instant?
+    public private(set) var relayed: [SocketAddress]
+    public private(set) var mapped: SocketAddress?
+    private var refreshAt: Instant?
+    /// When the server forgets the allocation, unless it is refreshed; kept after the end, for an agent that wants another.
+    public private(set) var expiresAt: Instant?
     /// The server refuses to refresh, so that it ends with its lifetime.
-    var isRunningOut: Bool
-    var permissions: [Permission]
-    var channels: [Channel]
-    var nextChannel: UInt16
+    private var isRunningOut: Bool
     /// When the NAT before us is told that the way to the server is still in use.
-    var keepaliveAt: Instant
-    var events: RingBuffer<TURNEvent>
-    public internal(set) var drops: Counter<TURNDrop>
+    private var keepaliveAt: Instant
+    private var events: RingBuffer<TURNEvent>
+    public private(set) var drops: Counter<TURNDrop>
 
     public init(
         server: TURNServer, base: SocketAddress, minimumRTO: Duration = .milliseconds(500),
         authenticator: MessageAuthenticator, random: RandomSource
     ) {
+        var random = random
         self.server = server.address
         transport = server.transport
         self.base = base
-        self.authenticator = authenticator
-        self.random = random
-        self.minimumRTO = minimumRTO
         phase = .idle
-        credentials = server.credentials
-        replacement = nil
-        realm = ""
-        nonce = []
-        key = nil
-        passwordAlgorithms = []
-        algorithm = .md5
         families = .both
-        redirections = [server.address]
+        asked = [server.address]
+        authentication = TURNAuthentication(server.credentials, authenticator: authenticator)
+        requests = TURNRequests(minimumRTO: minimumRTO, isStream: server.transport != .udp)
+        peers = TURNPeers(random: &random)
         relayed = []
         mapped = nil
-        requests = []
         refreshAt = nil
         expiresAt = nil
         isRunningOut = false
-        permissions = []
-        channels = []
-        // 0x4000 … 0x4FFF (RFC 8656 section 12); a random start tells generations of one base apart.
-        nextChannel = 0
         keepaliveAt = .distantFuture
         events = RingBuffer(capacity: 4)
         drops = Counter()
-        nextChannel = 0x4000 | UInt16(truncatingIfNeeded: self.random.next()) & 0x07FF
+        self.random = random
     }
 
     public var isAllocated: Bool { phase == .allocated }
@@ -149,12 +100,11 @@ public struct TURNClient: Sendable {
 
     /// The first question has not been sent yet. Over a stream there is nothing to wait for.
     var isAboutToStart: Bool {
-        phase == .allocating && transport == .udp && key == nil && redirections.count == 1
-            && requests.contains { $0.transmissions == 0 }
+        phase == .allocating && transport == .udp && !authentication.isChallenged && asked.count == 1
+            && requests.hasUnsent
     }
 
     public mutating func pollEvent() -> TURNEvent? { events.popFirst() }
-    var hasEvents: Bool { !events.isEmpty }
 
     public mutating func start(now: Instant) {
         guard phase == .idle else { return }
@@ -165,44 +115,33 @@ public struct TURNClient: Sendable {
     /// Gives the allocation back: one Refresh with lifetime 0, whose answer nobody waits for.
     public mutating func close(now: Instant) {
         let wasAllocated = phase == .allocated
-        phase = .closed
-        requests.removeAll()
-        permissions.removeAll()
-        channels.removeAll()
+        end(.closed)
+        if wasAllocated { submit(.deallocate, now: now) }
+    }
+
+    private mutating func fail(_ failure: TURNFailure) {
+        guard phase != .failed, phase != .closed else { return }
+        end(.failed)
+        events.append(.failed(failure))
+    }
+
+    private mutating func end(_ last: Phase) {
+        phase = last
+        requests.endAll()
+        peers.removeAll()
         refreshAt = nil
         isRunningOut = false
-        if wasAllocated { submit(.deallocate, now: now) }
     }
 
     /// Credentials that signaling has renewed. A server keeps an allocation to the name that made it (441), so the
     /// old ones go on as long as they are taken.
     public mutating func replaceCredentials(_ new: TURNCredentials) {
-        guard new != credentials else { return }
-        if phase == .allocated { replacement = new } else { adopt(new) }
+        authentication.renew(new, isInUse: phase == .allocated)
     }
 
-    mutating func adopt(_ new: TURNCredentials) {
-        credentials = new
-        replacement = nil
-        makeKey()
-    }
-
-    mutating func makeKey() {
-        guard !realm.isEmpty else { return }
-        key = .longTerm(
-            username: credentials.username, realm: realm, password: credentials.password, algorithm: algorithm,
-            authenticator: authenticator)
-    }
-
-    mutating func fail(_ failure: TURNFailure) {
-        guard phase != .failed, phase != .closed else { return }
-        phase = .failed
-        requests.removeAll()
-        permissions.removeAll()
-        channels.removeAll()
-        refreshAt = nil
-        isRunningOut = false
-        events.append(.failed(failure))
+    private mutating func submit(_ kind: TURNRequest.Kind, refusals: Int = 0, now: Instant) {
+        requests.submit(
+            kind, refusals: refusals, isAuthenticated: authentication.isChallenged, random: &random, now: now)
     }
 
     // MARK: Peers
@@ -210,40 +149,33 @@ public struct TURNClient: Sendable {
     /// Lets datagrams from this address in. The event `permissionGranted` or `permissionDenied` follows.
     public mutating func permit(_ peer: IPAddress, now: Instant) {
         guard phase == .allocated, relayed.contains(where: { $0.address.isIPv4 == peer.isIPv4 }) else { return }
-        if let known = permissions.first(where: { $0.address == peer }) {
-            if known.isGranted { events.append(.permissionGranted(peer)) }
-            return
+        switch peers.permit(peer) {
+        case .granted: events.append(.permissionGranted(peer))
+        case .asked: break
+        case .new: submit(.createPermission([peer]), now: now)
+        case .tooMany: events.append(.permissionDenied(peer))
         }
-        guard permissions.count < TURNClient.maximumPermissions else {
-            return events.append(.permissionDenied(peer))
-        }
-        permissions.append(Permission(address: peer, isGranted: false, refreshAt: .distantFuture))
-        submit(.createPermission([peer]), now: now)
     }
 
     /// Whether there is room for the address, or it is known.
-    func mayPermit(_ peer: IPAddress) -> Bool {
-        permissions.count < TURNClient.maximumPermissions || permissions.contains { $0.address == peer }
-    }
+    func mayPermit(_ peer: IPAddress) -> Bool { peers.hasRoom(for: peer) }
 
-    public func isPermitted(_ peer: IPAddress) -> Bool {
-        permissions.contains { $0.address == peer && $0.isGranted }
-    }
+    public func isPermitted(_ peer: IPAddress) -> Bool { peers.isPermitted(peer) }
 
-    /// Lets permissions of others end: they are not refreshed any more. One that a channel needs stays.
-    mutating func retainPermissions(of peers: Set<IPAddress>) {
-        permissions.removeAll { permission in
-            !peers.contains(permission.address) && !channels.contains { $0.peer.address == permission.address }
-        }
-    }
+    /// Lets permissions of others end: they are not refreshed any more.
+    mutating func retainPermissions(of addresses: Set<IPAddress>) { peers.retain(addresses) }
 
     /// Binds a channel for the peer that carries media.
     public mutating func bindChannel(to peer: SocketAddress, now: Instant) {
-        guard phase == .allocated, !channels.contains(where: { $0.peer == peer }), channels.count < 16 else { return }
-        let number = nextChannel
-        nextChannel = nextChannel == 0x4FFF ? 0x4000 : nextChannel + 1
-        channels.append(Channel(number: number, peer: peer, isBound: false, refreshAt: .distantFuture))
+        guard phase == .allocated, let number = peers.openChannel(to: peer) else { return }
         submit(.channelBind(number, peer), now: now)
+    }
+
+    private mutating func deny(_ addresses: [IPAddress]) {
+        for address in addresses {
+            peers.deny(address)
+            events.append(.permissionDenied(address))
+        }
     }
 
     // MARK: Data
@@ -257,11 +189,11 @@ public struct TURNClient: Sendable {
         }
         let size = packet.count
         let padding = (size + 3) & ~3 - size
-        if let channel = channels.first(where: { $0.peer == peer && $0.isBound }) {
+        if let channel = peers.channel(to: peer) {
             // Over a stream "the message MUST be padded to a multiple of four bytes" (section 12.5).
             guard packet.prepend(4, appending: transport == .udp ? 0 : padding) else { return false }
             var writer = ByteWriter(packet.mutableBytes)
-            writer.write(channel.number)
+            writer.write(channel)
             writer.write(UInt16(truncatingIfNeeded: size))
             return true
         }
@@ -274,21 +206,241 @@ public struct TURNClient: Sendable {
         message.writeHeader(.data, length: size, into: &writer)
         return true
     }
-}
 
-extension PacketBuffer {
-    /// Makes room before the bytes and behind them, the latter zeroed; false when it does not fit.
-    mutating func prepend(_ header: Int, appending trailer: Int) -> Bool {
-        let size = count
-        guard header + size + trailer <= capacity else { return false }
-        setCount(header + size + trailer)
-        var bytes = mutableBytes
-        var index = size
-        while index > 0 {
-            index -= 1
-            bytes[header + index] = bytes[index]
+    // MARK: What comes from the server
+
+    /// A datagram, or one frame of the stream, from the server.
+    public mutating func handle(_ bytes: Span<UInt8>, now: Instant) -> TURNInput {
+        guard bytes.count >= 4 else {
+            drops.add(.malformed)
+            return .consumed
         }
-        for index in 0..<trailer { bytes[header + size + index] = 0 }
-        return true
+        if (64...79).contains(bytes[0]) { return handleChannelData(bytes) }
+        do {
+            let message = try STUNMessage(bytes)
+            switch message.type.messageClass {
+            case .indication: return handleIndication(message)
+            case .successResponse, .errorResponse: handleResponse(message, now: now)
+            case .request: drops.add(.malformed)
+            }
+        } catch {
+            drops.add(.malformed)
+        }
+        return .consumed
+    }
+
+    /// Channel number and length, then data; over UDP padding may follow (RFC 8656 section 12.6).
+    private mutating func handleChannelData(_ bytes: Span<UInt8>) -> TURNInput {
+        let number = UInt16(bytes[0]) << 8 | UInt16(bytes[1])
+        let length = Int(bytes[2]) << 8 | Int(bytes[3])
+        guard 4 + length <= bytes.count else {
+            drops.add(.malformed)
+            return .consumed
+        }
+        guard let peer = peers.peer(ofChannel: number) else {
+            drops.add(.channelUnknown)
+            return .consumed
+        }
+        return .data(4..<4 + length, peer: peer)
+    }
+
+    private mutating func handleIndication(_ message: borrowing STUNMessage) -> TURNInput {
+        // ICMP errors come as Data indications without data (section 11.6); the checks will notice by themselves.
+        guard message.type.method == .data, let peer = message.xorAddress(of: .xorPeerAddress),
+            let range = message.valueRange(of: .data)
+        else {
+            drops.add(.indicationIncomplete)
+            return .consumed
+        }
+        guard peers.isKnown(peer.address) else {
+            drops.add(.noPermission)
+            return .consumed
+        }
+        return .data(range, peer: peer)
+    }
+
+    private mutating func handleResponse(_ message: borrowing STUNMessage, now: Instant) {
+        guard let request = requests[message.transactionID] else { return drops.add(.transactionUnknown) }
+        guard !request.isAuthenticated || authentication.accepts(message) else { return drops.add(.integrityInvalid) }
+        requests.end(request.id)
+        if message.type.messageClass == .successResponse {
+            handleSuccess(message, to: request, now: now)
+        } else {
+            handleError(message, to: request, now: now)
+        }
+    }
+
+    private mutating func handleSuccess(_ message: borrowing STUNMessage, to request: TURNRequest, now: Instant) {
+        switch request.kind {
+        case .allocate:
+            let addresses = message.xorAddresses(of: .xorRelayedAddress)
+            guard !addresses.isEmpty else { return fail(.malformedResponse) }
+            relayed = addresses
+            mapped = message.xorAddress(of: .xorMappedAddress)
+            phase = .allocated
+            scheduleRefresh(message.uint32(of: .lifetime) ?? 600, now: now)
+            events.append(.allocated(relayed: addresses, mapped: mapped))
+        case .refresh: scheduleRefresh(message.uint32(of: .lifetime) ?? 600, now: now)
+        case .deallocate: break
+        case .createPermission(let addresses):
+            for address in addresses where peers.grant(address, now: now) { events.append(.permissionGranted(address)) }
+        case .channelBind(let number, let peer):
+            if peers.bind(number, now: now) { events.append(.channelBound(peer: peer)) }
+        }
+    }
+
+    /// A minute before the end; a short lifetime at its half; never so soon that refreshing is all we do.
+    private mutating func scheduleRefresh(_ lifetime: UInt32, now: Instant) {
+        let seconds = Int64(min(lifetime, 3600))
+        expiresAt = now + .seconds(seconds)
+        refreshAt = now + .seconds(max(seconds > 120 ? seconds - 60 : seconds / 2, 5))
+    }
+
+    private mutating func handleError(_ message: borrowing STUNMessage, to request: TURNRequest, now: Instant) {
+        guard let code = message.errorCode else { return refuse(request, .serverError, now: now) }
+        let mayAskAgain = request.refusals < TURNClient.maximumRefusals
+        switch code {
+        case .unauthenticated where !request.isAuthenticated, .staleNonce:
+            guard mayAskAgain, authentication.takeChallenge(message) else { return fail(.unauthenticated) }
+            submit(request.kind, refusals: request.refusals + 1, now: now)
+        case .unauthenticated, .wrongCredentials:
+            guard mayAskAgain, authentication.adoptReplacement() else { return refuseName(request, now: now) }
+            _ = authentication.takeChallenge(message)
+            submit(request.kind, refusals: request.refusals + 1, now: now)
+        case .tryAlternate where request.kind == .allocate:
+            guard let next = message.address(of: .alternateServer) else { return fail(.refused(code)) }
+            guard transport == .udp else {
+                let domain = message.text(of: .alternateDomain, limit: 255).flatMap { $0.isEmpty ? nil : $0 }
+                return fail(.redirected(to: AlternateServer(address: next, domain: domain)))
+            }
+            guard next.address.isIPv4 == server.address.isIPv4, asked.count < TURNClient.maximumRedirections,
+                !asked.contains(next)
+            else { return fail(.redirectedTooOften) }
+            asked.append(next)
+            server = next
+            submit(.allocate, now: now)
+        case .addressFamilyNotSupported where request.kind == .allocate:
+            guard let fewer = families.fewer else { return fail(.refused(code)) }
+            families = fewer
+            submit(.allocate, refusals: request.refusals, now: now)
+        default: refuse(request, code, now: now)
+        }
+    }
+
+    /// Neither the old name nor a newer one is taken: a server keeps an allocation to the name that made it (441). What
+    /// stands serves until its lifetime is over, and only then can the newer name have another from the same address.
+    private mutating func refuseName(_ request: TURNRequest, now: Instant) {
+        switch request.kind {
+        case .refresh where expiresAt.map { $0 > now } ?? false: isRunningOut = true
+        case .deallocate: break
+        case .allocate, .refresh, .createPermission, .channelBind: fail(.unauthenticated)
+        }
+    }
+
+    private mutating func refuse(_ request: TURNRequest, _ code: ErrorCode, now: Instant) {
+        switch request.kind {
+        case .allocate, .refresh: fail(.refused(code))
+        case .deallocate: break
+        case .createPermission(let addresses):
+            // One bad address fails them all: ask for each alone.
+            if addresses.count > 1 {
+                for address in addresses { submit(.createPermission([address]), now: now) }
+            } else {
+                deny(addresses)
+            }
+        case .channelBind(let number, _): peers.closeChannel(number)
+        }
+    }
+
+    // MARK: What goes to the server
+
+    /// Writes the next request that is due into `packet`, replacing what is in it.
+    public mutating func pollTransmit(into packet: inout PacketBuffer, now: Instant) -> Transmit? {
+        guard let request = requests.nextDue(now: now) else { return pollKeepalive(into: &packet, now: now) }
+        keepaliveAt = now + .seconds(15)
+        packet.removeAll()
+        packet.write { write(request, into: &$0) }
+        return Transmit(source: base, destination: server, transport: transport)
+    }
+
+    /// A Binding indication, as RFC 8489 section 6.2 lets anyone send: only over UDP, only while there is an allocation.
+    private mutating func pollKeepalive(into packet: inout PacketBuffer, now: Instant) -> Transmit? {
+        guard phase == .allocated, transport == .udp, keepaliveAt <= now else { return nil }
+        keepaliveAt = now + .seconds(15)
+        let id = TransactionID.random(using: &random)
+        packet.removeAll()
+        packet.write { writer in
+            let message = STUNMessageWriter(.bindingIndication, id, into: &writer)
+            message.writeFingerprint(into: &writer)
+        }
+        return Transmit(source: base, destination: server, transport: transport)
+    }
+
+    private func write(_ request: TURNRequest, into writer: inout ByteWriter) {
+        let method: STUNMethod =
+            switch request.kind {
+            case .allocate: .allocate
+            case .refresh, .deallocate: .refresh
+            case .createPermission: .createPermission
+            case .channelBind: .channelBind
+            }
+        let message = STUNMessageWriter(MessageType(method, .request), request.id, into: &writer)
+        switch request.kind {
+        case .allocate:
+            // 17 is UDP, the only transport between relay and peer that we want (RFC 8656 section 18.7).
+            message.write(.requestedTransport, UInt32(17) << 24, into: &writer)
+            // Without any attribute an address of IPv4 is meant (RFC 8656 section 7.1).
+            switch families {
+            case .both:
+                message.write(
+                    .additionalAddressFamily, UInt32(AddressFamily.ipv6.rawValue) << 24, into: &writer)
+            case .ipv4: break
+            case .ipv6:
+                message.write(.requestedAddressFamily, UInt32(AddressFamily.ipv6.rawValue) << 24, into: &writer)
+            }
+        case .refresh: message.write(.lifetime, UInt32(600), into: &writer)
+        case .deallocate: message.write(.lifetime, UInt32(0), into: &writer)
+        case .createPermission(let addresses):
+            for address in addresses {
+                message.write(.xorPeerAddress, xor: SocketAddress(address: address, port: 0), into: &writer)
+            }
+        case .channelBind(let number, let peer):
+            message.write(.channelNumber, UInt32(number) << 16, into: &writer)
+            message.write(.xorPeerAddress, xor: peer, into: &writer)
+        }
+        if request.isAuthenticated { authentication.sign(message, into: &writer) }
+        message.writeFingerprint(into: &writer)
+    }
+
+    // MARK: Time
+
+    public mutating func handleTimeout(now: Instant) {
+        while let request = requests.nextExpired(now: now) {
+            switch request.kind {
+            case .allocate, .refresh: return fail(.timeout)
+            case .deallocate: break
+            case .createPermission(let addresses): deny(addresses)
+            case .channelBind(let number, _): peers.closeChannel(number)
+            }
+        }
+        if isRunningOut, let expiresAt, expiresAt <= now { return fail(.unauthenticated) }
+        if let refreshAt, refreshAt <= now {
+            self.refreshAt = nil
+            submit(.refresh, now: now)
+        }
+        for kind in peers.takeDue(now: now) { submit(kind, now: now) }
+    }
+
+    public var nextTimeout: Wake? {
+        var wake: Wake?
+        func consider(_ at: Instant?, _ reason: WakeReason) {
+            if let at { wake = .earliest(wake, Wake(at: at, reason: reason)) }
+        }
+        consider(requests.nextTimeout, .turnRetransmission)
+        if phase == .allocated, transport == .udp { consider(keepaliveAt, .iceKeepalive) }
+        if isRunningOut { consider(expiresAt, .turnRefresh) }
+        consider(refreshAt, .turnRefresh)
+        consider(peers.nextTimeout, .turnRefresh)
+        return wake
     }
 }
