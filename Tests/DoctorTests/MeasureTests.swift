@@ -26,7 +26,7 @@ import Testing
     @Test func pictures() {
         #expect(finding { row, column, index in UInt8((row * 5 + column + index) & 255) }.status == .ok)
         #expect(finding { _, _, _ in 16 }.seen.hasSuffix("black"))
-        #expect(finding { _, _, index in UInt8(100 + index) }.seen.hasSuffix("one even colour"))
+        #expect(finding { _, _, index in UInt8(100 + index) }.seen.contains("one even colour"))
         #expect(finding { row, column, _ in UInt8((row * 5 + column) & 255) }.seen.hasSuffix("always the same picture"))
         #expect(finding(60) { row, column, index in UInt8((row * 5 + column + index) & 255) }.status == .warning)
     }
@@ -40,7 +40,10 @@ import Testing
         }
         #expect(finding { Int16(8000 * ($0 % 2 == 0 ? 1 : -1)) }.status == .ok)
         #expect(finding { _ in 0 }.seen.hasSuffix("complete silence"))
-        #expect(finding { Int16($0 % 2) }.seen.hasSuffix("nearly silent"))
+        #expect(finding { Int16($0 % 2) }.seen.hasSuffix("complete silence"))
+        // -72 dB: what a session's status calls silent is not well here.
+        #expect(finding { Int16($0 % 2 == 0 ? 8 : -8) }.seen.hasSuffix("nearly silent"))
+        #expect(finding { Int16($0 % 2 == 0 ? 12 : -12) }.status == .ok)
         #expect(finding { $0 % 2 == 0 ? .max : .min }.seen.hasSuffix("clipping"))
     }
 

@@ -89,8 +89,7 @@ struct PictureWatch: Sendable {
     func isDue(now: Instant) -> Bool { sampledAt.map { now - $0 >= PictureWatch.interval } ?? true }
 
     mutating func handle(_ sample: PictureSample, now: Instant) {
-        let isBlack = sample.bright < PictureWatch.blackBelow
-        _ = black.update(isBlack, now: now)
+        _ = black.update(sample.isBlack, now: now)
         _ = covered.update(sample.isCovered, now: now)
         _ = frozen.update(sample.hash == lastHash, now: now)
         lastHash = sample.hash
@@ -121,7 +120,12 @@ struct PictureWatch: Sendable {
     }
 }
 
+/// The one judge of a single picture: the watch over a session and doctor ask it.
 extension PictureSample {
+    /// Nothing is brighter than the noise of a sensor in the dark.
+    public var isBlack: Bool { bright < PictureWatch.blackBelow }
     /// Not black, and everything nearly alike.
-    public var isCovered: Bool { bright >= PictureWatch.blackBelow && bright - dark < PictureWatch.evenWithin }
+    public var isCovered: Bool { !isBlack && bright - dark < PictureWatch.evenWithin }
+    /// The very same picture as `other`: two of a working sensor never are.
+    public func repeats(_ other: PictureSample) -> Bool { hash == other.hash }
 }

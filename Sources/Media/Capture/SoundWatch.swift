@@ -1,14 +1,15 @@
 import Primitives
 
-/// What 20 ms of sound are like.
-struct SoundSample: Hashable, Sendable {
+/// What a piece of sound is like: 20 ms in a session.
+public struct SoundSample: Hashable, Sendable {
     /// The largest amplitude, 0 … 32768.
-    var peak: Int
+    public private(set) var peak: Int
     /// Mean of the squares.
-    var power: Double
+    public private(set) var power: Double
     /// Samples at the end of the range.
-    var clipped: Int
-    var count: Int
+    public private(set) var clipped: Int
+    /// Samples in all.
+    public private(set) var count: Int
 
     /// A converter that clips does it at the very end of its range, or a hair below.
     static let clipsAt = 32_700
@@ -20,7 +21,11 @@ struct SoundSample: Hashable, Sendable {
         self.count = count
     }
 
-    init(_ samples: Span<Int16>) {
+    /// No sound at all.
+    public init() { self.init(peak: 0, power: 0, clipped: 0, count: 0) }
+
+    /// - Parameter samples: of one channel, 16 bits.
+    public init(_ samples: Span<Int16>) {
         var (peak, squares, clipped) = (0, 0, 0)
         for index in samples.indices {
             let value = abs(Int(samples[index]))
@@ -31,14 +36,30 @@ struct SoundSample: Hashable, Sendable {
         self.init(
             peak: peak, power: Double(squares) / Double(max(1, samples.count)), clipped: clipped, count: samples.count)
     }
+
+    /// Goes on with what follows.
+    public mutating func append(_ next: SoundSample) {
+        let total = count + next.count
+        guard total > 0 else { return }
+        power = (power * Double(count) + next.power * Double(next.count)) / Double(total)
+        peak = max(peak, next.peak)
+        clipped += next.clipped
+        count = total
+    }
+}
+
+/// The one judge of a piece of sound: the watch over a session and doctor ask it.
+extension SoundSample {
+    /// Nothing but zeros, as from a mute switch or a broken converter, and from no room.
+    public var isDead: Bool { peak <= 1 }
+    /// -70 dB below full scale: a room with nobody in it is louder, through any microphone that is switched on.
+    public var isQuiet: Bool { power < 100 }
+    /// More than one sample in 200 at the end of the range is heard as distortion.
+    public var isClipped: Bool { Double(clipped) > 0.005 * Double(count) }
 }
 
 /// Whether a microphone that delivers also hears something, and hears it whole.
 struct SoundWatch: Sendable {
-    /// -70 dB below full scale: a room with nobody in it is louder, through any microphone that is switched on.
-    static let silentPower = 100.0
-    /// More than one sample in 200 at the end of the range is heard as distortion.
-    static let clippedShare = 0.005
     /// Gaps within `overrunWindow` that make a fault of what may happen once.
     static let overrunsTolerated = 2
     static let overrunWindow = Duration.seconds(10)
@@ -46,28 +67,25 @@ struct SoundWatch: Sendable {
     private var dead: Hysteresis
     private var quiet: Hysteresis
     private var clipping: Hysteresis
-    private var window: (clipped: Int, count: Int)
+    private var window: SoundSample
     private var overruns: RingBuffer<Instant>
 
     init() {
-        // Nothing but zeros comes from a mute switch or a broken converter, and from no room.
         dead = Hysteresis(raiseAfter: .seconds(3), clearAfter: .milliseconds(200))
         quiet = Hysteresis(raiseAfter: .seconds(10), clearAfter: .milliseconds(200))
         clipping = Hysteresis(raiseAfter: .seconds(2), clearAfter: .seconds(5))
-        window = (0, 0)
+        window = SoundSample()
         overruns = RingBuffer(capacity: 16)
     }
 
     /// - Parameter gaps: how often sound was lost since the last sample.
     mutating func handle(_ sample: SoundSample, gaps: Int, now: Instant) {
-        _ = dead.update(sample.peak <= 1, now: now)
-        _ = quiet.update(sample.power < SoundWatch.silentPower, now: now)
-        window.clipped += sample.clipped
-        window.count += sample.count
+        _ = dead.update(sample.isDead, now: now)
+        _ = quiet.update(sample.isQuiet, now: now)
+        window.append(sample)
         if window.count >= 48_000 / 2 {
-            let share = Double(window.clipped) / Double(window.count)
-            _ = clipping.update(share > SoundWatch.clippedShare, now: now)
-            window = (0, 0)
+            _ = clipping.update(window.isClipped, now: now)
+            window = SoundSample()
         }
         for _ in 0..<min(gaps, SoundWatch.overrunsTolerated + 1) { overruns.append(now) }
         while let first = overruns.first, now - first > SoundWatch.overrunWindow { _ = overruns.popFirst() }
