@@ -22,7 +22,7 @@ extension PeerSession {
         guard phase != .closed, case .answering(var negotiator) = negotiation else { throw .wrongState }
         let offer = try parse(text)
         // The answer needs the credentials of a restart that only happens if there is an answer.
-        var restarted = ice
+        var restarted = ice.value
         if negotiator.isICERestart(offer) { restarted.restart(now: now) }
 
         let answer: SessionDescription
@@ -34,7 +34,7 @@ extension PeerSession {
         guard let session = negotiator.session else { throw .wrongState }
         let remote = try remoteCredentials(of: session)
         let association = try association(for: session)
-        ice = restarted
+        ice.value = restarted
         negotiation = .answering(negotiator)
         if timeline.describedAt == nil { timeline.describedAt = now }
         apply(session, remote, association, now: now)
@@ -44,8 +44,8 @@ extension PeerSession {
     /// An offer to receive what the peer has. Call it again for an ICE restart.
     public mutating func makeOffer(now: Instant) throws(PeerError) -> String {
         guard phase != .closed, case .offering(var offerer, let session) = negotiation else { throw .wrongState }
-        if session != nil { ice.restart(now: now) }
-        let offer = offerer.offer(with: transport(of: ice))
+        if session != nil { ice.value.restart(now: now) }
+        let offer = offerer.offer(with: transport(of: ice.value))
         negotiation = .offering(offerer, session)
         settle(now: now)
         discardAnnouncedCandidates()
@@ -128,7 +128,7 @@ extension PeerSession {
         }
         media.configure(session, random: &random, now: now)
 
-        ice.setRemoteCredentials(remote, isLite: session.remoteICE.isLite, now: now)
+        ice.value.setRemoteCredentials(remote, isLite: session.remoteICE.isLite, now: now)
         for candidate in session.remoteICE.candidates { addRemoteCandidate(candidate.text, now: now) }
         if phase == .new { phase = .connecting }
 

@@ -38,7 +38,7 @@ extension PeerSession {
     mutating func resolve(_ name: String, for candidate: Candidate, now: Instant) {
         guard phase != .closed else { return }
         for known in names.known where known.name == name {
-            ice.addResolvedCandidate(candidate, address: known.address, now: now)
+            ice.value.addResolvedCandidate(candidate, address: known.address, now: now)
         }
         guard !names.known.contains(where: { $0.name == name }) else { return }
         guard names.wanted.count < NameResolution.maximumWanted else { return drops.add(.tooManyNames) }
@@ -55,7 +55,7 @@ extension PeerSession {
                 if names.known.count == NameResolution.maximumKnown { names.known.removeFirst() }
                 names.known.append((name, address))
                 for wanted in names.wanted where wanted.name == name {
-                    ice.addResolvedCandidate(wanted.candidate, address: address, now: now)
+                    ice.value.addResolvedCandidate(wanted.candidate, address: address, now: now)
                 }
             case .unanswered: break
             }

@@ -6,26 +6,26 @@ public import Primitives
 extension PeerSession {
     /// A bound UDP socket's address: it becomes a host candidate. The order of adding is the order of preference.
     public mutating func addLocalAddress(_ base: SocketAddress, now: Instant) {
-        ice.addLocalAddress(base, now: now)
+        ice.value.addLocalAddress(base, now: now)
         settle(now: now)
     }
 
     /// The address is gone with its interface.
     public mutating func removeLocalAddress(_ base: SocketAddress, now: Instant) {
-        ice.removeLocalAddress(base, now: now)
+        ice.value.removeLocalAddress(base, now: now)
         settle(now: now)
     }
 
     /// All local addresses of now were added.
     public mutating func finishLocalAddresses(now: Instant) {
-        ice.finishLocalAddresses(now: now)
+        ice.value.finishLocalAddresses(now: now)
         settle(now: now)
     }
 
     /// A STUN server that tells our addresses as the world sees them; each becomes a candidate when it answers.
     public mutating func addSTUNServer(_ server: SocketAddress, now: Instant) {
         guard phase != .closed else { return }
-        ice.addSTUNServer(server, now: now)
+        ice.value.addSTUNServer(server, now: now)
         settle(now: now)
     }
 
@@ -36,7 +36,7 @@ extension PeerSession {
     ) {
         guard phase != .closed else { return }
         let credentials = TURNCredentials(username: username, password: password.unredacted)
-        ice.addTURNServer(TURNServer(address: server, credentials: credentials), now: now)
+        ice.value.addTURNServer(TURNServer(address: server, credentials: credentials), now: now)
         settle(now: now)
     }
 
@@ -48,7 +48,7 @@ extension PeerSession {
     ) {
         guard phase != .closed else { return }
         let credentials = TURNCredentials(username: username, password: password.unredacted)
-        ice.addTURNStream(
+        ice.value.addTURNStream(
             TURNServer(address: server, transport: transport, credentials: credentials), local: local, now: now)
         settle(now: now)
     }
@@ -58,13 +58,13 @@ extension PeerSession {
         of server: SocketAddress, username: String, password: Redacted<String>, now: Instant
     ) {
         let credentials = TURNCredentials(username: username, password: password.unredacted)
-        ice.replaceTURNCredentials(credentials, ofServer: server, now: now)
+        ice.value.replaceTURNCredentials(credentials, ofServer: server, now: now)
     }
 
     /// The stream is over.
     public mutating func removeRelayStream(from local: SocketAddress, now: Instant) {
         guard phase != .closed else { return }
-        ice.removeTURNStream(local: local, now: now)
+        ice.value.removeTURNStream(local: local, now: now)
         settle(now: now)
     }
 
@@ -74,7 +74,7 @@ extension PeerSession {
         // The peer has no more: nothing depends on that (RFC 8863).
         if text.isEmpty { return }
         do throws(CandidateParseError) {
-            ice.addRemoteCandidate(try Candidate(text), now: now)
+            ice.value.addRemoteCandidate(try Candidate(text), now: now)
         } catch {
             drops.add(.malformedCandidate)
         }

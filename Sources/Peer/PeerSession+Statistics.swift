@@ -102,12 +102,13 @@ extension PeerSession {
             case .none: Counter()
             }
         return PeerSnapshot(
-            path: ice.selectedPath, security: security, timeline: timeline, roundTripTime: media.roundTripTime,
+            path: ice.value.selectedPath, security: security, timeline: timeline, roundTripTime: media.roundTripTime,
             audio: media.sendStream(of: .audio)?.statistics, video: media.sendStream(of: .video)?.statistics,
             streams: media.rtp?.sendStreams.map(\.statistics) ?? [], framesSent: media.framesSent,
             congestion: media.congestion?.statistics, queued: media.queue.size,
             sessionDrops: drops, mediaDrops: media.drops, rtpDrops: media.rtpDrops, srtpErrors: media.receiverErrors,
-            srtpSendErrors: media.senderErrors, dtlsDrops: dtlsDrops, iceDrops: ice.drops, turnDrops: ice.relayDrops,
+            srtpSendErrors: media.senderErrors, dtlsDrops: dtlsDrops, iceDrops: ice.value.drops,
+            turnDrops: ice.value.relayDrops,
             nameDrops: names.resolver.drops)
     }
 }

@@ -16,7 +16,7 @@ extension PeerSession {
             if stream.statistics.remoteReports > 0 { report.entries.append(remoteEntry(kind, stream)) }
         }
         report.entries.append(transportEntry)
-        if let pair = ice.selectedPair {
+        if let pair = ice.value.selectedPair {
             report.entries.append(pairEntry(pair))
             report.entries.append(.candidate("local-\(pair.id)", .localCandidate, pair.local))
             report.entries.append(.candidate("remote-\(pair.id)", .remoteCandidate, pair.remote))
@@ -88,16 +88,16 @@ extension PeerSession {
         entry.set("packetsReceived", traffic.packetsReceived)
         entry.set("bytesSent", traffic.bytesSent)
         entry.set("bytesReceived", traffic.bytesReceived)
-        entry.set("iceRole", ice.role == .controlled ? "controlled" : "controlling")
-        entry.set("iceLocalUsernameFragment", ice.localCredentials.usernameFragment)
-        entry.set("iceState", ice.state.rawValue)
+        entry.set("iceRole", ice.value.role == .controlled ? "controlled" : "controlling")
+        entry.set("iceLocalUsernameFragment", ice.value.localCredentials.usernameFragment)
+        entry.set("iceState", ice.value.state.rawValue)
         entry.set("dtlsState", dtlsState)
         entry.set("tlsVersion", security == nil ? nil : "FEFD")
         entry.set("dtlsCipher", security?.cipher)
         entry.set("srtpCipher", security?.profile.registeredName)
         entry.set("dtlsRole", negotiated?.dtlsRole.rawValue ?? "unknown")
-        entry.set("selectedCandidatePairId", ice.selectedPair.map { "pair-\($0.id)" })
-        entry.set("selectedCandidatePairChanges", ice.selectedPairChanges)
+        entry.set("selectedCandidatePairId", ice.value.selectedPair.map { "pair-\($0.id)" })
+        entry.set("selectedCandidatePairChanges", ice.value.selectedPairChanges)
         return entry
     }
 

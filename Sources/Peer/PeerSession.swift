@@ -83,7 +83,8 @@ public struct PeerSession: ~Copyable {
     public internal(set) var phase: Phase
     /// As it was made.
     public let role: PeerRole
-    var ice: ICEAgent
+    /// On the heap: the compiler walks all stored leaves of a noncopyable struct at each access, and the agent has most of them.
+    let ice: Boxed<ICEAgent>
     var dtls: DTLSEndpoint?
     var media: MediaPath
     var negotiation: Negotiation
@@ -132,9 +133,10 @@ public struct PeerSession: ~Copyable {
         var random = random
         role = configuration.role
         phase = .new
-        ice = ICEAgent(
-            role: configuration.role == .answerer ? .controlled : .controlling, configuration: configuration.ice,
-            authenticator: .openSSL, random: random.split())
+        ice = Boxed(
+            ICEAgent(
+                role: configuration.role == .answerer ? .controlled : .controlling, configuration: configuration.ice,
+                authenticator: .openSSL, random: random.split()))
         dtls = nil
         clock = NTPClock(wallClock, at: now)
         bitrates = configuration.bitrates
@@ -172,7 +174,7 @@ public struct PeerSession: ~Copyable {
         guard phase != .closed else { return drops.add(.afterEnd) }
         switch DatagramKind(packet.bytes) {
         case .stun, .turnChannel:
-            if case .application(let range, let source, let local) = ice.handle(
+            if case .application(let range, let source, let local) = ice.value.handle(
                 packet.bytes, from: source, local: local, now: now)
             {
                 packet.keep(range)
@@ -192,28 +194,28 @@ public struct PeerSession: ~Copyable {
         case .dtls:
             guard dtls != nil else { return drops.add(.dtlsBeforeDescription) }
             // ICE has proved these addresses. Anyone else could end the handshake with one alert in plain text.
-            guard ice.isPaired(source, with: local) else { return drops.add(.dtlsFromStranger) }
+            guard ice.value.isPaired(source, with: local) else { return drops.add(.dtlsFromStranger) }
             dtls?.handle(packet.bytes, now: now)
         case .rtp:
             guard media.handleMedia(&packet, now: now) else { return }
-            ice.noteReceived(from: source, local: local, now: now)
+            ice.value.noteReceived(from: source, local: local, now: now)
         case .rtcp:
             guard media.handleControl(&packet, now: now) else { return }
-            ice.noteReceived(from: source, local: local, now: now)
+            ice.value.noteReceived(from: source, local: local, now: now)
         case .stun, .turnChannel, nil: return drops.add(.unknownProtocol)
         }
         traffic.noteReceived(size, now: now)
-        ice.countReceived(size, from: source, local: local, now: now)
+        ice.value.countReceived(size, from: source, local: local, now: now)
     }
 
     /// Fills the empty buffer `packet` with the next datagram and says which way it goes; nil when there is none.
     public mutating func pollTransmit(into packet: inout PacketBuffer, now: Instant) -> Transmit? {
-        if let transmit = ice.pollTransmit(into: &packet, now: now) { return transmit }
+        if let transmit = ice.value.pollTransmit(into: &packet, now: now) { return transmit }
         if let transmit = names.resolver.pollTransmit(into: &packet, now: now) { return transmit }
         // Without a path everything else waits: DTLS retransmits, and media is not taken in.
-        while ice.selectedPath != nil, nextApplicationPacket(into: &packet, now: now) {
+        while ice.value.selectedPath != nil, nextApplicationPacket(into: &packet, now: now) {
             let size = packet.count
-            if let transmit = ice.frame(&packet, now: now) {
+            if let transmit = ice.value.frame(&packet, now: now) {
                 traffic.noteSent(size, now: now)
                 return transmit
             }
@@ -235,8 +237,8 @@ public struct PeerSession: ~Copyable {
     private mutating func releasePath(into packet: inout PacketBuffer, now: Instant) -> Transmit? {
         guard phase == .closed, !isPathReleased else { return nil }
         isPathReleased = true
-        ice.close(now: now)
-        return ice.pollTransmit(into: &packet, now: now)
+        ice.value.close(now: now)
+        return ice.value.pollTransmit(into: &packet, now: now)
     }
 
     // MARK: Media
@@ -244,7 +246,7 @@ public struct PeerSession: ~Copyable {
     /// Queues an encoded frame. Before `connected`, without a path, and for media that the peer does not take, it is dropped and
     /// counted.
     public mutating func send(_ frame: borrowing EncodedFrame, now: Instant) {
-        guard phase != .connected || ice.selectedPath != nil else {
+        guard phase != .connected || ice.value.selectedPath != nil else {
             media.frameWasRefused(frame.kind)
             return drops.add(.withoutPath)
         }
@@ -264,7 +266,7 @@ public struct PeerSession: ~Copyable {
     /// Does what is due at `now` in all of its machines. Earlier calls do nothing.
     public mutating func handleTimeout(now: Instant) {
         if phase != .closed {
-            ice.handleTimeout(now: now)
+            ice.value.handleTimeout(now: now)
             names.resolver.handleTimeout(now: now)
             dtls?.handleTimeout(now: now)
             media.handleTimeout(now: now)
@@ -277,7 +279,7 @@ public struct PeerSession: ~Copyable {
     public var nextTimeout: Wake? {
         guard phase != .closed else { return nil }
         // Without a path nothing of the media can leave, and what it sends decides when it wants to be woken.
-        var wake = Wake.earliest(ice.nextTimeout, ice.selectedPath == nil ? nil : media.nextTimeout)
+        var wake = Wake.earliest(ice.value.nextTimeout, ice.value.selectedPath == nil ? nil : media.nextTimeout)
         wake = .earliest(wake, names.resolver.nextTimeout)
         wake = .earliest(wake, renewalEndsAt.map { Wake(at: $0, reason: .dtlsRenewal) })
         switch dtls {
@@ -294,15 +296,15 @@ public struct PeerSession: ~Copyable {
     public mutating func close(now: Instant) { end(.closedLocally, now: now) }
 
     /// The path that media takes now, for statistics.
-    public var selectedPath: SelectedPath? { ice.selectedPath }
+    public var selectedPath: SelectedPath? { ice.value.selectedPath }
 
     // MARK: Between the machines
 
     /// Carries what one machine has to say to the others, until all are silent.
     mutating func settle(now: Instant) {
-        while let event = ice.pollEvent() { handle(event, now: now) }
+        while let event = ice.value.pollEvent() { handle(event, now: now) }
         settleNames(now: now)
-        while let event = ice.pollEvent() { handle(event, now: now) }
+        while let event = ice.value.pollEvent() { handle(event, now: now) }
         startHandshakeIfReady(now: now)
         while let event = dtls?.pollEvent() { handle(event, now: now) }
         while let event = media.pollEvent() { handle(event, now: now) }
@@ -349,7 +351,7 @@ public struct PeerSession: ~Copyable {
     /// The client speaks, and the server's time to hear it begins, when there is a path to the peer that the description
     /// means: after a restart that is not yet the one that still carries.
     private mutating func startHandshakeIfReady(now: Instant) {
-        guard phase == .connecting, ice.isPathCurrent else { return }
+        guard phase == .connecting, ice.value.isPathCurrent else { return }
         dtls?.start(now: now)
     }
 
