@@ -70,7 +70,9 @@ public struct ICEAgent: Sendable {
         self.random = random
     }
 
+    /// Which of the two agents nominates (RFC 8445 section 6.1.1); a role conflict may switch it (`ICEEvent.roleChanged`).
     public var role: ICERole { checks.role }
+    /// The state that the last `stateChanged` reported; `new` before.
     public var state: ICEState { path.state }
     /// Ours, of the current generation.
     public var localCredentials: ICECredentials { checks.localCredentials }
@@ -89,6 +91,7 @@ public struct ICEAgent: Sendable {
     /// What the relays of now and those that are gone have dropped.
     public var relayDrops: Counter<TURNDrop> { relays.drops }
 
+    /// The oldest event that was not taken yet; nil when there is none. Poll after every call that changes the agent.
     public mutating func pollEvent() -> ICEEvent? { events.popFirst() }
 
     /// Ends everything: nothing is sent or answered any more.

@@ -43,6 +43,7 @@ public enum ICEState: String, Sendable, CaseIterable {
 /// Which side decides which pair is used (RFC 8445 section 3).
 public enum ICERole: Sendable {
     case controlling, controlled
+    /// The role that the peer has when this one is ours.
     public var opposite: ICERole { self == .controlling ? .controlled : .controlling }
 }
 
@@ -52,13 +53,16 @@ public struct SelectedPath: Hashable, Sendable {
     public var base: SocketAddress
     /// The peer's address. On a relayed path the datagram itself goes to the TURN server.
     public var remote: SocketAddress
+    /// The type of our candidate.
     public var localType: CandidateType
+    /// The type of the peer's candidate.
     public var remoteType: CandidateType
     /// The relayed transport address whose TURN allocation frames the data; nil on a direct path.
     public var relay: SocketAddress?
     /// Whether the controlling side has decided for it.
     public var isNominated: Bool
 
+    /// Made by `ICEAgent` whenever another pair carries data; takes the values as they are.
     public init(
         base: SocketAddress, remote: SocketAddress, localType: CandidateType, remoteType: CandidateType,
         relay: SocketAddress? = nil, isNominated: Bool

@@ -6,9 +6,14 @@ public struct Candidate: Hashable, Sendable {
     public var foundation: String
     /// 1 for RTP, and with rtcp-mux for everything; 1 … 256.
     public var component: Int
+    /// The transport protocol between the peers; only UDP candidates are paired.
     public var transport: CandidateTransport
+    /// Larger is preferred. Ours are 1 … 2^31 - 1 (RFC 8445 section 5.1.2) and come from
+    /// `priority(type:localPreference:component:)`; a peer's may be any number.
     public var priority: UInt32
+    /// The transport address at which the agent may be reached.
     public var address: CandidateAddress
+    /// How the address was learned.
     public var type: CandidateType
     /// Where it comes from, for people who diagnose: the base of a reflexive, the mapped address of a relayed one.
     public var relatedAddress: CandidateAddress?
@@ -19,6 +24,7 @@ public struct Candidate: Hashable, Sendable {
     /// Further name and value pairs, kept as they came.
     public var extensions: [CandidateExtension]
 
+    /// Takes the values as they are; the grammar of RFC 8839 section 5.1 is checked where text is parsed, not here.
     public init(
         foundation: String, component: Int = 1, transport: CandidateTransport = .udp, priority: UInt32,
         address: CandidateAddress, type: CandidateType, relatedAddress: CandidateAddress? = nil,
@@ -55,6 +61,7 @@ public enum CandidateType: String, Sendable, CaseIterable {
     }
 }
 
+/// The `transport` of the candidate attribute (RFC 8839 section 5.1), read without regard to case.
 public enum CandidateTransport: Hashable, Sendable {
     case udp, tcp
     /// One we do not know, as it was written; such a candidate is never paired.
@@ -72,7 +79,9 @@ public enum CandidateAddress: Hashable, Sendable {
     case ip(SocketAddress)
     case name(String, port: UInt16)
 
+    /// The address to send to; nil while only a name is known (`ICEEvent.resolveName`).
     public var socketAddress: SocketAddress? { if case .ip(let address) = self { address } else { nil } }
+    /// The port of the address, or the one that stands beside the name.
     public var port: UInt16 {
         switch self {
         case .ip(let address): address.port
@@ -81,10 +90,15 @@ public enum CandidateAddress: Hashable, Sendable {
     }
 }
 
+/// A name and value pair at the end of the candidate attribute (`extension-att-name` and `extension-att-value`, RFC 8839
+/// section 5.1), such as `network-cost`, to which this project gives no meaning.
 public struct CandidateExtension: Hashable, Sendable {
+    /// One or more characters without blanks.
     public var name: String
+    /// Characters without blanks.
     public var value: String
 
+    /// Takes both as they are.
     public init(name: String, value: String) {
         self.name = name
         self.value = value

@@ -39,6 +39,7 @@ public struct MDNSResolver: Sendable {
     /// Queries that are due now: from which base, for which names.
     private var due: RingBuffer<(base: SocketAddress, names: [[[UInt8]]], isFirst: Bool)>
     private var events: RingBuffer<MDNSEvent>
+    /// Names that were not asked for and datagrams that were ignored, by reason, since the resolver was made.
     public private(set) var drops: Counter<MDNSDrop>
 
     /// - Parameter bases: The local addresses of the sockets, one per interface and family.
@@ -129,6 +130,8 @@ public struct MDNSResolver: Sendable {
         heard.append(announcement)
     }
 
+    /// Queues the queries that are due by `now`, and ends questions whose four queries are over: one without any address is
+    /// reported as `unanswered`. Called at `nextTimeout`; poll for queries and events afterwards.
     public mutating func handleTimeout(now: Instant) {
         for question in questions where question.nextAt <= now && question.asked >= Self.transmissions {
             if question.found.isEmpty { events.append(.unanswered(question.name)) }
@@ -151,8 +154,10 @@ public struct MDNSResolver: Sendable {
             source: base, destination: base.address.isIPv4 ? MDNSMessage.groupIPv4 : MDNSMessage.groupIPv6)
     }
 
+    /// The oldest event that was not taken yet; nil when there is none.
     public mutating func pollEvent() -> MDNSEvent? { events.popFirst() }
 
+    /// When the next query is due or a question ends; nil while no question is open.
     public var nextTimeout: Wake? {
         questions.map(\.nextAt).min().map { Wake(at: $0, reason: .nameResolution) }
     }

@@ -3,11 +3,14 @@ public import STUN
 
 /// A TURN server as `iceServers` names it, its host resolved.
 public struct TURNServer: Hashable, Sendable {
+    /// Where requests go at first, from bases of the same family.
     public var address: SocketAddress
     /// How the client reaches it; the relay itself always speaks UDP to the peer.
     public var transport: TransportProtocol
+    /// Name and password that the server expects (RFC 8489 section 9.2).
     public var credentials: TURNCredentials
 
+    /// A server over UDP unless `transport` says otherwise.
     public init(address: SocketAddress, transport: TransportProtocol = .udp, credentials: TURNCredentials) {
         self.address = address
         self.transport = transport
@@ -17,9 +20,12 @@ public struct TURNServer: Hashable, Sendable {
 
 /// Long-term credentials of a TURN server (RFC 8489 section 9.2). They do not show in logs.
 public struct TURNCredentials: Hashable, Sendable {
+    /// USERNAME of signed requests (RFC 8489 section 14.3: fewer than 509 bytes, which is not checked here).
     public var username: String
+    /// Enters the key of MESSAGE-INTEGRITY (RFC 8489 section 9.2.2) and is never sent itself.
     public var password: String
 
+    /// Takes both as signaling gives them.
     public init(username: String, password: String) {
         self.username = username
         self.password = password
@@ -87,10 +93,12 @@ public enum TURNDrop: Int, Sendable, CaseIterable {
 /// The server that another one wants to be asked in its place (ALTERNATE-SERVER, ALTERNATE-DOMAIN: RFC 8489 sections 10,
 /// 14.15 and 14.16).
 public struct AlternateServer: Hashable, Sendable {
+    /// ALTERNATE-SERVER: the transport address to ask instead.
     public var address: SocketAddress
     /// The name that its certificate has; nil: the one that the first server was asked by.
     public var domain: String?
 
+    /// - Parameter domain: ALTERNATE-DOMAIN, where the response has one that is not empty.
     public init(address: SocketAddress, domain: String? = nil) {
         self.address = address
         self.domain = domain
