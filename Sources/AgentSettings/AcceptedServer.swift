@@ -9,6 +9,7 @@ public struct AcceptedServer {
     private let file: String
     private let directory: String
 
+    /// - Parameter stateDirectory: The agent's state directory, whose file `server` holds the address; it need not exist.
     public init(in stateDirectory: String) {
         directory = stateDirectory
         file = "\(stateDirectory)/server"

@@ -3,12 +3,15 @@ import Primitives
 
 /// Where `kiosk-signaling` is: an origin (RFC 6454), `https://signaling.example:8443`.
 public struct ServerAddress: Hashable, Sendable {
+    /// Whether the scheme is `https`.
     public var isSecure: Bool
     /// A name, an IPv4 address, or an IPv6 address in brackets.
     public var host: String
     /// Nil for the scheme's own.
     public var port: UInt16?
 
+    /// Reads `https://` or `http://`, a host, an optional port 1 … 65535 and an optional slash; nil for anything else, a path
+    /// among it.
     public init?(_ text: String) {
         let schemes = [("https://", true), ("http://", false)]
         guard let (prefix, isSecure) = schemes.first(where: { text.lowercased().hasPrefix($0.0) }) else { return nil }

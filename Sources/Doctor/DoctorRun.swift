@@ -26,6 +26,9 @@ public final class DoctorRun: Sendable {
     private let wake: WakeFD
     private let state: Mutex<State>
 
+    /// Starts nothing.
+    ///
+    /// - Throws: When no event file descriptor can be made.
     public init(_ doctor: Doctor) throws(SystemError) {
         self.doctor = doctor
         wanted = CheckID.allCases.filter { doctor.options.only?.contains($0) ?? true }

@@ -17,6 +17,7 @@ public struct InterfaceFilter: Hashable, Sendable {
         "docker*", "br-*", "veth*", "virbr*", "vnet*", "lxc*", "lxd*", "cni*", "podman*", "flannel*", "cali*",
     ]
 
+    /// Without arguments only `containerBridges` are left out.
     public init(allowed: [String] = [], denied: [String] = []) {
         self.allowed = allowed
         self.denied = denied

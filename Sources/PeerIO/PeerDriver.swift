@@ -67,6 +67,9 @@ public final class PeerDriver: Sendable {
         thread = Mutex(nil)
     }
 
+    /// Starts the network thread and the one that looks up the names of STUN and TURN servers.
+    ///
+    /// - Throws: When a thread cannot be made.
     public func start() throws(SystemError) {
         try resolver.start()
         let started = try WorkerThread(name: "network") { [self] _ in
@@ -83,6 +86,8 @@ public final class PeerDriver: Sendable {
         thread.withLock { $0 = started }
     }
 
+    /// Hands a command to the network thread, from any thread. The names of a session's STUN and TURN servers are looked up
+    /// meanwhile.
     public func post(_ command: PeerCommand) {
         commands.post(command)
         switch command {

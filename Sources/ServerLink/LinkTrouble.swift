@@ -26,12 +26,14 @@ public struct LinkTrouble: Hashable, Sendable {
         case passwordUnreadable = "password-unreadable"
     }
 
+    /// Decides how long the link waits before it tries again, and whether a change of the network ends the wait.
     public var kind: Kind
     /// What was seen.
     public var message: String
     /// What to do, where there is something to do.
     public var remedy: String?
 
+    /// Takes the texts as they are: one line of English each, without capital and full stop.
     public init(_ kind: Kind, _ message: String, remedy: String? = nil) {
         self.kind = kind
         self.message = message
@@ -66,6 +68,7 @@ extension LinkTrouble: CustomStringConvertible {
 }
 
 extension LinkTrouble {
+    /// A request or WebSocket that failed before a usable answer: name, connection, TLS, or what was answered.
     public init(_ failure: HTTPFailure, server: ServerAddress) {
         switch failure {
         case .badURL:
@@ -201,6 +204,7 @@ extension LinkTrouble {
             remedy: "timedatectl set-ntp true, or set the clock; its battery may be empty")
     }
 
+    /// A Socket.IO connection that had been established and has ended.
     public init(_ reason: DisconnectReason) {
         switch reason {
         case .left, .serverShutdown: self.init(.connectionLost, "the server ended the connection")

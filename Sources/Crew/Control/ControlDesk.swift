@@ -36,9 +36,11 @@ public enum DeskEvent: Sendable {
 public final class ControlDesk: Sendable {
     private let inbox: Mailbox<DeskCommand>
     private let events: Mailbox<DeskEvent>
+    /// Beats once per round of the loop, and at least every 10 s; the watchdog reads it.
     public let progress: ThreadProgress
     private let thread: Mutex<WorkerThread?>
 
+    /// - Throws: When no mailbox can be made.
     public init(events: Mailbox<DeskEvent>) throws(SystemError) {
         inbox = try Mailbox()
         self.events = events
@@ -46,6 +48,7 @@ public final class ControlDesk: Sendable {
         thread = Mutex(nil)
     }
 
+    /// Hands a command to the control thread, from any thread. Before `start` it waits.
     public func post(_ command: DeskCommand) { inbox.post(command) }
 
     /// Takes the open socket, whose errors ended the start already, and begins.
@@ -69,6 +72,7 @@ public final class ControlDesk: Sendable {
         thread.withLock { $0 = started }
     }
 
+    /// Closes socket and outbox, ends the thread and waits for it.
     public func stop() {
         guard let thread = thread.withLock({ $0.take() }) else { return }
         inbox.post(.stop)

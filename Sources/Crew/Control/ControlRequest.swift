@@ -23,8 +23,10 @@ public enum ControlRequest: Equatable, Sendable {
     case status
     case watch
 
+    /// Why a request is not done: the `error` of its answer.
     public struct Refusal: Error, Equatable, Sendable {
         var code: String
+        /// What is wrong with the request, in one line of English.
         public var message: String
 
         static func bad(_ message: String) -> Refusal { Refusal(code: "bad-request", message: message) }
@@ -69,6 +71,12 @@ public struct CrewEntry: Hashable, Sendable {
     static let longestIdentifier = 64
     static let longestName = 200
 
+    /// Checks what a program or the command line gave.
+    ///
+    /// - Parameters:
+    ///   - crewId: 1 to 64 bytes, as `role` and `train`; `name` 1 to 200 bytes; all without control characters.
+    ///   - eventId: A UUID (RFC 9562).
+    /// - Throws: The first rule that is broken, with code `bad-request`.
     public init(
         kind: CrewEvent.Kind, crewId: String, name: String? = nil, role: String? = nil, train: String? = nil,
         eventId: String? = nil

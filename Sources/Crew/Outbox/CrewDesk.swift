@@ -9,6 +9,7 @@ private let log = Log("crew")
 
 /// How crew events fare, for the status.
 public struct CrewState: Sendable, Equatable {
+    /// Whether events can be stored, from best to worst.
     public enum Storage: String, Sendable {
         case ok
         /// The disk is full: events go into the room that was kept for them.
@@ -19,8 +20,11 @@ public struct CrewState: Sendable, Equatable {
         case failed
     }
 
+    /// Events that the server has not acknowledged yet.
     public var waiting = 0
+    /// Events that the server refused for good and that a technician has to retry or discard.
     public var rejected = 0
+    /// As the latest attempt to store something, or the check of the disk once a minute, showed.
     public var storage = Storage.ok
     /// Where a damaged outbox was put at the start.
     public var damaged: String?

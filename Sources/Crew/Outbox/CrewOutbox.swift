@@ -11,10 +11,12 @@ public struct CrewOutbox: ~Copyable, Sendable {
     private var identifiers: EventIdentifiers
     /// Known without asking the file: there may be a hundred thousand.
     public private(set) var waiting: Int
+    /// Events that the server refused, kept until they are retried or discarded.
     public private(set) var rejected: Int
 
     /// One waiting event.
     struct Entry: Equatable, Sendable {
+        /// As it is sent to the server.
         public var event: CrewEvent
         /// Why the server will not take it; nil while it waits its turn.
         public var rejection: String?

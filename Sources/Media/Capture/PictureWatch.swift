@@ -18,6 +18,7 @@ public struct PictureSample: Hashable, Sendable {
         self.bright = bright
     }
 
+    /// Samples 48 x 36 points of the luma plane, spread evenly; of a smaller picture each column or line.
     public init(_ picture: borrowing VideoFrame) {
         let (columns, rows) = (min(PictureSample.columns, picture.width), min(PictureSample.rows, picture.height))
         let (width, height, stride) = (picture.width, picture.height, picture.stride)

@@ -21,6 +21,7 @@ public final class FrameRing: Sendable {
     /// How many frames wait at most: 270 ms of video at 30 frames/s, 160 ms of audio.
     public static let capacity = 8
 
+    /// What became of a frame that was offered with `push`.
     public enum PushOutcome: Hashable, Sendable {
         case accepted
         /// Older frames gave way, this many.
@@ -31,6 +32,7 @@ public final class FrameRing: Sendable {
         case closed
     }
 
+    /// Why a frame that was encoded did not reach the network thread.
     public enum DropReason: Int, CaseIterable, Sendable {
         /// Older frames gave way to newer ones.
         case overflow
@@ -40,6 +42,7 @@ public final class FrameRing: Sendable {
         case stale
     }
 
+    /// The kind of all frames in the ring; it decides what an overflow drops.
     public let kind: MediaKind
     /// Signaled when a frame has come: the network thread waits for it. Both rings may share one.
     public let readable: WakeFD?

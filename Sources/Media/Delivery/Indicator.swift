@@ -11,6 +11,7 @@ public struct Indicator: ~Copyable {
     /// Held from the first time it could be had: nobody else can switch it then.
     private var line: GPIOLine?
 
+    /// Touches nothing yet; the GPIO line is requested with the first `set`.
     public init(_ configuration: AgentConfiguration.IndicatorSection) {
         led = configuration.led.map { $0.hasPrefix("/") ? $0 : "/sys/class/leds/\($0)" }
         gpio = configuration.gpioLine.map { ($0, configuration.gpioChip, configuration.gpioActiveLow) }

@@ -11,6 +11,7 @@ public final class MediaTally: Sendable {
     private let video = Mutex(Counts())
     private let audio = Mutex(Counts())
 
+    /// Nothing counted yet.
     public init() {}
 
     func count(_ kind: MediaKind, _ body: (inout MediaCounters) -> Void) {

@@ -14,6 +14,7 @@ public struct LimitationTimes: Sendable, Equatable {
         }
     }
 
+    /// The time for which this limitation held.
     public subscript(limitation: QualityLimitation) -> Duration {
         switch limitation {
         case .none: none
