@@ -4,16 +4,16 @@ public import STUN
 /// Interactive Connectivity Establishment (RFC 8445) with trickle (RFC 8838), patience (RFC 8863) and consent
 /// (RFC 7675), as one machine without sockets, clock or names.
 ///
-/// Two agents have told each other, over signaling, addresses at which each may be reached: their candidates. Every
-/// local base and every remote address make a pair, and each agent asks over each pair, every 50 ms the next, whether
-/// the other is there: a Binding request, signed with a password that only signaling has carried. A request that
-/// arrives is answered, shows an address of the peer that may be new (peer-reflexive), and makes the agent ask back
-/// over the same pair at once (triggered check). A pair that was answered is valid and may carry data. The
-/// controlling agent says USE-CANDIDATE over the one it wants; the controlled one follows the latest such word,
-/// and the data that the peer sends where the word alone is not clear (`Path`).
+/// Two agents have told each other, over signaling, addresses at which each may be reached: their candidates. Every local
+/// base and every remote address make a pair, and each agent asks over each pair, every 50 ms the next, whether the other
+/// is there: a Binding request, signed with a password that only signaling has carried. A request that arrives is answered,
+/// shows an address of the peer that may be new (peer-reflexive), and makes the agent ask back over the same pair at once
+/// (triggered check). A pair that was answered is valid and may carry data. The controlling agent says USE-CANDIDATE over
+/// the one it wants; the controlled one follows the latest nomination, and the data that the peer sends where the
+/// nomination alone is not clear (`Path`).
 ///
-/// The agent consists of four machines that know nothing of each other. Each says as a value what has come of a call, and
-/// the agent tells those whom it concerns:
+/// The agent consists of four machines that know nothing of each other. Each returns the result of a call as a value, and
+/// the agent passes it on to the machines that it concerns:
 ///
 ///     sockets, STUN servers ──▶ Gathering ◀──┐              ┌──▶ Checks ◀── the peer's candidates, credentials
 ///                                            ├── ICEAgent ──┤
@@ -51,7 +51,7 @@ public struct ICEAgent: Sendable {
 
     /// - Parameters:
     ///   - role: The offerer of the first offer is controlling; towards an ICE-lite peer we always are.
-    ///   - authenticator: HMAC-SHA1 from the target that has cryptography.
+    ///   - authenticator: The hash functions that STUN needs, from the target that has cryptography.
     ///   - random: Of transaction identifiers, credentials and timers: `.system` in service.
     public init(
         role: ICERole, configuration: ICEConfiguration = ICEConfiguration(), authenticator: MessageAuthenticator,
@@ -270,7 +270,7 @@ public struct ICEAgent: Sendable {
     }
 
     /// Whether a pair joins these two addresses: the peer has named the remote one in signaling, or has shown by a check
-    /// with our password that it is there. What others send there is not the peer's.
+    /// with our password that it is there. Data from other senders is not the peer's.
     public func isPaired(_ remote: SocketAddress, with local: SocketAddress) -> Bool {
         checks.isPaired(base: local, remote: remote)
     }

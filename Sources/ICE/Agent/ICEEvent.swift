@@ -1,7 +1,7 @@
 public import Primitives
 import STUN
 
-/// What the agent has to say to whoever owns it.
+/// What the agent reports to the peer session, which owns it.
 public enum ICEEvent: Hashable, Sendable {
     /// A candidate to be signalled to the peer (trickle, RFC 8838).
     case localCandidate(Candidate)
@@ -88,7 +88,7 @@ public enum ICEInput: Hashable, Sendable {
 /// Why something that came from outside was dropped.
 public enum ICEDrop: Int, Sendable, CaseIterable {
     case notSTUN, malformed, fingerprintMismatch
-    /// A request without FINGERPRINT from somebody who has not proved to be the peer.
+    /// A request without FINGERPRINT whose sender has not been authenticated as the peer.
     case fingerprintMissing
     case unknownMethod, unknownLocalAddress, unknownAttribute
     case integrityMissing, integrityInvalid, usernameMissing, usernameUnknown, priorityMissing

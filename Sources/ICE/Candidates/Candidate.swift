@@ -15,7 +15,7 @@ public struct Candidate: Hashable, Sendable {
     public var address: CandidateAddress
     /// How the address was learned.
     public var type: CandidateType
-    /// Where it comes from, for people who diagnose: the base of a reflexive, the mapped address of a relayed one.
+    /// For diagnosis only (RFC 8839 section 5.1): the base of a reflexive candidate, the mapped address of a relayed one.
     public var relatedAddress: CandidateAddress?
     /// Only for TCP candidates (RFC 6544).
     public var tcpType: TCPCandidateType?

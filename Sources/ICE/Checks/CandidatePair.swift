@@ -29,7 +29,8 @@ struct CandidatePair: Sendable {
     var nominatesNext: Bool
     /// The relay does not let the peer in yet; until then a check would be lost.
     var awaitsPermission: Bool
-    /// The request that nominated last: the same one again, late or doubled, must not.
+    /// The latest request that nominated: the same request must not nominate again when the network delivers it late or
+    /// twice.
     var lastNomination: TransactionID?
     /// What the peer sees us as; nil before the first answer.
     var mappedAddress: SocketAddress?

@@ -1,15 +1,15 @@
 public import Primitives
 
-/// Finds the addresses behind `.local` names by asking everyone on the link (RFC 6762).
+/// Finds the addresses behind `.local` names by multicast queries on the link (RFC 6762).
 ///
-/// Browsers hide their host addresses behind such names until the user grants the camera, and a monitor never does.
-/// On one's own network the name is the way to a direct path; elsewhere nobody answers, which costs nothing: the
-/// peer's checks show its address anyway.
+/// Browsers hide their host addresses behind such names until the user grants the camera, and a monitor never does. Within
+/// one network the name leads to a direct path; elsewhere there is no answer, which costs nothing: the peer's checks show
+/// its address anyway.
 ///
 /// The driver owns the sockets and hands in every datagram: per interface and family one on a port of its own that asks,
-/// and to which a responder may answer alone (RFC 6762 sections 5.4 and 6.7), and per family one bound to port 5353 with
-/// address reuse and a member of the group 224.0.0.251 or ff02::fb, because others answer everyone. A name is asked for
-/// at once, then after 1, 3 and 7 s ("the interval between the first two queries MUST be at least one
+/// and to which a responder may answer by unicast (RFC 6762 sections 5.4 and 6.7), and per family one bound to port 5353
+/// with address reuse and a member of the group 224.0.0.251 or ff02::fb, because other responders answer by multicast. A
+/// name is asked for at once, then after 1, 3 and 7 s ("the interval between the first two queries MUST be at least one
 /// second, the intervals between successive queries MUST increase by at least a factor of two"), then given up.
 public struct MDNSResolver: Sendable {
     private struct Question: Sendable {
@@ -21,7 +21,7 @@ public struct MDNSResolver: Sendable {
         var found: [IPAddress]
     }
 
-    /// An address that somebody announced before anybody asked.
+    /// An address that was announced while no question for its name was open.
     private struct Announcement: Sendable {
         var labels: [[UInt8]]
         var address: IPAddress
@@ -79,7 +79,7 @@ public struct MDNSResolver: Sendable {
         }
     }
 
-    /// Nobody waits for the answer any more.
+    /// Ends the question for a name whose address is not needed any more.
     public mutating func cancel(_ name: String) {
         let labels = MDNSMessage.labels(name)
         questions.removeAll { $0.labels == labels }
@@ -122,8 +122,8 @@ public struct MDNSResolver: Sendable {
         }
     }
 
-    /// Whoever takes a name tells everyone (RFC 6762 section 8.3), a browser just before its offer, and must then not
-    /// repeat it for a second (section 6): hearing that saves the second.
+    /// A host announces a name that it takes to the whole link (RFC 6762 section 8.3), a browser just before its offer, and
+    /// must not repeat the record within a second (section 6): keeping announcements saves that second.
     private mutating func note(_ announcement: Announcement) {
         heard.removeAll { $0.labels == announcement.labels && $0.address == announcement.address }
         if heard.count == Self.maximumAnnouncements { heard.removeFirst() }
@@ -137,7 +137,7 @@ public struct MDNSResolver: Sendable {
             if question.found.isEmpty { events.append(.unanswered(question.name)) }
             questions.removeAll { $0.labels == question.labels }
         }
-        // Who has an address is not asked again, but may still give the other family's.
+        // A name with an address is not asked for again, but an address of the other family may still arrive.
         for index in questions.indices where questions[index].nextAt <= now && !questions[index].found.isEmpty {
             questions[index].asked = Self.transmissions
             questions[index].nextAt = now + .seconds(1)

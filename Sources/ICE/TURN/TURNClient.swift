@@ -127,7 +127,7 @@ public struct TURNClient: Sendable {
         submit(.allocate, now: now)
     }
 
-    /// Gives the allocation back: one Refresh with lifetime 0, whose answer nobody waits for.
+    /// Gives the allocation back: one Refresh with lifetime 0, whose response is not waited for.
     public mutating func close(now: Instant) {
         let wasAllocated = phase == .allocated
         end(.closed)
@@ -179,7 +179,7 @@ public struct TURNClient: Sendable {
     /// datagrams.
     public func isPermitted(_ peer: IPAddress) -> Bool { peers.isPermitted(peer) }
 
-    /// Lets permissions of others end: they are not refreshed any more.
+    /// Lets the permissions of all other addresses end: they are not refreshed any more.
     mutating func retainPermissions(of addresses: Set<IPAddress>) { peers.retain(addresses) }
 
     /// Binds a channel for the peer that carries media.
@@ -344,8 +344,9 @@ public struct TURNClient: Sendable {
         }
     }
 
-    /// Neither the old name nor a newer one is taken: a server keeps an allocation to the name that made it (441). What
-    /// stands serves until its lifetime is over, and only then can the newer name have another from the same address.
+    /// The server accepts neither the old credentials nor newer ones: it keeps an allocation to the username that made it
+    /// (441). The allocation serves until its lifetime is over, and only then can the newer username have another one from
+    /// the same address.
     private mutating func refuseName(_ request: TURNRequest, now: Instant) {
         switch request.kind {
         case .refresh where expiresAt.map { $0 > now } ?? false: isRunningOut = true

@@ -45,7 +45,7 @@ public enum TURNFailure: Error, Hashable, Sendable {
     case unauthenticated
     /// The server sent us on in a circle, or too often.
     case redirectedTooOften
-    /// The server wants another one to be asked (300), which over a stream only the driver can do.
+    /// The server names another one to be asked instead (300), which over a stream only the driver can do.
     case redirected(to: AlternateServer)
     /// Any other error response.
     case refused(ErrorCode)
@@ -95,7 +95,7 @@ public enum TURNDrop: Int, Sendable, CaseIterable {
 public struct AlternateServer: Hashable, Sendable {
     /// ALTERNATE-SERVER: the transport address to ask instead.
     public var address: SocketAddress
-    /// The name that its certificate has; nil: the one that the first server was asked by.
+    /// The name that its certificate must have; nil: the host name of the server that redirected.
     public var domain: String?
 
     /// - Parameter domain: ALTERNATE-DOMAIN, where the response has one that is not empty.
