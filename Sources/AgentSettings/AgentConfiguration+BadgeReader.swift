@@ -17,7 +17,8 @@ extension AgentConfiguration {
         public var pattern: String
         /// `toggle` unless the file says otherwise.
         public var action: Action
-        /// What the reader types before a badge and is none of it; the first that fits is taken off.
+        /// Texts that the reader types before a badge and that do not belong to it; the first that matches is removed. At
+        /// most 16 of 1 to 32 ASCII characters.
         public var prefixes: [String]
 
         enum CodingKeys: CodingKey, CaseIterable { case device, pattern, action, prefixes }
@@ -40,7 +41,7 @@ extension AgentConfiguration {
             action = try values.value(.action, default: fallback.action)
             prefixes = try values.value(.prefixes, default: fallback.prefixes) { prefixes in
                 let isTyped = prefixes.allSatisfy { prefix in
-                    // What Ctrl+J, Ctrl+M and Ctrl+I type ends a line and stands in none.
+                    // The characters that Ctrl+J, Ctrl+M and Ctrl+I type end a line, so no prefix contains them.
                     (1...32).contains(prefix.utf8.count)
                         && prefix.utf8.allSatisfy { $0 < 0x7F && ![0, 0x09, 0x0A, 0x0D].contains($0) }
                 }

@@ -40,7 +40,7 @@ public struct ServerAddress: Hashable, Sendable {
         self.port = port
     }
 
-    /// Whether nothing that is said to it leaves this machine.
+    /// Whether the server is on this machine, so that no packet to it leaves the machine.
     public var isLoopback: Bool {
         let name = host.lowercased()
         if name == "localhost" || name.hasSuffix(".localhost") { return true }
@@ -48,10 +48,10 @@ public struct ServerAddress: Hashable, Sendable {
         return IPAddress(text)?.isLoopback ?? false
     }
 
-    /// Whether passwords and crew events would go over a network for everybody on the way to read.
+    /// Whether passwords and crew events would cross a network unencrypted.
     public var isInsecure: Bool { !isSecure && !isLoopback }
 
-    /// What shows the server's certificates as they come.
+    /// The command that shows the certificates that the server sends.
     public var openSSLCommand: String { "openssl s_client -connect \(host):\(port ?? 443)" }
 
     private var authority: String { host + (port.map { ":\($0)" } ?? "") }

@@ -40,7 +40,7 @@ public struct LinkTrouble: Hashable, Sendable {
         self.remedy = remedy
     }
 
-    /// Whether waiting alone does not help: somebody has to change something.
+    /// Whether waiting alone does not help, because a person has to change a password or an account.
     var isSlow: Bool {
         switch kind {
         case .wrongPassword, .accountDisabled, .wrongRole, .passwordUnreadable: true
@@ -52,7 +52,7 @@ public struct LinkTrouble: Hashable, Sendable {
 }
 
 extension LinkTrouble {
-    /// Whether another network may be the end of it.
+    /// Whether a change of the network may end the trouble.
     var isOfTheNetwork: Bool {
         switch kind {
         case .serverAway, .nameNotFound, .tlsRefused, .clockWrong, .notAServer, .captivePortal, .connectionLost: true
@@ -128,7 +128,7 @@ extension LinkTrouble {
     private static let writeSecure =
         "check scheme and port: a server that speaks TLS is written https:// in the configuration"
 
-    /// OpenSSL's words for a first record that is none.
+    /// OpenSSL's errors where the server's first bytes are no TLS record.
     private static func isPlainText(_ reason: String) -> Bool {
         ["wrong version number", "http request", "packet length too long", "unknown protocol"].contains {
             reason.lowercased().contains($0)
@@ -197,7 +197,7 @@ extension LinkTrouble {
         }
     }
 
-    /// Nobody set the clock yet: certificates cannot be judged.
+    /// The clock has not been set yet: certificates cannot be judged.
     static func clockNotSet(_ now: WallClock) -> LinkTrouble {
         LinkTrouble(
             .clockWrong, "this machine's clock says \(now.text), so no certificate can be judged: waiting for the time",

@@ -31,8 +31,8 @@ public enum DeskEvent: Sendable {
     case failed(String)
 }
 
-/// Where local programs come to: the control socket and the outbox behind it, on a thread of their own, because
-/// syncing a disk takes as long as it takes and nobody who watches may wait for it.
+/// The control socket for local programs, the outbox and the badge reader, on a thread of their own, because syncing a disk
+/// may take seconds and must not delay media.
 public final class ControlDesk: Sendable {
     private let inbox: Mailbox<DeskCommand>
     private let events: Mailbox<DeskEvent>

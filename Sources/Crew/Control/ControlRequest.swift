@@ -32,7 +32,7 @@ public enum ControlRequest: Equatable, Sendable {
         static func bad(_ message: String) -> Refusal { Refusal(code: "bad-request", message: message) }
     }
 
-    /// The request's own name for its answer.
+    /// The `id` that the answer repeats.
     static func identifier(_ line: JSONValue) -> JSONValue? { line["id"] }
 
     init(_ line: JSONValue) throws(Refusal) {
@@ -57,7 +57,7 @@ public enum ControlRequest: Equatable, Sendable {
     }
 }
 
-/// Who signs on or off: checked, not yet stored.
+/// A sign-on or sign-off, checked and not yet stored.
 public struct CrewEntry: Hashable, Sendable {
     var kind: CrewEvent.Kind
     var crewId: String

@@ -86,7 +86,7 @@ struct PictureWatch: Sendable {
         bad = 0
     }
 
-    /// Whether a picture taken now is one to look at.
+    /// Whether a picture taken now is to be sampled.
     func isDue(now: Instant) -> Bool { sampledAt.map { now - $0 >= PictureWatch.interval } ?? true }
 
     mutating func handle(_ sample: PictureSample, now: Instant) {
@@ -107,7 +107,7 @@ struct PictureWatch: Sendable {
         }
         guard now - judged >= .seconds(1) else { return }
         judgedAt = now
-        // Every fourth picture damaged is a cable, not an accident.
+        // When every fourth picture is damaged, the cause is a lasting one, such as a cable.
         _ = garbage.update(self.bad * 3 >= self.good && self.bad > 0, now: now)
         (self.good, self.bad) = (0, 0)
     }

@@ -60,7 +60,7 @@ extension SoundSample {
 
 /// Whether a microphone that delivers also hears something, and hears it whole.
 struct SoundWatch: Sendable {
-    /// Gaps within `overrunWindow` that make a fault of what may happen once.
+    /// So many gaps within `overrunWindow` are a fault; a single one may happen.
     static let overrunsTolerated = 2
     static let overrunWindow = Duration.seconds(10)
 

@@ -46,9 +46,9 @@ public struct MediaCounters: Sendable, Equatable {
     public var limitation: QualityLimitation = .none
     /// Time per picture in shares of the time until the next.
     public var processorLoad: Double = 0
-    /// Nothing yet.
+    /// Nothing counted yet.
     public init() {}
 
-    /// What may not be left out unnoticed: all of `skippedBy` and `skippedSilence`.
+    /// All frames and packets that did not leave: `skippedBy` and `skippedSilence` together.
     public var skipped: UInt64 { skippedBy.total + skippedSilence }
 }

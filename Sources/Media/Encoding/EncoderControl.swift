@@ -110,7 +110,7 @@ public final class EncoderControl: Sendable {
         set { loss.store(min(max(newValue, 0), EncoderControl.mostLossPercent), ordering: .relaxed) }
     }
 
-    /// Beyond this Opus spends on corrections what the words themselves would need.
+    /// Above this percentage Opus would spend on in-band FEC the bits that the speech itself needs.
     public static let mostLossPercent = 25
 
     /// A receiver's report: believed at once when it is worse, and forgotten by an eighth with each that is better, because
