@@ -30,9 +30,8 @@ public import STUN
 /// **Data before nomination.** The best valid pair carries data from its first answer on, so that DTLS need not
 /// wait for the peer's decision ("may send on any valid pair", RFC 8445 section 12.1).
 ///
-/// **Restart.** `restart` begins a new generation: credentials, remote candidates and pairs are new, sockets stay.
-/// The generation before keeps its selected pair, its consent and its password until the new one has a nominated
-/// pair, so media never pauses.
+/// **Restart.** `restart` begins a new generation: credentials, remote candidates and pairs are new, sockets stay. The one
+/// before keeps its selected pair, consent and password until the new one has a nominated pair, so media never pauses.
 ///
 /// **Time.** A check whose turn it is goes out with the next `pollTransmit`, also in the same turn in which its cause
 /// arrived; only two starts within Ta are kept apart (`StartPacing`).
@@ -277,8 +276,7 @@ public struct ICEAgent: Sendable {
 
     // MARK: Data
 
-    /// Frames what is in `packet` for the selected path and says where it goes; nil when there is no path: the
-    /// caller drops it.
+    /// Frames what is in `packet` for the selected path and returns where it goes; nil without a path: the caller drops it.
     public mutating func frame(_ packet: inout PacketBuffer, now: Instant) -> Transmit? {
         guard let way = path.way else { return nil }
         let size = packet.count
@@ -294,8 +292,7 @@ public struct ICEAgent: Sendable {
         if state == .disconnected { settle(now: now) }
     }
 
-    /// The application has taken in a datagram that came this way. The peer may send over another pair than we do: when that
-    /// is its choice, we follow.
+    /// A datagram of the application came this way. Where the peer has chosen another pair than ours for it, we follow.
     public mutating func countReceived(_ bytes: Int, from remote: SocketAddress, local: SocketAddress, now: Instant) {
         if path.leads(to: remote, from: local) { return path.noteReceived(bytes, now: now) }
         guard let id = path.follow(dataFrom: remote, local: local, role: role, in: checks.list, now: now) else {
