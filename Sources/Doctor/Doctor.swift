@@ -44,7 +44,8 @@ public struct Doctor: Sendable {
 
     let options: Options
     let deadline: Instant
-    /// Nil when the file cannot be read or breaks a rule; one that names files that cannot be used is there.
+    /// Nil when the file cannot be read or breaks a rule. Where only a file that it names cannot be used, the configuration
+    /// is kept.
     public let configuration: AgentConfiguration?
     /// What is wrong with the file, or with the files that it names; the latter leaves the rest to be checked.
     let configurationError: ConfigurationError?

@@ -28,6 +28,7 @@ public enum PeerCommand: Sendable {
 
 /// What the network thread reports. Each names its session.
 public enum PeerEvent: Sendable {
+    /// The answer to the session's latest offer, for the monitor.
     case answer(sessionId: String, sdp: String)
     /// A candidate of ours; an empty one is end-of-candidates.
     case localCandidate(sessionId: String, CandidatePayload)

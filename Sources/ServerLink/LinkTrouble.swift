@@ -10,19 +10,33 @@ public import SocketIO
 public struct LinkTrouble: Hashable, Sendable {
     /// Stable names, for machines.
     public enum Kind: String, Hashable, Sendable, CaseIterable {
+        /// No connection, no answer in time, or a connection that was closed before an answer.
         case serverAway = "server-away"
+        /// The resolver knows no address of the server's host name.
         case nameNotFound = "name-not-found"
+        /// The certificate is not trusted or for another name, or the server speaks no TLS.
         case tlsRefused = "tls-refused"
+        /// A certificate outside its validity, or a clock that has not been set since power came.
         case clockWrong = "clock-wrong"
+        /// Status 401 for a log-in: wrong password, or no such account.
         case wrongPassword = "wrong-password"
+        /// The account exists and is disabled.
         case accountDisabled = "account-disabled"
+        /// The account is a monitor's or an administrator's, not a kiosk's.
         case wrongRole = "wrong-role"
+        /// The server refuses the token that it has just given.
         case tokenRefused = "token-refused"
+        /// Status 429: the server asks to wait.
         case throttled
+        /// An answer that kiosk-signaling does not give, or a redirection to another scheme or port of the host.
         case notAServer = "not-a-server"
+        /// The network answers in the server's place, with a page of its own (RFC 8952) or a redirection to one.
         case captivePortal = "captive-portal"
+        /// Status 5xx, or a refusal or missing answer to log-in or registration that has no kind of its own.
         case serverFailed = "server-failed"
+        /// An established connection has ended.
         case connectionLost = "connection-lost"
+        /// The credential or `kiosk.passwordFile` cannot be read at a log-in.
         case passwordUnreadable = "password-unreadable"
     }
 

@@ -12,20 +12,27 @@ private let log = Log("control")
 
 /// What the control thread is told.
 public enum DeskCommand: Sendable {
+    /// The server knows the kiosk: waiting crew events may be delivered.
     case linkRegistered
+    /// The connection to the server has ended: nothing is delivered until the next `linkRegistered`.
     case linkLost
+    /// The server's answer to a crew event that was delivered.
     case answered(eventId: String, Acknowledgement)
     /// The server's clock minus this machine's, as the last heartbeat measured it.
     case clockOffset(Duration)
+    /// The status to tell programs that ask or watch, from now on.
     case status(StatusSheet)
     /// Media leaves the kiosk now, or no longer.
     case indicator(isLive: Bool)
+    /// Closes the socket and the outbox and ends the thread.
     case stop
 }
 
 /// What it reports.
 public enum DeskEvent: Sendable {
+    /// A crew event to be sent to the server; `answered` follows, or `linkLost`.
     case deliver(CrewEvent)
+    /// The state of the outbox has changed.
     case crew(CrewState)
     /// The thread cannot go on.
     case failed(String)

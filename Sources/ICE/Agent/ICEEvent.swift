@@ -37,6 +37,7 @@ public enum ICEState: String, Sendable, CaseIterable {
     case disconnected
     /// No pair works, or consent has expired. A restart leads out, and so does an address that is added.
     case failed
+    /// `close` was called. No further state follows.
     case closed
 }
 

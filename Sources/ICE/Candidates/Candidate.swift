@@ -45,9 +45,13 @@ public struct Candidate: Hashable, Sendable {
 
 /// How a candidate was learned (RFC 8445 section 4); the raw value is the `typ` of RFC 8839.
 public enum CandidateType: String, Sendable, CaseIterable {
+    /// The address of a socket of the agent.
     case host
+    /// What a STUN or TURN server sees a host address as.
     case serverReflexive = "srflx"
+    /// What the peer sees an address as, shown by a connectivity check.
     case peerReflexive = "prflx"
+    /// An address of a TURN server.
     case relayed = "relay"
 
     /// The recommended type preference (RFC 8445 section 5.1.2.2).
@@ -76,7 +80,9 @@ public enum TCPCandidateType: String, Sendable, CaseIterable {
 
 /// An address, or a name that hides one: browsers give `….local` names (mDNS) until the camera is allowed.
 public enum CandidateAddress: Hashable, Sendable {
+    /// An address that can be sent to.
     case ip(SocketAddress)
+    /// A name that has to be resolved first; names outside `.local` are not resolved.
     case name(String, port: UInt16)
 
     /// The address to send to; nil while only a name is known (`ICEEvent.resolveName`).

@@ -167,6 +167,7 @@ public struct MDNSResolver: Sendable {
 public enum MDNSEvent: Hashable, Sendable {
     /// One of the name's addresses; a second one of the other family may follow.
     case resolved(String, IPAddress)
+    /// Four queries for the name have brought no address.
     case unanswered(String)
 }
 

@@ -70,7 +70,9 @@ extension TURNFailure: CustomStringConvertible {
 public enum TURNEvent: Hashable, Sendable {
     /// Relayed transport addresses, one per family, and what the server sees us as.
     case allocated(relayed: [SocketAddress], mapped: SocketAddress?)
+    /// The relay passes datagrams to and from this address from now on.
     case permissionGranted(IPAddress)
+    /// The server refused the permission or did not answer, or there are too many.
     case permissionDenied(IPAddress)
     /// Data to and from this peer needs four bytes of header from now on.
     case channelBound(peer: SocketAddress)
@@ -80,6 +82,7 @@ public enum TURNEvent: Hashable, Sendable {
 
 /// What a datagram from the TURN server was.
 public enum TURNInput: Hashable, Sendable {
+    /// The client's own business, or dropped and counted.
     case consumed
     /// The peer's bytes lie in this range.
     case data(Range<Int>, peer: SocketAddress)

@@ -8,7 +8,7 @@ public struct ICEServerURL: Hashable, Sendable {
         case stun, turn, turns
     }
 
-    /// Written in any case.
+    /// Read without regard to case.
     public var scheme: Scheme
     /// A name or a literal address, IPv6 without brackets.
     public var host: String
