@@ -9,6 +9,7 @@ public struct AcceptedServer {
     private let file: String
     private let directory: String
 
+    /// - Parameter stateDirectory: The agent's state directory, whose file `server` holds the address; it need not exist.
     public init(in stateDirectory: String) {
         directory = stateDirectory
         file = "\(stateDirectory)/server"
@@ -18,7 +19,7 @@ public struct AcceptedServer {
         if let known = SystemFile.text(file) {
             return known.split(separator: "\n").first == Substring(server.description)
         }
-        // Who may not look cannot tell; the agent can.
+        // A user without access to the directory cannot tell; the agent itself can.
         if access(directory, R_OK | X_OK) != 0, errno == EACCES { return true }
         // Only an agent makes an outbox, and one that knows this file writes it.
         return access("\(directory)/outbox.db", F_OK) == 0

@@ -3,6 +3,7 @@ import Configuration
 extension AgentConfiguration {
     /// A reader for badges or bar codes that types what it reads as a keyboard would.
     public struct BadgeReader: Sendable, Hashable, Decodable {
+        /// What a badge that was read means for its crew member.
         public enum Action: String, Sendable, CaseIterable, Decodable {
             /// On, then off, then on again.
             case toggle
@@ -14,12 +15,15 @@ extension AgentConfiguration {
         public var device: String
         /// A regular expression that the whole badge must match; its first group, if any, is the crew member's number.
         public var pattern: String
+        /// `toggle` unless the file says otherwise.
         public var action: Action
-        /// What the reader types before a badge and is none of it; the first that fits is taken off.
+        /// Texts that the reader types before a badge and that do not belong to it; the first that matches is removed. At
+        /// most 16 of 1 to 32 ASCII characters.
         public var prefixes: [String]
 
         enum CodingKeys: CodingKey, CaseIterable { case device, pattern, action, prefixes }
 
+        /// The defaults: `/dev/kiosk/badge-reader`, 3 to 32 letters, digits and hyphens, `toggle`, no prefixes.
         public init() {
             (device, pattern, action) = ("/dev/kiosk/badge-reader", "[0-9A-Za-z-]{3,32}", .toggle)
             prefixes = []
@@ -37,7 +41,7 @@ extension AgentConfiguration {
             action = try values.value(.action, default: fallback.action)
             prefixes = try values.value(.prefixes, default: fallback.prefixes) { prefixes in
                 let isTyped = prefixes.allSatisfy { prefix in
-                    // What Ctrl+J, Ctrl+M and Ctrl+I type ends a line and stands in none.
+                    // The characters that Ctrl+J, Ctrl+M and Ctrl+I type end a line, so no prefix contains them.
                     (1...32).contains(prefix.utf8.count)
                         && prefix.utf8.allSatisfy { $0 < 0x7F && ![0, 0x09, 0x0A, 0x0D].contains($0) }
                 }

@@ -10,6 +10,7 @@ extension AgentConfiguration {
 
         enum CodingKeys: CodingKey, CaseIterable { case allow, deny }
 
+        /// The default: every interface that `InterfaceFilter` finds usable.
         public init() { (allow, deny) = ([], []) }
 
         public init(from decoder: any Decoder) throws {

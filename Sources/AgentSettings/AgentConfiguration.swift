@@ -6,28 +6,43 @@ public import Service
 
 /// Everything `kiosk-agent run --config FILE` is told, with its defaults. Sections and keys are those of the file.
 public struct AgentConfiguration: Sendable, Decodable {
+    /// The address of `kiosk-signaling`; the file must name it.
     public var server: ServerAddress
     /// Whether `server` may be `http://` elsewhere than on this machine.
     public var allowInsecure: Bool
+    /// The kiosk's account on the server; the file must name it.
     public var kiosk: Kiosk
+    /// Which camera, and what is asked of it.
     public var camera: Camera
+    /// Which microphone, if any.
     public var microphone: Microphone
+    /// Limits of the video encoder.
     public var video: Video
+    /// What the audio encoder may leave out.
     public var audio: Audio
+    /// An absolute path of at most 107 bytes: the Unix socket of local programs (docs/control-socket.md).
     public var controlSocket: String
     /// Where the outbox lives; nil lets `outboxPath` decide.
     public var stateDirectory: String?
+    /// The certificates that the server and TURN over TLS are judged by.
     public var tls: TLS
+    /// The interfaces that carry media.
     public var network: Network
+    /// The lamp and the file that say that the camera is live.
     public var indicator: IndicatorSection
     /// Whether media may only leave while the indicator is lit.
     public var requireIndicator: Bool
+    /// How long a live session outlasts the server.
     public var session: SessionSection
     /// Nil without a reader.
     public var badgeReader: BadgeReader?
+    /// How much is logged.
     public var log: LogSection
 
+    /// Where the socket is unless the file says otherwise; the directory is the one that the packaged service has systemd
+    /// make.
     public static let defaultControlSocket = "/run/kiosk-agent/control.sock"
+    /// The file that commands read when `--config` names none.
     public static let defaultFile = "/etc/kiosk-agent/kiosk-agent.yaml"
 
     enum CodingKeys: CodingKey, CaseIterable {
@@ -85,7 +100,10 @@ public struct AgentConfiguration: Sendable, Decodable {
 }
 
 extension AgentConfiguration {
+    /// The section `kiosk`: the account that the agent logs in with. A change of `id` needs a restart, one of `passwordFile`
+    /// takes effect with the next log-in.
     public struct Kiosk: Sendable, Decodable {
+        /// 1 to 64 printable ASCII characters without spaces, quotes and backslashes.
         public var id: String
         /// Where the service manager loads no credential `password`.
         public var passwordFile: String
@@ -104,15 +122,20 @@ extension AgentConfiguration {
         }
     }
 
+    /// The section `camera`. A change takes effect when the camera is opened the next time.
     public struct Camera: Sendable, Hashable, Decodable {
         /// As `CameraSource` reads it.
         public var device: String
+        /// Pixels, 16 … 4096; the driver may give another size.
         public var width: Int
+        /// Pixels, 16 … 4096; the driver may give another size.
         public var height: Int
+        /// Frames per second, 1 … 60; the driver may give fewer, and what it gives beyond is left out.
         public var frameRate: Int
 
         enum CodingKeys: CodingKey, CaseIterable { case device, width, height, frameRate }
 
+        /// The defaults: the first camera that captures, 640 x 480 at 30 frames per second.
         public init() { (device, width, height, frameRate) = ("auto", 640, 480, 30) }
 
         public init(from decoder: any Decoder) throws {
@@ -128,12 +151,15 @@ extension AgentConfiguration {
         }
     }
 
+    /// The section `microphone`. A change takes effect when the microphone is opened the next time; one from or to `none` needs
+    /// a restart.
     public struct Microphone: Sendable, Hashable, Decodable {
         /// As `MicrophoneSource` reads it.
         public var device: String
 
         enum CodingKeys: CodingKey, CaseIterable { case device }
 
+        /// The default: ALSA's device `default`.
         public init() { device = "default" }
 
         /// Whether the kiosk has one: the server and the supervisor count on it from the start.
@@ -148,13 +174,16 @@ extension AgentConfiguration {
         }
     }
 
+    /// The section `video`. A change of `maxBitrate` takes effect with the next session, one of `preference` at once.
     public struct Video: Sendable, Hashable, Decodable {
         /// Bits per second the video encoder is given at most.
         public var maxBitrate: Bitrate
+        /// What is given up first on a path or processor that does not carry everything.
         public var preference: QualityPreference
 
         enum CodingKeys: CodingKey, CaseIterable { case maxBitrate, preference }
 
+        /// The defaults: 1.5 Mbit/s, `balanced`.
         public init() { (maxBitrate, preference) = (Bitrate(bitsPerSecond: 1_500_000), .balanced) }
 
         public init(from decoder: any Decoder) throws {
@@ -166,12 +195,14 @@ extension AgentConfiguration {
         }
     }
 
+    /// The section `audio`. A change takes effect at once, also in a live session.
     public struct Audio: Sendable, Hashable, Decodable {
         /// Whether silence is left out for monitors that ask for it.
         public var dtx: Bool
 
         enum CodingKeys: CodingKey, CaseIterable { case dtx }
 
+        /// The default: silence is sent.
         public init() { dtx = false }
 
         public init(from decoder: any Decoder) throws {
@@ -180,28 +211,34 @@ extension AgentConfiguration {
         }
     }
 
+    /// The section `tls`. A change needs a restart.
     public struct TLS: Sendable, Hashable, Decodable {
         /// PEM file of the authorities to trust; nil takes the system's.
         public var caFile: String?
 
         enum CodingKeys: CodingKey, CaseIterable { case caFile }
 
+        /// The default: the system's authorities.
         public init() { caFile = nil }
     }
 
+    /// The section `indicator`: what is switched on while media leaves the kiosk. LED, GPIO line and file may be configured
+    /// together. A change needs a restart.
     public struct IndicatorSection: Sendable, Hashable, Decodable {
         /// A name under /sys/class/leds, or the path of one.
         public var led: String?
         /// Offset or name of a GPIO line, and its chip.
         public var gpioLine: String?
+        /// A path under /dev; meaningful only beside `gpioLine`.
         public var gpioChip: String
-        /// Whether the lamp is on while the line is low.
+        /// Whether the indicator is on while the line is low.
         public var gpioActiveLow: Bool
         /// A file that says `live` or `idle`.
         public var file: String?
 
         enum CodingKeys: CodingKey, CaseIterable { case led, gpioLine, gpioChip, gpioActiveLow, file }
 
+        /// The defaults: no indicator; a line, where one is named, is of /dev/gpiochip0 and active high.
         public init() { (led, gpioLine, gpioChip, gpioActiveLow, file) = (nil, nil, "/dev/gpiochip0", false, nil) }
 
         public init(from decoder: any Decoder) throws {
@@ -221,15 +258,18 @@ extension AgentConfiguration {
             }
         }
 
+        /// Whether neither lamp nor line nor file is configured.
         public var isEmpty: Bool { led == nil && gpioLine == nil && file == nil }
     }
 
+    /// The section `session`. A change takes effect at once.
     public struct SessionSection: Sendable, Hashable, Decodable {
         /// How long a live session goes on while the server is away.
         public var withoutServer: Duration
 
         enum CodingKeys: CodingKey, CaseIterable { case withoutServer }
 
+        /// The default: ten minutes.
         public init() { withoutServer = .seconds(600) }
 
         public init(from decoder: any Decoder) throws {
@@ -240,12 +280,16 @@ extension AgentConfiguration {
         }
     }
 
+    /// The section `log`. A change takes effect at once.
     public struct LogSection: Sendable, Hashable, Decodable {
+        /// What is logged: messages of this level and of the levels that are listed before it.
         public enum Level: String, Sendable, CaseIterable, Decodable { case error, warning, notice, info, debug }
+        /// `info` unless the file says otherwise.
         public var level: Level
 
         enum CodingKeys: CodingKey, CaseIterable { case level }
 
+        /// The default: `info`.
         public init() { level = .info }
 
         public init(from decoder: any Decoder) throws {
@@ -282,6 +326,7 @@ extension AgentConfiguration {
         return isVolatile ? "/var/lib/kiosk-agent" : parent
     }
 
+    /// The file of crew events that the server has not acknowledged.
     public var outboxPath: String { "\(stateDirectoryPath)/outbox.db" }
 
     /// Whether the files that the configuration names can be used by this process.

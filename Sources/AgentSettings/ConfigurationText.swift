@@ -16,6 +16,7 @@ public struct ConfigurationText {
 
     private var entries: [Entry]
 
+    /// - Parameter document: Tells which values are written down and which are defaults.
     public init(_ configuration: AgentConfiguration, in document: ConfigurationDocument) {
         entries = []
         for (path, value) in configuration.effectiveValues {
@@ -40,6 +41,8 @@ public struct ConfigurationText {
         return text
     }
 
+    /// An object whose members are named `section.key`, each with `value`, always a text, and `default`, whether the value is
+    /// not written down.
     public var json: JSONValue {
         var object = JSONObject()
         for entry in entries {

@@ -3,12 +3,15 @@ import Primitives
 
 /// Where `kiosk-signaling` is: an origin (RFC 6454), `https://signaling.example:8443`.
 public struct ServerAddress: Hashable, Sendable {
+    /// Whether the scheme is `https`.
     public var isSecure: Bool
     /// A name, an IPv4 address, or an IPv6 address in brackets.
     public var host: String
     /// Nil for the scheme's own.
     public var port: UInt16?
 
+    /// Reads `https://` or `http://`, a host, an optional port 1 … 65535 and an optional slash; nil for anything else, a path
+    /// among it.
     public init?(_ text: String) {
         let schemes = [("https://", true), ("http://", false)]
         guard let (prefix, isSecure) = schemes.first(where: { text.lowercased().hasPrefix($0.0) }) else { return nil }
@@ -37,7 +40,7 @@ public struct ServerAddress: Hashable, Sendable {
         self.port = port
     }
 
-    /// Whether nothing that is said to it leaves this machine.
+    /// Whether the server is on this machine, so that no packet to it leaves the machine.
     public var isLoopback: Bool {
         let name = host.lowercased()
         if name == "localhost" || name.hasSuffix(".localhost") { return true }
@@ -45,10 +48,10 @@ public struct ServerAddress: Hashable, Sendable {
         return IPAddress(text)?.isLoopback ?? false
     }
 
-    /// Whether passwords and crew events would go over a network for everybody on the way to read.
+    /// Whether passwords and crew events would cross a network unencrypted.
     public var isInsecure: Bool { !isSecure && !isLoopback }
 
-    /// What shows the server's certificates as they come.
+    /// The command that shows the certificates that the server sends.
     public var openSSLCommand: String { "openssl s_client -connect \(host):\(port ?? 443)" }
 
     private var authority: String { host + (port.map { ":\($0)" } ?? "") }

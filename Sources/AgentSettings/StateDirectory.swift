@@ -16,6 +16,7 @@ public enum StateDirectory {
         }
     }
 
+    /// The directory of the file at `path`; `/` where the only slash is the first character, and where there is none.
     public static func parent(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { return "/" }
         return String(path[..<slash])

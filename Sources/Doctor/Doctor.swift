@@ -12,6 +12,7 @@ internal import Reactor
 /// Each check stands for itself and asks `facts` for what it shares with others, so any of them can be run alone.
 /// `DoctorRun` runs them beside each other.
 public struct Doctor: Sendable {
+    /// What the command line asks for.
     public struct Options: Sendable {
         var file: String
         var socket: String?
@@ -20,6 +21,9 @@ public struct Doctor: Sendable {
         /// Where a picture of the camera is written, as PPM.
         var snapshot: String?
 
+        /// - Parameters:
+        ///   - file: The configuration file; it may be missing or wrong, which is then a finding.
+        ///   - socket: The agent's control socket; nil takes the configured one, or the default.
         public init(file: String, socket: String?, only: Set<CheckID>?, snapshot: String?) {
             self.file = file
             self.socket = socket
@@ -28,6 +32,7 @@ public struct Doctor: Sendable {
         }
     }
 
+    /// One finding with its check and how long that took.
     public struct Entry: Sendable {
         var id: CheckID
         var finding: Finding
@@ -39,6 +44,8 @@ public struct Doctor: Sendable {
 
     let options: Options
     let deadline: Instant
+    /// Nil when the file cannot be read or breaks a rule. Where only a file that it names cannot be used, the configuration
+    /// is kept.
     public let configuration: AgentConfiguration?
     /// What is wrong with the file, or with the files that it names; the latter leaves the rest to be checked.
     let configurationError: ConfigurationError?
@@ -50,6 +57,8 @@ public struct Doctor: Sendable {
     /// Whether an agent listens that this user may not ask.
     let mayNotAsk: Bool
 
+    /// Reads the configuration and asks the running agent for its status, for at most 2 s. The checks have to be done 26 s
+    /// after `now`.
     public init(_ options: Options, now: Instant) {
         self.options = options
         deadline = now + Doctor.timeLimit
@@ -120,6 +129,7 @@ public struct Doctor: Sendable {
 /// The exit status of `kiosk-agent doctor`: the worst of what was found. An answer that was due and did not come is
 /// something to look at.
 extension [Doctor.Entry] {
+    /// `failed` when a check failed; `warnings` when one warned, or gave no answer that was due; `success` otherwise.
     public var exitStatus: ExitStatus {
         if contains(where: { $0.finding.status == .failed }) { return .failed }
         return contains { $0.finding.status == .warning || $0.finding.wasDue } ? .warnings : .success

@@ -43,7 +43,7 @@ final class DoctorFacts: Sendable {
 }
 
 extension Doctor {
-    /// An answer that only our server gives: without a token nobody is let in, and its refusal has a known shape.
+    /// An answer that only our server gives: a request without a token is refused, in a shape that is known.
     func serverExchange() -> DoctorFacts.Exchange {
         facts.server.get {
             guard let configuration else { return DoctorFacts.Exchange.none }

@@ -9,6 +9,7 @@ public struct DoctorReport {
     var isTerminal: Bool
     let isVerbose: Bool
 
+    /// - Parameter isVerbose: Whether facts, durations, and reasons and remedies of checks that passed are printed too.
     public init(isVerbose: Bool) {
         isTerminal = isatty(STDOUT_FILENO) == 1
         self.isVerbose = isVerbose
@@ -25,6 +26,7 @@ public struct DoctorReport {
         Terminal.print("\r\u{1B}[2K\(String(line.prefix(DoctorReport.width - 1)))", terminator: "")
     }
 
+    /// Prints a finding on standard output, in place of the progress line.
     public func ended(_ entry: Doctor.Entry) {
         Terminal.print((isTerminal ? "\r\u{1B}[2K" : "") + text(entry), terminator: "")
     }
@@ -64,6 +66,7 @@ public struct DoctorReport {
         return "\u{1B}[\(colour)m\(padded)\u{1B}[0m"
     }
 
+    /// The last line, with its line feed: how many findings of each status, or `no problem found`.
     public static func summary(_ entries: [Doctor.Entry]) -> String {
         let notChecked = entries.filter { $0.finding.isBlocked && $0.finding.wasDue }.map(\.id.rawValue)
         let unknown = entries.filter { $0.finding.status == .unknown }.map(\.id.rawValue).joined(separator: ", ")
@@ -80,6 +83,11 @@ public struct DoctorReport {
         }.joined(separator: ", ") + "\n"
     }
 
+    /// The report that `kiosk-agent doctor --format json` prints.
+    ///
+    /// - Parameters:
+    ///   - kioskId: Nil without a readable configuration; `null` stands in the report then.
+    ///   - time: When the checks were done.
     public static func json(_ entries: [Doctor.Entry], kioskId: String?, at time: WallClock) -> JSONValue {
         var report = JSONObject()
         report["version"] = .string(ProductVersion.text)

@@ -5,15 +5,15 @@ internal import Synchronization
 
 /// Runs the doctor's checks beside each other and hands out what they find in the checks' order.
 ///
-/// The threads are detached: a driver or a name server that holds one for ever holds nobody else. Whoever gets no answer
-/// by the deadline writes `unknown` and leaves.
+/// The threads are detached: a driver or a name server that blocks one for ever blocks no other check. A check without an
+/// answer by the deadline is reported as `unknown`.
 public final class DoctorRun: Sendable {
     private struct State {
         var entries: [CheckID: Doctor.Entry] = [:]
         var running: [CheckID: Instant] = [:]
     }
 
-    /// What is going on, for somebody who waits at a terminal.
+    /// The state of the run, for the progress line on a terminal.
     public struct Progress: Equatable, Sendable {
         var done: Int
         var total: Int
@@ -26,6 +26,9 @@ public final class DoctorRun: Sendable {
     private let wake: WakeFD
     private let state: Mutex<State>
 
+    /// Starts nothing.
+    ///
+    /// - Throws: When no event file descriptor can be made.
     public init(_ doctor: Doctor) throws(SystemError) {
         self.doctor = doctor
         wanted = CheckID.allCases.filter { doctor.options.only?.contains($0) ?? true }

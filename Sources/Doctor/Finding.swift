@@ -4,7 +4,7 @@ import JSON
 struct Finding: Equatable, Sendable {
     enum Status: String, CaseIterable, Sendable {
         case ok
-        /// It works, and somebody should look at it.
+        /// It works, but a technician should look at it.
         case warning
         case failed
         /// Not asked for here, or impossible because an earlier check failed.
@@ -22,10 +22,10 @@ struct Finding: Equatable, Sendable {
     var remedy: String?
     /// Numbers and names for machines.
     var facts: JSONObject
-    /// Of `unknown`: whether there should have been an answer, so that somebody has to look. Not so where this machine has
-    /// nothing to ask, or this user may not.
+    /// Of `unknown`: whether there should have been an answer, so that a technician has to look. Not so where this machine
+    /// has nothing to ask, or this user may not.
     var wasDue = false
-    /// Of `skipped`: whether something else is broken or missing, so that nobody knows whether this works.
+    /// Of `skipped`: whether something else is broken or missing, so that it is not known whether this works.
     var isBlocked = false
 
     init(_ status: Status, _ seen: String, why: String? = nil, remedy: String? = nil, facts: JSONObject = JSONObject())
@@ -54,7 +54,7 @@ struct Finding: Equatable, Sendable {
         return finding
     }
 
-    /// What it means to somebody who asked for this check by its name: nothing said about it is not good news.
+    /// The finding for a technician who asked for this check by its name: a check that was blocked is a problem then.
     var asAskedFor: Finding {
         var finding = self
         if isBlocked { finding.wasDue = true }

@@ -6,7 +6,7 @@ internal import Primitives
 internal import Reactor
 internal import Signaling
 
-/// Everything that helps somebody far away, in one archive, and no secret: the configuration as it takes effect, the
+/// Everything that helps a technician far away, in one archive, and no secret: the configuration as it takes effect, the
 /// doctor's report, the agent's status, its journal, versions and devices. Whatever equals a secret of this kiosk is
 /// crossed out, wherever it stands.
 public struct SupportBundle {
@@ -129,7 +129,7 @@ public struct SupportBundle {
     }
 }
 
-/// Another program's standard output, for as long as anybody waits.
+/// Another program's standard output, as far as it comes within a time limit.
 enum ChildProcess {
     static func output(_ arguments: [String], limit: Duration) -> String? {
         var ends: [Int32] = [0, 0]

@@ -4,7 +4,7 @@ public import Reactor
 
 /// Which of the machine's addresses become ICE candidates.
 ///
-/// Loopback and link-local addresses reach nobody, and the bridges of containers only containers; each would cost the
+/// Loopback and link-local addresses reach no monitor, and the bridges of containers only containers; each would cost the
 /// monitor a candidate that fails (RFC 8445 section 5.1.1.1).
 public struct InterfaceFilter: Hashable, Sendable {
     /// Names or prefixes ending in `*`. When there are any, no other interface is used; an allowed one is not denied.
@@ -17,13 +17,14 @@ public struct InterfaceFilter: Hashable, Sendable {
         "docker*", "br-*", "veth*", "virbr*", "vnet*", "lxc*", "lxd*", "cni*", "podman*", "flannel*", "cali*",
     ]
 
+    /// Without arguments only `containerBridges` are left out.
     public init(allowed: [String] = [], denied: [String] = []) {
         self.allowed = allowed
         self.denied = denied
     }
 
     /// The usable addresses in their order of preference: IPv6 and IPv4 in turn, each as the kernel lists them, so that a
-    /// family that reaches nobody delays the other by one check at a time (RFC 8421 section 4). A machine without any
+    /// family without connectivity delays the other by one check at a time (RFC 8421 section 4). A machine without any
     /// other gets its loopback address, so that a browser on the same machine can still see it.
     ///
     /// - Parameter mayBeLoopback: whether that last exception is made.

@@ -6,11 +6,11 @@ import Service
 /// The machine's addresses, and the sockets bound to them.
 extension NetworkThread {
     /// How often an address that cannot be bound yet is tried again, and after how long: the kernel shows an IPv6 address
-    /// before it has made sure that nobody else has it (RFC 4862 section 5.4), and says nothing when it has.
+    /// before it has made sure that no other host has it (RFC 4862 section 5.4), and reports nothing when it has.
     private static let rebinds = 10
     private static let rebindInterval = Duration.milliseconds(500)
 
-    /// - Parameter mayBeLoopback: whether a machine without any other address is seen by itself.
+    /// - Parameter mayBeLoopback: whether a machine without any other address offers its loopback address.
     func usableAddresses(mayBeLoopback: Bool) -> [InterfaceAddress] {
         do throws(SystemError) {
             return interfaces.select(try NetworkInterfaces.addresses(), mayBeLoopback: mayBeLoopback)

@@ -5,7 +5,7 @@ import Reactor
 import Service
 import Signaling
 
-/// The state of the network thread: its loop, and the session of now.
+/// The state of the network thread: its loop, and the present session.
 struct NetworkThread: ~Copyable {
     static let log = Log("network")
     private static let wakeToken = EventLoop.Token(0)
@@ -31,7 +31,7 @@ struct NetworkThread: ~Copyable {
     var endedSession: String?
     var peer: PeerSession?
     var sockets: [BoundSocket]
-    /// Sockets that ask for names, and those that hear answers to everyone; from the session's beginning until it is
+    /// Sockets that ask for names, and those that receive multicast answers; from the session's beginning until it is
     /// connected, and while a name is asked for.
     var nameSockets: [BoundSocket]
     /// The networks that they are on.
@@ -196,7 +196,7 @@ struct NetworkThread: ~Copyable {
             }
             guard var packet = pool.take() else {
                 flush()
-                // Blocked sockets hold the slots; everybody else's came back with the flush.
+                // Blocked sockets hold the slots; those of all other sockets came back with the flush.
                 guard pool.outstanding < pool.slotCount else { return session.backpressure.hold(now: now) }
                 continue
             }

@@ -28,6 +28,7 @@ public enum PeerCommand: Sendable {
 
 /// What the network thread reports. Each names its session.
 public enum PeerEvent: Sendable {
+    /// The answer to the session's latest offer, for the monitor.
     case answer(sessionId: String, sdp: String)
     /// A candidate of ours; an empty one is end-of-candidates.
     case localCandidate(sessionId: String, CandidatePayload)
@@ -41,14 +42,14 @@ public enum PeerEvent: Sendable {
     case restartRequest(sessionId: String)
     /// A TURN server gives no relay; the text says which and why.
     case relayRefused(sessionId: String, String)
-    /// What cannot be given, while the rest of the session goes on.
+    /// An offer was refused, or a part of what it asks for cannot be provided; the session goes on.
     case sessionError(sessionId: String, SessionErrorPayload)
     /// The peer connection is over from our side; `reason` is for the log, the status and the monitor, `code` one of
     /// `session-error`'s.
     case ended(sessionId: String, reason: String, code: SessionErrorCode)
-    /// An offer of the session that came when its peer connection had just ended: nobody has answered it.
+    /// An offer of the session that came when its peer connection had just ended: it was not answered.
     case offerAfterEnd(sessionId: String, sdp: String)
-    /// A candidate that came then.
+    /// A candidate of the session that came when its peer connection had just ended.
     case candidateAfterEnd(sessionId: String, CandidatePayload)
     /// About once a second while a session is connected.
     case statistics(PeerStatistics)

@@ -13,9 +13,9 @@ internal import Synchronization
 //   audio thread     ─ push ─▶ FrameRing            │                                     └▶ PeerEvent ─▶ supervisor
 //   network          ─────────▶ UDPSocket           ┘
 //
-// What happens to a session happens in `NetworkThread.mutate`, which always drains: whatever a call made the session want
-// to send or to say has left when it returns. Where many datagrams or frames come at once, each goes to the session
-// directly, and one empty `mutate` after the last drains for all.
+// What happens to a session happens in `NetworkThread.mutate`, which always drains: all packets and events that a call
+// produced have left when it returns. Where many datagrams or frames come at once, each goes to the session directly, and
+// one empty `mutate` after the last drains for all.
 
 /// Runs peer sessions on a thread of its own. One session at a time.
 public final class PeerDriver: Sendable {
@@ -67,6 +67,9 @@ public final class PeerDriver: Sendable {
         thread = Mutex(nil)
     }
 
+    /// Starts the network thread and the one that looks up the names of STUN and TURN servers.
+    ///
+    /// - Throws: When a thread cannot be made.
     public func start() throws(SystemError) {
         try resolver.start()
         let started = try WorkerThread(name: "network") { [self] _ in
@@ -76,13 +79,15 @@ public final class PeerDriver: Sendable {
                     audio: audio, control: control, tally: tally, progress: progress)
                 try network.run()
             } catch {
-                // Without its event loop the agent cannot serve anybody: the watchdog sees the missing beat.
+                // Without its event loop the agent cannot carry a session: the watchdog sees the missing beat.
                 NetworkThread.log.error("network thread ended: \(error)")
             }
         }
         thread.withLock { $0 = started }
     }
 
+    /// Hands a command to the network thread, from any thread. The names of a session's STUN and TURN servers are looked up
+    /// meanwhile.
     public func post(_ command: PeerCommand) {
         commands.post(command)
         switch command {
@@ -92,7 +97,7 @@ public final class PeerDriver: Sendable {
         }
     }
 
-    /// Nil, and said in the log, when nobody can be trusted: TURN over TLS is not used then.
+    /// Nil, with a warning in the log, when no trusted certificates can be had: TURN over TLS is not used then.
     private static func trust(authorities: String?) -> RelayTrust? {
         do throws(PeerError) {
             return try RelayTrust(authorities: authorities)

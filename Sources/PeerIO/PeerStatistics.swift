@@ -3,23 +3,31 @@ public import Primitives
 
 /// Numbers about the live session, for `status` and for the log when it ends.
 public struct PeerStatistics: Hashable, Sendable {
+    /// The session's identifier in signaling.
     public var sessionId: String
+    /// When the numbers were read.
     public var takenAt: Instant
     /// The candidate types of the pair in use, `host/srflx`.
     public var path: String?
+    /// OpenSSL's name of the DTLS cipher suite; nil before the handshake is done.
     public var dtlsCipher: String?
+    /// The latest round-trip time that RTCP reports tell (RFC 3550 section 6.4.1); nil before the first.
     public var roundTripMilliseconds: Double?
     /// What the path is believed to carry.
     public var estimatedBitsPerSecond: Int?
     /// What is sent now, media and overhead.
     public var sentBitsPerSecond: Int
+    /// RTP packets of the session so far, retransmissions included.
     public var packetsSent: Int
+    /// Those of `packetsSent` that repeat another one.
     public var packetsRetransmitted: Int
+    /// Bytes of these RTP packets, headers included.
     public var bytesSent: Int
     /// Fraction of packets lost as the receiver reports it, 0 … 1: of the picture or of the sound, whichever lost more.
     public var fractionLost: Double?
     /// Pictures that left whole.
     public var framesSent: Int
+    /// How often the monitor asked for a keyframe (PLI or FIR).
     public var keyframeRequests: Int
     /// How long media has been flowing.
     public var connectedFor: Duration?
@@ -30,6 +38,7 @@ public struct PeerStatistics: Hashable, Sendable {
     /// The same and more under the W3C's names.
     public var report: StatsReport
 
+    /// `sentBitsPerSecond` and `keyframeRequests` are 0: the network thread, which knows them, sets them afterwards.
     public init(sessionId: String, snapshot: PeerSnapshot, report: StatsReport, now: Instant) {
         self.sessionId = sessionId
         takenAt = now

@@ -106,7 +106,7 @@ struct LinkDriver: ~Copyable {
             if machine.phase == .registered {
                 emit(event, now: now)
             } else {
-                // Asked again by who asked, with each registration that finds no offer.
+                // The supervisor asks again, with each registration that finds no offer.
                 if case .restartRequest = event { return }
                 if waiting.count == LinkDriver.waitingLimit { _ = waiting.popFirst() }
                 waiting.append(event)
@@ -319,7 +319,7 @@ struct LinkDriver: ~Copyable {
         }
     }
 
-    /// What was meant for a session that is gone by now is not worth sending, but for the audit's reports.
+    /// Events of a session that has ended meanwhile are not sent, except the reports for the audit.
     private func belongsToNow(_ event: ClientEvent) -> Bool {
         switch event {
         case .offer(_, let session, _), .answer(_, let session, _), .iceCandidate(_, let session, _),

@@ -3,9 +3,11 @@ public import Signaling
 
 /// What the signaling thread reports.
 public enum LinkEvent: Sendable {
+    /// The phase of the link has changed: for the status and the supervisor.
     case phaseChanged(LinkPhase)
     /// The server knows this kiosk again; what waited may be sent.
     case registered
+    /// An event of the server for this kiosk, such as a session or an offer.
     case server(ServerEvent)
     /// The server's answer to a crew event.
     case crewAnswered(eventId: String, Acknowledgement)
@@ -17,10 +19,13 @@ public enum LinkEvent: Sendable {
 
 /// Where the link to the server stands, for the status.
 public enum LinkPhase: Hashable, Sendable {
+    /// An attempt is under way: log-in, WebSocket, registration.
     case connecting
+    /// The server knows this kiosk and forwards offers to it.
     case registered
     /// Not connected; the next attempt comes after this long.
     case waiting(LinkTrouble, retryIn: Duration)
+    /// The thread has ended.
     case stopped
 }
 

@@ -61,7 +61,7 @@ struct LinkMachine: Sendable {
     private var schedule: ReconnectSchedule
     private var token: Redacted<String>?
     private var refreshToken: Redacted<String>?
-    /// Whether the server refused a token since it last let us in.
+    /// Whether the server refused a token since it last accepted one.
     private var tokenWasRefused: Bool
     private var deadline: Instant?
     /// No attempt before, whatever becomes of the network: the server asked to wait, or only a person can help.
@@ -81,9 +81,9 @@ struct LinkMachine: Sendable {
     private static let settledAfter = Duration.seconds(30)
     private static let pongTimeout = Duration.seconds(30)
     private static let pongTimeoutAfterChange = Duration.seconds(10)
-    /// Addresses and routes come one by one; so much later they are there.
+    /// Addresses and routes change one by one; after this time the change is complete.
     private static let networkSettles = Duration.milliseconds(200)
-    /// However short-lived credentials are, registering is not all that is done.
+    /// The least time between two registrations, however short-lived the credentials are.
     private static let leastRenewal = Duration.seconds(15)
     /// Status changes within this time go out together.
     private static let heartbeatSpacing = Duration.seconds(1)
@@ -199,8 +199,8 @@ struct LinkMachine: Sendable {
         }
     }
 
-    /// Somebody read the configuration again, so what only a person could change may be right now. A server that asked to
-    /// wait is the one thing that this does not hurry.
+    /// The configuration was read again, so a fault that only a person could correct may be corrected. A wait that the
+    /// server asked for is not cut short.
     mutating func credentialsChanged(now: Instant) -> Action {
         guard phase == .waiting, needsPerson else { return .none }
         needsPerson = false

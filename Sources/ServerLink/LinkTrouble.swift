@@ -10,35 +10,51 @@ public import SocketIO
 public struct LinkTrouble: Hashable, Sendable {
     /// Stable names, for machines.
     public enum Kind: String, Hashable, Sendable, CaseIterable {
+        /// No connection, no answer in time, or a connection that was closed before an answer.
         case serverAway = "server-away"
+        /// The resolver knows no address of the server's host name.
         case nameNotFound = "name-not-found"
+        /// The certificate is not trusted or for another name, or the server speaks no TLS.
         case tlsRefused = "tls-refused"
+        /// A certificate outside its validity, or a clock that has not been set since power came.
         case clockWrong = "clock-wrong"
+        /// Status 401 for a log-in: wrong password, or no such account.
         case wrongPassword = "wrong-password"
+        /// The account exists and is disabled.
         case accountDisabled = "account-disabled"
+        /// The account is a monitor's or an administrator's, not a kiosk's.
         case wrongRole = "wrong-role"
+        /// The server refuses the token that it has just given.
         case tokenRefused = "token-refused"
+        /// Status 429: the server asks to wait.
         case throttled
+        /// An answer that kiosk-signaling does not give, or a redirection to another scheme or port of the host.
         case notAServer = "not-a-server"
+        /// The network answers in the server's place, with a page of its own (RFC 8952) or a redirection to one.
         case captivePortal = "captive-portal"
+        /// Status 5xx, or a refusal or missing answer to log-in or registration that has no kind of its own.
         case serverFailed = "server-failed"
+        /// An established connection has ended.
         case connectionLost = "connection-lost"
+        /// The credential or `kiosk.passwordFile` cannot be read at a log-in.
         case passwordUnreadable = "password-unreadable"
     }
 
+    /// Decides how long the link waits before it tries again, and whether a change of the network ends the wait.
     public var kind: Kind
     /// What was seen.
     public var message: String
     /// What to do, where there is something to do.
     public var remedy: String?
 
+    /// Takes the texts as they are: one line of English each, without capital and full stop.
     public init(_ kind: Kind, _ message: String, remedy: String? = nil) {
         self.kind = kind
         self.message = message
         self.remedy = remedy
     }
 
-    /// Whether waiting alone does not help: somebody has to change something.
+    /// Whether waiting alone does not help, because a person has to change a password or an account.
     var isSlow: Bool {
         switch kind {
         case .wrongPassword, .accountDisabled, .wrongRole, .passwordUnreadable: true
@@ -50,7 +66,7 @@ public struct LinkTrouble: Hashable, Sendable {
 }
 
 extension LinkTrouble {
-    /// Whether another network may be the end of it.
+    /// Whether a change of the network may end the trouble.
     var isOfTheNetwork: Bool {
         switch kind {
         case .serverAway, .nameNotFound, .tlsRefused, .clockWrong, .notAServer, .captivePortal, .connectionLost: true
@@ -66,6 +82,7 @@ extension LinkTrouble: CustomStringConvertible {
 }
 
 extension LinkTrouble {
+    /// A request or WebSocket that failed before a usable answer: name, connection, TLS, or what was answered.
     public init(_ failure: HTTPFailure, server: ServerAddress) {
         switch failure {
         case .badURL:
@@ -125,7 +142,7 @@ extension LinkTrouble {
     private static let writeSecure =
         "check scheme and port: a server that speaks TLS is written https:// in the configuration"
 
-    /// OpenSSL's words for a first record that is none.
+    /// OpenSSL's errors where the server's first bytes are no TLS record.
     private static func isPlainText(_ reason: String) -> Bool {
         ["wrong version number", "http request", "packet length too long", "unknown protocol"].contains {
             reason.lowercased().contains($0)
@@ -194,13 +211,14 @@ extension LinkTrouble {
         }
     }
 
-    /// Nobody set the clock yet: certificates cannot be judged.
+    /// The clock has not been set yet: certificates cannot be judged.
     static func clockNotSet(_ now: WallClock) -> LinkTrouble {
         LinkTrouble(
             .clockWrong, "this machine's clock says \(now.text), so no certificate can be judged: waiting for the time",
             remedy: "timedatectl set-ntp true, or set the clock; its battery may be empty")
     }
 
+    /// A Socket.IO connection that had been established and has ended.
     public init(_ reason: DisconnectReason) {
         switch reason {
         case .left, .serverShutdown: self.init(.connectionLost, "the server ended the connection")

@@ -1,12 +1,12 @@
 import Primitives
 
-/// How long to wait before the next attempt: growing, so that a dead server is left in peace, and random, so that
+/// How long to wait before the next attempt: growing, so that a server that is down is not flooded, and random, so that
 /// hundreds of kiosks do not come back in one instant.
 struct ReconnectSchedule: Sendable {
     enum Pace: Sendable {
         /// The server may be back any moment: 1 to 2 s, then doubling, 15 to 30 s at last.
         case ordinary
-        /// Somebody has to change a password or an account: 30 to 60 s at first, 150 to 300 s at last.
+        /// A person has to change a password or an account: 30 to 60 s at first, 150 to 300 s at last.
         case slow
 
         fileprivate var first: Double { self == .ordinary ? 2 : 60 }

@@ -19,12 +19,16 @@ public final class SignalingLink: Sendable {
     private let inbox: Mutex<Inbox>
     private let configuration: AgentConfiguration
     private let events: Mailbox<LinkEvent>
+    /// Beats once per round of the loop, at least every `longestSleep`; the watchdog reads it.
     public let progress: ThreadProgress
     private let thread: Mutex<WorkerThread?>
 
     /// The longest the thread sleeps: what the watchdog counts on.
     public static let longestSleep = Duration.seconds(10)
 
+    /// Connects nothing yet.
+    ///
+    /// - Parameter events: Where the link reports its phase and what the server sends.
     public init(_ configuration: AgentConfiguration, events: Mailbox<LinkEvent>) {
         self.configuration = configuration
         self.events = events
@@ -33,6 +37,9 @@ public final class SignalingLink: Sendable {
         thread = Mutex(nil)
     }
 
+    /// Starts the signaling thread, which logs in and connects.
+    ///
+    /// - Throws: When the thread cannot be made. What the thread meets later comes as events.
     public func start() throws(SystemError) {
         let started = try WorkerThread(name: "signaling") { [self] _ in run() }
         thread.withLock { $0 = started }

@@ -7,6 +7,7 @@ import Testing
     static let documented: [String] = [
         "Primitives", "STUN", "SDP", "RTP", "Congestion", "SocketIO", "HTTP", "Crypto", "SRTP", "Codecs", "Capture",
         "Reactor", "HTTPTransport", "Configuration", "Database", "Service", "Peer", "Signaling",
+        "ICE", "AgentSettings", "Media", "PeerIO", "ServerLink", "Crew", "Doctor",
     ]
 
     @Test(arguments: documented)

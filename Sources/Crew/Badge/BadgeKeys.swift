@@ -5,8 +5,9 @@ import Primitives
 /// a badge's number, then Enter.
 ///
 /// A reader types a line within a few hundredths of a second. A line with a pause in it was typed by a person or put
-/// together from two, one that is too long is none, and of one whose keys the kernel dropped nobody knows what is missing.
-/// A key that types no character known here, or types it under Alt, AltGr, Meta or Caps Lock, leaves such a gap as well. Nothing of such a line may pass for a badge, its tail least of all: everything up to its Enter is forgotten.
+/// together from two, one that is too long is none, and one from which the kernel dropped keys has gaps in unknown places.
+/// A key that types no character known here, or types it under Alt, AltGr, Meta or Caps Lock, leaves such a gap as well.
+/// Nothing of such a line may pass for a badge, its tail least of all: everything up to its Enter is forgotten.
 struct BadgeKeys: Sendable {
     /// One event of an input device (Documentation/input/event-codes.rst).
     struct Event: Sendable {
@@ -77,7 +78,7 @@ struct BadgeKeys: Sendable {
             if !text.isEmpty, isControlled || isChanged { isBroken = true }
             return ended()
         }
-        // A key that is not understood leaves a gap, and a badge with a gap is somebody else's.
+        // A key that is not understood leaves a gap, and a badge with a gap would be another crew member's.
         guard !isChanged, let character = BadgeKeys.character(code, isShifted: !held.isDisjoint(with: BadgeKeys.shifts))
         else {
             isBroken = true

@@ -14,7 +14,7 @@ struct BadgeRules: Sendable {
 
     /// The same badge again within this time is the same swipe.
     private static let repeatTime = Duration.seconds(3)
-    /// Nobody is on duty for longer: the next badge is a new beginning even if the last sign-off is missing.
+    /// No duty lasts longer: the next badge is a sign-on even if the last sign-off is missing.
     static let longestDuty = Duration.seconds(18 * 3600)
 
     /// A regular expression that crosses threads: it is compiled anew where it is used, which costs nothing at the

@@ -5,6 +5,7 @@ internal import Reactor
 
 /// The command line's side of the control socket: one request, one answer.
 public enum ControlClient {
+    /// Why there is no answer, or the agent's refusal, in one line for a person.
     public struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
         public var description: String
     }

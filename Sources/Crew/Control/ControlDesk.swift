@@ -12,33 +12,42 @@ private let log = Log("control")
 
 /// What the control thread is told.
 public enum DeskCommand: Sendable {
+    /// The server knows the kiosk: waiting crew events may be delivered.
     case linkRegistered
+    /// The connection to the server has ended: nothing is delivered until the next `linkRegistered`.
     case linkLost
+    /// The server's answer to a crew event that was delivered.
     case answered(eventId: String, Acknowledgement)
     /// The server's clock minus this machine's, as the last heartbeat measured it.
     case clockOffset(Duration)
+    /// The status to tell programs that ask or watch, from now on.
     case status(StatusSheet)
     /// Media leaves the kiosk now, or no longer.
     case indicator(isLive: Bool)
+    /// Closes the socket and the outbox and ends the thread.
     case stop
 }
 
 /// What it reports.
 public enum DeskEvent: Sendable {
+    /// A crew event to be sent to the server; `answered` follows, or `linkLost`.
     case deliver(CrewEvent)
+    /// The state of the outbox has changed.
     case crew(CrewState)
     /// The thread cannot go on.
     case failed(String)
 }
 
-/// Where local programs come to: the control socket and the outbox behind it, on a thread of their own, because
-/// syncing a disk takes as long as it takes and nobody who watches may wait for it.
+/// The control socket for local programs, the outbox and the badge reader, on a thread of their own, because syncing a disk
+/// may take seconds and must not delay media.
 public final class ControlDesk: Sendable {
     private let inbox: Mailbox<DeskCommand>
     private let events: Mailbox<DeskEvent>
+    /// Beats once per round of the loop, and at least every 10 s; the watchdog reads it.
     public let progress: ThreadProgress
     private let thread: Mutex<WorkerThread?>
 
+    /// - Throws: When no mailbox can be made.
     public init(events: Mailbox<DeskEvent>) throws(SystemError) {
         inbox = try Mailbox()
         self.events = events
@@ -46,6 +55,7 @@ public final class ControlDesk: Sendable {
         thread = Mutex(nil)
     }
 
+    /// Hands a command to the control thread, from any thread. Before `start` it waits.
     public func post(_ command: DeskCommand) { inbox.post(command) }
 
     /// Takes the open socket, whose errors ended the start already, and begins.
@@ -69,6 +79,7 @@ public final class ControlDesk: Sendable {
         thread.withLock { $0 = started }
     }
 
+    /// Closes socket and outbox, ends the thread and waits for it.
     public func stop() {
         guard let thread = thread.withLock({ $0.take() }) else { return }
         inbox.post(.stop)

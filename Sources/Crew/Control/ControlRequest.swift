@@ -23,14 +23,16 @@ public enum ControlRequest: Equatable, Sendable {
     case status
     case watch
 
+    /// Why a request is not done: the `error` of its answer.
     public struct Refusal: Error, Equatable, Sendable {
         var code: String
+        /// What is wrong with the request, in one line of English.
         public var message: String
 
         static func bad(_ message: String) -> Refusal { Refusal(code: "bad-request", message: message) }
     }
 
-    /// The request's own name for its answer.
+    /// The `id` that the answer repeats.
     static func identifier(_ line: JSONValue) -> JSONValue? { line["id"] }
 
     init(_ line: JSONValue) throws(Refusal) {
@@ -55,7 +57,7 @@ public enum ControlRequest: Equatable, Sendable {
     }
 }
 
-/// Who signs on or off: checked, not yet stored.
+/// A sign-on or sign-off, checked and not yet stored.
 public struct CrewEntry: Hashable, Sendable {
     var kind: CrewEvent.Kind
     var crewId: String
@@ -69,6 +71,12 @@ public struct CrewEntry: Hashable, Sendable {
     static let longestIdentifier = 64
     static let longestName = 200
 
+    /// Checks what a program or the command line gave.
+    ///
+    /// - Parameters:
+    ///   - crewId: 1 to 64 bytes, as `role` and `train`; `name` 1 to 200 bytes; all without control characters.
+    ///   - eventId: A UUID (RFC 9562).
+    /// - Throws: The first rule that is broken, with code `bad-request`.
     public init(
         kind: CrewEvent.Kind, crewId: String, name: String? = nil, role: String? = nil, train: String? = nil,
         eventId: String? = nil

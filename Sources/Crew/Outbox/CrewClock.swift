@@ -2,14 +2,14 @@ import Primitives
 import Reactor
 import Signaling
 
-/// What the kiosk knows of the right time: the server's, tied to the life of the running system, so that nothing which
-/// is done to this machine's clock afterwards changes it.
+/// The server's time, kept as an offset from the time since boot, so that later changes of this machine's clock do not
+/// affect it.
 struct CrewClock: Sendable, Equatable {
     /// The boot that is meant, and the server's time when it began.
     private(set) var boot: String
     private(set) var epoch: WallClock
 
-    /// Less than this is not worth a word: heartbeats measure to some hundred milliseconds.
+    /// A smaller difference is not corrected: heartbeats measure to some hundred milliseconds.
     static let tolerance = Duration.seconds(5)
 
     /// - Parameter offset: the server's clock minus this machine's.

@@ -76,7 +76,7 @@ struct CrewDelivery: Sendable {
         }
     }
 
-    /// What became of the last event could not be written down: it is its turn again, in a while.
+    /// The result of the last event could not be stored: the event is sent again after a while.
     mutating func notRecorded(now: Instant) { retryAt = now + CrewDelivery.recordingPause }
 
     mutating func timeoutReached(now: Instant) {

@@ -9,18 +9,22 @@ private let log = Log("crew")
 
 /// How crew events fare, for the status.
 public struct CrewState: Sendable, Equatable {
+    /// Whether events can be stored, from best to worst.
     public enum Storage: String, Sendable {
         case ok
         /// The disk is full: events go into the room that was kept for them.
         case reserve
-        /// Not even that: the last event could not be stored, and whoever brought it was told.
+        /// That room is used up too: the last event could not be stored, and the program that sent it was told.
         case full
         /// The file cannot be written for another reason, or not even opened.
         case failed
     }
 
+    /// Events that the server has not acknowledged yet.
     public var waiting = 0
+    /// Events that the server refused for good and that a technician has to retry or discard.
     public var rejected = 0
+    /// As the latest attempt to store something, or the check of the disk once a minute, showed.
     public var storage = Storage.ok
     /// Where a damaged outbox was put at the start.
     public var damaged: String?
@@ -40,7 +44,8 @@ public struct CrewState: Sendable, Equatable {
 
 /// The crew's side of the control thread: stores what comes, tells what is to be delivered, keeps the times right.
 ///
-/// An outbox that cannot be had takes nobody's picture away: events are refused, and it is tried again.
+/// An outbox that cannot be opened does not keep the agent from its sessions: events are refused, and opening is tried
+/// again.
 struct CrewDesk: ~Copyable {
     private let path: String
     /// Nil while the outbox cannot be opened, for `missing`.
@@ -48,7 +53,8 @@ struct CrewDesk: ~Copyable {
     private var missing: DatabaseError?
     private var delivery: CrewDelivery
     private var clock: CrewClock?
-    /// What the server has and the disk would not let go of yet. After a restart it is sent again, and the server knows it.
+    /// Events that the server has and that could not be removed from the file yet. After a restart they are sent again, and
+    /// the server knows them.
     private var delivered: Set<String>
     private var checkRoomAt: Instant
     private(set) var state: CrewState
@@ -113,7 +119,7 @@ struct CrewDesk: ~Copyable {
         }
     }
 
-    /// A disk that is fine needs no look: the next event tells.
+    /// A disk with room is not checked between events: the next event shows how it is.
     var nextTimeout: Instant? {
         [delivery.nextTimeout, state.storage == .ok ? nil : checkRoomAt].compactMap(\.self).min()
     }
@@ -182,7 +188,7 @@ struct CrewDesk: ~Copyable {
         return Receipt(eventId: event.eventId, occurredAt: event.occurredAt, isRepeated: false)
     }
 
-    /// Nil also when nobody can tell: what cannot be read cannot be written either, and that is what is told then.
+    /// Nil also when the outbox cannot be read: it cannot be written either then, and storing reports that.
     private mutating func timeOfRepeated(_ eventId: String) -> String? {
         try? withStorage { storage throws(DatabaseError) in try storage.outbox.handedOver(eventId: eventId) }
     }

@@ -4,17 +4,19 @@ internal import Primitives
 internal import Reactor
 internal import Signaling
 
-/// Crew events on their way to the server: stored and synced before anybody hears "accepted", kept until the server
-/// has acknowledged them, handed out in the order they came.
+/// Crew events on their way to the server: stored and synced before their sender is told "ok", kept until the server has
+/// acknowledged them, handed out in the order they came.
 public struct CrewOutbox: ~Copyable, Sendable {
     private var database: Database
     private var identifiers: EventIdentifiers
     /// Known without asking the file: there may be a hundred thousand.
     public private(set) var waiting: Int
+    /// Events that the server refused, kept until they are retried or discarded.
     public private(set) var rejected: Int
 
     /// One waiting event.
     struct Entry: Equatable, Sendable {
+        /// As it is sent to the server.
         public var event: CrewEvent
         /// Why the server will not take it; nil while it waits its turn.
         public var rejection: String?
@@ -80,7 +82,7 @@ public struct CrewOutbox: ~Copyable, Sendable {
         var database = try Database(location)
         // The log through which everything is written stays small, for a disk that is nearly full.
         _ = try database.query("PRAGMA wal_autocheckpoint=64") { _ in 0 }
-        // Few events wait at a time; what SQLite keeps of the file by default, 2 MB, a resting agent has no use for.
+        // Few events wait at a time; SQLite's default page cache, 2 MB, would lie idle in memory.
         _ = try database.query("PRAGMA cache_size=-256") { _ in 0 }
         try database.keepLogWhenClosed()
         try database.migrate(CrewOutbox.migrations, applicationID: CrewOutbox.applicationID)
@@ -146,7 +148,7 @@ public struct CrewOutbox: ~Copyable, Sendable {
                 VALUES (?, ?, ?, ?, ?, ?)
                 """, event.crewId, event.kind.rawValue, time.nanosecondsSince1970, point.boot, point.nanoseconds,
                 right == nil ? 0 : 1)
-            // A crew member who has not been here for a month is nobody to remember; a wrong clock knows no month.
+            // A crew member without an event for a month is forgotten, but only when the right time is known.
             guard let right else { return }
             try database.execute(
                 "DELETE FROM duty WHERE is_judged = 1 AND nanoseconds < ?",

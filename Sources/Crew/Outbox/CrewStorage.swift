@@ -12,14 +12,14 @@ import Signaling
 struct CrewStorage: ~Copyable, Sendable {
     var outbox: CrewOutbox
     private let directory: String
-    /// Where a damaged outbox was put. It is not thrown away: what is in it is for a person, and the kiosk goes on with
+    /// Where a damaged outbox was put. It is kept for a technician, who may recover its events, and the kiosk goes on with
     /// a new one.
     let damaged: String?
 
     static let reserve = 4 << 20
     /// The disk must have so much before room is taken for events that have not happened.
     private static let margin = 16 << 20
-    /// With less than this the disk is called full: others already fail to write.
+    /// With less than this the disk is called full: other programs already fail to write.
     private static let full = 1 << 20
 
     init(_ path: String, wall: WallClock) throws(DatabaseError) {
@@ -38,7 +38,7 @@ struct CrewStorage: ~Copyable, Sendable {
         keepRoom()
     }
 
-    /// Whether the disk has no room for anybody else.
+    /// Whether other programs have no room left on the disk.
     var diskIsFull: Bool { freeBytes.map { $0 < CrewStorage.full } ?? false }
 
     /// Takes room for events to come, when the disk has plenty. What does not work now works later.

@@ -27,9 +27,9 @@ public enum CheckID: String, CaseIterable, Sendable {
     case encoder
     case selfCall = "self-call"
 
-    /// What runs one after the other; lanes run beside each other. Whoever uses the camera or the processor waits for
-    /// the one before, so that no check disturbs what another one measures. The
-    /// encoder comes before the camera: a driver that hangs keeps only what needs a camera from its answer.
+    /// Checks of one lane run one after the other, lanes beside each other. Checks that need the camera or the whole
+    /// processor share a lane, so that none disturbs what another one measures. The encoder comes before the camera: a
+    /// driver that hangs keeps only the checks that need a camera from their answer.
     static let lanes: [[CheckID]] = [
         [.configuration, .stateDirectory, .service, .outbox, .disk, .memory, .temperature],
         [.networkInterfaces], [.nameResolution], [.server, .certificate, .login], [.socketIO], [.clock],

@@ -15,7 +15,8 @@ extension Doctor {
         if let configuration, configurationError != nil, Credentials.path("password") == nil,
             access(configuration.kiosk.passwordFile, F_OK) == 0, access(configuration.kiosk.passwordFile, R_OK) != 0
         {
-            // Right so: the service manager hands it over. Only whoever may read it can try the login.
+            // As it should be: the service manager hands the password to the agent. Only a user who may read it can try the
+            // login.
             return Finding(
                 .unknown,
                 "\(options.file): kiosk \(configuration.kiosk.id), server \(configuration.server); the password is not this user's to read",

@@ -44,7 +44,7 @@ extension Doctor {
         return .ok(usable.map { "\($0.name) at \($0.preferredPath)" }.joined(separator: ", "), facts: facts)
     }
 
-    /// Who else has a camera open. To be sure one must be allowed to look at every process.
+    /// Which other programs have a camera open. Only a user who may inspect every process sees all of them.
     func checkCameraUsers() -> Finding {
         let nodes = CameraFacts.enumerate().filter { $0.canCapture || $0.failure != nil }.map(\.node)
         guard !nodes.isEmpty else { return .notChecked("there is no camera") }

@@ -145,7 +145,7 @@ extension Doctor {
                         ("validTo", .string(certificate.validTo.text)),
                     ]))
             })
-        // The whole chain is only as good as what ends first.
+        // The chain is valid only until the first of its certificates expires.
         let first = chain.min { $0.validTo < $1.validTo } ?? own
         let days = Int(((first.validTo - now).seconds / 86_400).rounded(.down))
         facts["daysLeft"] = .integer(days)

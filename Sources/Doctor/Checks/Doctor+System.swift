@@ -6,7 +6,7 @@ import JSON
 import Primitives
 import Reactor
 
-/// The machine below: room, heat, time.
+/// The machine: room on the disk, memory, temperature, clock.
 extension Doctor {
     func checkDisk() -> Finding {
         guard let configuration else { return .notChecked("no configuration") }
@@ -82,8 +82,8 @@ extension Doctor {
         return .ok(seen, facts: facts)
     }
 
-    /// Against the server's. The head of an answer tells it now, to the second; what the agent's heartbeat measured is
-    /// finer, and of before the clock jumped.
+    /// This machine's clock against the server's. The Date field of an answer tells the server's to the second; the offset
+    /// that the agent's heartbeat measured is finer, but may be older than a jump of the clock.
     func checkClock() -> Finding {
         let exchange = serverExchange()
         var offset = status?["clockOffsetSeconds"]?.double.map { Duration.milliseconds(Int64(($0 * 1000).rounded())) }

@@ -66,7 +66,7 @@ struct Exposure: Sendable {
 
     func finding(_ format: String, wantedRate: Double, facts: JSONObject) -> Finding {
         let seen = "\(format), really \((framesPerSecond * 10).rounded() / 10) frames/s"
-        // By the rules that the running agent has, and not for a hand that passes.
+        // By the rules of the running agent, and not for a hand that moves past the lens.
         if blackFor > 5, blackFor * 2 > count {
             return Finding(
                 .warning, "\(seen), black", why: "monitors see nothing",

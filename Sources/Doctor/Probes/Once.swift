@@ -1,6 +1,6 @@
 import Synchronization
 
-/// A value that is found out when somebody first asks for it. Whoever asks meanwhile waits for the same answer.
+/// A value that is determined by the first caller of `get`. Callers that come meanwhile wait for the same answer.
 final class Once<Value: Sendable>: Sendable {
     private let value = Mutex<Value?>(nil)
 

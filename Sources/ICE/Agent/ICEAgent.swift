@@ -4,16 +4,16 @@ public import STUN
 /// Interactive Connectivity Establishment (RFC 8445) with trickle (RFC 8838), patience (RFC 8863) and consent
 /// (RFC 7675), as one machine without sockets, clock or names.
 ///
-/// Two agents have told each other, over signaling, addresses at which each may be reached: their candidates. Every
-/// local base and every remote address make a pair, and each agent asks over each pair, every 50 ms the next, whether
-/// the other is there: a Binding request, signed with a password that only signaling has carried. A request that
-/// arrives is answered, shows an address of the peer that may be new (peer-reflexive), and makes the agent ask back
-/// over the same pair at once (triggered check). A pair that was answered is valid and may carry data. The
-/// controlling agent says USE-CANDIDATE over the one it wants; the controlled one follows the latest such word,
-/// and the data that the peer sends where the word alone is not clear (`Path`).
+/// Two agents have told each other, over signaling, addresses at which each may be reached: their candidates. Every local
+/// base and every remote address make a pair, and each agent asks over each pair, every 50 ms the next, whether the other
+/// is there: a Binding request, signed with a password that only signaling has carried. A request that arrives is answered,
+/// shows an address of the peer that may be new (peer-reflexive), and makes the agent ask back over the same pair at once
+/// (triggered check). A pair that was answered is valid and may carry data. The controlling agent says USE-CANDIDATE over
+/// the one it wants; the controlled one follows the latest nomination, and the data that the peer sends where the
+/// nomination alone is not clear (`Path`).
 ///
-/// The agent consists of four machines that know nothing of each other. Each says as a value what has come of a call, and
-/// the agent tells those whom it concerns:
+/// The agent consists of four machines that know nothing of each other. Each returns the result of a call as a value, and
+/// the agent passes it on to the machines that it concerns:
 ///
 ///     sockets, STUN servers ──▶ Gathering ◀──┐              ┌──▶ Checks ◀── the peer's candidates, credentials
 ///                                            ├── ICEAgent ──┤
@@ -30,9 +30,8 @@ public import STUN
 /// **Data before nomination.** The best valid pair carries data from its first answer on, so that DTLS need not
 /// wait for the peer's decision ("may send on any valid pair", RFC 8445 section 12.1).
 ///
-/// **Restart.** `restart` begins a new generation: credentials, remote candidates and pairs are new, sockets stay.
-/// The generation before keeps its selected pair, its consent and its password until the new one has a nominated
-/// pair, so media never pauses.
+/// **Restart.** `restart` begins a new generation: credentials, remote candidates and pairs are new, sockets stay. The one
+/// before keeps its selected pair, consent and password until the new one has a nominated pair, so media never pauses.
 ///
 /// **Time.** A check whose turn it is goes out with the next `pollTransmit`, also in the same turn in which its cause
 /// arrived; only two starts within Ta are kept apart (`StartPacing`).
@@ -51,7 +50,7 @@ public struct ICEAgent: Sendable {
 
     /// - Parameters:
     ///   - role: The offerer of the first offer is controlling; towards an ICE-lite peer we always are.
-    ///   - authenticator: HMAC-SHA1 from the target that has cryptography.
+    ///   - authenticator: The hash functions that STUN needs, from the target that has cryptography.
     ///   - random: Of transaction identifiers, credentials and timers: `.system` in service.
     public init(
         role: ICERole, configuration: ICEConfiguration = ICEConfiguration(), authenticator: MessageAuthenticator,
@@ -70,7 +69,9 @@ public struct ICEAgent: Sendable {
         self.random = random
     }
 
+    /// Which of the two agents nominates (RFC 8445 section 6.1.1); a role conflict may switch it (`ICEEvent.roleChanged`).
     public var role: ICERole { checks.role }
+    /// The state that the last `stateChanged` reported; `new` before.
     public var state: ICEState { path.state }
     /// Ours, of the current generation.
     public var localCredentials: ICECredentials { checks.localCredentials }
@@ -89,6 +90,7 @@ public struct ICEAgent: Sendable {
     /// What the relays of now and those that are gone have dropped.
     public var relayDrops: Counter<TURNDrop> { relays.drops }
 
+    /// The oldest event that was not taken yet; nil when there is none. Poll after every call that changes the agent.
     public mutating func pollEvent() -> ICEEvent? { events.popFirst() }
 
     /// Ends everything: nothing is sent or answered any more.
@@ -267,15 +269,14 @@ public struct ICEAgent: Sendable {
     }
 
     /// Whether a pair joins these two addresses: the peer has named the remote one in signaling, or has shown by a check
-    /// with our password that it is there. What others send there is not the peer's.
+    /// with our password that it is there. Data from other senders is not the peer's.
     public func isPaired(_ remote: SocketAddress, with local: SocketAddress) -> Bool {
         checks.isPaired(base: local, remote: remote)
     }
 
     // MARK: Data
 
-    /// Frames what is in `packet` for the selected path and says where it goes; nil when there is no path: the
-    /// caller drops it.
+    /// Frames what is in `packet` for the selected path and returns where it goes; nil without a path: the caller drops it.
     public mutating func frame(_ packet: inout PacketBuffer, now: Instant) -> Transmit? {
         guard let way = path.way else { return nil }
         let size = packet.count
@@ -291,8 +292,7 @@ public struct ICEAgent: Sendable {
         if state == .disconnected { settle(now: now) }
     }
 
-    /// The application has taken in a datagram that came this way. The peer may send over another pair than we do: when that
-    /// is its choice, we follow.
+    /// A datagram of the application came this way. Where the peer has chosen another pair than ours for it, we follow.
     public mutating func countReceived(_ bytes: Int, from remote: SocketAddress, local: SocketAddress, now: Instant) {
         if path.leads(to: remote, from: local) { return path.noteReceived(bytes, now: now) }
         guard let id = path.follow(dataFrom: remote, local: local, role: role, in: checks.list, now: now) else {

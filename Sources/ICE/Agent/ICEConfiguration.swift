@@ -31,6 +31,7 @@ public struct ICEConfiguration: Sendable {
     /// The most remote candidates that are kept, peer-reflexive ones included.
     public var maximumRemoteCandidates: Int
 
+    /// The defaults are the standards' where a standard names one; tests pass others.
     public init(
         pacing: Duration = .milliseconds(50), minimumRTO: Duration = .milliseconds(500),
         maximumTransmissions: Int = 7, lastWaitFactor: Int = 16, consentInterval: Duration = .seconds(5),

@@ -1,7 +1,7 @@
 public import Primitives
 import STUN
 
-/// What the agent has to say to whoever owns it.
+/// What the agent reports to the peer session, which owns it.
 public enum ICEEvent: Hashable, Sendable {
     /// A candidate to be signalled to the peer (trickle, RFC 8838).
     case localCandidate(Candidate)
@@ -37,12 +37,14 @@ public enum ICEState: String, Sendable, CaseIterable {
     case disconnected
     /// No pair works, or consent has expired. A restart leads out, and so does an address that is added.
     case failed
+    /// `close` was called. No further state follows.
     case closed
 }
 
 /// Which side decides which pair is used (RFC 8445 section 3).
 public enum ICERole: Sendable {
     case controlling, controlled
+    /// The role that the peer has when this one is ours.
     public var opposite: ICERole { self == .controlling ? .controlled : .controlling }
 }
 
@@ -52,13 +54,16 @@ public struct SelectedPath: Hashable, Sendable {
     public var base: SocketAddress
     /// The peer's address. On a relayed path the datagram itself goes to the TURN server.
     public var remote: SocketAddress
+    /// The type of our candidate.
     public var localType: CandidateType
+    /// The type of the peer's candidate.
     public var remoteType: CandidateType
     /// The relayed transport address whose TURN allocation frames the data; nil on a direct path.
     public var relay: SocketAddress?
     /// Whether the controlling side has decided for it.
     public var isNominated: Bool
 
+    /// Made by `ICEAgent` whenever another pair carries data; takes the values as they are.
     public init(
         base: SocketAddress, remote: SocketAddress, localType: CandidateType, remoteType: CandidateType,
         relay: SocketAddress? = nil, isNominated: Bool
@@ -84,7 +89,7 @@ public enum ICEInput: Hashable, Sendable {
 /// Why something that came from outside was dropped.
 public enum ICEDrop: Int, Sendable, CaseIterable {
     case notSTUN, malformed, fingerprintMismatch
-    /// A request without FINGERPRINT from somebody who has not proved to be the peer.
+    /// A request without FINGERPRINT whose sender has not been authenticated as the peer.
     case fingerprintMissing
     case unknownMethod, unknownLocalAddress, unknownAttribute
     case integrityMissing, integrityInvalid, usernameMissing, usernameUnknown, priorityMissing

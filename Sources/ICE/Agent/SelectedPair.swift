@@ -7,7 +7,9 @@ public struct SelectedPair: Hashable, Sendable {
     public struct End: Hashable, Sendable {
         /// The candidate's own: what a reflexive one is seen as, what a relay has given.
         public var address: SocketAddress
+        /// How the address was learned.
         public var type: CandidateType
+        /// The candidate's priority (RFC 8445 section 5.1.2).
         public var priority: UInt32
         /// The base of a reflexive candidate; for a relayed one, what the relay sees us as.
         public var relatedAddress: SocketAddress?
@@ -16,6 +18,7 @@ public struct SelectedPair: Hashable, Sendable {
         /// How the TURN server of a relayed candidate is reached.
         public var relayProtocol: TransportProtocol?
 
+        /// Takes the values as they are.
         public init(
             address: SocketAddress, type: CandidateType, priority: UInt32, relatedAddress: SocketAddress? = nil,
             server: SocketAddress? = nil, relayProtocol: TransportProtocol? = nil
@@ -31,9 +34,13 @@ public struct SelectedPair: Hashable, Sendable {
 
     /// No other pair of the agent has it, before a restart or after.
     public var id: Int
+    /// Our candidate.
     public var local: End
+    /// The peer's candidate.
     public var remote: End
+    /// Whether the controlling agent has chosen the pair; data may flow before (RFC 8445 section 12.1).
     public var isNominated: Bool
+    /// Checks and traffic of the pair so far.
     public var statistics: CandidatePairStatistics
 }
 
@@ -68,21 +75,30 @@ extension SelectedPair {
 
 /// Datagrams of the application, without the framing of a relay.
 public struct PathTraffic: Hashable, Sendable {
+    /// Datagrams handed over for sending.
     public private(set) var packetsSent: UInt64 = 0
+    /// Their payload in bytes, without the headers of TURN, UDP and IP.
     public private(set) var bytesSent: UInt64 = 0
+    /// Datagrams that arrived.
     public private(set) var packetsReceived: UInt64 = 0
+    /// Their payload in bytes, without the headers of TURN, UDP and IP.
     public private(set) var bytesReceived: UInt64 = 0
+    /// When the latest datagram was handed over; nil before the first.
     public private(set) var lastSentAt: Instant?
+    /// When the latest datagram arrived; nil before the first.
     public private(set) var lastReceivedAt: Instant?
 
+    /// Nothing carried yet.
     public init() {}
 
+    /// One datagram with a payload of `bytes` bytes was sent.
     public mutating func noteSent(_ bytes: Int, now: Instant) {
         packetsSent &+= 1
         bytesSent &+= UInt64(bytes)
         lastSentAt = now
     }
 
+    /// One datagram with a payload of `bytes` bytes has arrived.
     public mutating func noteReceived(_ bytes: Int, now: Instant) {
         packetsReceived &+= 1
         bytesReceived &+= UInt64(bytes)

@@ -6,11 +6,16 @@ public struct Candidate: Hashable, Sendable {
     public var foundation: String
     /// 1 for RTP, and with rtcp-mux for everything; 1 … 256.
     public var component: Int
+    /// The transport protocol between the peers; only UDP candidates are paired.
     public var transport: CandidateTransport
+    /// Larger is preferred. Ours are 1 … 2^31 - 1 (RFC 8445 section 5.1.2) and come from
+    /// `priority(type:localPreference:component:)`; a peer's may be any number.
     public var priority: UInt32
+    /// The transport address at which the agent may be reached.
     public var address: CandidateAddress
+    /// How the address was learned.
     public var type: CandidateType
-    /// Where it comes from, for people who diagnose: the base of a reflexive, the mapped address of a relayed one.
+    /// For diagnosis only (RFC 8839 section 5.1): the base of a reflexive candidate, the mapped address of a relayed one.
     public var relatedAddress: CandidateAddress?
     /// Only for TCP candidates (RFC 6544).
     public var tcpType: TCPCandidateType?
@@ -19,6 +24,7 @@ public struct Candidate: Hashable, Sendable {
     /// Further name and value pairs, kept as they came.
     public var extensions: [CandidateExtension]
 
+    /// Takes the values as they are; the grammar of RFC 8839 section 5.1 is checked where text is parsed, not here.
     public init(
         foundation: String, component: Int = 1, transport: CandidateTransport = .udp, priority: UInt32,
         address: CandidateAddress, type: CandidateType, relatedAddress: CandidateAddress? = nil,
@@ -39,9 +45,13 @@ public struct Candidate: Hashable, Sendable {
 
 /// How a candidate was learned (RFC 8445 section 4); the raw value is the `typ` of RFC 8839.
 public enum CandidateType: String, Sendable, CaseIterable {
+    /// The address of a socket of the agent.
     case host
+    /// What a STUN or TURN server sees a host address as.
     case serverReflexive = "srflx"
+    /// What the peer sees an address as, shown by a connectivity check.
     case peerReflexive = "prflx"
+    /// An address of a TURN server.
     case relayed = "relay"
 
     /// The recommended type preference (RFC 8445 section 5.1.2.2).
@@ -55,6 +65,7 @@ public enum CandidateType: String, Sendable, CaseIterable {
     }
 }
 
+/// The `transport` of the candidate attribute (RFC 8839 section 5.1), read without regard to case.
 public enum CandidateTransport: Hashable, Sendable {
     case udp, tcp
     /// One we do not know, as it was written; such a candidate is never paired.
@@ -69,10 +80,14 @@ public enum TCPCandidateType: String, Sendable, CaseIterable {
 
 /// An address, or a name that hides one: browsers give `….local` names (mDNS) until the camera is allowed.
 public enum CandidateAddress: Hashable, Sendable {
+    /// An address that can be sent to.
     case ip(SocketAddress)
+    /// A name that has to be resolved first; names outside `.local` are not resolved.
     case name(String, port: UInt16)
 
+    /// The address to send to; nil while only a name is known (`ICEEvent.resolveName`).
     public var socketAddress: SocketAddress? { if case .ip(let address) = self { address } else { nil } }
+    /// The port of the address, or the one that stands beside the name.
     public var port: UInt16 {
         switch self {
         case .ip(let address): address.port
@@ -81,10 +96,15 @@ public enum CandidateAddress: Hashable, Sendable {
     }
 }
 
+/// A name and value pair at the end of the candidate attribute (`extension-att-name` and `extension-att-value`, RFC 8839
+/// section 5.1), such as `network-cost`, to which this project gives no meaning.
 public struct CandidateExtension: Hashable, Sendable {
+    /// One or more characters without blanks.
     public var name: String
+    /// Characters without blanks.
     public var value: String
 
+    /// Takes both as they are.
     public init(name: String, value: String) {
         self.name = name
         self.value = value

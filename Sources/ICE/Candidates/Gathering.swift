@@ -12,7 +12,7 @@ struct MappedAddress: Hashable, Sendable {
 /// and what TURN servers give.
 ///
 /// Nothing waits for a server: host candidates are out before the first question, each answer makes a candidate when it
-/// comes, and a dead server only delays the word that gathering is complete. A restart announces again what is known.
+/// comes, and a server without an answer only delays the end of gathering. A restart announces again what is known.
 struct Gathering: Sendable {
     /// One question "what is my address?" to one STUN server from one base (RFC 8445 section 5.1.1.2).
     private struct Question: Sendable {
@@ -21,7 +21,7 @@ struct Gathering: Sendable {
         let id: TransactionID
         var transmissions: Int
         var nextAt: Instant
-        /// A server that has not answered by then is taken for dead.
+        /// A server that has not answered by then is given up.
         let endsAt: Instant
     }
 
@@ -90,7 +90,8 @@ struct Gathering: Sendable {
         return (endpoint, announce(endpoint))
     }
 
-    /// The highest that no socket has. What one that is gone had is free again: addresses may come and go for days.
+    /// The highest local preference that no socket has. That of a removed socket is free again: addresses may come and go
+    /// for days.
     private var freeLocalPreference: UInt16 {
         // Below are the relays behind streams.
         let lowest: UInt16 = 2048
@@ -112,7 +113,7 @@ struct Gathering: Sendable {
     /// The same mapped address from two servers is one candidate; nil when it is known or says nothing new.
     mutating func addReflexive(_ address: MappedAddress) -> Candidate? {
         let known = candidates.filter { $0.type == .serverReflexive && $0.relatedAddress == .ip(address.base) }
-        // Behind a symmetric NAT each server sees another one.
+        // Behind a symmetric NAT each server sees another mapped address.
         guard !known.contains(where: { $0.address == .ip(address.mapped) }), !isBase(address.mapped),
             known.count < Int(Gathering.preferencesPerBase), let endpoint = endpoint(of: address.base)
         else { return nil }
@@ -251,7 +252,7 @@ struct Gathering: Sendable {
         }
         let address = MappedAddress(base: local, server: remote, mapped: mapped)
         reflexive.removeAll { $0.address.base == local && $0.address.server == remote }
-        // No NAT: the host candidate says it all (RFC 8445 section 5.1.3).
+        // No NAT: the address is that of the host candidate (RFC 8445 section 5.1.3).
         guard mapped != local, !mapped.address.isUnspecified, mapped.port != 0 else { return .nothingNew }
         reflexive.append(Reflexive(address: address, keepaliveAt: now + configuration.keepaliveInterval))
         return addReflexive(address).map { .candidate($0) } ?? .nothingNew

@@ -29,7 +29,8 @@ struct CandidatePair: Sendable {
     var nominatesNext: Bool
     /// The relay does not let the peer in yet; until then a check would be lost.
     var awaitsPermission: Bool
-    /// The request that nominated last: the same one again, late or doubled, must not.
+    /// The latest request that nominated: the same request must not nominate again when the network delivers it late or
+    /// twice.
     var lastNomination: TransactionID?
     /// What the peer sees us as; nil before the first answer.
     var mappedAddress: SocketAddress?
@@ -67,17 +68,27 @@ struct CandidatePair: Sendable {
 
 /// Counts of a pair, named as in W3C webrtc-stats (`RTCIceCandidatePairStats`).
 public struct CandidatePairStatistics: Hashable, Sendable {
+    /// Binding requests sent over the pair, retransmissions and consent checks included.
     public var requestsSent: UInt64 = 0
+    /// Authenticated Binding requests received over the pair, repeated ones included.
     public var requestsReceived: UInt64 = 0
+    /// Success responses to these.
     public var responsesSent: UInt64 = 0
+    /// Valid responses to our requests.
     public var responsesReceived: UInt64 = 0
+    /// Those of `requestsSent` that asked for consent (RFC 7675 section 5.1).
     public var consentRequestsSent: UInt64 = 0
     /// Of the latest answered request that was sent only once.
     public var currentRoundTripTime: Duration?
+    /// The sum over all answered requests that were sent only once.
     public var totalRoundTripTime: Duration = .zero
+    /// When the latest valid response arrived; nil before the first.
     public var lastResponseAt: Instant?
+    /// When the latest valid request of the peer arrived; nil before the first.
     public var lastRequestAt: Instant?
+    /// What the pair has carried for the application.
     public var traffic = PathTraffic()
 
+    /// Nothing counted yet.
     public init() {}
 }

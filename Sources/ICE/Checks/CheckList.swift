@@ -35,7 +35,7 @@ struct CheckList: Sendable {
 
     subscript(id id: Int) -> CandidatePair? { index(of: id).map { pairs[$0] } }
 
-    /// Changes a pair; whoever changes a priority calls `sort`.
+    /// Changes a pair; a caller that changes a priority calls `sort` afterwards.
     mutating func update(_ id: Int, _ body: (inout CandidatePair) -> Void) {
         guard let index = index(of: id) else { return }
         body(&pairs[index])
@@ -97,9 +97,10 @@ struct CheckList: Sendable {
     }
 
     /// The pair to be checked next (RFC 8445 section 6.1.4.2): a triggered one, the best that waits, the best frozen one
-    /// whose foundation is not being tried, and then, other than there, the best frozen one at all. A check that nobody
-    /// answers is under way for 39.5 s, which is all the patience there is: a pair that waited for it would never be
-    /// tried. As nothing else has a turn then, its check costs only what the pacing allows.
+    /// whose foundation is not being tried, and then, unlike there, the best frozen one of any foundation. A check without
+    /// an answer is in progress for 39.5 s, as long as ICE waits for pairs at all (`ICEConfiguration.patience`): a pair
+    /// that waited for its end would never be checked. No other pair has a turn at that moment, so the check costs only its
+    /// place in the pacing.
     mutating func next(ordinary: Bool) -> Int? {
         if let at = triggered.firstIndex(where: { self[id: $0]?.awaitsPermission == false }) {
             return triggered.remove(at: at)

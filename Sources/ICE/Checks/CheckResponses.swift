@@ -17,7 +17,8 @@ struct CheckResponses: Sendable {
         let key: IntegrityKey?
     }
 
-    /// A flood of requests must not become a flood of memory; a peer that is serious asks again.
+    /// The most responses that wait: a flood of requests must not use up memory, and a peer repeats a request without an
+    /// answer.
     private static let limit = 64
 
     private var waiting: RingBuffer<Response>

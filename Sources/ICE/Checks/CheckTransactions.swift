@@ -91,7 +91,7 @@ struct CheckTransactions: Sendable {
         return open[index]
     }
 
-    /// One that nobody has answered in time: it ends. More may follow.
+    /// Ends and returns a transaction that was not answered in time; nil when there is none.
     mutating func nextExpired(now: Instant) -> CheckTransaction? {
         guard
             let index = open.firstIndex(where: {

@@ -4,15 +4,15 @@ import STUN
 /// A request of the peer that has proved to be the peer's, and was answered.
 struct PeerCheck: Equatable, Sendable {
     let transaction: TransactionID
-    /// The address of ours that it came to.
+    /// Our address at which it arrived.
     let base: SocketAddress
     let remote: SocketAddress
     let priority: UInt32
     /// It says USE-CANDIDATE.
     let nominates: Bool
-    /// Whether it has the credentials of now, rather than those before a restart.
+    /// Whether it has the current generation's credentials rather than the previous one's.
     let isCurrent: Bool
-    /// Our role is another one by it.
+    /// Our new role, where the request has switched it; nil otherwise.
     fileprivate(set) var switchedTo: ICERole?
 }
 
@@ -20,7 +20,7 @@ struct PeerCheck: Equatable, Sendable {
 enum CheckAnswer: Equatable, Sendable {
     /// None of our checks has this transaction identifier.
     case notAsked
-    /// It was dropped, or nobody waits for it any more.
+    /// It was dropped, or its result is not needed any more.
     case ignored
     /// At most the list has changed.
     case handled
@@ -28,12 +28,12 @@ enum CheckAnswer: Equatable, Sendable {
     case roleConflict(switchedTo: ICERole?)
     /// The pair works.
     case succeeded(pair: Int, nominates: Bool)
-    /// The pair of before a restart works still.
+    /// The previous generation's pair still works.
     case previousSucceeded(CheckTransaction)
 }
 
-/// Connectivity checks (RFC 8445 sections 6 and 7): which pairs there are, in which order they are asked, what the answers
-/// and the peer's own requests say, who controls, and, when it is us, which pair we nominate.
+/// Connectivity checks (RFC 8445 sections 6 and 7): which pairs there are, in which order they are checked, what the
+/// responses and the peer's requests tell, which agent controls, and, where it is ours, which pair is nominated.
 ///
 /// Which pair carries data is not decided here. What the checks need to know of it comes with each call (`PathStanding`).
 struct Checks: Sendable {
@@ -50,7 +50,7 @@ struct Checks: Sendable {
     /// Settles role conflicts (RFC 8445 section 7.3.1.1).
     private var tieBreaker: UInt64
     private var current: Generation
-    /// The one before a restart, which carries media until the current one can.
+    /// The generation before a restart, which carries media until the current one can.
     private var previous: Generation?
     private var nextPairID: Int
     private var transactions: CheckTransactions
@@ -82,7 +82,7 @@ struct Checks: Sendable {
     /// The current generation's pairs.
     var list: CheckList { current.list }
     var remotes: [RemoteEndpoint] { current.remotes.endpoints }
-    /// Where any generation's peer may be.
+    /// The peer's addresses of both generations.
     var allRemotes: [RemoteEndpoint] { current.remotes.endpoints + (previous?.remotes.endpoints ?? []) }
 
     /// A pair of either generation.
@@ -348,7 +348,7 @@ struct Checks: Sendable {
         return .roleConflict(switchedTo: isNew ? role : nil)
     }
 
-    /// Counts a response that a pair of before a restart was given.
+    /// Counts a response to a check of the previous generation's pair.
     mutating func notePrevious(responseTo transaction: CheckTransaction, now: Instant) {
         previous?.list.update(transaction.pair) { $0.statistics.note(responseTo: transaction, now: now) }
     }
@@ -367,7 +367,7 @@ struct Checks: Sendable {
     private mutating func fail(_ id: Int, standing: PathStanding, now: Instant) {
         guard let pair = current.list[id: id] else { return }
         current.list.update(id) { $0.state = .failed }
-        // The pair in use ends by its consent, not by one question.
+        // The pair in use ends when its consent expires, not with one unanswered check.
         guard standing.selected != id else { return }
         current.list.update(id) {
             $0.isValid = false
@@ -395,7 +395,7 @@ struct Checks: Sendable {
 
     // MARK: Nomination by us
 
-    /// A pair works: unless one is nominated, the best is, now or in a little while.
+    /// A pair works: unless one is nominated already, the best one is nominated, at once or after `nominationDelay`.
     mutating func planNomination(standing: PathStanding, now: Instant) {
         guard role == .controlling, !standing.isNominated || standing.isQuiet else { return }
         nominateAt = min(nominateAt ?? .distantFuture, now + configuration.nominationDelay)
@@ -425,7 +425,7 @@ struct Checks: Sendable {
         current.list.trigger(best.id)
     }
 
-    /// The pair is nominated, by whichever side: the generation before only goes on answering.
+    /// The pair is nominated, by either side: the previous generation only answers requests from now on.
     mutating func endNomination(with id: Int) {
         current.list.update(id) { $0.nominatesNext = false }
         nominateAt = nil
@@ -519,7 +519,7 @@ struct Checks: Sendable {
         hasRemote && current.list.hasWork(ordinary: standing.leavesRoomForChecks)
     }
 
-    /// Fails the pairs whose checks nobody has answered.
+    /// Fails the pairs whose checks were not answered in time.
     mutating func expireTransactions(standing: PathStanding, now: Instant) {
         while let transaction = transactions.nextExpired(now: now) {
             if transaction.kind == .check, !transaction.isCancelled, transaction.generation == current.number,

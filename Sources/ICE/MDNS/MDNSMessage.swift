@@ -22,7 +22,7 @@ enum MDNSMessage {
 
     /// One query for the A and AAAA records of each name.
     ///
-    /// - Parameter prefersUnicast: The QU bit (RFC 6762 section 5.4): the answer need not bother everyone.
+    /// - Parameter prefersUnicast: The QU bit (RFC 6762 section 5.4): the answer may come by unicast.
     static func writeQuery(_ names: [[[UInt8]]], prefersUnicast: Bool, into writer: inout ByteWriter) {
         // "In multicast query messages, the Query Identifier SHOULD be set to zero on transmission."
         writer.write(UInt16(0))

@@ -1,15 +1,15 @@
 public import Primitives
 
-/// Finds the addresses behind `.local` names by asking everyone on the link (RFC 6762).
+/// Finds the addresses behind `.local` names by multicast queries on the link (RFC 6762).
 ///
-/// Browsers hide their host addresses behind such names until the user grants the camera, and a monitor never does.
-/// On one's own network the name is the way to a direct path; elsewhere nobody answers, which costs nothing: the
-/// peer's checks show its address anyway.
+/// Browsers hide their host addresses behind such names until the user grants the camera, and a monitor never does. Within
+/// one network the name leads to a direct path; elsewhere there is no answer, which costs nothing: the peer's checks show
+/// its address anyway.
 ///
 /// The driver owns the sockets and hands in every datagram: per interface and family one on a port of its own that asks,
-/// and to which a responder may answer alone (RFC 6762 sections 5.4 and 6.7), and per family one bound to port 5353 with
-/// address reuse and a member of the group 224.0.0.251 or ff02::fb, because others answer everyone. A name is asked for
-/// at once, then after 1, 3 and 7 s ("the interval between the first two queries MUST be at least one
+/// and to which a responder may answer by unicast (RFC 6762 sections 5.4 and 6.7), and per family one bound to port 5353
+/// with address reuse and a member of the group 224.0.0.251 or ff02::fb, because other responders answer by multicast. A
+/// name is asked for at once, then after 1, 3 and 7 s ("the interval between the first two queries MUST be at least one
 /// second, the intervals between successive queries MUST increase by at least a factor of two"), then given up.
 public struct MDNSResolver: Sendable {
     private struct Question: Sendable {
@@ -21,7 +21,7 @@ public struct MDNSResolver: Sendable {
         var found: [IPAddress]
     }
 
-    /// An address that somebody announced before anybody asked.
+    /// An address that was announced while no question for its name was open.
     private struct Announcement: Sendable {
         var labels: [[UInt8]]
         var address: IPAddress
@@ -39,6 +39,7 @@ public struct MDNSResolver: Sendable {
     /// Queries that are due now: from which base, for which names.
     private var due: RingBuffer<(base: SocketAddress, names: [[[UInt8]]], isFirst: Bool)>
     private var events: RingBuffer<MDNSEvent>
+    /// Names that were not asked for and datagrams that were ignored, by reason, since the resolver was made.
     public private(set) var drops: Counter<MDNSDrop>
 
     /// - Parameter bases: The local addresses of the sockets, one per interface and family.
@@ -78,7 +79,7 @@ public struct MDNSResolver: Sendable {
         }
     }
 
-    /// Nobody waits for the answer any more.
+    /// Ends the question for a name whose address is not needed any more.
     public mutating func cancel(_ name: String) {
         let labels = MDNSMessage.labels(name)
         questions.removeAll { $0.labels == labels }
@@ -121,20 +122,22 @@ public struct MDNSResolver: Sendable {
         }
     }
 
-    /// Whoever takes a name tells everyone (RFC 6762 section 8.3), a browser just before its offer, and must then not
-    /// repeat it for a second (section 6): hearing that saves the second.
+    /// A host announces a name that it takes to the whole link (RFC 6762 section 8.3), a browser just before its offer, and
+    /// must not repeat the record within a second (section 6): keeping announcements saves that second.
     private mutating func note(_ announcement: Announcement) {
         heard.removeAll { $0.labels == announcement.labels && $0.address == announcement.address }
         if heard.count == Self.maximumAnnouncements { heard.removeFirst() }
         heard.append(announcement)
     }
 
+    /// Queues the queries that are due by `now`, and ends questions whose four queries are over: one without any address is
+    /// reported as `unanswered`. Called at `nextTimeout`; poll for queries and events afterwards.
     public mutating func handleTimeout(now: Instant) {
         for question in questions where question.nextAt <= now && question.asked >= Self.transmissions {
             if question.found.isEmpty { events.append(.unanswered(question.name)) }
             questions.removeAll { $0.labels == question.labels }
         }
-        // Who has an address is not asked again, but may still give the other family's.
+        // A name with an address is not asked for again, but an address of the other family may still arrive.
         for index in questions.indices where questions[index].nextAt <= now && !questions[index].found.isEmpty {
             questions[index].asked = Self.transmissions
             questions[index].nextAt = now + .seconds(1)
@@ -151,8 +154,10 @@ public struct MDNSResolver: Sendable {
             source: base, destination: base.address.isIPv4 ? MDNSMessage.groupIPv4 : MDNSMessage.groupIPv6)
     }
 
+    /// The oldest event that was not taken yet; nil when there is none.
     public mutating func pollEvent() -> MDNSEvent? { events.popFirst() }
 
+    /// When the next query is due or a question ends; nil while no question is open.
     public var nextTimeout: Wake? {
         questions.map(\.nextAt).min().map { Wake(at: $0, reason: .nameResolution) }
     }
@@ -162,6 +167,7 @@ public struct MDNSResolver: Sendable {
 public enum MDNSEvent: Hashable, Sendable {
     /// One of the name's addresses; a second one of the other family may follow.
     case resolved(String, IPAddress)
+    /// Four queries for the name have brought no address.
     case unanswered(String)
 }
 

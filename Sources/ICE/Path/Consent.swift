@@ -19,7 +19,8 @@ struct Consent: Sendable {
     /// An answer as old as this is asked for again at once.
     private static let fresh = Duration.seconds(1)
 
-    /// Begins where the pair was last answered: who moves media to and fro between pairs that answer no more gets none.
+    /// Begins with the pair's last answer: a peer that moves media to and fro between pairs that answer no more gains no
+    /// consent by it.
     init(
         configuration: ICEConfiguration, answeredAt: Instant, lastReceivedAt: Instant, random: inout RandomSource,
         now: Instant
@@ -63,7 +64,8 @@ struct Consent: Sendable {
         quietAt(configuration: configuration).map { now >= $0 } ?? false
     }
 
-    /// When a path that has said nothing for half the time is asked by a connectivity check, which is retransmitted.
+    /// When a path on which nothing was received for half of that time is tried with a connectivity check, which is
+    /// retransmitted.
     func questionAt(configuration: ICEConfiguration) -> Instant {
         max(lastReceivedAt + configuration.disconnectedTimeout / 2, nextQuestionAt)
     }

@@ -21,11 +21,12 @@ struct PathStanding: Equatable, Sendable {
 ///                                    ▼ patience at an end        └─ disconnected ────────┘
 ///                                  failed ◀──── consent expired ───────┘
 ///
-/// Before the peer has decided, the best pair that works is used; after that the peer's choice. When the choice is better
-/// than the pair in use, its word alone is followed; otherwise the data that the peer sends, or the silence of the pair in
-/// use (`isFollowed`). During a restart the pair of before goes on until the new generation has a nominated one.
+/// Before the peer has nominated a pair, the best valid pair carries data; after that, the nominated one. For a while after
+/// the first nomination USE-CANDIDATE alone moves data only to a pair of at least the same priority; to a lower one data
+/// moves when the peer sends data over it, or when the pair in use does not answer (`isFollowed`). During a restart the
+/// previous generation's pair goes on until the new generation has a nominated one.
 ///
-/// Pairs are the checks' own; what is to be judged comes with each call, and what is decided goes up as a pair's identifier.
+/// `Checks` owns the pairs: those to be judged come with each call, and a decision is returned as a pair's identifier.
 struct Path: Sendable {
     /// A pair at work.
     private struct Carriage: Sendable {
@@ -35,7 +36,7 @@ struct Path: Sendable {
         var consent: Consent
     }
 
-    /// What the peer's word for a pair leads to.
+    /// What the peer's USE-CANDIDATE for a pair leads to.
     enum Step: Equatable, Sendable {
         /// Data takes this pair from now on: it is nominated.
         case take(Int)
@@ -47,7 +48,7 @@ struct Path: Sendable {
     private(set) var state: ICEState
     /// The way for application data, kept for the media path.
     private(set) var selectedPath: SelectedPath?
-    /// The same for each packet: from which base it leaves, a relayed one like a socket's, and to whom.
+    /// The same for each packet: the base from which it leaves, which may be a relayed address, and the peer's address.
     private(set) var way: Transmit?
     private var current: Carriage?
     /// Of the generation before a restart, until the current one has a nominated pair.
@@ -63,7 +64,7 @@ struct Path: Sendable {
     private var firstNominatedAt: Instant?
     /// The pair of the peer's latest USE-CANDIDATE, while data does not take it.
     private var chosen: Int?
-    /// By when the pair in use has to answer, or the peer's other choice is followed.
+    /// The pair in use has to answer by then; otherwise data moves to the pair that the peer has chosen.
     private var choiceDueAt: Instant?
     private var tally: PathTally
 
@@ -101,7 +102,8 @@ struct Path: Sendable {
     /// The peer has other credentials: it gets time.
     mutating func beginPatience(now: Instant) { patienceEndsAt = now + configuration.patience }
 
-    /// A new generation begins. Whether that of now is kept, because it carries data or no earlier one does.
+    /// A new generation begins. Returns whether the present one is kept as the previous one, because it carries data or no
+    /// earlier one does.
     mutating func restart() -> Bool {
         let keepsCurrent = current != nil || previous == nil
         if keepsCurrent { previous = current }
@@ -123,7 +125,7 @@ struct Path: Sendable {
 
     // MARK: Which pair
 
-    /// Data takes this pair, which works, from now on. Whether it took another one before.
+    /// This valid pair carries data from now on. Returns whether another one did before.
     mutating func take(_ pair: CandidatePair, nominated: Bool, random: inout RandomSource, now: Instant) -> Bool {
         isConsentExpired = false
         consentEndsAt = nil
@@ -157,8 +159,8 @@ struct Path: Sendable {
         return list.bestValid(since: now - configuration.consentTimeout)?.id
     }
 
-    /// The peer has said USE-CANDIDATE for this pair (RFC 8445 section 7.3.1.5). The latest word decides, where `isFollowed`
-    /// does not know better.
+    /// The peer has said USE-CANDIDATE for this pair (RFC 8445 section 7.3.1.5). The latest nomination decides, unless
+    /// `isFollowed` says that it has to wait.
     mutating func choose(_ id: Int, in list: CheckList, now: Instant) -> Step? {
         guard let pair = list[id: id] else { return nil }
         chosen = id
@@ -168,12 +170,12 @@ struct Path: Sendable {
         return pair.state == .succeeded && current?.pair != id ? .ask(id) : nil
     }
 
-    /// Whether the peer's choice is followed by its word alone.
+    /// Whether USE-CANDIDATE alone moves data to the pair that the peer has chosen.
     ///
-    /// With aggressive nomination (RFC 5245 section 8.1.1.2) every check of the peer has USE-CANDIDATE, and of the pairs
-    /// that work both sides take the best: in the beginning a check that comes late must not move us below the pair that
-    /// the peer uses. With regular nomination it means what it says: then it is followed as soon as the peer sends data that
-    /// way, or the pair in use does not answer.
+    /// With aggressive nomination (RFC 5245 section 8.1.1.2) every check of the peer has USE-CANDIDATE, and both sides use
+    /// the best of the pairs that work: within `nominationSettling` a check that arrives late must not move data to a pair
+    /// below the one that the peer uses. With regular nomination the peer really means the lower pair: data moves as soon
+    /// as the peer sends data over it, or the pair in use does not answer.
     private func isFollowed(_ pair: CandidatePair, in list: CheckList, now: Instant) -> Bool {
         guard let current, current.isNominated, let selected = list[id: current.pair], state != .disconnected,
             let first = firstNominatedAt, now < first + configuration.nominationSettling
@@ -187,14 +189,15 @@ struct Path: Sendable {
             && pair.statistics.lastResponseAt.map { now - $0 < configuration.consentTimeout / 2 } ?? false
     }
 
-    /// A choice of the peer that is not followed puts the pair in use to the question.
+    /// The peer has chosen a pair to which data does not move yet: the pair in use is checked.
     private mutating func doubtSelected(now: Instant) -> Step? {
         guard let current, choiceDueAt == nil else { return nil }
         choiceDueAt = now + configuration.minimumRTO
         return .ask(current.pair)
     }
 
-    /// The pair in use had its time to answer. What the peer chose besides, if it did not.
+    /// The time for the pair in use to answer is over. Returns the other pair that the peer has chosen, if there was no
+    /// answer.
     mutating func settleDoubt(role: ICERole, in list: CheckList, now: Instant) -> Int? {
         guard let dueAt = choiceDueAt, now >= dueAt else { return nil }
         choiceDueAt = nil
@@ -203,7 +206,7 @@ struct Path: Sendable {
         return unusedChoice(role: role, in: list, now: now)
     }
 
-    /// The path in use has gone quiet: what the peer chose besides is all the better now.
+    /// The other pair that the peer has chosen, for a path in use that has gone quiet or does not answer.
     func unusedChoice(role: ICERole, in list: CheckList, now: Instant) -> Int? {
         guard role == .controlled, let chosen, chosen != current?.pair, let pair = list[id: chosen],
             mayCarry(pair, now: now)
@@ -211,7 +214,8 @@ struct Path: Sendable {
         return chosen
     }
 
-    /// The peer sends data over a pair that is not the one in use: whether that is its choice, and followed.
+    /// The peer sends data over this pair. Returns it when it is the pair that the peer has chosen, so that data moves to
+    /// it.
     func follow(
         dataFrom remote: SocketAddress, local: SocketAddress, role: ICERole, in list: CheckList, now: Instant
     ) -> Int? {
@@ -221,7 +225,8 @@ struct Path: Sendable {
         return chosen
     }
 
-    /// A pair was answered: whether that moves data to it, as nominated by this answer or by the peer's word before.
+    /// A check of the pair was answered. Returns whether data moves to it: this answer nominates it, or the peer has chosen
+    /// it before.
     mutating func answered(
         _ id: Int, nominates: Bool, role: ICERole, in list: CheckList, now: Instant
     ) -> Bool {
@@ -236,7 +241,8 @@ struct Path: Sendable {
 
     // MARK: The generation before a restart
 
-    /// The peer has asked over a pair of before. Whether data takes that one now: the peer may move while it restarts.
+    /// The peer has checked a pair of the previous generation. Returns whether data moves to it: the peer may move while it
+    /// restarts.
     mutating func previousAsked(
         over pair: CandidatePair, nominates: Bool, random: inout RandomSource, now: Instant
     ) -> Bool {
@@ -251,7 +257,7 @@ struct Path: Sendable {
         return true
     }
 
-    /// A pair of before was answered: whether it is the one that carries data.
+    /// A check of a pair of the previous generation was answered. Returns whether that pair carries data.
     mutating func previousAnswered(_ id: Int, now: Instant) -> Bool {
         guard previous?.pair == id else { return false }
         previous?.consent.answered(configuration: configuration, now: now)
@@ -292,8 +298,8 @@ struct Path: Sendable {
         return nil
     }
 
-    /// A path that has been silent is asked by a connectivity check, whose retransmissions survive loss; consent
-    /// checks alone come too seldom to tell a pause from an end.
+    /// A path that has been silent is tried with a connectivity check, whose retransmissions survive loss; consent checks
+    /// alone come too seldom to tell a pause from an end.
     mutating func nextQuestion(now: Instant) -> Int? {
         guard let current, current.consent.questionAt(configuration: configuration) <= now else { return nil }
         self.current?.consent.questionAsked(configuration: configuration, now: now)
@@ -308,7 +314,7 @@ struct Path: Sendable {
         return current.pair
     }
 
-    /// The same for the pair of before a restart.
+    /// The same for the previous generation's pair.
     mutating func expirePreviousConsent(now: Instant) -> Bool {
         guard let previous, now >= previous.consent.expiresAt else { return false }
         self.previous = nil
@@ -323,7 +329,7 @@ struct Path: Sendable {
         return true
     }
 
-    /// Pairs are gone with their address. When the consent to one that carried data would have ended.
+    /// Pairs have ended with their address. Returns when the consent to one that carried data would have expired.
     mutating func lose(_ pairs: [Int]) -> Instant? {
         var endsAt: Instant?
         if let previous, pairs.contains(previous.pair) {
@@ -351,7 +357,7 @@ struct Path: Sendable {
     mutating func noteSent(_ bytes: Int, now: Instant) { tally.noteSent(bytes, now: now) }
     mutating func noteReceived(_ bytes: Int, now: Instant) { tally.noteReceived(bytes, now: now) }
 
-    /// Datagrams are counted for this pair from now on; what another one has carried, to be kept.
+    /// Datagrams are counted for this pair from now on. Returns what another one has carried, to be kept with it.
     mutating func count(for pair: CandidatePair?) -> (pair: Int, traffic: PathTraffic)? {
         tally.count(for: pair)
     }

@@ -1,7 +1,7 @@
 import Primitives
 import STUN
 
-/// An allocation that is gone, or never came.
+/// An allocation that has ended, or was never given.
 struct LostRelay: Equatable, Sendable {
     /// The addresses that it had given.
     let relayed: [SocketAddress]
@@ -18,7 +18,7 @@ struct LostRelay: Equatable, Sendable {
     fileprivate let expiresAt: Instant?
     fileprivate let predecessorEndsAt: Instant?
 
-    /// What the application has to know. A server that sends us on refuses nothing.
+    /// What the application has to know. A redirection (300) is no refusal.
     var events: [ICEEvent] {
         var alternate: AlternateServer?
         var events: [ICEEvent] = []
@@ -85,7 +85,8 @@ struct Relays: Sendable {
     }
 
     private static let maximumServers = 8
-    /// Of those over UDP, and of those behind streams: many addresses must not keep the last resort away.
+    /// The most relays over UDP, and the most behind streams: many local addresses must not use up the room of streams, the
+    /// last resort.
     private static let maximumRelays = 8
     /// A relayed address of each family.
     private static let preferencesPerRelay: UInt16 = 2
@@ -154,7 +155,7 @@ struct Relays: Sendable {
         }
     }
 
-    /// Every server is asked from each of these sockets that has no allocation there. Whether one was asked for.
+    /// Every server is asked from each of these sockets that has no allocation there. Returns whether one was asked for.
     mutating func allocate(from bases: [LocalEndpoint], random: inout RandomSource, now: Instant) -> Bool {
         var hasStarted = false
         for server in servers {
@@ -212,8 +213,8 @@ struct Relays: Sendable {
 
     // MARK: Ends
 
-    /// Ends a relay whose socket or stream is gone; the addresses that it had given. Nil when there is none: one local address
-    /// may have several.
+    /// Ends a relay whose socket or stream is gone; returns the addresses that it had given. Nil when there is none: one
+    /// local address may have several.
     mutating func removeNext(from base: SocketAddress, isStream: Bool) -> [SocketAddress]? {
         guard let index = relays.firstIndex(where: { $0.client.base == base && $0.isStream == isStream }) else {
             return nil
@@ -233,8 +234,8 @@ struct Relays: Sendable {
     mutating func forget(base: SocketAddress) { reallocations.removeAll { $0.base == base } }
 
     /// An allocation that was lost may be had again, with credentials that are newer perhaps: at once, or when the server
-    /// has forgotten the lost one, for until then it has no other for the same address (437, RFC 8656 section 6.2).
-    /// Whether it was asked for at once.
+    /// has forgotten the lost one, for until then it has no other for the same address (437, RFC 8656 section 6.2). Returns
+    /// whether it was asked for at once.
     mutating func replace(_ lost: LostRelay, random: inout RandomSource, now: Instant) -> Bool {
         guard lost.transport == .udp, let server = servers.first(where: { $0.address == lost.firstServer }) else {
             return false
@@ -286,7 +287,7 @@ struct Relays: Sendable {
         return type.method == .binding
     }
 
-    /// What clients have to send, but for their first question.
+    /// The next request of a client, but for the first Allocate of each.
     mutating func pollTransmit(into packet: inout PacketBuffer, now: Instant) -> Transmit? {
         for index in relays.indices where !relays[index].client.isAboutToStart {
             if let transmit = relays[index].client.pollTransmit(into: &packet, now: now) { return transmit }
@@ -376,7 +377,7 @@ struct Relays: Sendable {
         index(of: relayed).map { relays[$0].client.mayPermit(peer) } ?? true
     }
 
-    /// Sees to it that the relay will let the peer in. Whether a pair of the two has to wait for that.
+    /// Makes the relay let the peer in. Returns whether a pair of the two has to wait for that.
     ///
     /// Peers with aggressive nomination (RFC 5245) take the first pair that works and may look at no other, so a relay whose
     /// server is near would win over a direct path that takes a round trip more, for as long as the session lasts. Direct
@@ -404,14 +405,15 @@ struct Relays: Sendable {
         admissions.removeAll { $0.at <= now }
     }
 
-    /// A new generation begins: peers that none knows any more need not be let in, else restarts would add up.
+    /// A new generation begins: permissions of addresses that are in no generation any more end, or each restart would add
+    /// some.
     mutating func retainPeers(_ remotes: [RemoteEndpoint]) {
         admissions.removeAll()
         let needed = Set(remotes.map(\.address.address))
         for index in relays.indices { relays[index].client.retainPermissions(of: needed) }
     }
 
-    /// The path in use deserves the small header.
+    /// Binds a channel for the path in use: its header has 4 bytes instead of 36 or 48.
     mutating func bindChannel(to peer: SocketAddress, at relayed: SocketAddress, now: Instant) {
         guard let index = index(of: relayed) else { return }
         relays[index].client.bindChannel(to: peer, now: now)
@@ -454,7 +456,7 @@ struct Relays: Sendable {
         for index in relays.indices where relays[index].endsAt <= now { relays[index].isLate = true }
     }
 
-    /// - Parameter isGathering: Whether somebody waits for allocations to come, or not to come.
+    /// - Parameter isGathering: Whether gathering still waits for allocations to be given or refused.
     func nextTimeout(isGathering: Bool, pacing: StartPacing) -> Wake? {
         var wake: Wake?
         for index in relays.indices {

@@ -101,7 +101,7 @@ struct TURNAuthentication: Sendable {
         guard let key else { return true }
         switch message.integrity(key: key, using: authenticator) {
         case .valid: return true
-        // Servers refuse unsigned; a stranger that knows the transaction identifier could also drop our packets.
+        // Servers send refusals unsigned; an attacker who knows the transaction identifier could drop our packets as well.
         case .missing: return message.type.messageClass == .errorResponse
         case .invalid: return false
         }

@@ -44,7 +44,9 @@ public struct TURNClient: Sendable {
     private static let maximumRedirections = 4
     private static let maximumRefusals = 4
 
+    /// The transport address that requests go to; over UDP a 300 response (RFC 8489 section 10) replaces it.
     public private(set) var server: SocketAddress
+    /// How the server is reached; the allocation itself is always for UDP.
     public let transport: TransportProtocol
     /// The local address whose socket speaks to the server.
     public let base: SocketAddress
@@ -58,6 +60,8 @@ public struct TURNClient: Sendable {
     private var peers: TURNPeers
     /// The relayed transport addresses.
     public private(set) var relayed: [SocketAddress]
+    /// What the server sees `base` as (XOR-MAPPED-ADDRESS of the Allocate response): a server-reflexive address; nil before
+    /// the allocation, and when the response had none.
     public private(set) var mapped: SocketAddress?
     private var refreshAt: Instant?
     /// When the server forgets the allocation, unless it is refreshed; kept after the end, for an agent that wants another.
@@ -67,8 +71,16 @@ public struct TURNClient: Sendable {
     /// When the NAT before us is told that the way to the server is still in use.
     private var keepaliveAt: Instant
     private var events: RingBuffer<TURNEvent>
+    /// Messages from the server and datagrams for peers that were dropped, by reason.
     public private(set) var drops: Counter<TURNDrop>
 
+    /// A client that has not asked for anything yet.
+    ///
+    /// - Parameters:
+    ///   - base: The local address of the socket or stream that leads to the server.
+    ///   - minimumRTO: The first retransmission timeout of a request over UDP (RFC 8489 section 6.2.1).
+    ///   - authenticator: The hash functions that STUN needs, from the target that has cryptography.
+    ///   - random: Of transaction identifiers and of the first channel number.
     public init(
         server: TURNServer, base: SocketAddress, minimumRTO: Duration = .milliseconds(500),
         authenticator: MessageAuthenticator, random: RandomSource
@@ -94,6 +106,7 @@ public struct TURNClient: Sendable {
         self.random = random
     }
 
+    /// Whether the server holds an allocation that has neither failed nor been closed.
     public var isAllocated: Bool { phase == .allocated }
     /// Whether an answer to the question for an allocation is still open.
     public var isAllocating: Bool { phase == .idle || phase == .allocating }
@@ -104,15 +117,17 @@ public struct TURNClient: Sendable {
             && requests.hasUnsent
     }
 
+    /// The oldest event that was not taken yet; nil when there is none.
     public mutating func pollEvent() -> TURNEvent? { events.popFirst() }
 
+    /// Asks for an allocation (RFC 8656 section 7.1); the event `allocated` or `failed` follows. A second call does nothing.
     public mutating func start(now: Instant) {
         guard phase == .idle else { return }
         phase = .allocating
         submit(.allocate, now: now)
     }
 
-    /// Gives the allocation back: one Refresh with lifetime 0, whose answer nobody waits for.
+    /// Gives the allocation back: one Refresh with lifetime 0, whose response is not waited for.
     public mutating func close(now: Instant) {
         let wasAllocated = phase == .allocated
         end(.closed)
@@ -160,9 +175,11 @@ public struct TURNClient: Sendable {
     /// Whether there is room for the address, or it is known.
     func mayPermit(_ peer: IPAddress) -> Bool { peers.hasRoom(for: peer) }
 
+    /// Whether the server has granted a permission for the address (RFC 8656 section 9): only then does `frame` take
+    /// datagrams.
     public func isPermitted(_ peer: IPAddress) -> Bool { peers.isPermitted(peer) }
 
-    /// Lets permissions of others end: they are not refreshed any more.
+    /// Lets the permissions of all other addresses end: they are not refreshed any more.
     mutating func retainPermissions(of addresses: Set<IPAddress>) { peers.retain(addresses) }
 
     /// Binds a channel for the peer that carries media.
@@ -327,8 +344,9 @@ public struct TURNClient: Sendable {
         }
     }
 
-    /// Neither the old name nor a newer one is taken: a server keeps an allocation to the name that made it (441). What
-    /// stands serves until its lifetime is over, and only then can the newer name have another from the same address.
+    /// The server accepts neither the old credentials nor newer ones: it keeps an allocation to the username that made it
+    /// (441). The allocation serves until its lifetime is over, and only then can the newer username have another one from
+    /// the same address.
     private mutating func refuseName(_ request: TURNRequest, now: Instant) {
         switch request.kind {
         case .refresh where expiresAt.map { $0 > now } ?? false: isRunningOut = true
@@ -414,6 +432,8 @@ public struct TURNClient: Sendable {
 
     // MARK: Time
 
+    /// Ends requests whose last retransmission was not answered, and begins refreshes of the allocation, its permissions and
+    /// its channels that are due by `now`. Poll for datagrams and events afterwards.
     public mutating func handleTimeout(now: Instant) {
         while let request = requests.nextExpired(now: now) {
             switch request.kind {
@@ -431,6 +451,7 @@ public struct TURNClient: Sendable {
         for kind in peers.takeDue(now: now) { submit(kind, now: now) }
     }
 
+    /// The earliest moment at which `pollTransmit` or `handleTimeout` has something to do; nil when nothing is pending.
     public var nextTimeout: Wake? {
         var wake: Wake?
         func consider(_ at: Instant?, _ reason: WakeReason) {

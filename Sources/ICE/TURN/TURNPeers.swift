@@ -79,7 +79,7 @@ struct TURNPeers: Sendable {
         channels.removeAll { $0.peer.address == peer }
     }
 
-    /// Lets permissions of others end: they are not refreshed any more. One that a channel needs stays.
+    /// Lets the permissions of all other addresses end: they are not refreshed any more. One that a channel needs stays.
     mutating func retain(_ peers: Set<IPAddress>) {
         permissions.removeAll { permission in
             !peers.contains(permission.address) && !channels.contains { $0.peer.address == permission.address }

@@ -25,7 +25,7 @@ struct TURNRequest: Sendable {
 struct TURNRequests: Sendable {
     private var open: [TURNRequest]
     private let minimumRTO: Duration
-    /// A stream does not lose: one transmission, and the time in which the last of seven would have been given up.
+    /// A stream loses nothing: one transmission, and the time in which the last of seven would have been given up.
     private let isStream: Bool
 
     init(minimumRTO: Duration, isStream: Bool) {
@@ -36,7 +36,7 @@ struct TURNRequests: Sendable {
 
     private var maximumTransmissions: Int { isStream ? 1 : 7 }
 
-    /// Whether one has never been sent.
+    /// Whether a request has not been sent yet.
     var hasUnsent: Bool { open.contains { $0.transmissions == 0 } }
 
     mutating func submit(
@@ -48,7 +48,7 @@ struct TURNRequests: Sendable {
                 transmissions: 0, nextAt: now))
     }
 
-    /// One that is to be sent now.
+    /// The next request to be sent now; nil when there is none.
     mutating func nextDue(now: Instant) -> TURNRequest? {
         guard
             let index = open.firstIndex(where: { $0.nextAt <= now && $0.transmissions < maximumTransmissions })
@@ -57,7 +57,7 @@ struct TURNRequests: Sendable {
         open[index].transmissions = count
         let factor = isStream ? 79 : count == maximumTransmissions ? 16 : 1 << (count - 1)
         open[index].nextAt = now + minimumRTO * factor
-        // Nobody waits for the answer to a farewell.
+        // The response to a Refresh with lifetime 0 is not waited for.
         return open[index].kind == .deallocate ? open.remove(at: index) : open[index]
     }
 
@@ -67,7 +67,7 @@ struct TURNRequests: Sendable {
 
     mutating func endAll() { open.removeAll() }
 
-    /// One that nobody has answered in time: it ends. More may follow.
+    /// Ends and returns a request that was not answered in time; nil when there is none.
     mutating func nextExpired(now: Instant) -> TURNRequest? {
         guard
             let index = open.firstIndex(where: { $0.nextAt <= now && $0.transmissions >= maximumTransmissions })

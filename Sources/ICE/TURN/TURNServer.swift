@@ -3,11 +3,14 @@ public import STUN
 
 /// A TURN server as `iceServers` names it, its host resolved.
 public struct TURNServer: Hashable, Sendable {
+    /// Where requests go at first, from bases of the same family.
     public var address: SocketAddress
     /// How the client reaches it; the relay itself always speaks UDP to the peer.
     public var transport: TransportProtocol
+    /// Name and password that the server expects (RFC 8489 section 9.2).
     public var credentials: TURNCredentials
 
+    /// A server over UDP unless `transport` says otherwise.
     public init(address: SocketAddress, transport: TransportProtocol = .udp, credentials: TURNCredentials) {
         self.address = address
         self.transport = transport
@@ -17,9 +20,12 @@ public struct TURNServer: Hashable, Sendable {
 
 /// Long-term credentials of a TURN server (RFC 8489 section 9.2). They do not show in logs.
 public struct TURNCredentials: Hashable, Sendable {
+    /// USERNAME of signed requests (RFC 8489 section 14.3: fewer than 509 bytes, which is not checked here).
     public var username: String
+    /// Enters the key of MESSAGE-INTEGRITY (RFC 8489 section 9.2.2) and is never sent itself.
     public var password: String
 
+    /// Takes both as signaling gives them.
     public init(username: String, password: String) {
         self.username = username
         self.password = password
@@ -39,7 +45,7 @@ public enum TURNFailure: Error, Hashable, Sendable {
     case unauthenticated
     /// The server sent us on in a circle, or too often.
     case redirectedTooOften
-    /// The server wants another one to be asked (300), which over a stream only the driver can do.
+    /// The server names another one to be asked instead (300), which over a stream only the driver can do.
     case redirected(to: AlternateServer)
     /// Any other error response.
     case refused(ErrorCode)
@@ -64,7 +70,9 @@ extension TURNFailure: CustomStringConvertible {
 public enum TURNEvent: Hashable, Sendable {
     /// Relayed transport addresses, one per family, and what the server sees us as.
     case allocated(relayed: [SocketAddress], mapped: SocketAddress?)
+    /// The relay passes datagrams to and from this address from now on.
     case permissionGranted(IPAddress)
+    /// The server refused the permission or did not answer, or there are too many.
     case permissionDenied(IPAddress)
     /// Data to and from this peer needs four bytes of header from now on.
     case channelBound(peer: SocketAddress)
@@ -74,6 +82,7 @@ public enum TURNEvent: Hashable, Sendable {
 
 /// What a datagram from the TURN server was.
 public enum TURNInput: Hashable, Sendable {
+    /// The client's own business, or dropped and counted.
     case consumed
     /// The peer's bytes lie in this range.
     case data(Range<Int>, peer: SocketAddress)
@@ -87,10 +96,12 @@ public enum TURNDrop: Int, Sendable, CaseIterable {
 /// The server that another one wants to be asked in its place (ALTERNATE-SERVER, ALTERNATE-DOMAIN: RFC 8489 sections 10,
 /// 14.15 and 14.16).
 public struct AlternateServer: Hashable, Sendable {
+    /// ALTERNATE-SERVER: the transport address to ask instead.
     public var address: SocketAddress
-    /// The name that its certificate has; nil: the one that the first server was asked by.
+    /// The name that its certificate must have; nil: the host name of the server that redirected.
     public var domain: String?
 
+    /// - Parameter domain: ALTERNATE-DOMAIN, where the response has one that is not empty.
     public init(address: SocketAddress, domain: String? = nil) {
         self.address = address
         self.domain = domain

@@ -11,12 +11,14 @@ public struct TURNStreamReader: Sendable {
     /// The stream is not TURN's: close it.
     public private(set) var isBroken: Bool
 
+    /// At the beginning of a stream.
     public init() {
         buffer = []
         start = 0
         isBroken = false
     }
 
+    /// Takes bytes in the order in which the stream delivered them, in pieces of any size. After `isBroken` they are ignored.
     public mutating func append(_ bytes: Span<UInt8>) {
         guard !isBroken else { return }
         if start > 0 {

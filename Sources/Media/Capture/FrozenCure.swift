@@ -21,7 +21,7 @@ struct FrozenCure: Sendable {
     mutating func isDue(isFrozen: Bool, now: Instant) -> Bool {
         guard isFrozen else {
             frozenSince = nil
-            // Pictures that moved for longer than the last cure took have settled it.
+            // Pictures that moved for longer than the last cure took end the fault.
             let since = wellSince ?? now
             wellSince = since
             if now - since >= .seconds(60) { patience = FrozenCure.first }

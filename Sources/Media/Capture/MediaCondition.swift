@@ -15,7 +15,7 @@ public enum MediaCondition: String, Sendable, Hashable, CaseIterable {
     case encoder = "encoder-failed"
     case silent
     case clipping
-    /// Sound is missing, because nobody took it in time.
+    /// Sound was lost because the audio thread did not read it in time.
     case overruns
 
     /// What is seen, as a sentence without capital and full stop.
@@ -50,6 +50,6 @@ public enum MediaCondition: String, Sendable, Hashable, CaseIterable {
     }
 
     private static let processes = ToolCommand.available("top", "cat /proc/loadavg")
-    /// What shows the capture volume.
+    /// The command that shows the capture volume here, for remedies.
     public static let mixer = ToolCommand.available("alsamixer", "amixer", "apt install alsa-utils, then its mixer")
 }

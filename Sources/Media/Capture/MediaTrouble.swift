@@ -4,13 +4,16 @@ public import Signaling
 
 /// Why there is no picture or no sound.
 public struct MediaTrouble: Hashable, Sendable {
+    /// What the monitor is told (`session-error`).
     public var code: SessionErrorCode
-    /// The word in heartbeats and in the status: `missing`, `busy`, `failed`, `stalled`.
+    /// The word in heartbeats and in the status: `CaptureError.reason`, such as `missing`, `busy` or `stalled`.
     public var state: String
+    /// What was seen, in one line of English without capital and full stop.
     public var message: String
     /// What a technician can do about it.
     public var remedy: String?
 
+    /// Takes the values as they are; `init(_:_:)` derives them from the capture layer's error.
     public init(_ code: SessionErrorCode, state: String, message: String, remedy: String? = nil) {
         self.code = code
         self.state = state

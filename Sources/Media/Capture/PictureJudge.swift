@@ -61,7 +61,7 @@ struct PictureJudge: ~Copyable {
         switch quality.limitation {
         case .none: if !isFirst { log.info("picture \(size): all that the camera gives") }
         case .bandwidth: log.info("picture \(size): the network carries \(quality.target) of video")
-        // The condition says it aloud.
+        // `MediaCondition.slow` reports it too.
         case .cpu: log.info("picture \(size): the processor carries no more")
         }
     }

@@ -18,6 +18,7 @@ public struct PictureSample: Hashable, Sendable {
         self.bright = bright
     }
 
+    /// Samples 48 x 36 points of the luma plane, spread evenly; of a smaller picture each column or line.
     public init(_ picture: borrowing VideoFrame) {
         let (columns, rows) = (min(PictureSample.columns, picture.width), min(PictureSample.rows, picture.height))
         let (width, height, stride) = (picture.width, picture.height, picture.stride)
@@ -85,7 +86,7 @@ struct PictureWatch: Sendable {
         bad = 0
     }
 
-    /// Whether a picture taken now is one to look at.
+    /// Whether a picture taken now is to be sampled.
     func isDue(now: Instant) -> Bool { sampledAt.map { now - $0 >= PictureWatch.interval } ?? true }
 
     mutating func handle(_ sample: PictureSample, now: Instant) {
@@ -106,7 +107,7 @@ struct PictureWatch: Sendable {
         }
         guard now - judged >= .seconds(1) else { return }
         judgedAt = now
-        // Every fourth picture damaged is a cable, not an accident.
+        // When every fourth picture is damaged, the cause is a lasting one, such as a cable.
         _ = garbage.update(self.bad * 3 >= self.good && self.bad > 0, now: now)
         (self.good, self.bad) = (0, 0)
     }

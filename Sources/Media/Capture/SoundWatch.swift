@@ -52,7 +52,7 @@ public struct SoundSample: Hashable, Sendable {
 extension SoundSample {
     /// Nothing but zeros, as from a mute switch or a broken converter, and from no room.
     public var isDead: Bool { peak <= 1 }
-    /// -70 dB below full scale: a room with nobody in it is louder, through any microphone that is switched on.
+    /// -70 dB below full scale: an empty room is louder, through any microphone that is switched on.
     public var isQuiet: Bool { power < 100 }
     /// More than one sample in 200 at the end of the range is heard as distortion.
     public var isClipped: Bool { Double(clipped) > 0.005 * Double(count) }
@@ -60,7 +60,7 @@ extension SoundSample {
 
 /// Whether a microphone that delivers also hears something, and hears it whole.
 struct SoundWatch: Sendable {
-    /// Gaps within `overrunWindow` that make a fault of what may happen once.
+    /// So many gaps within `overrunWindow` are a fault; a single one may happen.
     static let overrunsTolerated = 2
     static let overrunWindow = Duration.seconds(10)
 

@@ -66,7 +66,7 @@ struct SourceLoop: ~Copyable {
         }
         let current = gate.opening
         if opening != nil, current != nil, current != opening {
-            // Closed and opened between two looks: for whoever it opened, everything begins anew.
+            // The gate was closed and opened between two checks: for the new opening everything begins anew.
             _ = machine.gateIs(open: false)
             told = nil
         }
@@ -91,7 +91,8 @@ struct SourceLoop: ~Copyable {
 
     private mutating func failed(_ error: CaptureError) {
         machine.failed(error.heals, now: MonotonicClock.now())
-        // The gate may have moved meanwhile; then nobody is to hear of it, or the next attempt tells.
+        // The gate may have changed meanwhile: a fault of a closed gate is not reported, and one of a new opening by the
+        // next attempt.
         guard let opening, gate.opening == opening, told != error else { return }
         told = error
         let trouble = MediaTrouble(kind, error)

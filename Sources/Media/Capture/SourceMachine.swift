@@ -13,8 +13,8 @@ import Primitives
 ///      └──── gate closes, from anywhere ────┘
 /// ```
 ///
-/// A passing fault heals without anybody, so it is looked at soon; a lasting one needs a person, so it is looked at
-/// seldom. Both are looked at once whenever a device came or went.
+/// A passing fault ends by itself, so the device is tried again soon; a lasting one needs a technician, so the device is
+/// tried seldom. Both are tried at once whenever a device came or went.
 struct SourceMachine: Sendable {
     enum Phase: Hashable, Sendable {
         /// → opening
@@ -52,12 +52,12 @@ struct SourceMachine: Sendable {
 
     /// A device that comes back after a reset of its port is there within a quarter of a second.
     static let firstRetry = Duration.milliseconds(250)
-    /// Opening costs little, and somebody waits for the picture.
+    /// Opening costs little, and a monitor waits for the picture.
     static let longestRetry = Duration.seconds(2)
     static let firstLook = Duration.seconds(1)
     /// A person who changes permissions or plugs does not wait longer for the answer.
     static let longestLook = Duration.seconds(8)
-    /// Frames flowing for so long make an earlier fault history.
+    /// When frames have flowed for so long, earlier faults do not count any more.
     static let settled = Duration.seconds(5)
 
     init() {

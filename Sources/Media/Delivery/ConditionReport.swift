@@ -28,7 +28,7 @@ struct ConditionReport: ~Copyable {
         events.post(.condition(kind, condition))
     }
 
-    /// What was wrong with its media goes with the device.
+    /// The device was closed: the condition of its media is over.
     mutating func sourceClosed() {
         guard told != nil else { return }
         told = nil

@@ -2,8 +2,8 @@ public import Primitives
 public import Reactor
 import Synchronization
 
-/// Encoded frames on their way from one media thread to the network thread: bounded, without allocation in steady
-/// state, and open only while somebody may receive what is in it.
+/// Encoded frames on their way from one media thread to the network thread: bounded, without allocation in steady state,
+/// and open only while a monitor may receive its frames.
 ///
 /// Frames change places instead of being copied: `push` swaps the caller's full frame for an empty one, `pop` swaps
 /// the caller's spent frame for the oldest full one, so the same memory goes round.
@@ -12,8 +12,8 @@ import Synchronization
 /// has a generation; a media thread reads `generation` before it takes a picture and hands it back with the frame.
 /// A frame of an earlier generation is refused: what was seen for one monitor never reaches the next.
 ///
-/// A ring that needs permission is open only while the agent permits it besides: the sign that the camera is live is
-/// lit first, and media leaves afterwards.
+/// A ring that needs permission is open only while the agent permits it as well: the indicator is switched on first, and
+/// media leaves afterwards.
 ///
 /// When the network thread stalls, the oldest go first. A video frame without its predecessor cannot be decoded, so
 /// video drops up to the next keyframe in the ring, or everything, and then waits for a keyframe.
@@ -21,16 +21,18 @@ public final class FrameRing: Sendable {
     /// How many frames wait at most: 270 ms of video at 30 frames/s, 160 ms of audio.
     public static let capacity = 8
 
+    /// What became of a frame that was offered with `push`.
     public enum PushOutcome: Hashable, Sendable {
         case accepted
         /// Older frames gave way, this many.
         case replacedOlder(Int)
         /// Refused: predecessors were dropped, only a keyframe helps. The caller encodes one next.
         case keyframeNeeded
-        /// Refused: nobody wants it any more.
+        /// Refused: the ring is closed, or the frame is of an earlier opening.
         case closed
     }
 
+    /// Why a frame that was encoded did not reach the network thread.
     public enum DropReason: Int, CaseIterable, Sendable {
         /// Older frames gave way to newer ones.
         case overflow
@@ -40,6 +42,7 @@ public final class FrameRing: Sendable {
         case stale
     }
 
+    /// The kind of all frames in the ring; it decides what an overflow drops.
     public let kind: MediaKind
     /// Signaled when a frame has come: the network thread waits for it. Both rings may share one.
     public let readable: WakeFD?
@@ -91,7 +94,7 @@ public final class FrameRing: Sendable {
         opened?.signal()
     }
 
-    /// Nobody wants frames any more; what waits is forgotten. Closing a closed ring does nothing.
+    /// Frames are not wanted any more; those that wait are dropped. Closing a closed ring does nothing.
     public func close() {
         state.withLock { state in
             state.isOpen = false
@@ -125,7 +128,7 @@ public final class FrameRing: Sendable {
         opened?.signal()
     }
 
-    /// Nothing may leave any more, at once; what waits is forgotten.
+    /// Media may not leave any more, from this moment on; frames that wait are dropped.
     public func forbid() {
         state.withLock { state in
             state.isPermitted = false
@@ -195,7 +198,7 @@ public final class FrameRing: Sendable {
         return state.count
     }
 
-    // MARK: anybody
+    // MARK: any thread
 
     /// Frames let in since the start.
     public var pushedCount: UInt64 { state.withLock { $0.pushed } }

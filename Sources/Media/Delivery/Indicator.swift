@@ -8,9 +8,10 @@ public struct Indicator: ~Copyable {
     private let led: String?
     private let gpio: (line: String, chip: String, isActiveLow: Bool)?
     private let file: String?
-    /// Held from the first time it could be had: nobody else can switch it then.
+    /// Held from the first successful request on, so that no other program can switch it.
     private var line: GPIOLine?
 
+    /// Touches nothing yet; the GPIO line is requested with the first `set`.
     public init(_ configuration: AgentConfiguration.IndicatorSection) {
         led = configuration.led.map { $0.hasPrefix("/") ? $0 : "/sys/class/leds/\($0)" }
         gpio = configuration.gpioLine.map { ($0, configuration.gpioChip, configuration.gpioActiveLow) }
@@ -30,7 +31,7 @@ public struct Indicator: ~Copyable {
         return problems
     }
 
-    /// What is not lit although it was switched on, in words: a lamp that went away, or that somebody else has switched.
+    /// What is off although it was switched on, in words: a lamp that was unplugged, or that another program has switched.
     public mutating func problems() -> [String] {
         var problems: [String] = []
         if let problem = lineProblem() { problems.append(problem) }
@@ -87,11 +88,11 @@ public struct Indicator: ~Copyable {
     }
 
     private func switchLED(_ path: String, _ isOn: Bool) -> String? {
-        // A lamp that the kernel blinks by itself would not tell anything.
+        // An LED that a trigger of the kernel drives would not show the state.
         if let problem = Indicator.write("none", to: "\(path)/trigger", mayBeMissing: true) { return problem }
         let full = SystemFile.integer("\(path)/max_brightness") ?? 1
         if let problem = Indicator.write(isOn ? "\(full)" : "0", to: "\(path)/brightness") { return problem }
-        // Some drivers accept and ignore.
+        // Some drivers accept a brightness and ignore it.
         let now = SystemFile.integer("\(path)/brightness") ?? -1
         return (now > 0) == isOn ? nil : "\(path): does not change"
     }
@@ -106,7 +107,7 @@ public struct Indicator: ~Copyable {
         return count == text.utf8.count ? nil : "\(path): \(SystemError.text(errno))"
     }
 
-    /// Whoever reads it sees the old or the new contents, never half of them.
+    /// A program that reads the file sees the old or the new contents, never half of them.
     private static func replace(_ path: String, with text: String) -> String? {
         let temporary = "\(path).new"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)

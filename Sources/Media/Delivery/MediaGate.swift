@@ -15,11 +15,15 @@ public final class MediaGate: Sendable {
     /// Signaled when the state changes; ends the thread's waiting, for a picture too.
     public let wake: WakeFD
 
+    /// Closed.
+    ///
+    /// - Throws: When no event file descriptor can be made.
     public init() throws(SystemError) {
         state = Mutex(State(isOpen: false, number: 0, deviceChanges: 0))
         wake = try WakeFD()
     }
 
+    /// The device is wanted: an opening with a new number begins, also where the gate is open already.
     public func open() {
         state.withLock { state in
             state.isOpen = true
@@ -28,6 +32,7 @@ public final class MediaGate: Sendable {
         wake.signal()
     }
 
+    /// The device is not wanted any more; the media thread closes it.
     public func close() {
         state.withLock { $0.isOpen = false }
         wake.signal()

@@ -1,7 +1,8 @@
 public import Primitives
 internal import Synchronization
 
-/// What the media threads count: since the agent started, and for the session of now. They write, everybody reads.
+/// What the media threads count: since the agent started, and for the present session. The media threads write, any thread
+/// reads.
 public final class MediaTally: Sendable {
     private struct Counts {
         var total = MediaCounters()
@@ -11,6 +12,7 @@ public final class MediaTally: Sendable {
     private let video = Mutex(Counts())
     private let audio = Mutex(Counts())
 
+    /// Nothing counted yet.
     public init() {}
 
     func count(_ kind: MediaKind, _ body: (inout MediaCounters) -> Void) {

@@ -19,6 +19,9 @@ public final class AudioPipeline: Sendable {
 
     private static let frozenAfter = Duration.seconds(2)
 
+    /// Starts nothing. The ring must have been made with `gate.wake` as its `opened`.
+    ///
+    /// - Parameter events: Where the device's state and the sound's condition are reported.
     public init(
         _ source: MicrophoneSource, ring: FrameRing, control: EncoderControl, tally: MediaTally = MediaTally(),
         gate: MediaGate, events: Mailbox<MediaEvent>

@@ -24,6 +24,13 @@ public final class EncoderControl: Sendable {
     private let playbackRate = Atomic<Int>(48_000)
     private let packetTime = Atomic<Int>(20)
 
+    /// As configured, before the first session.
+    ///
+    /// - Parameters:
+    ///   - videoBitrate: The target, and its limit as well.
+    ///   - frameRate: Frames per second.
+    ///   - width: Pixels, more than 0 and less than 2^31.
+    ///   - height: Pixels, more than 0 and less than 2^31.
     public init(videoBitrate: Bitrate, frameRate: Int, width: Int, height: Int, audioBitrate: Bitrate) {
         self.videoBitrate = videoBitrate
         videoBitrateLimit = videoBitrate
@@ -72,6 +79,8 @@ public final class EncoderControl: Sendable {
         return (Int(packed >> 32), Int(packed & 0xFFFF_FFFF))
     }
 
+    /// The agent calls it with the configured size before it opens the gates. Width and height must be more than 0 and less
+    /// than 2^31.
     public func setMaximumSize(width: Int, height: Int) {
         precondition(width > 0 && height > 0 && width < 1 << 31 && height < 1 << 31, "encoder control: empty size")
         size.store(UInt64(width) << 32 | UInt64(height), ordering: .relaxed)
@@ -101,7 +110,7 @@ public final class EncoderControl: Sendable {
         set { loss.store(min(max(newValue, 0), EncoderControl.mostLossPercent), ordering: .relaxed) }
     }
 
-    /// Beyond this Opus spends on corrections what the words themselves would need.
+    /// Above this percentage Opus would spend on in-band FEC the bits that the speech itself needs.
     public static let mostLossPercent = 25
 
     /// A receiver's report: believed at once when it is worse, and forgotten by an eighth with each that is better, because

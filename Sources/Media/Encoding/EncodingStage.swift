@@ -32,7 +32,7 @@ struct EncodingStage: ~Copyable {
     /// Of the picture before in this opening of the ring.
     private var lastSize: PictureSize?
 
-    /// Requests from a receiver in trouble come in bursts; more keyframes than this help nobody.
+    /// Requests from a receiver in trouble come in bursts; keyframes closer to each other than this do not help it.
     private static let keyframeSpacing = Duration.milliseconds(250)
 
     /// The encoder is made at once, for the size and rate that are expected, so that the first picture need not wait.

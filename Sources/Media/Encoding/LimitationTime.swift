@@ -1,6 +1,7 @@
 import Primitives
 
-/// How long the picture was held down by what (`qualityLimitationDurations`).
+/// How long each limitation held the picture below what the camera gives (`qualityLimitationDurations` of W3C
+/// webrtc-stats).
 public struct LimitationTimes: Sendable, Equatable {
     private var none: Duration = .zero
     private var bandwidth: Duration = .zero
@@ -14,6 +15,7 @@ public struct LimitationTimes: Sendable, Equatable {
         }
     }
 
+    /// The time for which this limitation held.
     public subscript(limitation: QualityLimitation) -> Duration {
         switch limitation {
         case .none: none
@@ -22,7 +24,7 @@ public struct LimitationTimes: Sendable, Equatable {
         }
     }
 
-    /// In seconds. All of the W3C's reasons stand in it, also the one that there is not here.
+    /// In seconds. All of the W3C's reasons stand in it, also `other`, which is always 0.
     public var record: [String: Double] {
         var record = ["other": 0.0]
         for limitation in QualityLimitation.allCases { record[limitation.rawValue] = self[limitation].seconds }
@@ -30,7 +32,7 @@ public struct LimitationTimes: Sendable, Equatable {
     }
 }
 
-/// Measures from picture to picture what held meanwhile.
+/// Measures from picture to picture which limitation held meanwhile.
 struct LimitationMeter: Sendable {
     struct Span: Hashable, Sendable {
         var limitation: QualityLimitation
@@ -39,8 +41,8 @@ struct LimitationMeter: Sendable {
 
     private var last: (limitation: QualityLimitation, generation: UInt32, at: Instant)?
 
-    /// A picture of this opening of the ring has come, and `limitation` holds from now on. What held since the one before,
-    /// if that was of the same opening: in between, no picture was wanted.
+    /// A picture of this opening of the ring has come, and `limitation` holds from now on. Returns the limitation since the
+    /// picture before, if that was of the same opening: between openings, no picture was wanted.
     mutating func note(_ limitation: QualityLimitation, generation: UInt32, now: Instant) -> Span? {
         defer { last = (limitation, generation, now) }
         guard let last, last.generation == generation else { return nil }

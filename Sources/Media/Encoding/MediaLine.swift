@@ -5,8 +5,8 @@ import Service
 import Signaling
 import Synchronization
 
-/// What the pictures' and the sound's pipelines share: a device's frames from opening to ring on a thread of their own, what they
-/// are connected to, and what they count. What the device is and how its frames are encoded is the pipeline's.
+/// The part that `VideoPipeline` and `AudioPipeline` share: the thread that opens the device and serves it, the ring, gate
+/// and mailbox that it is connected to, and its counters. The device and the encoder are the pipeline's own.
 final class MediaLine<Request: Sendable>: Sendable {
     let kind: MediaKind
     let request: Mutex<Request>

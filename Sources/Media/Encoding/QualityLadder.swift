@@ -47,7 +47,7 @@ struct QualityLadder: Sendable {
     }
 
     static let referenceNeed = Bitrate.kilobits(320)
-    /// A rung is left downwards below this share of its need: the estimate breathes by a tenth.
+    /// A rung is left downwards below this share of its need: the estimate varies by a tenth.
     static let downShare = 0.85
     /// … for so long: a keyframe's dent in the estimate is over by then.
     static let downAfter = Duration.milliseconds(700)

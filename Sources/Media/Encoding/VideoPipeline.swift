@@ -23,6 +23,9 @@ public final class VideoPipeline: Sendable {
     /// A camera that gives nothing for so long is frozen.
     private static let frozenAfter = Duration.seconds(2)
 
+    /// Starts nothing. The ring must have been made with `gate.wake` as its `opened`.
+    ///
+    /// - Parameter events: Where the device's state and the picture's condition are reported.
     public init(
         _ request: CameraRequest, ring: FrameRing, control: EncoderControl, tally: MediaTally = MediaTally(),
         gate: MediaGate, events: Mailbox<MediaEvent>

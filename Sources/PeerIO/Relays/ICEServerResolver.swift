@@ -5,8 +5,7 @@ import Signaling
 import Synchronization
 
 /// Finds the addresses of STUN and TURN servers on threads of their own, because the system's resolver blocks. All names
-/// are asked for at once, and whatever is found is reported at once: a name that nobody answers for costs nothing but its
-/// own server.
+/// are asked for at once, and each address is reported at once: a name without an answer delays no other server.
 final class ICEServerResolver: Sendable {
     struct Question: Sendable {
         var sessionId: String
@@ -28,7 +27,7 @@ final class ICEServerResolver: Sendable {
 
     private static let log = Log("network")
     private static let patience = Duration.seconds(5)
-    /// More servers than that are not used, whoever names them.
+    /// The most servers of a session that are used.
     private static let maximumServers = 16
 
     private let questions: Mailbox<Question>

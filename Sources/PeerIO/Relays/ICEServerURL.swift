@@ -3,14 +3,18 @@ internal import Signaling
 
 /// Where a STUN or TURN server is and how it is reached (RFC 7064, RFC 7065).
 public struct ICEServerURL: Hashable, Sendable {
+    /// `stun` of RFC 7064, `turn` and `turns` of RFC 7065; `stuns` is not spoken.
     public enum Scheme: String, Hashable, Sendable {
         case stun, turn, turns
     }
 
+    /// Read without regard to case.
     public var scheme: Scheme
     /// A name or a literal address, IPv6 without brackets.
     public var host: String
+    /// 1 … 65535; where the URL names none, 3478, and 5349 for `turns`.
     public var port: UInt16
+    /// UDP; for `turn` with `transport=tcp` TCP, for `turns` TLS over TCP.
     public var transport: TransportProtocol
 
     /// Reads `stun:host[:port]`, `turn:host[:port][?transport=udp|tcp]` and `turns:…`; nil for anything else.

@@ -9,8 +9,8 @@ extension NetworkThread {
     private static let port: UInt16 = 5353
     private static let groups = [IPAddress("224.0.0.251")!, IPAddress("ff02::fb")!]
 
-    /// Per interface and family a socket that asks, on a port of its own, so that answers to us alone reach nobody else on
-    /// this machine; and per family one that hears what others answer to everyone.
+    /// Per interface and family a socket that asks, on a port of its own, so that unicast answers reach no other program on
+    /// this machine; and per family one that receives multicast answers.
     mutating func openNameSockets() {
         closeNameSockets()
         var asking: [SocketAddress] = []
@@ -44,7 +44,7 @@ extension NetworkThread {
         mutate { _, _ in }
     }
 
-    /// Names are an affair of one link: what comes from farther away is not heard (RFC 6762 section 11).
+    /// `.local` names belong to one link: datagrams from beyond it are ignored (RFC 6762 section 11).
     private func isOnLink(_ source: IPAddress) -> Bool {
         source.isLinkLocal
             || nameNetworks.contains { source.isInNetwork(of: $0.address, prefixLength: $0.prefixLength) }
@@ -66,7 +66,8 @@ extension NetworkThread {
     }
 
     private mutating func listen(to group: IPAddress, on interfaces: [UInt32]) {
-        // Bound to the group where that is possible, so that what others send to this machine's port is not taken.
+        // Bound to the group where that is possible, so that datagrams to this machine's own addresses are left to other
+        // programs.
         let address = group.isIPv4 ? group : IPAddress("::")!
         do throws(SystemError) {
             let bound = BoundSocket(
