@@ -119,15 +119,15 @@ import Testing
     /// Nothing of an offer that is refused is taken over.
     @Test func aRefusedRestartRestartsNothing() throws {
         let pair = try playing()
-        let credentials = pair.kiosk.session.ice.localCredentials
+        let credentials = pair.kiosk.session.ice.value.localCredentials
         let lines = try pair.monitor.session.makeOffer(now: pair.simulation.now).components
         let lastSection = try #require(lines.lastIndex { $0.hasPrefix("m=") })
         let smaller = lines[..<lastSection].joined(separator: "\r\n") + "\r\n"
         #expect(throws: PeerError.self) {
             try pair.kiosk.session.accept(offer: smaller, now: pair.simulation.now)
         }
-        #expect(pair.kiosk.session.ice.localCredentials == credentials)
-        #expect(pair.kiosk.session.ice.remoteCredentials != nil)
+        #expect(pair.kiosk.session.ice.value.localCredentials == credentials)
+        #expect(pair.kiosk.session.ice.value.remoteCredentials != nil)
     }
 
     /// The description's grammar is a little wider than the standard's, and the agent's the same.
@@ -137,7 +137,7 @@ import Testing
             line.hasPrefix("a=ice-ufrag:") ? "a=ice-ufrag:ab-_=d" : line
         }.joined(separator: "\r\n")
         _ = try pair.kiosk.session.accept(offer: offer, now: pair.simulation.now)
-        #expect(pair.kiosk.session.ice.remoteCredentials?.usernameFragment == "ab-_=d")
+        #expect(pair.kiosk.session.ice.value.remoteCredentials?.usernameFragment == "ab-_=d")
     }
 
     /// An answer to an ICE restart holds the candidates; they do not come a second time by themselves.
@@ -202,7 +202,7 @@ import Testing
         #expect(text.contains("outbound-video: kind=video") && text.contains("framesSent="))
         #expect(text.contains("candidateType=host"))
         #expect("\(report)".contains("address=10.1.0.2") && !text.contains("10.1.0.2"))
-        #expect(!text.contains(pair.kiosk.session.ice.localCredentials.usernameFragment))
+        #expect(!text.contains(pair.kiosk.session.ice.value.localCredentials.usernameFragment))
     }
 }
 
