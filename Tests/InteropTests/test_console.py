@@ -983,14 +983,25 @@ def test_a_thousand_kiosks_leave_the_page_its_time(stage, page):
         metrics = page.driver.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
         return next(one["value"] for one in metrics if one["name"] == "TaskDuration")
 
+    def sorting() -> float:
+        """Seconds that this page takes to sort a thousand numbers, now: other programs make everything slower alike."""
+        return page.driver.execute_script(
+            "const began = performance.now();"
+            "for (let round = 0; round < 200; round++) Array.from({length: 1000}, (_, k) => (k * 7919 + round) % 1009).sort((a, b) => a - b);"
+            "return (performance.now() - began) / 200 / 1000")
+
     time.sleep(1)
+    measure = [sorting()]
     began, before = time.monotonic(), busy()
     for change in range(150):
         stage.emit("kiosk-status", {**stage.kiosks[change * 7 % 1_000], "status": {"camera": ("covered", "idle")[change % 2]}})
         time.sleep(max(0, began + change / 50 - time.monotonic()))
-    share = (busy() - before) / (time.monotonic() - began)
-    say(f"1,000 kiosks, 50 changes a second: {100 * share:.0f} % of the page's time")
-    assert share < 0.2
+    spent, share = busy() - before, (busy() - before) / (time.monotonic() - began)
+    measure.append(sorting())
+    sorts = spent / 150 / (sum(measure) / 2)
+    say(f"1,000 kiosks, 50 changes a second: {100 * share:.0f} % of the page's time, {sorts:.0f} sorts of 1,000 numbers a change")
+    # As many are a fifth of the time of a page that nobody disturbs.
+    assert sorts < 20
     assert page.driver.find_element(By.CSS_SELECTOR, '#kinds [data-kind="faulty"]').text.split()[-1].isdigit()
 
 
