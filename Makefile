@@ -9,7 +9,7 @@ SWIFT_FILES := Package.swift Sources Tests Benchmarks Fuzz Scripts
 BIN = $(shell $(SWIFT) build -c release --show-bin-path)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test build-tests test-unit test-console test-interop test-compatibility test-outages test-machine deb test-deb tsan asan lint format fuzz-briefly bench bench-network bench-signaling bench-attacks soak fuzz clean
+.PHONY: help setup build demo test build-tests test-unit test-console test-interop test-compatibility test-outages test-machine deb test-deb tsan asan lint format build-fuzz fuzz-briefly bench bench-network bench-signaling bench-attacks soak fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -103,6 +103,10 @@ bench-attacks: build ## what a well-behaved pair notices while the server is att
 soak: build ## ten minutes of 200 kiosks and 50 monitors while the server is restarted and killed; then everything is counted
 	@Scripts/setup test
 	@BIN=$(BIN) $(PYTHON) Scripts/soak $(ARGS)
+
+build-fuzz:
+	@Scripts/setup build
+	Scripts/fuzz 0
 
 # Long enough to notice a body that breaks; `make fuzz` is the long one.
 fuzz-briefly:
