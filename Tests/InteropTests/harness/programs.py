@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -28,10 +29,14 @@ def eventually(condition, timeout: float = 10, what: str = ""):
 
 
 def free_port(host: str) -> int:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
+    """A port that nothing has on any address of the host's family, below those that the system takes for outgoing connections: between this and the
+    program's start none of them can get it."""
+    family, every = (socket.AF_INET6, "::") if ":" in host else (socket.AF_INET, "0.0.0.0")
+    while True:
+        port = random.randrange(10_000, 30_000)
+        with socket.socket(family) as probe, contextlib.suppress(OSError):
+            probe.bind((every, port))
+            return port
 
 
 @dataclasses.dataclass
