@@ -15,7 +15,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from harness import network
-from harness.browser import Console, say
+from harness.browser import Console, say, time_of_day
 from harness.programs import eventually
 from harness.staged import StagedServer, iso, ufrag
 
@@ -537,7 +537,7 @@ def test_refusals_and_endings_are_in_plain_words(stage, room):
     }
     room.watch("KIOSK_04")
     assert room.ending("KIOSK_04") == "kiosk-busy"
-    assert f"since {time.strftime('%H:%M', time.localtime(since))}" in room.tile("KIOSK_04").text
+    assert f"since {time_of_day(since)}" in room.tile("KIOSK_04").text
     room.watch("KIOSK_03")
     assert room.ending("KIOSK_03") == "kiosk-offline"
     room.watch(KIOSK)

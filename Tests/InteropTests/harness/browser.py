@@ -57,6 +57,13 @@ def firefox(*, preferences: dict = {}) -> webdriver.Firefox:
     return webdriver.Firefox(options=options, service=webdriver.FirefoxService(executable_path=str(driver)))
 
 
+def time_of_day(moment: float) -> str:
+    """A moment as the English page writes it: the day too where it is not today. - moment: in seconds since 1970."""
+    at, today = time.localtime(moment), time.localtime()
+    clock = time.strftime("%H:%M", at)
+    return clock if at[:3] == today[:3] else f"{time.strftime('%b', at)} {at.tm_mday}, {clock}"
+
+
 @contextlib.contextmanager
 def started(name: str, **options):
     driver = {"chromium": chromium, "firefox": firefox}[name](**options)
