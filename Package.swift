@@ -121,6 +121,8 @@ let package = Package(
             ]),
 
         // The server.
+        // Who may watch what, sessions, presence, throttles: told the time, given randomness, answering in values.
+        library("SessionRules", ["Signaling", "SocketIO", "JSON", "Primitives"], settings: pure),
         // The monitor console: files and nothing else, so that a change of them compiles no other Swift.
         library(
             "ConsolePage", [], settings: pure, resources: [.embedInCode("Page")],
@@ -130,7 +132,7 @@ let package = Package(
             [
                 "Signaling", "SocketIO", "JSON", "HTTPTransport", "HTTP", "Configuration", "Database", "Service",
                 "Primitives",
-                "Crypto", "Reactor", "ConsolePage", "CArgon2", "CJOSE",
+                "SessionRules", "Crypto", "Reactor", "ConsolePage", "CArgon2", "CJOSE",
             ],
             resources: [.embedInCode("API/openapi.json")]),
         .executableTarget(name: "kiosk-agent", dependencies: ["KioskAgent", "Configuration"], swiftSettings: house),
@@ -206,10 +208,12 @@ let package = Package(
                 "JSON",
                 "Configuration", "Database", "Reactor", "Signaling", "TestSupport",
             ]),
+        tests("SessionRulesTests", ["SessionRules", "Signaling", "SocketIO", "JSON"]),
         tests(
             "SignalingServerTests",
             [
-                "SignalingServer", "Signaling", "SocketIO", "Database", "HTTPTransport", "HTTP", "Reactor",
+                "SignalingServer", "SessionRules", "Signaling", "SocketIO", "Database", "HTTPTransport", "HTTP",
+                "Reactor",
                 "Configuration",
             ]),
         tests("ArchitectureTests", []),
