@@ -28,7 +28,7 @@ public final class Agent {
     let deskEvents: Mailbox<DeskEvent>
     let link: SignalingLink
     let desk: ControlDesk
-    let driver: PeerDriver
+    let driver: NetworkThread
     let control: EncoderControl
     let videoRing: FrameRing
     let audioRing: FrameRing
@@ -98,7 +98,7 @@ public final class Agent {
             audioRing = FrameRing(
                 kind: .audio, frameCapacity: 1500, readable: readable, opened: audioGate.wake, needsPermission: true)
             let tally = MediaTally()
-            driver = try PeerDriver(
+            driver = try NetworkThread(
                 configuration, video: videoRing, audio: audioRing, control: control, tally: tally, events: peerEvents)
             video = VideoPipeline(
                 section.request(camera), ring: videoRing, control: control, tally: tally, gate: videoGate,
