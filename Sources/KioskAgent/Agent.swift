@@ -26,7 +26,7 @@ public final class Agent {
     let peerEvents: Mailbox<PeerEvent>
     let mediaEvents: Mailbox<MediaEvent>
     let deskEvents: Mailbox<DeskEvent>
-    let link: SignalingLink
+    let link: LinkThread
     let desk: ControlDesk
     let driver: NetworkThread
     let control: EncoderControl
@@ -84,7 +84,7 @@ public final class Agent {
             videoGate = try MediaGate()
             audioGate = try MediaGate()
             desk = try ControlDesk(events: deskEvents)
-            link = SignalingLink(configuration, events: linkEvents)
+            link = try LinkThread(configuration, events: linkEvents)
             let section = configuration.camera
             control = EncoderControl(
                 videoBitrate: configuration.video.maxBitrate, frameRate: section.frameRate, width: section.width,

@@ -1,5 +1,5 @@
 internal import JSON
-internal import Primitives
+public import Primitives
 internal import Signaling
 public import SocketIO
 
