@@ -191,7 +191,7 @@ let package = Package(
         tests("SocketIOTests", ["SocketIO", "JSON", "TestSupport"]),
         tests("SignalingTests", ["Signaling", "JSON"]),
         tests("HTTPTests", ["HTTP", "FuzzBodies"]),
-        tests("HTTPTransportTests", ["HTTPTransport", "HTTP", "Crypto"]),
+        tests("HTTPTransportTests", ["HTTPTransport", "HTTP", "Crypto", "Reactor"]),
         tests("ConfigurationTests", ["Configuration"]),
         tests("DatabaseTests", ["Database"]),
         tests("CompressionTests", ["Compression"]),

@@ -1,22 +1,14 @@
 public import AgentSettings
-internal import HTTP
 internal import HTTPTransport
 internal import Primitives
 public import Reactor
-internal import Signaling
 internal import Synchronization
 
 /// The kiosk's link to its server: one thread that logs in, holds the socket, and comes back after every failure.
 ///
-/// `LinkMachine` decides, `LinkDriver` performs; this is the thread and its mailbox.
-public final class SignalingLink: Sendable {
-    private struct Inbox: Sendable {
-        var commands: RingBuffer<LinkCommand>
-        /// Known as soon as the thread has its client.
-        var waker: ServiceWaker?
-    }
-
-    private let inbox: Mutex<Inbox>
+/// `LinkMachine` decides, `LinkLoop` performs; this is the handle.
+public final class LinkThread: Sendable {
+    private let commands: Mailbox<LinkCommand>
     private let configuration: AgentConfiguration
     private let events: Mailbox<LinkEvent>
     /// Beats once per round of the loop, at least every `longestSleep`; the watchdog reads it.
@@ -29,11 +21,12 @@ public final class SignalingLink: Sendable {
     /// Connects nothing yet.
     ///
     /// - Parameter events: Where the link reports its phase and what the server sends.
-    public init(_ configuration: AgentConfiguration, events: Mailbox<LinkEvent>) {
+    /// - Throws: When the process has no descriptor left.
+    public init(_ configuration: AgentConfiguration, events: Mailbox<LinkEvent>) throws(SystemError) {
         self.configuration = configuration
         self.events = events
+        commands = try Mailbox()
         progress = ThreadProgress()
-        inbox = Mutex(Inbox(commands: RingBuffer(), waker: nil))
         thread = Mutex(nil)
     }
 
@@ -46,13 +39,7 @@ public final class SignalingLink: Sendable {
     }
 
     /// Asks the thread to do something. What comes before `start` is done then; after `stop` nothing happens.
-    public func post(_ command: LinkCommand) {
-        let waker = inbox.withLock { inbox in
-            inbox.commands.append(command)
-            return inbox.waker
-        }
-        waker?.wake()
-    }
+    public func post(_ command: LinkCommand) { commands.post(command) }
 
     /// Says goodbye to the server and waits until the thread has ended, two seconds or so.
     public func stop() {
@@ -68,26 +55,14 @@ public final class SignalingLink: Sendable {
         settings.userAgent = "kiosk-agent/\(ProductVersion.text)"
         let client: HTTPClient
         do {
-            client = try HTTPClient(settings)
+            client = try HTTPClient(settings, wokenBy: commands.wake)
         } catch {
             events.post(.impossible("\(error)"))
             return
         }
-        let waker = client.waker
-        inbox.withLock { $0.waker = waker }
-        var driver = LinkDriver(configuration, client: client, events: events)
-        driver.start(now: MonotonicClock.now())
-        while !driver.isFinished {
-            let now = MonotonicClock.now()
-            let wait = driver.nextTimeout.map { max(.zero, $0 - now) } ?? SignalingLink.longestSleep
-            client.service(for: min(wait, SignalingLink.longestSleep))
-            let after = MonotonicClock.now()
-            progress.beat(now: after)
-            while let event = client.nextEvent() { driver.handle(event, now: after) }
-            while let command = inbox.withLock({ $0.commands.popFirst() }) { driver.handle(command, now: after) }
-            driver.handleTimeout(now: after)
-        }
-        inbox.withLock { $0.waker = nil }
+        var loop = LinkLoop(
+            configuration, client: client, commands: commands, events: events, progress: progress)
+        loop.run()
         events.post(.phaseChanged(.stopped))
     }
 }
