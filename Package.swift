@@ -166,6 +166,8 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Crypto", "Peer", "ICE", "SDP", "RTP", "STUN", "Primitives"],
             path: "Tests/TestSupport", swiftSettings: simulated),
+        // Counts what asks for memory; linked into the test program alone, since sanitizers bring allocators of their own.
+        .target(name: "CAllocations", path: "Tests/CAllocations"),
         tests("PrimitivesTests", []),
         tests("STUNTests", ["STUN", "Crypto", "FuzzBodies", "TestSupport"]),
         tests("ICETests", ["ICE", "STUN", "Crypto", "FuzzBodies", "TestSupport"]),
@@ -179,7 +181,10 @@ let package = Package(
         tests("ReactorTests", ["Reactor", "TestSupport"]),
         tests(
             "PeerTests",
-            ["Peer", "FuzzBodies", "TestSupport", "ICE", "SDP", "RTP", "STUN", "SRTP", "Congestion", "Crypto"]),
+            [
+                "Peer", "FuzzBodies", "TestSupport", "ICE", "SDP", "RTP", "STUN", "SRTP", "Congestion", "Crypto",
+                "CAllocations",
+            ]),
         tests("JSONTests", ["JSON"]),
         tests("SocketIOTests", ["SocketIO", "JSON", "TestSupport"]),
         tests("SignalingTests", ["Signaling", "JSON"]),
