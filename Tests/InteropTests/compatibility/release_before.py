@@ -13,8 +13,9 @@ import pytest
 
 from conftest import populate
 from harness import network
+from harness.browser import Console
 from harness.monitor import Client, Watch, asynchronous
-from harness.programs import Agent, Server, eventually, free_port, running
+from harness.programs import PASSWORD, Agent, Program, Server, eventually, free_port, running
 from harness.recorder import Recorder
 
 OLDER = pathlib.Path(os.environ["RELEASE_BEFORE"])
@@ -111,6 +112,54 @@ async def test_the_older_records_and_this_server(wire, folder):
         await client.connect(token=renewed["token"])
         await client.kiosk_online()
         await client.close()
+
+
+class OlderPage(Program):
+    """nginx: the page is the older server's, and what it asks for is this one's."""
+
+    def __init__(self, folder: pathlib.Path, older: Server, server: Server) -> None:
+        super().__init__("nginx", folder)
+        self.host, self.port = network.MONITOR, free_port(network.MONITOR)
+        self.address = f"http://{self.host}:{self.port}"
+        self.config = folder / "nginx.conf"
+        paths = " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        upgrade = 'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";'
+        self.config.write_text(
+            f"daemon off; user root; pid {folder}/nginx.pid; error_log {folder}/error.log; events {{}}\n"
+            f"http {{ access_log off; {paths}\nserver {{ listen {self.host}:{self.port};\n"
+            f"location /api/ {{ proxy_pass {server.address}; }}\nlocation /socket.io/ {{ proxy_pass {server.address}; {upgrade} }}\n"
+            f"location / {{ proxy_pass {older.address}; }} }} }}\n")
+
+    def command(self) -> list[str]:
+        return ["nginx", "-c", str(self.config), "-e", str(self.folder / "error.log")]
+
+
+def test_the_older_console_and_this_server(wire, folder, driver):
+    """A page that a browser has kept, or that another host still serves."""
+    server = Server(folder, network.MONITOR)
+    populate(server)
+    place = folder / "older"
+    place.mkdir()
+    older = OlderServer(place, network.MONITOR)
+    page = OlderPage(folder, older, server)
+    agent = Agent(folder, server.address, prefix=wire.prefix)
+    with running(server, older, page, agent):
+        room = Console(driver, page.address)
+        eventually(lambda: room.open() is not None, 10)
+        room.sign_in("MONITOR_01", PASSWORD)
+        room.connected()
+        room.online("KIOSK_01")
+        room.watch("KIOSK_01")
+        room.decoded("KIOSK_01", 60, 20)
+        agent.crew("sign-on", "4711", name="Asha Rao")
+        room.wait(lambda: "Asha Rao" in room.driver.page_source, 10, "no crew event")
+        # The server goes away and comes back under the picture.
+        assert server.stop() == 0
+        server.start()
+        room.connected(40)
+        room.decoded("KIOSK_01", room.frames("KIOSK_01") + 30, 10)
+        room.stop("KIOSK_01")
+        eventually(lambda: agent.status()["state"] == "idle", 10)
 
 
 @pytest.mark.skipif(not os.environ.get("RECORD"), reason="RECORD=1 writes the transcript")
