@@ -4,6 +4,7 @@ import Database
 import Glibc
 import JSON
 import Primitives
+import Reactor
 
 /// Crew events that wait for the server or for a person.
 enum OutboxCheck: Check {
@@ -18,7 +19,14 @@ enum OutboxCheck: Check {
         if let outbox = context.agent?.outbox { return .seen(.read(outbox)) }
         guard let configuration = context.configuration else { return .noConfiguration }
         let path = configuration.outboxPath
-        guard access(path, F_OK) == 0 else { return .skipped("no outbox yet") }
+        if access(path, F_OK) != 0 {
+            guard errno == ENOENT else {
+                return .notChecked(
+                    "\(path) cannot be read by this user (\(SystemError.text(errno))): run as root or as the agent's user"
+                )
+            }
+            return .skipped("no outbox yet")
+        }
         do throws(DatabaseError) {
             let outbox = try CrewOutbox(reading: path)
             return .seen(
