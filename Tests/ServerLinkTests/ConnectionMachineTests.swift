@@ -289,14 +289,19 @@ import Testing
 
     /// An address that flaps brings no login before the server's time, and none a second with a wrong password.
     @Test func anotherNetworkDoesNotHelpAgainstAServerThatRefuses() throws {
-        func waiting(after status: Int, retryAfter: Duration? = nil) -> ConnectionMachine {
+        func waiting(
+            after status: Int, error: SignalingError? = nil, retryAfter: Duration? = nil
+        ) -> ConnectionMachine {
             var machine = machine()
             _ = machine.started(now: start)
             _ = machine.requestRefused(
-                HTTPResponse(status: status), error: nil, retryAfter: retryAfter, now: start)
+                HTTPResponse(status: status), error: error, retryAfter: retryAfter, now: start)
             return machine
         }
-        for machine in [waiting(after: 401), waiting(after: 429, retryAfter: .seconds(40)), waiting(after: 403)] {
+        let disabled = SignalingError(.accountDisabled, "the account is disabled")
+        for machine in [
+            waiting(after: 401), waiting(after: 429, retryAfter: .seconds(40)), waiting(after: 401, error: disabled),
+        ] {
             var flapping = machine
             for second in 0..<30 {
                 let now = start + .seconds(second)

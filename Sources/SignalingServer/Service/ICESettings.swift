@@ -1,5 +1,6 @@
 internal import Crypto
 public import Primitives
+public import SessionRules
 public import Signaling
 
 /// The STUN and TURN servers clients are told.
@@ -23,14 +24,14 @@ public struct ICESettings: Sendable {
         self.credentialLifetime = credentialLifetime
     }
 
-    /// As `RTCConfiguration.iceServers`. TURN entries carry time-limited credentials: user name `expiry:userId`,
-    /// password base64 of HMAC-SHA1 over it, as coturn's `use-auth-secret` checks them (draft-uberti-behave-turn-rest-00).
-    public func servers(for user: String, now: WallClock) -> [ICEServer] {
+    /// As `RTCConfiguration.iceServers`. TURN entries carry time-limited credentials: the user name of the arguments, password base64 of
+    /// HMAC-SHA1 over it, as coturn's `use-auth-secret` checks them (draft-uberti-behave-turn-rest-00).
+    public func servers(_ credentials: ICECredentialArguments) -> [ICEServer] {
         var servers: [ICEServer] = []
         if !stun.isEmpty { servers.append(ICEServer(urls: stun)) }
         guard !turn.isEmpty else { return servers }
         guard let sharedSecret else { return servers + [ICEServer(urls: turn)] }
-        let name = "\((now + credentialLifetime).secondsSince1970):\(user)"
+        let name = credentials.username
         let (message, key) = (Array(name.utf8), Array(sharedSecret.unredacted.utf8))
         let code = HMAC.authenticate(message.span, key: key.span, using: .sha1)
         return servers + [ICEServer(urls: turn, username: name, credential: Base64.encode(code.span))]

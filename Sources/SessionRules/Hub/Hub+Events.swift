@@ -1,28 +1,23 @@
 internal import JSON
 public import Primitives
-internal import Signaling
+public import Signaling
 public import SocketIO
 
 extension Hub {
-    /// Candidates that one client may send at once: more than any machine with interfaces, relays and both families has.
-    static let candidateBurst = 256
-
     // MARK: What clients say
 
     /// A client that was let in sent an event.
     public mutating func received(_ event: SocketIOEvent, from socket: SocketID, now: Moment) {
-        guard var state = sockets[socket] else { return }
-        let reply = PendingReply(socket: socket, event: event.name, acknowledgement: event.acknowledgement)
+        guard let state = clients[socket] else { return }
+        let reply = PendingReply(address: .here(socket), event: event.name, acknowledgement: event.acknowledgement)
         let isCandidate = event.name == ClientEvent.Kind.iceCandidate.rawValue
-        let bucket = isCandidate ? \SocketState.candidates : \SocketState.throttle
-        let isAdmitted = state[keyPath: bucket].admits(perSecond: settings.messagesPerSecond, now: now.instant)
-        sockets[socket] = state
-        guard isAdmitted else {
+        switch clients.admitMessage(from: socket, isCandidate: isCandidate, now: now.instant) {
+        case .admitted: break
+        case .hopeless:
             // One that goes on regardless is no client of the contract.
-            if state[keyPath: bucket].refusedInARow > 20 * settings.messagesPerSecond {
-                metrics.refused(.throttled)
-                return disconnect(socket, now: now)
-            }
+            metrics.refused(.throttled)
+            return disconnect(socket, now: now)
+        case .refused:
             return refuse(
                 reply, Refusal(.throttled, "more than \(settings.messagesPerSecond) messages a second"))
         }
@@ -37,14 +32,14 @@ extension Hub {
             }
             try Hub.check(parsed.kind, state)
             metrics.events[parsed.kind, default: 0] += 1
-            try handle(parsed, state.party(socket), reply, now: now)
+            try handle(parsed, state.party(socket), on: socket, reply, now: now)
         } catch {
             refuse(reply, error)
         }
     }
 
     /// Whose event it is, and whether that one has registered.
-    private static func check(_ kind: ClientEvent.Kind, _ state: SocketState) throws(Refusal) {
+    private static func check(_ kind: ClientEvent.Kind, _ state: ClientState) throws(Refusal) {
         let role: Set<Role> =
             switch kind {
             case .registerKiosk, .answer, .restartRequest, .sessionError, .sessionReport, .heartbeatPing, .crewSignOn,
@@ -67,11 +62,11 @@ extension Hub {
     }
 
     private mutating func handle(
-        _ event: ClientEvent, _ sender: Party, _ reply: PendingReply, now: Moment
+        _ event: ClientEvent, _ sender: Party, on socket: SocketID, _ reply: PendingReply, now: Moment
     ) throws(Refusal) {
         switch event {
-        case .registerKiosk(let registration): registerKiosk(registration, sender, reply, now: now)
-        case .registerMonitor(let registration): registerMonitor(registration, sender, reply, now: now)
+        case .registerKiosk(let registration): registerKiosk(registration, sender, on: socket, reply, now: now)
+        case .registerMonitor(let registration): registerMonitor(registration, sender, on: socket, reply, now: now)
         case .startMonitoring(let kioskId):
             try takeWriting(sender, now: now)
             try startMonitoring(kioskId, sender, reply, now: now)
@@ -93,7 +88,7 @@ extension Hub {
             act(.store(.sessionReported(report, at: now.wall)))
             answer(reply, .ok)
             if report.isFarewell { perform(sessions.kioskLeft(sessionId: report.sessionId), now: now) }
-        case .heartbeatPing(let status): heartbeat(status, sender, reply, now: now)
+        case .heartbeatPing(let status): heartbeat(status, sender, on: socket, reply, now: now)
         case .crew(let event):
             act(
                 .store(
@@ -106,7 +101,7 @@ extension Hub {
 
     /// Each of these leaves lines in the records.
     private mutating func takeWriting(_ sender: Party, now: Moment) throws(Refusal) {
-        guard writingBudgets.take(sender.id, now: now.instant) else {
+        guard clients.takeWriting(sender.id, now: now.instant) else {
             throw Refusal(.throttled, "more starts and reports of sessions than are written down")
         }
     }
@@ -114,39 +109,41 @@ extension Hub {
     // MARK: Registration
 
     private mutating func registerKiosk(
-        _ registration: KioskRegistration, _ kiosk: Party, _ reply: PendingReply, now: Moment
+        _ registration: KioskRegistration, _ kiosk: Party, on socket: SocketID, _ reply: PendingReply, now: Moment
     ) {
-        sockets[kiosk.socket]?.isRegistered = true
+        clients.registered(socket)
         let earlier = presence.kioskRegistered(
-            kiosk.id, organization: kiosk.organization, socket: kiosk.socket, now: now)
+            kiosk.id, organization: kiosk.organization, socket: socket, now: now)
         answer(reply, .ok)
-        act(
-            .emit(
-                .kioskRegistered(
-                    kioskId: kiosk.id, heartbeatInterval: Presence.heartbeatInterval,
-                    iceServers: settings.ice.servers(for: kiosk.id, now: now.wall)), to: kiosk.socket))
+        deliver(
+            .eventWithICEServers(
+                .kioskRegistered(kioskId: kiosk.id, heartbeatInterval: Presence.heartbeatInterval),
+                iceCredentials(for: kiosk.id, now: now)), to: kiosk.address)
         perform(
             sessions.kioskRegistered(
-                kiosk.id, socket: kiosk.socket, carried: registration.sessions, replacing: earlier), now: now)
+                kiosk.id, address: kiosk.address, carried: registration.sessions,
+                replacing: earlier.map { .here($0) }), now: now)
         directory.registered(kiosk.id, version: registration.version, hostname: registration.hostname)
         act(
             .store(
                 .kioskRegistered(id: kiosk.id, version: registration.version, hostname: registration.hostname)))
-        came(kiosk.id, on: kiosk.socket)
+        came(kiosk.id, on: socket)
         announce(kiosk.id) { .kioskOnline($0) }
         if let earlier { disconnect(earlier, now: now) }
     }
 
     /// A client is back as what it was; it hears what it missed and no list.
     mutating func registerAgain(_ socket: SocketID, now: Moment) {
-        guard let state = sockets[socket] else { return }
-        sockets[socket]?.isRegistered = true
+        guard let state = clients[socket] else { return }
+        clients.registered(socket)
         switch state.role {
         case .kiosk:
             let earlier = presence.kioskRegistered(
                 state.account, organization: state.organization, socket: socket, now: now)
             perform(
-                sessions.kioskRegistered(state.account, socket: socket, carried: nil, replacing: earlier), now: now)
+                sessions.kioskRegistered(
+                    state.account, address: .here(socket), carried: nil, replacing: earlier.map { .here($0) }), now: now
+            )
             came(state.account, on: socket)
             announce(state.account) { .kioskOnline($0) }
             if let earlier { disconnect(earlier, now: now) }
@@ -158,11 +155,10 @@ extension Hub {
     }
 
     private mutating func registerMonitor(
-        _ registration: MonitorRegistration, _ monitor: Party, _ reply: PendingReply, now: Moment
+        _ registration: MonitorRegistration, _ monitor: Party, on socket: SocketID, _ reply: PendingReply, now: Moment
     ) {
-        sockets[monitor.socket]?.isRegistered = true
-        sockets[monitor.socket]?.clientId = registration.clientId
-        presence.monitorRegistered(organization: monitor.organization, socket: monitor.socket)
+        clients.registered(socket, as: registration.clientId)
+        presence.monitorRegistered(organization: monitor.organization, socket: socket)
         var monitor = monitor
         monitor.clientId = registration.clientId
         let actions = sessions.monitorRegistered(monitor, carried: registration.sessions)
@@ -171,11 +167,12 @@ extension Hub {
             details["sessions"] = .array(sessions.going(carried, ofMonitor: monitor.id).map { .string($0) })
         }
         answer(reply, .ok(details))
-        act(.emit(.kioskList(kioskList(of: monitor.organization)), to: monitor.socket))
+        act(.emit(.kioskList(kioskList(of: monitor.organization)), to: socket))
         perform(actions, now: now)
     }
 
-    func kioskList(of organization: String) -> [KioskEntry] {
+    /// The kiosks of an organization, as its monitors see them, by id.
+    public func kioskList(of organization: String) -> [KioskEntry] {
         directory.kiosks(of: organization).compactMap { id in
             directory[id].map { presence.entry(of: $0, monitoredBy: sessions.session(ofKiosk: id)?.monitorId) }
         }
@@ -189,12 +186,13 @@ extension Hub {
         let account = directory[kioskId].flatMap { $0.role == .kiosk ? $0 : nil }
         let kiosk = account.map {
             MonitoringSessions.Kiosk(
-                id: $0.id, organization: $0.organization, socket: presence.socket(ofOnlineKiosk: $0.id))
+                id: $0.id, organization: $0.organization,
+                address: presence.socket(ofOnlineKiosk: $0.id).map { .here($0) })
         }
         let actions: [MonitoringSessions.Action]
         do throws(Refusal) {
             actions = try sessions.startRequested(
-                by: monitor, kiosk: kiosk, newId: Tokens.newIdentifier(), now: now)
+                by: monitor, kiosk: kiosk, newId: newIdentifier(), now: now)
         } catch {
             // Only kiosks of the own organization are anybody's to know about.
             act(
@@ -202,16 +200,16 @@ extension Hub {
                     .audit(
                         AuditEntry(
                             at: now.wall, kind: .monitoringRefused, organization: monitor.organization,
-                            actor: monitor.id, subject: error.error.code == .unknownKiosk ? "" : kioskId,
+                            principal: monitor.id, subject: error.error.code == .unknownKiosk ? "" : kioskId,
                             details: ["code": .string(error.error.code.rawValue)]))))
             throw error
         }
         var details = JSONObject()
         let session = sessions.session(ofKiosk: kioskId)?.id ?? ""
         details["sessionId"] = .string(session)
-        for case .began in actions { unrecorded[session] = Unrecorded() }
-        unrecorded[session]?.starts.append(reply)
-        if let id = reply.acknowledgement { say(.acknowledge(reply.socket, id, .ok(details)), of: session) }
+        for case .began in actions { unrecorded.began(session) }
+        unrecorded.asked(session, reply)
+        if let id = reply.acknowledgement { say(.acknowledgement(id, .ok(details)), to: reply.address, of: session) }
         perform(actions, now: now)
     }
 
@@ -220,7 +218,7 @@ extension Hub {
         _ now: Moment
     ) throws(Refusal) {
         let actions =
-            if sockets[sender.socket]?.role == .kiosk {
+            if isKiosk(sender) {
                 try sessions.relayed(message, fromKiosk: sender.id, targetId: target, sessionId: session)
             } else {
                 try sessions.relayed(message, fromMonitor: sender, targetId: target, sessionId: session)
@@ -229,31 +227,31 @@ extension Hub {
         perform(actions, now: now)
     }
 
+    private func isKiosk(_ sender: Party) -> Bool {
+        sender.address.localSocket.flatMap { clients[$0]?.role } == .kiosk
+    }
+
     /// Does it now, or once the session is recorded.
-    private mutating func say(_ action: Action, of session: String?) {
-        if let session, unrecorded[session]?.actions.append(action) != nil { return }
-        act(action)
+    private mutating func say(_ delivery: Delivery, to address: Address, of session: String?) {
+        if let session, unrecorded.keepBack(delivery, to: address, of: session) { return }
+        deliver(delivery, to: address)
     }
 
     /// Performs what the sessions decided.
-    mutating func perform(_ decided: [MonitoringSessions.Action], actor: String? = nil, now: Moment) {
+    mutating func perform(_ decided: [MonitoringSessions.Action], principal: String? = nil, now: Moment) {
         for action in decided {
             switch action {
-            case .send(let event, let socket): say(.emit(event, to: socket), of: event.sessionId)
-            case .tellMonitorStarted(let session, let kiosk, let socket):
-                guard let monitor = sockets[socket]?.account else { continue }
-                let servers = settings.ice.servers(for: monitor, now: now.wall)
+            case .send(let event, let address): say(.event(event), to: address, of: event.sessionId)
+            case .tellMonitorStarted(let session, let kiosk, let monitor, let address):
                 say(
-                    .emit(
-                        .monitoringStartedForMonitor(kioskId: kiosk, sessionId: session, iceServers: servers),
-                        to: socket), of: session)
-            case .tellKioskStarted(let session, let monitor, let socket):
-                guard let kiosk = sockets[socket]?.account else { continue }
-                let servers = settings.ice.servers(for: kiosk, now: now.wall)
+                    .eventWithICEServers(
+                        .monitoringStartedForMonitor(kioskId: kiosk, sessionId: session),
+                        iceCredentials(for: monitor, now: now)), to: address, of: session)
+            case .tellKioskStarted(let session, let kiosk, let monitor, let address):
                 say(
-                    .emit(
-                        .monitoringStartedForKiosk(monitorId: monitor, sessionId: session, iceServers: servers),
-                        to: socket), of: session)
+                    .eventWithICEServers(
+                        .monitoringStartedForKiosk(monitorId: monitor, sessionId: session),
+                        iceCredentials(for: kiosk, now: now)), to: address, of: session)
             case .began(let session):
                 act(.store(.sessionBegan(session)))
                 announce(session.kioskId) { .kioskStatus($0) }
@@ -262,10 +260,10 @@ extension Hub {
             case .ended(let session, let reason):
                 // One that was silent for so long that its side was given up may hear all the same.
                 if let socket = presence.socket(ofKiosk: session.kioskId) {
-                    perform(sessions.untold(toKiosk: session.kioskId, on: socket), now: now)
+                    perform(sessions.tellEnded(toKiosk: session.kioskId, on: .here(socket)), now: now)
                 }
                 metrics.sessionsEnded[reason, default: 0] += 1
-                act(.store(.sessionEnded(id: session.id, reason, actor: actor, at: now.wall)))
+                act(.store(.sessionEnded(id: session.id, reason, principal: principal, at: now.wall)))
                 announce(session.kioskId) { .kioskStatus($0) }
             }
         }
@@ -273,14 +271,16 @@ extension Hub {
 
     // MARK: Heartbeats
 
-    private mutating func heartbeat(_ status: KioskStatus, _ kiosk: Party, _ reply: PendingReply, now: Moment) {
+    private mutating func heartbeat(
+        _ status: KioskStatus, _ kiosk: Party, on socket: SocketID, _ reply: PendingReply, now: Moment
+    ) {
         let (isChanged, cameBack) = presence.heartbeat(of: kiosk.id, status: status, now: now)
         answer(reply, .ok)
-        act(.emit(.heartbeatPong(serverTime: now.wall.text), to: kiosk.socket))
+        act(.emit(.heartbeatPong(serverTime: now.wall.text), to: socket))
         if cameBack {
             perform(
-                sessions.kioskRegistered(kiosk.id, socket: kiosk.socket, carried: nil, replacing: nil), now: now)
-            came(kiosk.id, on: kiosk.socket)
+                sessions.kioskRegistered(kiosk.id, address: kiosk.address, carried: nil, replacing: nil), now: now)
+            came(kiosk.id, on: socket)
             announce(kiosk.id) { .kioskOnline($0) }
         } else if isChanged {
             announce(kiosk.id) { .kioskStatus($0) }
@@ -290,14 +290,33 @@ extension Hub {
     private mutating func came(_ kiosk: String, on socket: SocketID) {
         act(
             .note(
-                .kioskCame(id: kiosk, address: sockets[socket]?.address, version: directory[kiosk]?.version)))
+                .kioskCame(id: kiosk, address: clients[socket]?.address, version: directory[kiosk]?.version)))
     }
 
     // MARK: Answers
 
+    /// What a user's TURN credentials are made from, if they are made now.
+    public func iceCredentials(for user: String, now: Moment) -> ICECredentialArguments {
+        ICECredentialArguments(for: user, lifetime: settings.iceCredentialLifetime, now: now.wall)
+    }
+
+    /// To a client of this node at once, to one of another by a message to its node.
+    mutating func deliver(_ delivery: Delivery, to address: Address) {
+        guard let socket = address.localSocket else {
+            if case .node(let node, let socket) = address { act(.send(.deliver(delivery, to: socket), to: node)) }
+            return
+        }
+        switch delivery {
+        case .event(let event): act(.emit(event, to: socket))
+        case .eventWithICEServers(let event, let credentials):
+            act(.emitWithICEServers(event, credentials, to: socket))
+        case .acknowledgement(let id, let acknowledgement): act(.acknowledge(socket, id, acknowledgement))
+        }
+    }
+
     /// Monitors, and those who will ask what they have missed.
     func listeners(_ organization: String) -> [SocketID] {
-        presence.monitors(of: organization).sorted() + absentees.monitors(of: organization)
+        presence.monitors(of: organization).sorted() + clients.recoverableMonitors(of: organization)
     }
 
     /// Tells a kiosk's organization about its entry.
@@ -311,7 +330,7 @@ extension Hub {
 
     mutating func answer(_ reply: PendingReply, _ acknowledgement: Acknowledgement) {
         guard let id = reply.acknowledgement else { return }
-        act(.acknowledge(reply.socket, id, acknowledgement))
+        deliver(.acknowledgement(id, acknowledgement), to: reply.address)
     }
 
     mutating func refuse(_ reply: PendingReply, _ refusal: Refusal) {
@@ -319,7 +338,7 @@ extension Hub {
         if reply.acknowledgement != nil {
             answer(reply, refusal.acknowledgement)
         } else {
-            act(.emit(.error(refusal.error, event: reply.event), to: reply.socket))
+            deliver(.event(.error(refusal.error, event: reply.event)), to: reply.address)
         }
     }
 }

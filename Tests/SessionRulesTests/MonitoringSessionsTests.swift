@@ -3,7 +3,7 @@ import Primitives
 import Signaling
 import Testing
 
-@testable import SignalingServer
+@testable import SessionRules
 
 @Suite struct MonitoringSessionsTests {
     var machine = MonitoringSessions(MonitoringSessions.Rules())
@@ -62,7 +62,7 @@ import Testing
             lines(try machine.startRequested(by: m1, kiosk: kiosk, newId: "S2", now: after(.seconds(1))))
                 == ["1 ← started S1"])
         // From another page of the same operator it moves there, and the first page hears that it is over.
-        let elsewhere = Party(id: "M1", organization: "west", socket: socket(11))
+        let elsewhere = Party(id: "M1", organization: "west", address: address(11))
         #expect(
             lines(try machine.startRequested(by: elsewhere, kiosk: kiosk, newId: "S3", now: after(.seconds(2))))
                 == ["1 ← stopped S1 stopped-by-monitor", "11 ← started S1"])
@@ -74,7 +74,7 @@ import Testing
 
     @Test mutating func aMonitorWatchesSeveralKiosks() throws {
         _ = try machine.startRequested(by: m1, kiosk: kiosk, newId: "S1", now: start)
-        let second = MonitoringSessions.Kiosk(id: "K2", organization: "west", socket: socket(6))
+        let second = MonitoringSessions.Kiosk(id: "K2", organization: "west", address: address(6))
         _ = try machine.startRequested(by: m1, kiosk: second, newId: "S2", now: start)
         #expect(machine.count == 2)
         _ = try machine.stopRequested(by: m1, kioskId: "K1", sessionId: nil)
@@ -177,7 +177,7 @@ import Testing
         #expect(lines(try machine.relayed(offer, fromMonitor: m1, targetId: "K1", sessionId: nil)).isEmpty)
         #expect(lines(try machine.relayed(candidate, fromMonitor: m1, targetId: "K1", sessionId: nil)).isEmpty)
         #expect(
-            lines(machine.kioskRegistered("K1", socket: socket(6), carried: ["S1"], replacing: nil))
+            lines(machine.kioskRegistered("K1", address: address(6), carried: ["S1"], replacing: nil))
                 == ["6 ← offer", "6 ← ice-candidate"])
         #expect(machine.nextTimeout == nil)
         #expect(
@@ -189,7 +189,7 @@ import Testing
     @Test func aKioskThatDoesNotSayGoesOnWithinItsGrace() throws {
         var machine = try MonitoringSessions.negotiated()
         _ = machine.kioskLost("K1", now: after(.seconds(20)))
-        #expect(machine.kioskRegistered("K1", socket: socket(6), carried: nil, replacing: nil).isEmpty)
+        #expect(machine.kioskRegistered("K1", address: address(6), carried: nil, replacing: nil).isEmpty)
         #expect(machine.count == 1)
         #expect(machine.nextTimeout == nil)
     }
@@ -202,7 +202,7 @@ import Testing
                 == ["1 ← stopped S1 kiosk-disconnected", "ended S1 kiosk-disconnected"])
         // When it comes back later and still carries it, it hears how it ended.
         #expect(
-            lines(machine.kioskRegistered("K1", socket: socket(6), carried: ["S1"], replacing: nil))
+            lines(machine.kioskRegistered("K1", address: address(6), carried: ["S1"], replacing: nil))
                 == ["6 ← stopped S1 kiosk-disconnected"])
     }
 
@@ -210,31 +210,31 @@ import Testing
         var machine = try MonitoringSessions.negotiated()
         _ = machine.kioskLost("K1", now: after(.seconds(20)))
         #expect(
-            lines(machine.kioskRegistered("K1", socket: socket(6), carried: [], replacing: nil))
+            lines(machine.kioskRegistered("K1", address: address(6), carried: [], replacing: nil))
                 == ["6 ← stopped S1 kiosk-replaced", "1 ← stopped S1 kiosk-replaced", "ended S1 kiosk-replaced"])
     }
 
     @Test func aSecondSocketOfTheKioskReplacesTheFirst() throws {
         var machine = try MonitoringSessions.negotiated()
         #expect(
-            lines(machine.kioskRegistered("K1", socket: socket(6), carried: nil, replacing: kioskSocket))
+            lines(machine.kioskRegistered("K1", address: address(6), carried: nil, replacing: kioskAddress))
                 == ["5 ← stopped S1 kiosk-replaced", "1 ← stopped S1 kiosk-replaced", "ended S1 kiosk-replaced"])
         // Unless it is the same kiosk on a new path, whose old socket nobody has missed yet.
         machine = try MonitoringSessions.negotiated()
-        #expect(machine.kioskRegistered("K1", socket: socket(6), carried: ["S1"], replacing: kioskSocket).isEmpty)
+        #expect(machine.kioskRegistered("K1", address: address(6), carried: ["S1"], replacing: kioskAddress).isEmpty)
         #expect(lines(try machine.relayed(offer, fromMonitor: m1, targetId: "K1", sessionId: nil)) == ["6 ← offer"])
     }
 
     @Test func registeringAgainOnTheSameSocketChangesNothing() throws {
         var machine = try MonitoringSessions.negotiated()
-        #expect(machine.kioskRegistered("K1", socket: kioskSocket, carried: [], replacing: nil).isEmpty)
+        #expect(machine.kioskRegistered("K1", address: kioskAddress, carried: [], replacing: nil).isEmpty)
         #expect(machine.count == 1)
     }
 
     @Test func aKioskCannotNameAnothersSession() throws {
         var machine = try MonitoringSessions.negotiated()
         #expect(
-            lines(machine.kioskRegistered("K2", socket: socket(7), carried: ["S1"], replacing: nil))
+            lines(machine.kioskRegistered("K2", address: address(7), carried: ["S1"], replacing: nil))
                 == ["7 ← stopped S1 kiosk-disconnected"])
         #expect(machine.session(ofKiosk: "K1")?.id == "S1")
     }
@@ -254,37 +254,37 @@ import Testing
 
     @Test func aMonitorComesBackWithinItsGraceAndGoesOn() throws {
         var machine = try MonitoringSessions.negotiated()
-        #expect(machine.monitorLost("M1", socket: m1.socket, now: after(.seconds(20))).isEmpty)
+        #expect(machine.monitorLost("M1", address: m1.address, now: after(.seconds(20))).isEmpty)
         #expect(lines(try machine.relayed(.restartRequest, fromKiosk: "K1", targetId: "M1", sessionId: nil)).isEmpty)
-        #expect(lines(machine.monitorRegistered(page("M1", socket(11)), carried: ["S1"])) == ["11 ← restart-request"])
+        #expect(lines(machine.monitorRegistered(page("M1", address(11)), carried: ["S1"])) == ["11 ← restart-request"])
         #expect(machine.nextTimeout == nil)
     }
 
     @Test func aMonitorThatStaysAwayEndsTheSession() throws {
         var machine = try MonitoringSessions.negotiated()
-        _ = machine.monitorLost("M1", socket: m1.socket, now: after(.seconds(20)))
+        _ = machine.monitorLost("M1", address: m1.address, now: after(.seconds(20)))
         #expect(
             lines(machine.handleTimeout(now: after(.seconds(30)).instant))
                 == ["5 ← stopped S1 monitor-disconnected", "ended S1 monitor-disconnected"])
         #expect(
-            lines(machine.monitorRegistered(page("M1", socket(11)), carried: ["S1"]))
+            lines(machine.monitorRegistered(page("M1", address(11)), carried: ["S1"]))
                 == ["11 ← stopped S1 monitor-disconnected"])
         // What is none of its business it does not learn.
-        #expect(machine.monitorRegistered(page("M2", socket(12)), carried: ["S1"]).isEmpty)
+        #expect(machine.monitorRegistered(page("M2", address(12)), carried: ["S1"]).isEmpty)
     }
 
     @Test func aReloadedPageCarriesNothingAndItsSessionEnds() throws {
         var machine = try MonitoringSessions.negotiated()
-        _ = machine.monitorLost("M1", socket: m1.socket, now: after(.seconds(20)))
+        _ = machine.monitorLost("M1", address: m1.address, now: after(.seconds(20)))
         #expect(
-            lines(machine.monitorRegistered(page("M1", socket(11)), carried: []))
+            lines(machine.monitorRegistered(page("M1", address(11)), carried: []))
                 == ["5 ← stopped S1 monitor-disconnected", "ended S1 monitor-disconnected"])
     }
 
     @Test func aPageThatIsLoadedAgainEndsWhatItHadEvenWhereItsEarlierSocketLooksOpen() throws {
-        var machine = try MonitoringSessions.negotiated(by: page("M1", m1.socket, "tab-1"))
+        var machine = try MonitoringSessions.negotiated(by: page("M1", m1.address, "tab-1"))
         #expect(
-            lines(machine.monitorRegistered(page("M1", socket(11), "tab-1"), carried: []))
+            lines(machine.monitorRegistered(page("M1", address(11), "tab-1"), carried: []))
                 == [
                     "5 ← stopped S1 monitor-disconnected", "1 ← stopped S1 monitor-disconnected",
                     "ended S1 monitor-disconnected",
@@ -292,31 +292,31 @@ import Testing
     }
 
     @Test func twoWindowsOfOnePersonDoNotEndEachOthersSessions() throws {
-        var machine = try MonitoringSessions.negotiated(by: page("M1", m1.socket, "tab-1"))
-        _ = machine.monitorLost("M1", socket: m1.socket, now: after(.seconds(20)))
+        var machine = try MonitoringSessions.negotiated(by: page("M1", m1.address, "tab-1"))
+        _ = machine.monitorLost("M1", address: m1.address, now: after(.seconds(20)))
         // Neither takes the other's over: it has no peer connection to go on with.
-        #expect(machine.monitorRegistered(page("M1", socket(11), "tab-2"), carried: []).isEmpty)
-        #expect(machine.monitorRegistered(page("M1", socket(12), "tab-3"), carried: nil).isEmpty)
+        #expect(machine.monitorRegistered(page("M1", address(11), "tab-2"), carried: []).isEmpty)
+        #expect(machine.monitorRegistered(page("M1", address(12), "tab-3"), carried: nil).isEmpty)
         #expect(machine.nextTimeout == after(.seconds(30)).instant)
-        #expect(machine.monitorRegistered(page("M1", socket(13), "tab-1"), carried: ["S1"]).isEmpty)
+        #expect(machine.monitorRegistered(page("M1", address(13), "tab-1"), carried: ["S1"]).isEmpty)
         #expect(machine.nextTimeout == nil)
         #expect(lines(try machine.relayed(answer, fromKiosk: "K1", targetId: "M1", sessionId: nil)) == ["13 ← answer"])
     }
 
     @Test func aClientThatDoesNotSayWhichItIsSpeaksForTheAccount() throws {
-        var machine = try MonitoringSessions.negotiated(by: page("M1", m1.socket, "tab-1"))
-        _ = machine.monitorLost("M1", socket: m1.socket, now: after(.seconds(20)))
-        #expect(lines(machine.monitorRegistered(page("M1", socket(11)), carried: nil)) == ["moved S1 to -"])
+        var machine = try MonitoringSessions.negotiated(by: page("M1", m1.address, "tab-1"))
+        _ = machine.monitorLost("M1", address: m1.address, now: after(.seconds(20)))
+        #expect(lines(machine.monitorRegistered(page("M1", address(11)), carried: nil)) == ["moved S1 to -"])
         #expect(machine.nextTimeout == nil)
     }
 
     @Test func aSessionThatAnotherWindowStartsAgainIsThatOnes() throws {
-        var machine = try MonitoringSessions.negotiated(by: page("M1", m1.socket, "tab-1"))
-        let second = page("M1", socket(11), "tab-2")
+        var machine = try MonitoringSessions.negotiated(by: page("M1", m1.address, "tab-1"))
+        let second = page("M1", address(11), "tab-2")
         #expect(
             lines(try machine.startRequested(by: second, kiosk: kiosk, newId: "S2", now: after(.seconds(2))))
                 == ["1 ← stopped S1 stopped-by-monitor", "11 ← started S1", "moved S1 to tab-2"])
-        #expect(machine.monitorRegistered(page("M1", socket(12), "tab-1"), carried: []).isEmpty)
+        #expect(machine.monitorRegistered(page("M1", address(12), "tab-1"), carried: []).isEmpty)
         #expect(machine.count == 1)
     }
 
@@ -349,19 +349,19 @@ import Testing
 
     @Test func aSecondPageLeavesTheFirstOnesSessionAlone() throws {
         var machine = try MonitoringSessions.negotiated()
-        #expect(machine.monitorRegistered(page("M1", socket(11)), carried: []).isEmpty)
-        #expect(machine.monitorRegistered(page("M1", socket(12)), carried: nil).isEmpty)
+        #expect(machine.monitorRegistered(page("M1", address(11)), carried: []).isEmpty)
+        #expect(machine.monitorRegistered(page("M1", address(12)), carried: nil).isEmpty)
         // The second page's end is not the first one's.
-        #expect(machine.monitorLost("M1", socket: socket(11), now: after(.seconds(20))).isEmpty)
+        #expect(machine.monitorLost("M1", address: address(11), now: after(.seconds(20))).isEmpty)
         #expect(machine.nextTimeout == nil)
         #expect(lines(try machine.relayed(answer, fromKiosk: "K1", targetId: "M1", sessionId: nil)) == ["1 ← answer"])
     }
 
     @Test func aMonitorThatSpeaksBeforeItNamesItsSessionIsBack() throws {
         var machine = try MonitoringSessions.negotiated()
-        _ = machine.monitorLost("M1", socket: m1.socket, now: after(.seconds(20)))
+        _ = machine.monitorLost("M1", address: m1.address, now: after(.seconds(20)))
         _ = try machine.relayed(.restartRequest, fromKiosk: "K1", targetId: "M1", sessionId: nil)
-        let back = Party(id: "M1", organization: "west", socket: socket(11))
+        let back = Party(id: "M1", organization: "west", address: address(11))
         #expect(
             lines(try machine.relayed(offer, fromMonitor: back, targetId: "K1", sessionId: "S1"))
                 == ["11 ← restart-request", "5 ← offer"])
@@ -371,14 +371,14 @@ import Testing
     @Test func bothSidesAwayAndBothComeBack() throws {
         var machine = try MonitoringSessions.negotiated()
         _ = machine.kioskLost("K1", now: after(.seconds(20)))
-        _ = machine.monitorLost("M1", socket: m1.socket, now: after(.seconds(21)))
-        _ = machine.kioskRegistered("K1", socket: socket(6), carried: ["S1"], replacing: nil)
+        _ = machine.monitorLost("M1", address: m1.address, now: after(.seconds(21)))
+        _ = machine.kioskRegistered("K1", address: address(6), carried: ["S1"], replacing: nil)
         #expect(machine.nextTimeout == after(.seconds(31)).instant)
-        _ = machine.monitorRegistered(page("M1", socket(11)), carried: ["S1"])
+        _ = machine.monitorRegistered(page("M1", address(11)), carried: ["S1"])
         #expect(
             lines(
                 try machine.relayed(
-                    offer, fromMonitor: Party(id: "M1", organization: "west", socket: socket(11)), targetId: "K1",
+                    offer, fromMonitor: Party(id: "M1", organization: "west", address: address(11)), targetId: "K1",
                     sessionId: nil)) == ["6 ← offer"])
     }
 
@@ -439,8 +439,8 @@ import Testing
             "S1", kioskId: "K1", monitorId: "M1", clientId: nil, organization: "west", startedAt: start.wall,
             isNegotiated: true, now: after(.seconds(100)))
         #expect(machine.nextTimeout == after(.seconds(160)).instant)
-        _ = machine.kioskRegistered("K1", socket: kioskSocket, carried: ["S1"], replacing: nil)
-        _ = machine.monitorRegistered(page("M1", m1.socket), carried: ["S1"])
+        _ = machine.kioskRegistered("K1", address: kioskAddress, carried: ["S1"], replacing: nil)
+        _ = machine.monitorRegistered(page("M1", m1.address), carried: ["S1"])
         #expect(machine.nextTimeout == nil)
         #expect(lines(try machine.relayed(offer, fromMonitor: m1, targetId: "K1", sessionId: "S1")) == ["5 ← offer"])
     }

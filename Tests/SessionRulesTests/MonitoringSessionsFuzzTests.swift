@@ -4,7 +4,7 @@ import Signaling
 import SocketIO
 import Testing
 
-@testable import SignalingServer
+@testable import SessionRules
 
 /// Sequences of events against the session machine: whatever happens, its promises hold.
 @Suite struct MonitoringSessionsFuzzTests {
@@ -18,8 +18,8 @@ func fuzzSessions(seed: UInt64, steps: Int) {
     var machine = MonitoringSessions(MonitoringSessions.Rules(maximumDuration: .seconds(300)))
     var now = start
     /// Where each account is connected; nil when it is away.
-    var kioskSockets: [String: SocketID] = [:]
-    var monitorSockets: [String: SocketID] = [:]
+    var kioskSockets: [String: Address] = [:]
+    var monitorSockets: [String: Address] = [:]
     var clients: [String: String] = [:]
     var nextSocket: UInt64 = 100
     var nextSession = 0
@@ -43,32 +43,32 @@ func fuzzSessions(seed: UInt64, steps: Int) {
     for _ in 0..<steps {
         let kiosk = kiosks.randomElement(using: &random)!
         let monitor = monitors.randomElement(using: &random)!
-        let party = page(monitor, monitorSockets[monitor] ?? SocketID(rawValue: nextSocket), clients[monitor])
+        let party = page(monitor, monitorSockets[monitor] ?? address(nextSocket), clients[monitor])
         let client = [nil, "tab-1", "tab-2"].randomElement(using: &random)!
         let named: [String]? = [nil, [], ["s\(Int.random(in: 0...max(1, nextSession), using: &random))"]]
             .randomElement(using: &random)!
         switch Int.random(in: 0..<13, using: &random) {
         case 0:
             nextSocket += 1
-            let replaced = kioskSockets.updateValue(SocketID(rawValue: nextSocket), forKey: kiosk)
+            let replaced = kioskSockets.updateValue(address(nextSocket), forKey: kiosk)
             check(
                 machine.kioskRegistered(
-                    kiosk, socket: SocketID(rawValue: nextSocket), carried: named, replacing: replaced))
+                    kiosk, address: address(nextSocket), carried: named, replacing: replaced))
         case 1:
             if kioskSockets.removeValue(forKey: kiosk) != nil { check(machine.kioskLost(kiosk, now: now)) }
         case 2:
             nextSocket += 1
-            monitorSockets[monitor] = SocketID(rawValue: nextSocket)
+            monitorSockets[monitor] = address(nextSocket)
             clients[monitor] = client
-            check(machine.monitorRegistered(page(monitor, SocketID(rawValue: nextSocket), client), carried: named))
+            check(machine.monitorRegistered(page(monitor, address(nextSocket), client), carried: named))
         case 3:
             if let socket = monitorSockets.removeValue(forKey: monitor) {
-                check(machine.monitorLost(monitor, socket: socket, now: now))
+                check(machine.monitorLost(monitor, address: socket, now: now))
             }
         case 4, 5:
             guard monitorSockets[monitor] != nil else { continue }
             nextSession += 1
-            let target = MonitoringSessions.Kiosk(id: kiosk, organization: "west", socket: kioskSockets[kiosk])
+            let target = MonitoringSessions.Kiosk(id: kiosk, organization: "west", address: kioskSockets[kiosk])
             if let done = try? machine.startRequested(by: party, kiosk: target, newId: "s\(nextSession)", now: now) {
                 check(done)
             }
@@ -99,8 +99,8 @@ func fuzzSessions(seed: UInt64, steps: Int) {
         #expect(Set(machine.all.map(\.kioskId)).count == machine.count)
         #expect(Set(machine.all.map(\.id)) == begun.subtracting(ended))
         // A side is connected or in its grace, never neither.
-        #expect(machine.all.allSatisfy { ($0.kiosk.socket == nil) == ($0.kiosk.graceEnds != nil) })
-        #expect(machine.all.allSatisfy { ($0.monitor.socket == nil) == ($0.monitor.graceEnds != nil) })
+        #expect(machine.all.allSatisfy { ($0.kiosk.address == nil) == ($0.kiosk.graceEnds != nil) })
+        #expect(machine.all.allSatisfy { ($0.monitor.address == nil) == ($0.monitor.graceEnds != nil) })
     }
     check(machine.handleTimeout(now: (now.instant + .seconds(3600))))
     #expect(machine.count == 0)

@@ -72,7 +72,7 @@ public struct RefusedLogins: Sendable {
         return repeated.map { RefusedLogins.entry($0.key, count: $0.value, at: wall) }
             + others.sorted { $0.key < $1.key }.map { organization, count in
                 AuditEntry(
-                    at: wall, kind: .loginRefused, organization: organization, actor: "",
+                    at: wall, kind: .loginRefused, organization: organization, principal: "",
                     details: ["count": .integer(count)])
             }
     }
@@ -83,11 +83,11 @@ public struct RefusedLogins: Sendable {
         let address = JSONValue.string(refusal.address.description)
         guard let count else {
             return AuditEntry(
-                at: wall, kind: .loginRefused, organization: refusal.organization, actor: refusal.name,
+                at: wall, kind: .loginRefused, organization: refusal.organization, principal: refusal.name,
                 details: ["address": address, "code": .string(refusal.code)])
         }
         return AuditEntry(
-            at: wall, kind: .loginRefused, organization: refusal.organization, actor: refusal.name,
+            at: wall, kind: .loginRefused, organization: refusal.organization, principal: refusal.name,
             details: ["address": address, "code": .string(refusal.code), "count": .integer(count)])
     }
 }

@@ -4,7 +4,7 @@ import Signaling
 import SocketIO
 import Testing
 
-@testable import SignalingServer
+@testable import SessionRules
 
 /// The hub with named clients; every call returns what it did, a line each.
 final class HubTranscript {
@@ -13,7 +13,7 @@ final class HubTranscript {
     private var nextAcknowledgement = 0
 
     init(_ settings: Hub.Settings = Hub.Settings()) {
-        hub = Hub(settings)
+        hub = Hub(settings, random: .seeded(1))
         hub.directoryChanged(Self.snapshot(), now: start)
         hub.handleTimeout(now: start)
         _ = hub.takeActions()
@@ -25,7 +25,7 @@ final class HubTranscript {
             account("K9", .kiosk, "east"), account("M9", .monitor, "east"),
         ]
         change(&accounts)
-        return Directory.Snapshot(accounts: accounts, keys: [], revokedFamilies: [])
+        return Directory.Snapshot(accounts: accounts, revokedFamilies: [])
     }
 
     func connect(_ id: String, _ number: UInt64, recovers lost: UInt64? = nil) -> [String] {
@@ -91,6 +91,9 @@ final class HubTranscript {
             "\(socket.rawValue) ← error \(error.code.rawValue) \(event)"
         case .emit(.monitoringStopped(_, _, let reason), let socket): "\(socket.rawValue) ← stopped \(reason.rawValue)"
         case .emit(let event, let socket): "\(socket.rawValue) ← \(event.name)"
+        case .emitWithICEServers(let event, _, let socket):
+            "\(socket.rawValue) ← \(event.event(iceServers: []).name)"
+        case .send(_, let node): "\(node) ← message"
         case .broadcast(let event, let sockets):
             "\(sockets.map { "\($0.rawValue)" }.joined(separator: ",")) ← \(event.name)"
         case .acknowledge(let socket, _, .ok): "\(socket.rawValue) ok"

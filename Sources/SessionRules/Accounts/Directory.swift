@@ -7,13 +7,11 @@ public struct Directory: Sendable {
     /// What the records say at one moment.
     public struct Snapshot: Sendable {
         public var accounts: [Account]
-        public var keys: [Tokens.StoredKey]
         /// Families whose access tokens may not have expired yet.
         public var revokedFamilies: Set<String>
 
-        public init(accounts: [Account], keys: [Tokens.StoredKey], revokedFamilies: Set<String>) {
+        public init(accounts: [Account], revokedFamilies: Set<String>) {
             self.accounts = accounts
-            self.keys = keys
             self.revokedFamilies = revokedFamilies
         }
     }

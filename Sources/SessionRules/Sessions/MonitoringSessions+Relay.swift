@@ -10,11 +10,11 @@ extension MonitoringSessions {
         _ message: RelayedMessage, fromMonitor monitor: Party, targetId: String, sessionId: String?
     ) throws(Refusal) -> [Action] {
         let session = try session(ofMonitor: monitor, kioskId: targetId, sessionId: sessionId)
-        if let owner = session.monitor.socket, owner != monitor.socket {
+        if let owner = session.monitor.address, owner != monitor.address {
             throw Refusal(.notYourSession, "the session belongs to another connection of this account")
         }
         var actions: [Action] = []
-        if session.monitor.socket == nil {
+        if session.monitor.address == nil {
             // It speaks before it has registered the session again: it is back.
             actions += adopt(session.id, by: monitor)
         }
@@ -36,7 +36,7 @@ extension MonitoringSessions {
     /// A kiosk reported on its media. A report may come after the session's end. After `media-failed` the session goes on
     /// for a grace period, in which its monitor may offer another path.
     public mutating func reported(_ report: SessionReport, fromKiosk kioskId: String, now: Instant) throws(Refusal) {
-        let owner = sessions[report.sessionId]?.kioskId ?? endings[report.sessionId]?.kioskId
+        let owner = sessions[report.sessionId]?.kioskId ?? ended[report.sessionId]?.kioskId
         guard let owner else { throw Refusal(.noSession, "sessionId: no such session") }
         guard owner == kioskId else { throw Refusal(.notYourSession, "sessionId: not a session of this kiosk") }
         switch report.state {
@@ -76,13 +76,13 @@ extension MonitoringSessions {
         let event = message.event(from: sender, session: id)
         let wasNegotiated = session.isNegotiated
         var actions: [Action] = []
-        if let socket = session[keyPath: side].socket {
-            actions.append(.send(event, to: socket))
-        } else {
-            guard session[keyPath: side].waiting.count < MonitoringSession.Side.waitingLimit else {
+        switch session[keyPath: side] {
+        case .connected(let address): actions.append(.send(event, to: address))
+        case .away(let until, let waiting):
+            guard waiting.count < MonitoringSession.Side.waitingLimit else {
                 throw Refusal(.throttled, "the other side is away and too much waits for it")
             }
-            session[keyPath: side].waiting.append(event)
+            session[keyPath: side] = .away(until: until, waiting: waiting + [event])
         }
         switch message {
         case .offer:

@@ -3,7 +3,7 @@ import Primitives
 import Signaling
 import SocketIO
 
-@testable import SignalingServer
+@testable import SessionRules
 
 let start = Moment(instant: .zero, wall: WallClock(secondsSince1970: 1_767_225_600))
 let startText = "2026-01-01T00:00:00.000Z"
@@ -13,18 +13,25 @@ func after(_ duration: Duration) -> Moment {
 }
 
 func socket(_ number: UInt64) -> SocketID { SocketID(rawValue: number) }
+func address(_ number: UInt64) -> Address { .here(socket(number)) }
+
+func account(_ id: String, _ role: Role = .kiosk, _ organization: String = "west") -> Account {
+    Account(
+        id: id, role: role, organization: organization, displayName: "The \(id)", createdAt: start.wall,
+        tokensValidFrom: start.wall, generation: 7)
+}
 
 /// The people of the transcripts: two monitors and a kiosk of one railway, a monitor of another.
-let m1 = Party(id: "M1", organization: "west", socket: socket(1))
-let m2 = Party(id: "M2", organization: "west", socket: socket(2))
+let m1 = Party(id: "M1", organization: "west", address: address(1))
+let m2 = Party(id: "M2", organization: "west", address: address(2))
 /// One of a monitor's clients: a page, which says which it is, or another program, which does not.
-func page(_ monitor: String, _ socket: SocketID, _ clientId: String? = nil) -> Party {
-    Party(id: monitor, organization: "west", socket: socket, clientId: clientId)
+func page(_ monitor: String, _ address: Address, _ clientId: String? = nil) -> Party {
+    Party(id: monitor, organization: "west", address: address, clientId: clientId)
 }
-let stranger = Party(id: "M9", organization: "east", socket: socket(9))
-let kioskSocket = socket(5)
-let kiosk = MonitoringSessions.Kiosk(id: "K1", organization: "west", socket: kioskSocket)
-let offline = MonitoringSessions.Kiosk(id: "K1", organization: "west", socket: nil)
+let stranger = Party(id: "M9", organization: "east", address: address(9))
+let kioskAddress = address(5)
+let kiosk = MonitoringSessions.Kiosk(id: "K1", organization: "west", address: kioskAddress)
+let offline = MonitoringSessions.Kiosk(id: "K1", organization: "west", address: nil)
 
 let offer = RelayedMessage.offer(DescriptionPayload(type: .offer, sdp: "offer"))
 let answer = RelayedMessage.answer(DescriptionPayload(type: .answer, sdp: "answer"))
@@ -33,16 +40,24 @@ let candidate = RelayedMessage.iceCandidate(CandidatePayload(candidate: "candida
 /// One line of a transcript: what a decision does, short enough to compare.
 func line(_ action: MonitoringSessions.Action) -> String {
     switch action {
-    case .send(.monitoringStopped(_, let session, let reason), let socket):
-        "\(socket.rawValue) ← stopped \(session) \(reason.rawValue)"
-    case .send(let event, let socket): "\(socket.rawValue) ← \(event.name)"
+    case .send(.monitoringStopped(_, let session, let reason), let address):
+        "\(text(address)) ← stopped \(session) \(reason.rawValue)"
+    case .send(let event, let address): "\(text(address)) ← \(event.name)"
     case .moved(let session, let client): "moved \(session) to \(client ?? "-")"
-    case .tellMonitorStarted(let session, _, let socket): "\(socket.rawValue) ← started \(session)"
-    case .tellKioskStarted(let session, let monitor, let socket):
-        "\(socket.rawValue) ← started \(session) by \(monitor)"
+    case .tellMonitorStarted(let session, _, _, let address): "\(text(address)) ← started \(session)"
+    case .tellKioskStarted(let session, _, let monitor, let address):
+        "\(text(address)) ← started \(session) by \(monitor)"
     case .began(let session): "began \(session.id)"
     case .negotiated(let session): "negotiated \(session)"
     case .ended(let session, let reason): "ended \(session.id) \(reason.rawValue)"
+    }
+}
+
+/// `5` for a socket of this node, `B.5` for one of another.
+func text(_ address: Address) -> String {
+    switch address {
+    case .here(let socket): "\(socket.rawValue)"
+    case .node(let node, let socket): "\(node).\(socket.rawValue)"
     }
 }
 

@@ -13,18 +13,19 @@ public struct Hub: Sendable {
     public struct Settings: Sendable {
         public var rules: MonitoringSessions.Rules
         public var messagesPerSecond: Int
-        public var ice: ICESettings
+        /// How long the TURN credentials are good that clients are given.
+        public var iceCredentialLifetime: Duration
         /// How long a lost socket's client may come back as what it was; nil where it begins anew.
         public var recoveryWindow: Duration?
 
         public init(
-            rules: MonitoringSessions.Rules = .init(), messagesPerSecond: Int = 50, ice: ICESettings = ICESettings(),
-            recoveryWindow: Duration? = nil
+            rules: MonitoringSessions.Rules = .init(), messagesPerSecond: Int = 50,
+            iceCredentialLifetime: Duration = .seconds(3600), recoveryWindow: Duration? = nil
         ) {
             self.recoveryWindow = recoveryWindow
             self.rules = rules
             self.messagesPerSecond = messagesPerSecond
-            self.ice = ice
+            self.iceCredentialLifetime = iceCredentialLifetime
         }
     }
 
@@ -33,12 +34,16 @@ public struct Hub: Sendable {
         case accept(SocketID, recovering: Bool)
         case refuse(SocketID, SignalingError)
         case emit(ServerEvent, to: SocketID)
+        /// The driver signs the credentials and puts the servers into the event.
+        case emitWithICEServers(ICEServersEvent, ICECredentialArguments, to: SocketID)
         case broadcast(ServerEvent, to: [SocketID])
         case acknowledge(SocketID, AcknowledgementID, Acknowledgement)
         /// Ends the connection from this side.
         case disconnect(SocketID)
         case store(StoreRequest)
         case note(Note)
+        /// For an address that is another node's.
+        case send(NodeMessage, to: NodeID)
     }
 
     /// What the records are to keep, in this order.
@@ -48,8 +53,8 @@ public struct Hub: Sendable {
         case sessionNegotiated(id: String, at: WallClock)
         case sessionMoved(id: String, clientId: String?)
         case sessionReported(SessionReport, at: WallClock)
-        /// `actor` is nil where the monitor itself or circumstances ended it.
-        case sessionEnded(id: String, SessionEndReason, actor: String?, at: WallClock)
+        /// `principal` is nil where the monitor itself or circumstances ended it.
+        case sessionEnded(id: String, SessionEndReason, principal: String?, at: WallClock)
         case audit(AuditEntry)
         case lastSeen([(id: String, at: WallClock)])
         /// What it said of itself.
@@ -64,42 +69,29 @@ public struct Hub: Sendable {
 
     public let settings: Settings
     public internal(set) var directory: Directory
-    var sessions: MonitoringSessions
-    var presence: Presence
-    var sockets: [SocketID: SocketState]
-    var socketsByAccount: [String: Set<SocketID>]
-    var metrics: HubMetrics
-    /// Sessions whose beginning is not in the records yet. One that both sides know of survives whatever happens to the
-    /// server, so it is recorded first.
-    var unrecorded: [String: Unrecorded]
-    /// Lost sockets whose clients may return.
-    var absentees: Absentees
-    /// What one account may have written down for the asking: starts of sessions, and reports on them.
-    var writingBudgets: TokenBuckets<String>
+    public internal(set) var sessions: MonitoringSessions
+    public internal(set) var presence: Presence
+    public internal(set) var metrics: HubMetrics
+    var clients: Clients
+    var unrecorded: UnrecordedSessions
+    private var random: RandomSource
     private var actions: [Action]
     private var lastSeenDue: Instant?
 
     /// How often the records learn when kiosks were seen; nobody needs it from the disk sooner.
     private static let lastSeenInterval: Duration = .seconds(30)
 
-    struct Unrecorded: Sendable {
-        /// What will be said of it.
-        var actions: [Action] = []
-        /// Who asked for it, and hears of it in any case.
-        var starts: [PendingReply] = []
-    }
-
-    public init(_ settings: Settings) {
+    /// - Parameter random: what names of sessions are drawn from.
+    public init(_ settings: Settings, random: RandomSource) {
         self.settings = settings
         directory = Directory()
         sessions = MonitoringSessions(settings.rules)
         presence = Presence()
-        sockets = [:]
-        socketsByAccount = [:]
         metrics = HubMetrics()
-        unrecorded = [:]
-        absentees = Absentees(window: settings.recoveryWindow)
-        writingBudgets = TokenBuckets(burst: 120, perSecond: 0.5)
+        clients = Clients(
+            messagesPerSecond: settings.messagesPerSecond, recoveryWindow: settings.recoveryWindow)
+        unrecorded = UnrecordedSessions()
+        self.random = random
         actions = []
         lastSeenDue = nil
     }
@@ -114,6 +106,21 @@ public struct Hub: Sendable {
 
     mutating func act(_ action: Action) { actions.append(action) }
 
+    /// 128 random bits in base64url.
+    mutating func newIdentifier() -> String {
+        var bytes: [UInt8] = []
+        for word in [random.next(), random.next()] {
+            for shift in stride(from: 56, through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: word >> shift)) }
+        }
+        return Base64.encode(bytes.span, alphabet: .url)
+    }
+
+    /// Of a client that was let in.
+    public func account(of socket: SocketID) -> String? { clients[socket]?.account }
+
+    /// Clients let in, of one role.
+    public func clientCount(of role: Role) -> Int { clients.count(of: role) }
+
     // MARK: Sockets
 
     /// A client wants in; its token has been verified.
@@ -123,20 +130,10 @@ public struct Hub: Sendable {
     ) {
         do throws(SignalingError) {
             let account = try directory.admit(claims)
-            sockets[socket] = SocketState(
-                account: account.id, role: account.role, organization: account.organization, family: claims.family,
-                issuedAt: claims.issuedAt, generation: claims.generation, address: address, isRegistered: false,
-                throttle: Throttle(perSecond: settings.messagesPerSecond, now: now.instant),
-                candidates: Throttle(
-                    perSecond: settings.messagesPerSecond, burst: Hub.candidateBurst, now: now.instant))
-            socketsByAccount[account.id, default: []].insert(socket)
-            // Knowing somebody's `pid` is not enough to hear what was meant for that one.
-            let earlier = lost.flatMap { absentees.takeReturned($0, as: account.id) }
+            let earlier = clients.admitted(
+                socket, account, claims, from: address, recovers: lost, now: now.instant)
             act(.accept(socket, recovering: earlier != nil))
-            if let earlier {
-                sockets[socket]?.clientId = earlier.clientId
-                registerAgain(socket, now: now)
-            }
+            if earlier != nil { registerAgain(socket, now: now) }
         } catch {
             refused(socket, error)
         }
@@ -151,19 +148,12 @@ public struct Hub: Sendable {
     /// A socket is gone.
     /// - Parameter mayReturn: whether its client may not even know.
     public mutating func disconnected(_ socket: SocketID, mayReturn: Bool = false, now: Moment) {
-        guard let state = forget(socket), state.isRegistered else { return }
+        guard let state = clients.remove(socket), state.isRegistered else { return }
         lost(socket, state, now: now)
-        if mayReturn { absentees.lost(socket, state, now: now.instant) }
+        if mayReturn { clients.mayReturn(socket, state, now: now.instant) }
     }
 
-    private mutating func forget(_ socket: SocketID) -> SocketState? {
-        guard let state = sockets.removeValue(forKey: socket) else { return nil }
-        socketsByAccount[state.account]?.remove(socket)
-        if socketsByAccount[state.account]?.isEmpty == true { socketsByAccount[state.account] = nil }
-        return state
-    }
-
-    private mutating func lost(_ socket: SocketID, _ state: SocketState, now: Moment) {
+    private mutating func lost(_ socket: SocketID, _ state: ClientState, now: Moment) {
         switch state.role {
         case .kiosk:
             guard presence.kioskSocketLost(state.account, socket: socket, now: now) else { return }
@@ -172,7 +162,7 @@ public struct Hub: Sendable {
             announce(state.account) { .kioskOffline($0) }
         case .monitor:
             presence.monitorLost(organization: state.organization, socket: socket)
-            perform(sessions.monitorLost(state.account, socket: socket, now: now), now: now)
+            perform(sessions.monitorLost(state.account, address: .here(socket), now: now), now: now)
         case .admin: break
         }
     }
@@ -180,7 +170,7 @@ public struct Hub: Sendable {
     /// This side ends a socket. Nothing is heard of it afterwards.
     mutating func disconnect(_ socket: SocketID, now: Moment) {
         act(.disconnect(socket))
-        if let state = forget(socket), state.isRegistered { lost(socket, state, now: now) }
+        if let state = clients.remove(socket), state.isRegistered { lost(socket, state, now: now) }
     }
 
     // MARK: The records
@@ -189,7 +179,7 @@ public struct Hub: Sendable {
     public mutating func directoryChanged(_ snapshot: Directory.Snapshot, now: Moment) {
         let before = directory
         directory.update(snapshot)
-        for (socket, state) in sockets.sorted(by: { $0.key < $1.key }) {
+        for (socket, state) in clients.all {
             let claims = TokenClaims(
                 subject: state.account, role: state.role, organization: state.organization, issuedAt: state.issuedAt,
                 expiresAt: state.issuedAt, tokenId: "", family: state.family, generation: state.generation)
@@ -218,7 +208,7 @@ public struct Hub: Sendable {
     /// A family of tokens was revoked by this process.
     public mutating func familyRevoked(_ family: String, now: Moment) {
         directory.revoke(family: family)
-        for (socket, state) in sockets where state.family == family { disconnect(socket, now: now) }
+        for (socket, state) in clients.all where state.family == family { disconnect(socket, now: now) }
     }
 
     /// The records hold a crew event, or did so before.
@@ -239,14 +229,14 @@ public struct Hub: Sendable {
     /// The records hold a session's beginning.
     public mutating func sessionStored(_ id: String) {
         metrics.sessionsStarted += 1
-        for action in unrecorded.removeValue(forKey: id)?.actions ?? [] { act(action) }
+        for (delivery, address) in unrecorded.recorded(id) { deliver(delivery, to: address) }
     }
 
     /// The records would not take it, so there is no such session.
     public mutating func sessionNotStored(_ id: String, now: Moment) {
-        let waiting = unrecorded.removeValue(forKey: id)
+        let starts = unrecorded.failed(id)
         if let session = sessions.abandoned(sessionId: id) { announce(session.kioskId) { .kioskStatus($0) } }
-        for reply in waiting?.starts ?? [] {
+        for reply in starts {
             refuse(reply, Refusal(.internalError, "the session could not be recorded"))
         }
     }
@@ -269,7 +259,7 @@ public struct Hub: Sendable {
             guard directory[session.kioskId]?.isDisabled == false, directory[session.monitorId]?.isDisabled == false,
                 sessions.session(ofKiosk: session.kioskId) == nil
             else {
-                act(.store(.sessionEnded(id: session.id, .serverShutdown, actor: "server", at: now.wall)))
+                act(.store(.sessionEnded(id: session.id, .serverShutdown, principal: "server", at: now.wall)))
                 sessions.remembered(
                     session.id, kioskId: session.kioskId, monitorId: session.monitorId, reason: .serverShutdown)
                 continue
@@ -289,7 +279,7 @@ public struct Hub: Sendable {
     public mutating func sessionEnded(by account: Account, sessionId: String, now: Moment) -> Bool {
         guard let session = sessions[sessionId], session.organization == account.organization else { return false }
         switch account.role {
-        case .admin: perform(sessions.endedByAdmin(sessionId: sessionId), actor: account.id, now: now)
+        case .admin: perform(sessions.endedByAdmin(sessionId: sessionId), principal: account.id, now: now)
         case .monitor:
             guard session.monitorId == account.id else { return false }
             perform(sessions.endedByMonitor(sessionId: sessionId), now: now)
@@ -300,7 +290,7 @@ public struct Hub: Sendable {
 
     /// Sessions end with the server; without this they wait for it to come back.
     public mutating func shutDown(now: Moment) {
-        perform(sessions.serverShutDown(), actor: "server", now: now)
+        perform(sessions.serverShutDown(), principal: "server", now: now)
     }
 
     /// What is to be written down before the end.
@@ -318,7 +308,7 @@ public struct Hub: Sendable {
             act(.note(.kioskWent(id: kiosk)))
             announce(kiosk) { .kioskOffline($0) }
         }
-        absentees.handleTimeout(now: now.instant)
+        clients.handleTimeout(now: now.instant)
         if lastSeenDue.map({ $0 <= now.instant }) ?? true {
             lastSeenDue = now.instant + Hub.lastSeenInterval
             saveLastSeen()

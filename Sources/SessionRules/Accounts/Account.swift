@@ -15,7 +15,7 @@ public struct Account: Hashable, Sendable {
     public var tokensValidFrom: WallClock
     /// Which access tokens are the account's: those that carry it. Drawn anew with every change that voids them, and with
     /// every account, so that one that is removed and added again inherits none. Times would not do: clocks step.
-    /// 0 in accounts of before there were generations.
+    /// 0 in accounts of before there were generations, otherwise positive and exact as a JSON number (RFC 8259 section 6).
     public var generation: Int64
     /// What a kiosk said of itself when it last registered.
     public var version: String?
@@ -24,7 +24,7 @@ public struct Account: Hashable, Sendable {
     public init(
         id: String, role: Role, organization: String, displayName: String, isDisabled: Bool = false,
         createdAt: WallClock, lastSeenAt: WallClock? = nil, tokensValidFrom: WallClock,
-        generation: Int64 = Account.newGeneration()
+        generation: Int64
     ) {
         self.id = id
         self.role = role
@@ -38,9 +38,6 @@ public struct Account: Hashable, Sendable {
         version = nil
         hostname = nil
     }
-
-    /// Positive, and exact as a JSON number (RFC 8259 section 6).
-    public static func newGeneration() -> Int64 { .random(in: 1..<1 << 53) }
 }
 
 /// What an account's fields must look like. Returns the rule that is broken.

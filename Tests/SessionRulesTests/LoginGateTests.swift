@@ -1,7 +1,7 @@
 import Primitives
 import Testing
 
-@testable import SignalingServer
+@testable import SessionRules
 
 /// Strangers who guess, in virtual time, beside somebody who knows the password. Hashing takes 40 ms.
 private struct GuessingCourse {
@@ -184,11 +184,11 @@ private struct GuessingCourse {
 
     @Test func theFirstIsToldAtOnceAndTheRestWithItsNumber() {
         var refused = RefusedLogins()
-        #expect(refused.refused(refusal("K1", "west"), now: start)?.actor == "K1")
+        #expect(refused.refused(refusal("K1", "west"), now: start)?.principal == "K1")
         for _ in 0..<41 { #expect(refused.refused(refusal("K1", "west"), now: start) == nil) }
         #expect(refused.handleTimeout(now: after(.seconds(59))).isEmpty)
         let sum = refused.handleTimeout(now: after(.seconds(60)))
-        #expect(sum.map(\.actor) == ["K1"] && sum[0].organization == "west")
+        #expect(sum.map(\.principal) == ["K1"] && sum[0].organization == "west")
         #expect(sum[0].details.contains("\"count\":41"))
         #expect(refused.nextTimeout == nil)
     }
@@ -196,9 +196,9 @@ private struct GuessingCourse {
     @Test func madeUpNamesDoNotPushOutThoseThatExist() {
         var refused = RefusedLogins()
         for index in 0..<1000 { _ = refused.refused(refusal("X\(index)"), now: start) }
-        #expect(refused.refused(refusal("K1", "west"), now: start)?.actor == "K1")
+        #expect(refused.refused(refusal("K1", "west"), now: start)?.principal == "K1")
         let others = refused.finish(at: start.wall)
-        #expect(others.count == 1 && others[0].actor.isEmpty)
+        #expect(others.count == 1 && others[0].principal.isEmpty)
         #expect(others[0].details.contains("\"count\":990"))
     }
 }

@@ -1,7 +1,7 @@
 internal import Primitives
 
 /// How many messages one socket may send: a bucket that holds one second's worth, or more, and refills evenly.
-struct Throttle: Sendable {
+struct MessageThrottle: Sendable {
     private let burst: Double
     private var tokens: Double
     private var last: Instant

@@ -1,10 +1,9 @@
-internal import JSON
 internal import Primitives
 internal import Signaling
 internal import SocketIO
 
 /// A client that was let in.
-struct SocketState: Sendable {
+struct ClientState: Sendable {
     let account: String
     let role: Role
     let organization: String
@@ -16,19 +15,12 @@ struct SocketState: Sendable {
     var isRegistered: Bool
     /// Which of a monitor's clients it is; nil until it registers, and where it does not say.
     var clientId: String?
-    var throttle: Throttle
+    var messages: MessageThrottle
     /// Candidates come at once, as many as a machine has addresses, and a lost one is sent by nobody again: they have a
     /// bucket of their own.
-    var candidates: Throttle
+    var candidates: MessageThrottle
 
     func party(_ socket: SocketID) -> Party {
-        Party(id: account, organization: organization, socket: socket, clientId: clientId)
+        Party(id: account, organization: organization, address: .here(socket), clientId: clientId)
     }
-}
-
-/// An event that waits for the records before it is answered.
-public struct PendingReply: Hashable, Sendable {
-    var socket: SocketID
-    var event: String
-    var acknowledgement: AcknowledgementID?
 }

@@ -1,7 +1,6 @@
 internal import JSON
 public import Primitives
 public import Signaling
-public import SocketIO
 
 /// One monitor watching one kiosk.
 public struct MonitoringSession: Hashable, Sendable {
@@ -13,7 +12,7 @@ public struct MonitoringSession: Hashable, Sendable {
     let started: Instant
 
     /// The client of the monitor that carries it; nil where that one does not say which it is.
-    var clientId: String?
+    public internal(set) var clientId: String?
     var kiosk: Side
     var monitor: Side
     var hasOffer: Bool
@@ -21,35 +20,50 @@ public struct MonitoringSession: Hashable, Sendable {
     /// Until when a new offer may come, after the kiosk has reported that its media failed; nil while media may flow.
     var mediaGraceEnds: Instant?
 
-    /// One end of the session: its socket, or until when it may come back and what waits for it.
-    struct Side: Hashable, Sendable {
-        var socket: SocketID?
-        var graceEnds: Instant?
-        var waiting: [ServerEvent]
+    /// One end of the session.
+    enum Side: Hashable, Sendable {
+        case connected(Address)
+        /// Its socket was lost: until when it may come back, and what waits for it.
+        case away(until: Instant, waiting: [ServerEvent])
 
         /// Candidates of a whole ICE restart, with room to spare.
         static let waitingLimit = 64
 
-        static func connected(_ socket: SocketID) -> Side { Side(socket: socket, graceEnds: nil, waiting: []) }
-        static func lost(until: Instant) -> Side { Side(socket: nil, graceEnds: until, waiting: []) }
+        static func lost(until: Instant) -> Side { .away(until: until, waiting: []) }
+
+        /// Nil while it is away.
+        var address: Address? {
+            switch self {
+            case .connected(let address): address
+            case .away: nil
+            }
+        }
+
+        /// Nil while it is connected.
+        var graceEnds: Instant? {
+            switch self {
+            case .connected: nil
+            case .away(let until, _): until
+            }
+        }
     }
 
     /// Whether both descriptions have passed.
     public var isNegotiated: Bool { hasOffer && hasAnswer }
 }
 
-/// Who sends an event: an account on one of its sockets.
+/// Who sends an event: an account at one of its addresses.
 public struct Party: Hashable, Sendable {
     public var id: String
     public var organization: String
-    public var socket: SocketID
+    public var address: Address
     /// Which of the account's clients; nil where it did not say.
     public var clientId: String?
 
-    public init(id: String, organization: String, socket: SocketID, clientId: String? = nil) {
+    public init(id: String, organization: String, address: Address, clientId: String? = nil) {
         self.id = id
         self.organization = organization
-        self.socket = socket
+        self.address = address
         self.clientId = clientId
     }
 }

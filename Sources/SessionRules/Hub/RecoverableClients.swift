@@ -4,9 +4,9 @@ internal import Signaling
 internal import SocketIO
 
 /// Registered clients whose sockets were lost and who may return as what they were (connection state recovery).
-struct Absentees: Sendable {
+struct RecoverableClients: Sendable {
     private let window: Duration?
-    private var states: [SocketID: SocketState]
+    private var states: [SocketID: ClientState]
     private var deadlines: RingBuffer<(at: Instant, socket: SocketID)>
 
     /// - Parameter window: nil where nobody returns.
@@ -16,14 +16,14 @@ struct Absentees: Sendable {
         deadlines = RingBuffer()
     }
 
-    mutating func lost(_ socket: SocketID, _ state: SocketState, now: Instant) {
+    mutating func lost(_ socket: SocketID, _ state: ClientState, now: Instant) {
         guard let window else { return }
         states[socket] = state
         deadlines.append((now + window, socket))
     }
 
     /// - Returns: what it was, if it was that account's; it can be taken up once.
-    mutating func takeReturned(_ socket: SocketID, as account: String) -> SocketState? {
+    mutating func takeReturned(_ socket: SocketID, as account: String) -> ClientState? {
         guard states[socket]?.account == account else { return nil }
         return states.removeValue(forKey: socket)
     }

@@ -1,7 +1,6 @@
 internal import JSON
 public import Primitives
 public import Signaling
-public import SocketIO
 
 /// The contract's session rules: who watches which kiosk, and when that ends. No clock, no socket.
 ///
@@ -44,10 +43,10 @@ public struct MonitoringSessions: Sendable {
     }
 
     public enum Action: Hashable, Sendable {
-        case send(ServerEvent, to: SocketID)
+        case send(ServerEvent, to: Address)
         /// `monitoring-started`, which carries fresh credentials for the path.
-        case tellMonitorStarted(sessionId: String, kioskId: String, socket: SocketID)
-        case tellKioskStarted(sessionId: String, monitorId: String, socket: SocketID)
+        case tellMonitorStarted(sessionId: String, kioskId: String, monitorId: String, address: Address)
+        case tellKioskStarted(sessionId: String, kioskId: String, monitorId: String, address: Address)
         /// For the records, and for the kiosk's entry in the monitors' lists.
         case began(MonitoringSession)
         case negotiated(sessionId: String)
@@ -60,13 +59,13 @@ public struct MonitoringSessions: Sendable {
     public struct Kiosk: Hashable, Sendable {
         public var id: String
         public var organization: String
-        /// Its registered socket; nil when it is offline.
-        public var socket: SocketID?
+        /// Its registered address; nil when it is offline.
+        public var address: Address?
 
-        public init(id: String, organization: String, socket: SocketID?) {
+        public init(id: String, organization: String, address: Address?) {
             self.id = id
             self.organization = organization
-            self.socket = socket
+            self.address = address
         }
     }
 
@@ -76,14 +75,14 @@ public struct MonitoringSessions: Sendable {
     private var knownTimeout: KnownTimeout
     /// By the kiosk's account: one monitor per kiosk at a time.
     var sessionByKiosk: [String: String]
-    var endings: Endings
+    var ended: EndedSessions
 
     public init(_ rules: Rules) {
         self.rules = rules
         sessions = [:]
         knownTimeout = .unknown
         sessionByKiosk = [:]
-        endings = Endings()
+        ended = EndedSessions()
     }
 
     private enum KnownTimeout: Sendable {
@@ -109,7 +108,7 @@ public struct MonitoringSessions: Sendable {
         if let existing = session(ofKiosk: kiosk.id), existing.monitorId == monitor.id {
             return startedAgain(existing, by: monitor)
         }
-        guard let kioskSocket = kiosk.socket else { throw Refusal(.kioskOffline, "the kiosk is offline") }
+        guard let kioskAddress = kiosk.address else { throw Refusal(.kioskOffline, "the kiosk is offline") }
         if let existing = session(ofKiosk: kiosk.id) {
             let since = existing.startedAt.text
             throw Refusal(
@@ -118,27 +117,31 @@ public struct MonitoringSessions: Sendable {
         }
         let session = MonitoringSession(
             id: newId, kioskId: kiosk.id, monitorId: monitor.id, organization: kiosk.organization,
-            startedAt: now.wall, started: now.instant, clientId: monitor.clientId, kiosk: .connected(kioskSocket),
-            monitor: .connected(monitor.socket), hasOffer: false, hasAnswer: false)
+            startedAt: now.wall, started: now.instant, clientId: monitor.clientId, kiosk: .connected(kioskAddress),
+            monitor: .connected(monitor.address), hasOffer: false, hasAnswer: false)
         insert(session)
         return [
             .began(session),
-            .tellKioskStarted(sessionId: newId, monitorId: monitor.id, socket: kioskSocket),
-            .tellMonitorStarted(sessionId: newId, kioskId: kiosk.id, socket: monitor.socket),
+            .tellKioskStarted(
+                sessionId: newId, kioskId: kiosk.id, monitorId: monitor.id, address: kioskAddress),
+            .tellMonitorStarted(
+                sessionId: newId, kioskId: kiosk.id, monitorId: monitor.id, address: monitor.address),
         ]
     }
 
-    /// From the same monitor again it is the same session. It moves to the socket that asks.
+    /// From the same monitor again it is the same session. It moves to the address that asks.
     private mutating func startedAgain(_ session: MonitoringSession, by monitor: Party) -> [Action] {
         var actions: [Action] = []
-        if let other = session.monitor.socket, other != monitor.socket {
+        if let other = session.monitor.address, other != monitor.address {
             // Another page of the same operator showed it until now.
             actions.append(
                 .send(
                     .monitoringStopped(
                         kioskId: session.kioskId, sessionId: session.id, reason: .stoppedByMonitor), to: other))
         }
-        actions.append(.tellMonitorStarted(sessionId: session.id, kioskId: session.kioskId, socket: monitor.socket))
+        actions.append(
+            .tellMonitorStarted(
+                sessionId: session.id, kioskId: session.kioskId, monitorId: monitor.id, address: monitor.address))
         return actions + adopt(session.id, by: monitor)
     }
 
@@ -191,44 +194,44 @@ public struct MonitoringSessions: Sendable {
 
     /// A session that had ended before the restart, for a side that comes back and still names it.
     public mutating func remembered(_ id: String, kioskId: String, monitorId: String, reason: SessionEndReason) {
-        endings.remember(Endings.Ending(id: id, kioskId: kioskId, monitorId: monitorId, reason: reason, untold: []))
+        ended.remember(EndedSession(id: id, kioskId: kioskId, monitorId: monitorId, reason: reason, notYetTold: []))
     }
 
     // MARK: Sockets come and go
 
-    /// A kiosk registered on `socket`.
+    /// A kiosk registered at `address`.
     ///
     /// - Parameter carried: the sessions it says it still carries; nil when it does not say.
-    /// - Parameter replaced: its earlier socket, when that was still open.
+    /// - Parameter replaced: its earlier address, when that was still open.
     public mutating func kioskRegistered(
-        _ kioskId: String, socket: SocketID, carried: [String]?, replacing replaced: SocketID?
+        _ kioskId: String, address: Address, carried: [String]?, replacing replaced: Address?
     ) -> [Action] {
         var actions: [Action] = []
-        if let session = session(ofKiosk: kioskId), session.kiosk.socket != socket {
+        if let session = session(ofKiosk: kioskId), session.kiosk.address != address {
             // Without the field the grace period decides; an earlier socket that is still open has none.
             if carried.map({ $0.contains(session.id) }) ?? (replaced == nil) {
-                actions += adopt(\.kiosk, of: session.id, socket: socket)
+                actions += adopt(\.kiosk, of: session.id, address: address)
             } else {
-                if replaced == nil { sessions[session.id]?.kiosk = .connected(socket) }
+                if replaced == nil { sessions[session.id]?.kiosk = .connected(address) }
                 actions += end(session.id, .kioskReplaced)
             }
         }
-        guard let carried else { return actions + untold(toKiosk: kioskId, on: socket) }
+        guard let carried else { return actions + tellEnded(toKiosk: kioskId, on: address) }
         // What it does not name it does not carry.
-        _ = endings.takeUntold(kioskId)
+        _ = ended.takeNotYetTold(kioskId)
         for id in carried where sessionByKiosk[kioskId] != id {
-            let ending = endings[id].flatMap { $0.kioskId == kioskId ? $0.reason : nil }
+            let ending = ended[id].flatMap { $0.kioskId == kioskId ? $0.reason : nil }
             actions.append(
                 .send(
                     .monitoringStopped(kioskId: kioskId, sessionId: id, reason: ending ?? .kioskDisconnected),
-                    to: socket))
+                    to: address))
         }
         return actions
     }
 
-    /// How sessions ended of which a kiosk could not hear then. It may be silent, but its socket is open.
-    public mutating func untold(toKiosk kioskId: String, on socket: SocketID) -> [Action] {
-        endings.takeUntold(kioskId).map { .send($0.event, to: socket) }
+    /// Tells a kiosk of the sessions that ended while it could not be told. It may be silent, but its socket is open.
+    public mutating func tellEnded(toKiosk kioskId: String, on address: Address) -> [Action] {
+        ended.takeNotYetTold(kioskId).map { .send($0.event, to: address) }
     }
 
     /// A kiosk's socket was lost, or it stopped giving signs of life.
@@ -246,8 +249,8 @@ public struct MonitoringSessions: Sendable {
         var actions: [Action] = []
         for session in sessions.values.filter({ $0.monitorId == monitor.id }).sorted(by: { $0.id < $1.id }) {
             let isOwn = monitor.clientId == nil || session.clientId == monitor.clientId
-            switch (session.monitor.socket, carried?.contains(session.id)) {
-            case (monitor.socket, _): break
+            switch (session.monitor.address, carried?.contains(session.id)) {
+            case (monitor.address, _): break
             case (_, true?): actions += adopt(session.id, by: monitor)
             case (nil, nil) where isOwn: actions += adopt(session.id, by: monitor)
             case (nil, false?) where isOwn: actions += end(session.id, .monitorDisconnected)
@@ -258,13 +261,13 @@ public struct MonitoringSessions: Sendable {
             }
         }
         guard let carried else {
-            return actions + endings.takeUntold(monitor.id).map { .send($0.event, to: monitor.socket) }
+            return actions + ended.takeNotYetTold(monitor.id).map { .send($0.event, to: monitor.address) }
         }
         // What it does not name another page of the same operator may.
         for id in carried where sessions[id]?.monitorId != monitor.id {
-            guard let ending = endings[id], ending.monitorId == monitor.id else { continue }
-            endings.told(monitor.id, of: id)
-            actions.append(.send(ending.event, to: monitor.socket))
+            guard let ending = ended[id], ending.monitorId == monitor.id else { continue }
+            ended.markTold(monitor.id, of: id)
+            actions.append(.send(ending.event, to: monitor.address))
         }
         return actions
     }
@@ -274,10 +277,10 @@ public struct MonitoringSessions: Sendable {
         named.filter { sessions[$0]?.monitorId == id }
     }
 
-    public mutating func monitorLost(_ monitorId: String, socket: SocketID, now: Moment) -> [Action] {
+    public mutating func monitorLost(_ monitorId: String, address: Address, now: Moment) -> [Action] {
         let graceEnds = now.instant + rules.gracePeriod
         var isAffected = false
-        for session in sessions.values where session.monitorId == monitorId && session.monitor.socket == socket {
+        for session in sessions.values where session.monitorId == monitorId && session.monitor.address == address {
             sessions[session.id]?.monitor = .lost(until: graceEnds)
             isAffected = true
         }
@@ -326,35 +329,35 @@ public struct MonitoringSessions: Sendable {
     private mutating func end(_ id: String, _ reason: SessionEndReason) -> [Action] {
         guard let session = sessions.removeValue(forKey: id) else { return [] }
         sessionByKiosk[session.kioskId] = nil
-        var ending = Endings.Ending(
-            id: id, kioskId: session.kioskId, monitorId: session.monitorId, reason: reason, untold: [])
-        if session.kiosk.socket == nil { ending.untold.insert(.kiosk) }
-        if session.monitor.socket == nil { ending.untold.insert(.monitor) }
-        endings.remember(ending)
-        return [session.kiosk.socket, session.monitor.socket].compactMap { $0.map { .send(ending.event, to: $0) } }
+        var ending = EndedSession(
+            id: id, kioskId: session.kioskId, monitorId: session.monitorId, reason: reason, notYetTold: [])
+        if session.kiosk.address == nil { ending.notYetTold.insert(.kiosk) }
+        if session.monitor.address == nil { ending.notYetTold.insert(.monitor) }
+        ended.remember(ending)
+        return [session.kiosk.address, session.monitor.address].compactMap { $0.map { .send(ending.event, to: $0) } }
             + [.ended(session, reason)]
     }
 
     /// A side is back: what waited for it goes to its socket, in order.
     private mutating func adopt(
-        _ side: WritableKeyPath<MonitoringSession, MonitoringSession.Side>, of id: String, socket: SocketID
+        _ side: WritableKeyPath<MonitoringSession, MonitoringSession.Side>, of id: String, address: Address
     ) -> [Action] {
         guard var session = sessions[id] else { return [] }
-        let waiting = session[keyPath: side].waiting
-        session[keyPath: side] = .connected(socket)
+        let waiting: [ServerEvent] =
+            switch session[keyPath: side] {
+            case .connected: []
+            case .away(_, let waiting): waiting
+            }
+        session[keyPath: side] = .connected(address)
         sessions[id] = session
-        return waiting.map { .send($0, to: socket) }
+        return waiting.map { .send($0, to: address) }
     }
 
     /// A client of its monitor takes a session up, or goes on with it.
     mutating func adopt(_ id: String, by monitor: Party) -> [Action] {
         guard let before = sessions[id] else { return [] }
         sessions[id]?.clientId = monitor.clientId
-        return adopt(\.monitor, of: id, socket: monitor.socket)
+        return adopt(\.monitor, of: id, address: monitor.address)
             + (before.clientId == monitor.clientId ? [] : [.moved(sessionId: id, clientId: monitor.clientId)])
     }
-}
-
-extension Endings.Ending {
-    fileprivate var event: ServerEvent { .monitoringStopped(kioskId: kioskId, sessionId: id, reason: reason) }
 }
