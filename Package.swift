@@ -206,8 +206,7 @@ let package = Package(
             "DoctorTests",
             [
                 "Doctor", "AgentSettings", "Capture", "Configuration", "HTTPTransport", "HTTP", "JSON", "Peer",
-                "Reactor",
-                "Service", "Signaling",
+                "Reactor", "STUN", "ServerLink", "Service", "Signaling",
             ]),
         tests(
             "KioskAgentTests",

@@ -42,7 +42,7 @@ final class DoctorFacts: Sendable {
     let turnUDP = Once<[RelayTrial]>()
 }
 
-extension Doctor {
+extension CheckContext {
     /// An answer that only our server gives: a request without a token is refused, in a shape that is known.
     func serverExchange() -> DoctorFacts.Exchange {
         facts.server.get {
@@ -129,7 +129,7 @@ extension Doctor {
                 outcome: .failure(.cannotConnect(reason: "\(error)")), certificates: [], duration: .zero,
                 at: SystemWallClock.now())
         }
-        let outcome = Doctor.answer(to: request, from: client)
+        let outcome = CheckContext.answer(to: request, from: client)
         let duration = MonotonicClock.now() - began
         return DoctorFacts.Exchange(
             outcome: outcome, certificates: client.lastCertificates, duration: duration,

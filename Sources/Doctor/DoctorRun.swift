@@ -31,7 +31,7 @@ public final class DoctorRun: Sendable {
     /// - Throws: When no event file descriptor can be made.
     public init(_ doctor: Doctor) throws(SystemError) {
         self.doctor = doctor
-        wanted = CheckID.allCases.filter { doctor.options.only?.contains($0) ?? true }
+        wanted = CheckID.allCases.filter { doctor.context.options.only?.contains($0) ?? true }
         wake = try WakeFD()
         state = Mutex(State())
     }
@@ -59,10 +59,10 @@ public final class DoctorRun: Sendable {
                 continue
             }
             let now = MonotonicClock.now()
-            guard now < doctor.deadline else { break }
+            guard now < doctor.context.deadline else { break }
             let order = wanted.filter(running.contains)
             progress(Progress(done: known, total: wanted.count, running: order, elapsed: now - began))
-            Pause.wait(for: wake, atMost: min(.milliseconds(100), doctor.deadline - now))
+            Pause.wait(for: wake, atMost: min(.milliseconds(100), doctor.context.deadline - now))
         }
         let isComplete = entries.count == wanted.count
         for id in wanted.dropFirst(entries.count) {
@@ -94,7 +94,7 @@ public final class DoctorRun: Sendable {
     private func check(_ ids: [CheckID]) {
         for id in ids {
             let began = MonotonicClock.now()
-            guard began < doctor.deadline else { return }
+            guard began < doctor.context.deadline else { return }
             state.withLock { $0.running[id] = began }
             let finding = doctor.check(id)
             let entry = Doctor.Entry(id: id, finding: finding, duration: MonotonicClock.now() - began)

@@ -38,7 +38,7 @@ public struct SupportBundle {
         [
             ("doctor.json", String(decoding: report.jsonText, as: UTF8.self) + "\n"),
             ("doctor.txt", plain),
-            ("status.json", String(decoding: (doctor.status ?? .null).jsonText, as: UTF8.self) + "\n"),
+            ("status.json", String(decoding: (doctor.context.status ?? .null).jsonText, as: UTF8.self) + "\n"),
             ("configuration.yaml", configuration),
             ("versions.txt", versions),
             ("devices.txt", devices),
@@ -60,9 +60,9 @@ public struct SupportBundle {
     }
 
     private var configuration: String {
-        guard let document = try? ConfigurationDocument(contentsOf: doctor.options.file),
+        guard let document = try? ConfigurationDocument(contentsOf: doctor.context.options.file),
             let configuration = doctor.configuration
-        else { return doctor.configurationError.map { "\($0)\n" } ?? "" }
+        else { return doctor.context.configurationError.map { "\($0)\n" } ?? "" }
         return document.files.map { "# \($0)\n" }.joined() + ConfigurationText(configuration, in: document).yaml
     }
 
@@ -106,10 +106,12 @@ public struct SupportBundle {
     private var secrets: [String] {
         var found: [String] = []
         if let password = try? doctor.configuration?.readPassword() { found.append(password.unredacted) }
-        if case .done(let answer)? = doctor.facts.login.known {
+        if case .done(let answer)? = doctor.context.facts.login.known {
             found += [answer.token.unredacted, answer.refreshToken.unredacted]
         }
-        if case .known(let servers)? = doctor.facts.iceServers.known { found += servers.compactMap(\.credential) }
+        if case .known(let servers)? = doctor.context.facts.iceServers.known {
+            found += servers.compactMap(\.credential)
+        }
         return found
     }
 

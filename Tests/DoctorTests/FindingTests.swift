@@ -47,7 +47,8 @@ import Testing
     }
 
     private func certificateFinding(_ chain: [ServerCertificate], _ failure: TLSFailure? = nil) -> Finding {
-        Doctor.certificateFinding(chain[0], chain: chain, failure: failure, server: server, now: now)
+        CertificateCheck.judge(
+            .chain(CertificateCheck.Chain(server: server, chain: chain, failure: failure, now: now)))
     }
 
     @Test func certificates() {
@@ -72,7 +73,8 @@ import Testing
         func finding(_ offset: Duration?, _ refusal: TLSFailure? = nil, at time: WallClock? = nil, kept: Bool = false)
             -> Finding
         {
-            Doctor.clockFinding(offset: offset, refusal: refusal, now: time ?? now, isSynchronized: kept)
+            ClockCheck.judge(
+                ClockCheck.Observation(offset: offset, refusal: refusal, now: time ?? now, isSynchronized: kept))
         }
         #expect(finding(.milliseconds(-900)).status == .ok)
         #expect(finding(.seconds(3)).seen == "3 s behind the server" && finding(.seconds(3)).status == .warning)
@@ -85,15 +87,16 @@ import Testing
     @Test func translators() {
         var result = NATProbe.Result()
         result.mapped = SocketAddress("203.0.113.5:40000")
-        #expect(Doctor.natFinding(result, isTranslated: false).seen == "no address translation")
-        #expect(Doctor.natFinding(result, isTranslated: true).status == .ok)
+        #expect(
+            NATCheck.judge(NATCheck.Observation(result: result, isTranslated: false)).seen == "no address translation")
+        #expect(NATCheck.judge(NATCheck.Observation(result: result, isTranslated: true)).status == .ok)
         result.mapping = .endpointIndependent
         result.filtering = .addressDependent
-        let good = Doctor.natFinding(result, isTranslated: true)
+        let good = NATCheck.judge(NATCheck.Observation(result: result, isTranslated: true))
         #expect(good.status == .ok)
         #expect(good.seen == "behind a NAT that maps endpoint-independent, filters address-dependent")
         result.mapping = .addressAndPortDependent
-        #expect(Doctor.natFinding(result, isTranslated: true).status == .warning)
+        #expect(NATCheck.judge(NATCheck.Observation(result: result, isTranslated: true)).status == .warning)
     }
 
     private func trial(_ url: String = "turn:a", _ change: (inout RelayProbe.Result) -> Void) -> RelayTrial {
@@ -108,41 +111,55 @@ import Testing
             $0.echo = .returned(.milliseconds(12))
         }
         #expect(
-            Doctor.relayFinding([good], .udp).seen == "turn:a: relayed and back in 12 ms, granted after 30 ms")
+            TURNCheck<OverUDP>.judge([good]).seen == "turn:a: relayed and back in 12 ms, granted after 30 ms")
         let dead = trial("turn:b") { $0.failure = .silent }
-        #expect(Doctor.relayFinding([dead], .udp).status == .failed)
-        #expect(Doctor.relayFinding([good, dead], .udp).status == .warning, "one of two is enough")
-        #expect(Doctor.relayFinding([trial { $0.echo = .notPermitted }], .tcp).status == .warning)
-        #expect(Doctor.relayFinding([trial { $0.echo = .lost }], .tcp).status == .failed)
+        #expect(TURNCheck<OverUDP>.judge([dead]).status == .failed)
+        #expect(TURNCheck<OverUDP>.judge([good, dead]).status == .warning, "one of two is enough")
+        #expect(TURNCheck<OverTCP>.judge([trial { $0.echo = .notPermitted }]).status == .warning)
+        #expect(TURNCheck<OverTCP>.judge([trial { $0.echo = .lost }]).status == .failed)
         let failures: [RelayProbe.Failure] = [
             .unauthenticated, .refused(486), .refused(508), .refused(400), .malformed,
             .redirected(to: SocketAddress("192.0.2.1:3478")!),
         ]
         for failure in failures {
-            let finding = Doctor.relayFinding([trial { $0.failure = failure }], .tls)
+            let finding = TURNCheck<OverTLS>.judge([trial { $0.failure = failure }])
             #expect(finding.status == .failed && finding.remedy != nil && finding.why != nil)
         }
         for failure: RelayTrial.TrialFailure in [.nameNotFound("t"), .noConnection("refused"), .system("?")] {
-            let finding = Doctor.relayFinding([RelayTrial(url: "u", server: nil, outcome: .failure(failure))], .tls)
+            let finding = TURNCheck<OverTLS>.judge([RelayTrial(url: "u", server: nil, outcome: .failure(failure))])
             #expect(finding.status == .failed && finding.remedy != nil)
         }
     }
 
+    private func call(_ outcome: SelfCall.Outcome) -> Finding {
+        SelfCallCheck.judge(SelfCallCheck.Observation(outcome: .success(outcome), wantedRate: 30))
+    }
+
     @Test func calls() {
         var outcome = SelfCall.Outcome()
-        #expect(Doctor.selfCallFinding(outcome, wantedRate: 30).seen == "the call does not come about")
+        #expect(call(outcome).seen == "the call does not come about")
         outcome.connected = .milliseconds(80)
-        #expect(Doctor.selfCallFinding(outcome, wantedRate: 30).seen == "the call comes about, and no picture arrives")
+        #expect(call(outcome).seen == "the call comes about, and no picture arrives")
         outcome.firstFrame = .milliseconds(300)
         (outcome.frames, outcome.framesPerSecond, outcome.width, outcome.height) = (60, 29.96, 640, 480)
-        let good = Doctor.selfCallFinding(outcome, wantedRate: 30)
+        let good = call(outcome)
         #expect(good.status == .ok && good.seen == "640x480 at 30.0 frames/s, the first after 300 ms")
         outcome.firstFrame = .seconds(3)
-        #expect(Doctor.selfCallFinding(outcome, wantedRate: 30).status == .warning)
+        #expect(call(outcome).status == .warning)
         outcome.framesPerSecond = 12
-        #expect(Doctor.selfCallFinding(outcome, wantedRate: 30).seen.hasSuffix("30 are configured"))
+        #expect(call(outcome).seen.hasSuffix("30 are configured"))
         outcome.damaged = 1
-        #expect(Doctor.selfCallFinding(outcome, wantedRate: 30).status == .failed)
+        #expect(call(outcome).status == .failed)
+    }
+
+    private func service(
+        _ unit: ServiceUnit?, status: JSONValue?, mayNotAsk: Bool = false, passwordWorks: Bool = false,
+        coreDumps: [String]
+    ) -> Finding {
+        ServiceCheck.judge(
+            ServiceCheck.Observation(
+                unit: unit, agent: status.map(AgentReport.init), mayNotAsk: mayNotAsk, passwordWorks: passwordWorks,
+                coreDumps: coreDumps))
     }
 
     @Test func services() {
@@ -150,7 +167,7 @@ import Testing
             activeState: "active", restarts: 0, result: "success", watchdog: .seconds(30))
         let idle: JSONValue = ["summary": "registered", "state": "idle"]
         func finding(_ unit: ServiceUnit?, _ status: JSONValue?, _ dumps: [String] = []) -> Finding {
-            Doctor.serviceFinding(unit, status: status, coreDumps: dumps)
+            service(unit, status: status, coreDumps: dumps)
         }
         #expect(finding(unit, idle).status == .ok)
         #expect(finding(nil, nil).seen == "no agent is running")
@@ -176,23 +193,23 @@ import Testing
         let idle: JSONValue = ["summary": "registered", "state": "idle"]
         // A user who may not open the control socket sees a healthy kiosk.
         for known in [unit, nil] {
-            let hidden = Doctor.serviceFinding(known, status: nil, mayNotAsk: true, coreDumps: [])
+            let hidden = service(known, status: nil, mayNotAsk: true, coreDumps: [])
             #expect(hidden.status == .unknown && hidden.remedy?.contains("systemctl") == false && !hidden.wasDue)
         }
         var failed = unit
         failed.activeState = "failed"
-        #expect(Doctor.serviceFinding(failed, status: nil, mayNotAsk: true, coreDumps: []).status == .failed)
+        #expect(service(failed, status: nil, mayNotAsk: true, coreDumps: []).status == .failed)
         // In the middle of a restart there is nothing to start.
         var restarting = unit
         (restarting.activeState, restarting.restarts, restarting.result) = ("activating", 3, "exit-code")
-        let between = Doctor.serviceFinding(restarting, status: nil, coreDumps: [])
+        let between = service(restarting, status: nil, coreDumps: [])
         #expect(between.seen == "not answering; the service is activating after 3 restarts")
         #expect(between.status == .failed && between.remedy?.hasPrefix("systemctl start") == false)
         // The result is the last run's; while one goes on it is "success", and says nothing of why it was restarted.
         var again = unit
         again.restarts = 1
         #expect(
-            Doctor.serviceFinding(again, status: idle, coreDumps: []).seen
+            service(again, status: idle, coreDumps: []).seen
                 == "running, started again by itself 1 times: registered")
     }
 
@@ -203,10 +220,10 @@ import Testing
             "summary": "offline", "state": "offline",
             "link": ["trouble": "wrong-password", "message": "login refused", "remedy": "check kiosk.id"],
         ]
-        let corrected = Doctor.serviceFinding(unit, status: refused, passwordWorks: true, coreDumps: [])
+        let corrected = service(unit, status: refused, passwordWorks: true, coreDumps: [])
         #expect(corrected.status == .warning && corrected.remedy == "systemctl restart kiosk-agent")
         #expect(corrected.seen == "running with an old password; the one in the file works")
-        #expect(Doctor.serviceFinding(unit, status: refused, coreDumps: []).remedy == "check kiosk.id")
+        #expect(service(unit, status: refused, coreDumps: []).remedy == "check kiosk.id")
     }
 
     /// A check that could not be made is no good news, whatever kept it from being made: what failed, or a file that this user may not read.
@@ -224,8 +241,8 @@ import Testing
 
     @Test func aRelaysCertificateIsNoFirewall() {
         func remedy(_ reason: String) -> String? {
-            Doctor.relayFinding(
-                [RelayTrial(url: "turns:t", server: nil, outcome: .failure(.noConnection(reason)))], .tls
+            TURNCheck<OverTLS>.judge(
+                [RelayTrial(url: "turns:t", server: nil, outcome: .failure(.noConnection(reason)))]
             ).remedy
         }
         for reason in ["certificate verify failed", "TLS: unexpected eof", "host name mismatch", "wrong SSL version"] {
@@ -234,11 +251,16 @@ import Testing
         #expect(remedy("connection refused")?.contains("firewall") == true)
     }
 
+    private func stateDirectory(mode: mode_t, isReadOnly: Bool) -> Finding {
+        StateDirectoryCheck.judge(
+            StateDirectoryCheck.Observation(path: "/s", outcome: .found(mode: mode, isReadOnly: isReadOnly)))
+    }
+
     @Test func stateDirectories() {
-        #expect(Doctor.stateDirectoryFinding("/s", mode: 0o700, isReadOnly: false).status == .ok)
-        #expect(Doctor.stateDirectoryFinding("/s", mode: 0o755, isReadOnly: false).remedy == "chmod o-rwx /s")
+        #expect(stateDirectory(mode: 0o700, isReadOnly: false).status == .ok)
+        #expect(stateDirectory(mode: 0o755, isReadOnly: false).remedy == "chmod o-rwx /s")
         // Where nothing can be written the mode is nobody's trouble.
-        let finding = Doctor.stateDirectoryFinding("/s", mode: 0o755, isReadOnly: true)
+        let finding = stateDirectory(mode: 0o755, isReadOnly: true)
         #expect(finding.status == .failed && finding.seen == "/s is on a file system that can only be read")
         #expect(finding.facts["readOnly"] == true)
     }
@@ -246,8 +268,9 @@ import Testing
     @Test func whoHasTheCamera() {
         func finding(_ names: [String], hidden: Int = 0, live: Bool = false) -> Finding {
             let holders = names.enumerated().map { DeviceHolders.Holder(pid: $0.offset + 1, name: $0.element) }
-            return Doctor.cameraUsersFinding(
-                DeviceHolders(holders: holders, hidden: hidden), nodes: ["/dev/video0"], agentIsLive: live)
+            return CameraUsersCheck.judge(
+                CameraUsersCheck.Observation(
+                    found: DeviceHolders(holders: holders, hidden: hidden), nodes: ["/dev/video0"], agentIsLive: live))
         }
         #expect(finding([]).status == .ok)
         #expect(finding([], hidden: 3).status == .unknown, "no answer is not no")

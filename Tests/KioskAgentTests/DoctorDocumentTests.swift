@@ -65,7 +65,9 @@ extension StringProtocol {
 
     private static let agentFolders = [
         "AgentSettings", "Capture", "Crew/Badge", "Crew/Control", "Crew/Outbox", "Doctor", "Doctor/Checks",
-        "Doctor/Probes", "KioskAgent", "Media/Capture", "Media/Delivery", "Media/Encoding", "PeerIO", "PeerIO/Relays",
+        "Doctor/Checks/Agent", "Doctor/Checks/Connectivity", "Doctor/Checks/Machine", "Doctor/Checks/Media",
+        "Doctor/Checks/Network", "Doctor/Probes", "KioskAgent", "Media/Capture", "Media/Delivery", "Media/Encoding",
+        "PeerIO", "PeerIO/Relays", "PeerIO/Session", "PeerIO/Sockets",
         "Reactor/Machine", "ServerLink",
     ]
 

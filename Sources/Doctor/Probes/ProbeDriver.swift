@@ -13,20 +13,19 @@ enum ProbeDriver {
     static func nat(server: SocketAddress, deadline: Instant) -> Result<NATProbe.Result, SystemError> {
         do throws(SystemError) {
             var sockets = try ProbeSockets(toward: server)
-            var probe = NATProbe(server: server, random: .system, now: MonotonicClock.now())
+            var now = MonotonicClock.now()
+            var probe = NATProbe(server: server, random: .system, now: now)
             var packet = PacketBuffer(capacity: PacketPool.slotSize)
-            while !probe.isFinished, MonotonicClock.now() < deadline {
-                let now = MonotonicClock.now()
+            while !probe.isFinished, now < deadline {
                 while let (socket, destination) = probe.pollTransmit(into: &packet, now: now) {
                     sockets.send(packet.bytes, over: socket.rawValue, to: destination)
                 }
                 try sockets.wait(until: min(probe.nextTimeout ?? deadline, deadline))
+                now = MonotonicClock.now()
                 for index in 0..<2 {
-                    while let datagram = sockets.next(index) {
-                        probe.handle(datagram.packet.bytes, now: MonotonicClock.now())
-                    }
+                    while let datagram = sockets.next(index) { probe.handle(datagram.packet.bytes, now: now) }
                 }
-                probe.handleTimeout(now: MonotonicClock.now())
+                probe.handleTimeout(now: now)
             }
             return .success(probe.findings)
         } catch {
@@ -39,21 +38,21 @@ enum ProbeDriver {
     ) -> Result<RelayProbe.Result, RelayTrial.TrialFailure> {
         do throws(SystemError) {
             var sockets = try ProbeSockets(toward: server)
+            var now = MonotonicClock.now()
             var probe = RelayProbe(
                 server: server, transport: .udp, username: account.username, password: account.password,
-                bases: sockets.addresses, random: .system, now: MonotonicClock.now())
+                bases: sockets.addresses, random: .system, now: now)
             var packet = PacketBuffer(capacity: PacketPool.slotSize)
-            while !probe.isFinished, MonotonicClock.now() < deadline {
-                flush(&probe, &packet, &sockets)
+            while !probe.isFinished, now < deadline {
+                flush(&probe, &packet, &sockets, now: now)
                 try sockets.wait(until: min(probe.nextTimeout ?? deadline, deadline))
+                now = MonotonicClock.now()
                 for leg in 0..<2 {
-                    while let datagram = sockets.next(leg) {
-                        probe.handle(datagram.packet.bytes, leg: leg, now: MonotonicClock.now())
-                    }
+                    while let datagram = sockets.next(leg) { probe.handle(datagram.packet.bytes, leg: leg, now: now) }
                 }
-                probe.handleTimeout(now: MonotonicClock.now())
+                probe.handleTimeout(now: now)
             }
-            flush(&probe, &packet, &sockets)
+            flush(&probe, &packet, &sockets, now: now)
             return .success(probe.result)
         } catch {
             return .failure(.system("\(error)"))
@@ -61,9 +60,9 @@ enum ProbeDriver {
     }
 
     private static func flush(
-        _ probe: inout RelayProbe, _ packet: inout PacketBuffer, _ sockets: inout ProbeSockets
+        _ probe: inout RelayProbe, _ packet: inout PacketBuffer, _ sockets: inout ProbeSockets, now: Instant
     ) {
-        while let (leg, destination) = probe.pollTransmit(into: &packet, now: MonotonicClock.now()) {
+        while let (leg, destination) = probe.pollTransmit(into: &packet, now: now) {
             sockets.send(packet.bytes, over: leg, to: destination)
         }
     }
@@ -74,29 +73,32 @@ enum ProbeDriver {
     ) -> Result<RelayProbe.Result, RelayTrial.TrialFailure> {
         do {
             var streams = [try ProbeStream(to: server, encryption), try ProbeStream(to: server, encryption)]
-            let opened = min(deadline, MonotonicClock.now() + .seconds(6))
+            var now = MonotonicClock.now()
+            let opened = min(deadline, now + .seconds(6))
             while let waiting = streams.first(where: { !$0.isOpen }) {
                 if let problem = streams.compactMap(\.problem).first { return .failure(.noConnection(problem)) }
-                guard MonotonicClock.now() < opened else { return .failure(.noConnection("no answer")) }
+                guard now < opened else { return .failure(.noConnection("no answer")) }
                 waiting.wait(until: opened)
+                now = MonotonicClock.now()
             }
             var probe = RelayProbe(
                 server: server, transport: encryption == nil ? .tcp : .tls, username: account.username,
-                password: account.password, bases: streams.map(\.address), random: .system, now: MonotonicClock.now())
+                password: account.password, bases: streams.map(\.address), random: .system, now: now)
             var packet = PacketBuffer(capacity: PacketPool.slotSize)
-            while !probe.isFinished, MonotonicClock.now() < deadline {
-                flush(&probe, &packet, streams)
+            while !probe.isFinished, now < deadline {
+                flush(&probe, &packet, streams, now: now)
                 ProbeStream.wait(for: streams, until: min(probe.nextTimeout ?? deadline, deadline))
+                now = MonotonicClock.now()
                 for (leg, stream) in streams.enumerated() {
                     stream.receive()
-                    while stream.next(into: &packet) { probe.handle(packet.bytes, leg: leg, now: MonotonicClock.now()) }
+                    while stream.next(into: &packet) { probe.handle(packet.bytes, leg: leg, now: now) }
                 }
                 if !probe.isFinished, let problem = streams.compactMap(\.problem).first {
                     return .failure(.noConnection(problem))
                 }
-                probe.handleTimeout(now: MonotonicClock.now())
+                probe.handleTimeout(now: now)
             }
-            flush(&probe, &packet, streams)
+            flush(&probe, &packet, streams, now: now)
             streams.removeAll()
             return .success(probe.result)
         } catch let error as SystemError {
@@ -106,8 +108,10 @@ enum ProbeDriver {
         }
     }
 
-    private static func flush(_ probe: inout RelayProbe, _ packet: inout PacketBuffer, _ streams: [ProbeStream]) {
-        while let (leg, _) = probe.pollTransmit(into: &packet, now: MonotonicClock.now()) {
+    private static func flush(
+        _ probe: inout RelayProbe, _ packet: inout PacketBuffer, _ streams: [ProbeStream], now: Instant
+    ) {
+        while let (leg, _) = probe.pollTransmit(into: &packet, now: now) {
             streams[leg].send(packet.bytes)
         }
     }

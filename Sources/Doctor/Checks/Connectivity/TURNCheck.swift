@@ -1,10 +1,35 @@
 import JSON
 import Peer
+import PeerIO
 import Primitives
+import Signaling
 
-extension Doctor {
+/// Which relays a check tries.
+protocol RelayTransport {
+    static var kind: RelayKind { get }
+}
+
+enum OverUDP: RelayTransport { static let kind = RelayKind.udp }
+enum OverTCP: RelayTransport { static let kind = RelayKind.tcp }
+enum OverTLS: RelayTransport { static let kind = RelayKind.tls }
+
+/// Allocation, permission and an echo through the relay, as a session would need them.
+enum TURNCheck<Transport: RelayTransport>: Check {
+    static func gather(_ context: CheckContext) -> Gathered<[RelayTrial]> {
+        let kind = Transport.kind
+        switch context.iceServers() {
+        case .unavailable(let reason): return .notChecked(reason)
+        case .known(let servers):
+            guard servers.contains(where: { $0.urls.contains { ICEServerURL($0).map(kind.matches) ?? false } }) else {
+                return .skipped("the server names no relay over \(kind.rawValue)")
+            }
+            return .seen(context.relayTrials(kind) ?? [])
+        }
+    }
+
     /// What the trials of all relays of one kind mean together.
-    static func relayFinding(_ trials: [RelayTrial], _ kind: RelayKind) -> Finding {
+    static func judge(_ trials: [RelayTrial]) -> Finding {
+        let kind = Transport.kind
         var facts = JSONObject()
         facts["relays"] = .array(trials.map(\.json))
         let judged = trials.map { ($0, $0.problem) }
