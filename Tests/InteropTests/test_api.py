@@ -5,9 +5,11 @@ import os
 import pathlib
 import subprocess
 import sys
+import urllib.request
 
 import pytest
 
+from harness.monitor import Client, asynchronous
 from harness.programs import PASSWORD
 
 # Requests made for each operation and phase.
@@ -87,3 +89,32 @@ def ask(server, method: str, path: str, body: bytes | None) -> tuple[int, bytes]
         return answer.status, answer.read()
     finally:
         line.close()
+
+
+@asynchronous
+async def test_a_query_loses_nothing(server):
+    """What a filter says is what is shown: empty parts hide nothing behind them, and an encoded line end is part of its value."""
+    async with Client(server, "KIOSK_01") as kiosk:
+        assert (await kiosk.call("register-kiosk", {}))["ok"]
+        assert (await kiosk.call("crew-sign-on", {"eventId": "e", "crewId": "4711", "occurredAt": "2026-01-01T00:00:00Z"}))["ok"]
+    token = server.login("MONITOR_01")["token"]
+
+    def shown(query: str) -> int:
+        request = urllib.request.Request(f"{server.address}/api/crew-events?{query}", headers={"Authorization": f"Bearer {token}"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return len(json.loads(answer.read())["items"])
+
+    for query in ("kioskId=KIOSK_01", "&kioskId=KIOSK_01", "limit=5&&kioskId=KIOSK_01", "&&kioskId=KIOSK%5F01&"):
+        assert shown(query) == 1, query
+    for query in ("kioskId=KIOSK_02", "&kioskId=KIOSK_02", "limit=5&&kioskId=KIOSK_02", "crewId=4711%0a", "crewId=%0d4711", "crewId=4711%0d%0a&limit=5"):
+        assert shown(query) == 0, query
+    for query in ("&EIO=4&transport=polling", "EIO=4&&transport=polling", "EIO=4&transport=polling&note=%0a%0d"):
+        status, answer = ask(server, "GET", f"/socket.io/?{query}", None)
+        assert status == 200 and answer.startswith(b'0{"sid"'), (query, answer)
+
+
+def test_the_server_as_a_whole_is_a_target(server):
+    """RFC 9110 section 9.3.7: an OPTIONS for `*` is understood, and answered as everything else that is not served."""
+    status, answer = ask(server, "OPTIONS", "*", None)
+    assert (status, json.loads(answer)["error"]["code"]) == (405, "bad-request"), answer
+    assert ask(server, "GET", "*", None)[0] == 400

@@ -87,6 +87,25 @@ def test_a_refused_refresh_leads_back_to_signing_in(stage, page):
     page.connected()
 
 
+def test_a_lost_answer_to_a_refresh_closes_nothing(stage, room):
+    """The line comes back with an expired token, and the answer with the next one is lost: the page asks again with what it has."""
+    room.watch(KIOSK)
+    room.wait(lambda: room.frames(KIOSK) > 10, 10, "no picture")
+    stage.refuse_connect = ["token-expired"]
+    stage.lose_refreshes = 1
+    session = room.session(KIOSK)["sessionId"]
+    stage.drop()
+    eventually(lambda: stage.names().count("refresh") == 2, 20, "not asked again")
+    room.connected(20)
+    asked = [payload["refreshToken"] for name, payload in stage.heard if name == "refresh"]
+    assert asked == [asked[0]] * 2, asked
+    # Nobody was signed out, and the picture is the one of before.
+    assert room.find("console").is_displayed() and not room.find("sign-in").is_displayed()
+    assert room.session(KIOSK)["sessionId"] == session
+    before = room.frames(KIOSK)
+    room.wait(lambda: room.frames(KIOSK) > before + 10, 5, "the picture stands")
+
+
 def test_a_disabled_account_is_told_so(stage, room):
     stage.refuse_connect = ["account-disabled"]
     stage.drop()

@@ -249,6 +249,18 @@ async def test_the_log_tells_who_comes_and_goes(watched):
         await asyncio.to_thread(eventually, lambda: message in messages(), 20, f"not in the log: {message}\n{watched.tail()}")
 
 
+@asynchronous
+async def test_the_list_of_accounts_shows_what_kiosks_run(server):
+    async with Client(server, "KIOSK_01") as kiosk:
+        assert (await kiosk.call("register-kiosk", {"version": "7.8.9", "hostname": "lobby-7"}))["ok"]
+
+        def lines() -> dict[str, list[str]]:
+            return {line.split()[0]: line.split() for line in server.account("list").splitlines()}
+
+        await asyncio.to_thread(eventually, lambda: {"7.8.9", "lobby-7"} <= set(lines()["KIOSK_01"]), 10, "not listed")
+        assert not {"7.8.9", "lobby-7"} & set(lines()["KIOSK_02"])
+
+
 @pytest.mark.parametrize("identities", [True, False], ids=["with-names", "without-names"])
 def test_the_log_names_a_refused_log_in_where_it_may(wire, folder, identities):
     server = Server(folder, network.MONITOR, f"log: {{ format: json, identities: {str(identities).lower()} }}\n")

@@ -127,6 +127,26 @@ final class HubTranscript {
         #expect(t.send(2, "start-monitoring", ["kioskId": "nobody"]).contains("2 unknown-kiosk"))
     }
 
+    @Test func whatAKioskReportsIsCounted() throws {
+        t.everybodyComes()
+        _ = t.send(1, "start-monitoring", ["kioskId": "K1"])
+        let session = try #require(t.hub.sessions.session(ofKiosk: "K1")?.id)
+        var answers: [String] = []
+        for _ in 0..<200 {
+            t.now = Moment(instant: t.now.instant + .milliseconds(50), wall: t.now.wall)
+            answers += t.send(5, "session-report", ["sessionId": .string(session), "state": "media-started"])
+        }
+        let written = answers.count { $0 == "store media-started" }
+        #expect(written > 20 && written <= 125, "\(written)")
+        #expect(answers.last == "5 throttled")
+        // Neither its session nor its other words suffer from it, and later it is heard again.
+        #expect(t.send(5, "heartbeat-ping", [:]).contains("5 ok"))
+        t.now = Moment(instant: t.now.instant + .seconds(10), wall: t.now.wall)
+        #expect(
+            t.send(5, "session-report", ["sessionId": .string(session), "state": "media-stopped"]).contains(
+                "store media-stopped"))
+    }
+
     @Test func whatAKioskSaysOfItselfIsKept() {
         _ = t.connect("K1", 5)
         t.hub.received(

@@ -29,6 +29,19 @@ enum RawHTTP {
 
         deinit { close() }
 
+        /// Whether the kernel has handed over all that was sent.
+        var isTaken: Bool {
+            var waiting: Int32 = 0
+            return ioctl(descriptor, UInt(TIOCOUTQ), &waiting) != 0 || waiting == 0
+        }
+
+        func send(_ bytes: [UInt8]) { _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) }
+
+        /// The status of the answer; 0 without one.
+        func status() -> Int {
+            String(decoding: read(), as: UTF8.self).split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+        }
+
         func close() {
             if isOpen { _ = Glibc.close(descriptor) }
             isOpen = false
@@ -44,10 +57,11 @@ enum RawHTTP {
 
     /// Sends a request and takes nothing of its answer.
     static func ask(
-        _ server: SocketAddress, _ method: String, _ path: String, headers: [String] = [], length: Int = 0
+        _ server: SocketAddress, _ method: String, _ path: String, headers: [String] = [], length: Int = 0,
+        body: [UInt8] = []
     ) -> Asked {
         let lines = ["\(method) \(path) HTTP/1.1", "Host: x", "Content-Length: \(length)"] + headers + ["", ""]
-        return Asked(server, Array(lines.joined(separator: "\r\n").utf8))
+        return Asked(server, Array(lines.joined(separator: "\r\n").utf8) + body)
     }
 
     static func exchange(

@@ -437,6 +437,7 @@ import Testing
         }
 
         #expect(try get("/api/me", admin)["role"] == "admin")
+        #expect(try get("/api/me", admin)["protocol"] == 1)
         #expect(try get("/api/kiosks", admin)["items"]?[0]?["monitoredBy"] == "M1")
         #expect(try get("/api/kiosks", stranger)["items"]?.array?.isEmpty == true)
         #expect(try get("/api/sessions?state=open", admin)["items"]?[0]?["sessionId"]?.string == session)
@@ -572,6 +573,64 @@ import Testing
         let text = String(decoding: try client.request(.get, "/metrics").body, as: UTF8.self)
         #expect(text.contains("kiosk_signaling_evictions_total 1\n"))
         #expect(kiosk.disconnected == nil)
+    }
+
+    /// What a kiosk says of itself when it registers is where an administrator looks for it, and stays when it has gone.
+    @Test func accountsShowWhatKiosksRun() throws {
+        let server = try start()
+        defer { server.stop() }
+        let client = try TestClient(server.address)
+        let kiosk = client.connect(try client.logIn("K1").token.unredacted)
+        #expect(kiosk.call("register-kiosk", ["version": "1.2.3", "hostname": "kiosk-7"])?["ok"] == true)
+        let admin = try client.logIn("A1").token.unredacted
+        func isShown() -> Bool? {
+            guard let list = try? client.request(.get, "/api/accounts", token: admin).json,
+                let one = try? client.request(.get, "/api/accounts/K1", token: admin).json
+            else { return nil }
+            let entry = list["items"]?.array?.first { $0["id"] == "K1" }
+            let isRight = [entry, one].allSatisfy { $0?["version"] == "1.2.3" && $0?["hostname"] == "kiosk-7" }
+            return isRight ? true : nil
+        }
+        #expect(client.until(isShown) == true)
+        let monitor = try client.request(.get, "/api/accounts/M1", token: admin).json
+        #expect(monitor["version"] == .null && monitor["hostname"] == .null)
+    }
+
+    /// Over the process's limit the newest stranger goes first, and who is known stays.
+    @Test func theNewestStrangerGoesFirst() throws {
+        let server = try start {
+            $0.limits.memory = ConfiguredSize(bytes: 1 << 20)
+            $0.limits.memoryPerAccount = ConfiguredSize(bytes: 1 << 20)
+            $0.limits.memoryPerAddress = ConfiguredSize(bytes: 1 << 30)
+            $0.limits.requestsPerAddress = 10_000
+        }
+        defer { server.stop() }
+        let client = try TestClient(server.address)
+        let kiosk = try client.join("K1")
+        let monitor = try client.join("M1")
+        func metric(_ name: String) -> Int? {
+            guard let page = try? client.request(.get, "/metrics").body else { return nil }
+            let lines = String(decoding: page, as: UTF8.self).split(separator: "\n")
+            return lines.first { $0.hasPrefix(name + " ") }.flatMap { Int($0.split(separator: " ")[1]) }
+        }
+        // Log-ins that are never complete, 60 kB each, of 100 strangers one after the other: seventeen have room.
+        let part = [UInt8](repeating: 0x20, count: 60_000)
+        let strangers = (0..<100).map { _ in
+            let one = RawHTTP.ask(server.address, "POST", "/api/auth/login", length: 60_010, body: part)
+            _ = client.until { one.isTaken ? true : nil }
+            return one
+        }
+        // It is looked at again for each further quarter of a megabyte.
+        #expect(client.until { (metric("kiosk_signaling_evictions_total") ?? 0) >= 75 ? true : nil } == true)
+        #expect(client.until { (metric("kiosk_signaling_held_bytes") ?? .max) < 3 << 19 ? true : nil } == true)
+        // Who was there first is answered.
+        for first in strangers.prefix(10) {
+            first.send([UInt8](repeating: 0x20, count: 10))
+            #expect(first.status() == 400)
+        }
+        let crew: JSONValue = ["eventId": "e", "crewId": "c", "occurredAt": "2026-01-01T00:00:00Z"]
+        #expect(kiosk.call("crew-sign-on", crew)?["ok"] == true && monitor.hear("crew-sign-on") != nil)
+        #expect(kiosk.disconnected == nil && monitor.disconnected == nil)
     }
 
     @Test func administratorsKeepTheAccountsOfTheirOrganization() throws {

@@ -91,6 +91,8 @@ class StagedServer:
         self.connect_tokens: list[str] = []
         self.refuse_connect: list[str] = []
         self.refuse_refresh: str | None = None
+        #: How many answers to refreshes are lost on their way.
+        self.lose_refreshes = 0
         self.refuse_start: dict[str, dict] = {}
         self.refuse_offers = 0
         self.answer_offers = True
@@ -180,6 +182,10 @@ class StagedServer:
 
     async def _refresh(self, request: web.Request) -> web.Response:
         self.heard.append(("refresh", await request.json()))
+        if self.lose_refreshes > 0:
+            self.lose_refreshes -= 1
+            self._account()
+            request.transport.abort()
         if self.refuse_refresh:
             return web.json_response({"error": {"code": self.refuse_refresh, "message": "no"}}, status=401)
         return self._account()
