@@ -69,16 +69,20 @@ extension Hub {
         case .registerMonitor(let registration): registerMonitor(registration, sender, on: socket, reply, now: now)
         case .startMonitoring(let kioskId):
             try takeWriting(sender, now: now)
-            try startMonitoring(kioskId, sender, reply, now: now)
+            try answer(.start(kioskId: kioskId), sender, reply, now: now)
         case .stopMonitoring(let kioskId, let sessionId):
-            let actions = try sessions.stopRequested(by: sender, kioskId: kioskId, sessionId: sessionId)
-            answer(reply, .ok)
-            perform(actions, now: now)
-        case .offer(let target, let session, let offer): try relay(.offer(offer), target, session, sender, reply, now)
+            try answer(.stop(kioskId: kioskId, sessionId: sessionId), sender, reply, now: now)
+        case .offer(let target, let session, let offer):
+            try answer(.relay(.offer(offer), kioskId: target, sessionId: session), sender, reply, now: now)
         case .answer(let target, let session, let description):
             try relay(.answer(description), target, session, sender, reply, now)
         case .iceCandidate(let target, let session, let candidate):
-            try relay(.iceCandidate(candidate), target, session, sender, reply, now)
+            if clients[socket]?.role == .kiosk {
+                try relay(.iceCandidate(candidate), target, session, sender, reply, now)
+            } else {
+                try answer(
+                    .relay(.iceCandidate(candidate), kioskId: target, sessionId: session), sender, reply, now: now)
+            }
         case .restartRequest(let target, let session): try relay(.restartRequest, target, session, sender, reply, now)
         case .sessionError(let target, let session, let error):
             try relay(.sessionError(error), target, session, sender, reply, now)
@@ -119,16 +123,13 @@ extension Hub {
             .eventWithICEServers(
                 .kioskRegistered(kioskId: kiosk.id, heartbeatInterval: Presence.heartbeatInterval),
                 iceCredentials(for: kiosk.id, now: now)), to: kiosk.address)
-        perform(
-            sessions.kioskRegistered(
-                kiosk.id, address: kiosk.address, carried: registration.sessions,
-                replacing: earlier.map { .here($0) }), now: now)
+        claim(kiosk.id, carried: registration.sessions, replacing: earlier, now: now)
         directory.registered(kiosk.id, version: registration.version, hostname: registration.hostname)
         act(
             .store(
                 .kioskRegistered(id: kiosk.id, version: registration.version, hostname: registration.hostname)))
         came(kiosk.id, on: socket)
-        announce(kiosk.id) { .kioskOnline($0) }
+        announce(kiosk.id, .online)
         if let earlier { disconnect(earlier, now: now) }
     }
 
@@ -140,16 +141,14 @@ extension Hub {
         case .kiosk:
             let earlier = presence.kioskRegistered(
                 state.account, organization: state.organization, socket: socket, now: now)
-            perform(
-                sessions.kioskRegistered(
-                    state.account, address: .here(socket), carried: nil, replacing: earlier.map { .here($0) }), now: now
-            )
+            claim(state.account, carried: nil, replacing: earlier, now: now)
             came(state.account, on: socket)
-            announce(state.account) { .kioskOnline($0) }
+            announce(state.account, .online)
             if let earlier { disconnect(earlier, now: now) }
         case .monitor:
             presence.monitorRegistered(organization: state.organization, socket: socket)
             perform(sessions.monitorRegistered(state.party(socket), carried: nil), now: now)
+            tellNodes(of: state.party(socket), carried: nil)
         case .admin: break
         }
     }
@@ -164,23 +163,32 @@ extension Hub {
         let actions = sessions.monitorRegistered(monitor, carried: registration.sessions)
         var details = JSONObject()
         if let carried = registration.sessions {
-            details["sessions"] = .array(sessions.going(carried, ofMonitor: monitor.id).map { .string($0) })
+            let here = sessions.going(carried, ofMonitor: monitor.id)
+            let going = carried.filter {
+                here.contains($0) || ownership.remoteSession($0)?.state?.monitoredBy == monitor.id
+            }
+            details["sessions"] = .array(going.map { .string($0) })
         }
         answer(reply, .ok(details))
         act(.emit(.kioskList(kioskList(of: monitor.organization)), to: socket))
         perform(actions, now: now)
+        tellNodes(of: monitor, carried: registration.sessions)
+    }
+
+    private mutating func tellNodes(of monitor: Party, carried: [String]?) {
+        for node in ownership.joined { act(.send(.monitorRegistered(monitor, carried: carried), to: node)) }
     }
 
     /// The kiosks of an organization, as its monitors see them, by id.
     public func kioskList(of organization: String) -> [KioskEntry] {
         directory.kiosks(of: organization).compactMap { id in
-            directory[id].map { presence.entry(of: $0, monitoredBy: sessions.session(ofKiosk: id)?.monitorId) }
+            directory[id].map { entry(of: $0) }
         }
     }
 
     // MARK: Sessions
 
-    private mutating func startMonitoring(
+    mutating func startMonitoring(
         _ kioskId: String, _ monitor: Party, _ reply: PendingReply, now: Moment
     ) throws(Refusal) {
         let account = directory[kioskId].flatMap { $0.role == .kiosk ? $0 : nil }
@@ -217,18 +225,10 @@ extension Hub {
         _ message: RelayedMessage, _ target: String, _ session: String?, _ sender: Party, _ reply: PendingReply,
         _ now: Moment
     ) throws(Refusal) {
-        let actions =
-            if isKiosk(sender) {
-                try sessions.relayed(message, fromKiosk: sender.id, targetId: target, sessionId: session)
-            } else {
-                try sessions.relayed(message, fromMonitor: sender, targetId: target, sessionId: session)
-            }
+        let actions = try sessions.relayed(
+            message, fromKiosk: sender.id, targetId: target, sessionId: session)
         answer(reply, .ok)
         perform(actions, now: now)
-    }
-
-    private func isKiosk(_ sender: Party) -> Bool {
-        sender.address.localSocket.flatMap { clients[$0]?.role } == .kiosk
     }
 
     /// Does it now, or once the session is recorded.
@@ -254,7 +254,7 @@ extension Hub {
                         iceCredentials(for: kiosk, now: now)), to: address, of: session)
             case .began(let session):
                 act(.store(.sessionBegan(session)))
-                announce(session.kioskId) { .kioskStatus($0) }
+                announce(session.kioskId, .status)
             case .negotiated(let id): act(.store(.sessionNegotiated(id: id, at: now.wall)))
             case .moved(let id, let client): act(.store(.sessionMoved(id: id, clientId: client)))
             case .ended(let session, let reason):
@@ -264,7 +264,7 @@ extension Hub {
                 }
                 metrics.sessionsEnded[reason, default: 0] += 1
                 act(.store(.sessionEnded(id: session.id, reason, principal: principal, at: now.wall)))
-                announce(session.kioskId) { .kioskStatus($0) }
+                announce(session.kioskId, .status)
             }
         }
     }
@@ -278,12 +278,14 @@ extension Hub {
         answer(reply, .ok)
         act(.emit(.heartbeatPong(serverTime: now.wall.text), to: socket))
         if cameBack {
-            perform(
-                sessions.kioskRegistered(kiosk.id, address: kiosk.address, carried: nil, replacing: nil), now: now)
+            if ownership.isSettled(kiosk.id) {
+                perform(
+                    sessions.kioskRegistered(kiosk.id, address: kiosk.address, carried: nil, replacing: nil), now: now)
+            }
             came(kiosk.id, on: socket)
-            announce(kiosk.id) { .kioskOnline($0) }
+            announce(kiosk.id, .online)
         } else if isChanged {
-            announce(kiosk.id) { .kioskStatus($0) }
+            announce(kiosk.id, .status)
         }
     }
 
@@ -317,15 +319,6 @@ extension Hub {
     /// Monitors, and those who will ask what they have missed.
     func listeners(_ organization: String) -> [SocketID] {
         presence.monitors(of: organization).sorted() + clients.recoverableMonitors(of: organization)
-    }
-
-    /// Tells a kiosk's organization about its entry.
-    mutating func announce(_ kioskId: String, as event: (KioskEntry) -> ServerEvent) {
-        guard let account = directory[kioskId] else { return }
-        let sockets = listeners(account.organization)
-        guard !sockets.isEmpty else { return }
-        let entry = presence.entry(of: account, monitoredBy: sessions.session(ofKiosk: kioskId)?.monitorId)
-        act(.broadcast(event(entry), to: sockets))
     }
 
     mutating func answer(_ reply: PendingReply, _ acknowledgement: Acknowledgement) {

@@ -74,15 +74,24 @@ public struct Hub: Sendable {
     public internal(set) var metrics: HubMetrics
     var clients: Clients
     var unrecorded: UnrecordedSessions
+    var ownership: KioskOwnership
     private var random: RandomSource
     private var actions: [Action]
     private var lastSeenDue: Instant?
 
+    /// For the ways between clients and nodes.
+    private static let ownershipMargin: Duration = .seconds(10)
+
     /// How often the records learn when kiosks were seen; nobody needs it from the disk sooner.
     private static let lastSeenInterval: Duration = .seconds(30)
 
-    /// - Parameter random: what names of sessions are drawn from.
-    public init(_ settings: Settings, random: RandomSource) {
+    /// - Parameters:
+    ///   - random: what names of sessions are drawn from.
+    ///   - node: this node's name.
+    ///   - others: the other nodes that share the records, all of them; none of a single one.
+    public init(
+        _ settings: Settings, random: RandomSource, node: NodeID = NodeID(rawValue: "single"), others: [NodeID] = []
+    ) {
         self.settings = settings
         directory = Directory()
         sessions = MonitoringSessions(settings.rules)
@@ -91,6 +100,9 @@ public struct Hub: Sendable {
         clients = Clients(
             messagesPerSecond: settings.messagesPerSecond, recoveryWindow: settings.recoveryWindow)
         unrecorded = UnrecordedSessions()
+        ownership = KioskOwnership(
+            node, others: others,
+            waitingLimit: Presence.silenceLimit + settings.rules.gracePeriod + Hub.ownershipMargin)
         self.random = random
         actions = []
         lastSeenDue = nil
@@ -159,10 +171,11 @@ public struct Hub: Sendable {
             guard presence.kioskSocketLost(state.account, socket: socket, now: now) else { return }
             perform(sessions.kioskLost(state.account, now: now), now: now)
             act(.note(.kioskWent(id: state.account)))
-            announce(state.account) { .kioskOffline($0) }
+            announce(state.account, .offline)
         case .monitor:
             presence.monitorLost(organization: state.organization, socket: socket)
             perform(sessions.monitorLost(state.account, address: .here(socket), now: now), now: now)
+            for node in ownership.joined { act(.send(.monitorLost(id: state.account, socket), to: node)) }
         case .admin: break
         }
     }
@@ -197,7 +210,7 @@ public struct Hub: Sendable {
         }
         for account in snapshot.accounts
         where account.role == .kiosk && before[account.id].map(isShownAs(account)) != true {
-            announce(account.id) { $0.online ? .kioskStatus($0) : .kioskOffline($0) }
+            announceHere(account.id, entry(of: account).online ? .status : .offline)
         }
     }
 
@@ -219,11 +232,8 @@ public struct Hub: Sendable {
             return
         }
         metrics.crewEventsStored += 1
-        let listeners = listeners(record.organization)
-        guard !listeners.isEmpty else { return }
-        act(
-            .broadcast(
-                .crew(record.event, kioskId: record.kioskId, receivedAt: record.receivedAt.text), to: listeners))
+        announceHere(record)
+        for node in ownership.joined { act(.send(.crewStored(record), to: node)) }
     }
 
     /// The records hold a session's beginning.
@@ -235,7 +245,7 @@ public struct Hub: Sendable {
     /// The records would not take it, so there is no such session.
     public mutating func sessionNotStored(_ id: String, now: Moment) {
         let starts = unrecorded.failed(id)
-        if let session = sessions.abandoned(sessionId: id) { announce(session.kioskId) { .kioskStatus($0) } }
+        if let session = sessions.abandoned(sessionId: id) { announce(session.kioskId, .status) }
         for reply in starts {
             refuse(reply, Refusal(.internalError, "the session could not be recorded"))
         }
@@ -277,7 +287,8 @@ public struct Hub: Sendable {
     /// time to say so on its socket.
     /// - Returns: false when there is no such session that the account may end.
     public mutating func sessionEnded(by account: Account, sessionId: String, now: Moment) -> Bool {
-        guard let session = sessions[sessionId], session.organization == account.organization else { return false }
+        guard let session = sessions[sessionId] else { return forwardEnd(of: sessionId, by: account) }
+        guard session.organization == account.organization else { return false }
         switch account.role {
         case .admin: perform(sessions.endedByAdmin(sessionId: sessionId), principal: account.id, now: now)
         case .monitor:
@@ -285,6 +296,16 @@ public struct Hub: Sendable {
             perform(sessions.endedByMonitor(sessionId: sessionId), now: now)
         case .kiosk: return false
         }
+        return true
+    }
+
+    /// A session of a kiosk that another node owns ends there.
+    private mutating func forwardEnd(of sessionId: String, by account: Account) -> Bool {
+        guard let remote = ownership.remoteSession(sessionId), ownership.isJoined(remote.node),
+            let state = remote.state, directory[state.kioskId]?.organization == account.organization,
+            account.role == .admin || state.monitoredBy == account.id
+        else { return false }
+        act(.send(.sessionEnded(sessionId: sessionId, by: account), to: remote.node))
         return true
     }
 
@@ -302,11 +323,12 @@ public struct Hub: Sendable {
     // MARK: Time
 
     public mutating func handleTimeout(now: Moment) {
+        handleNodeTimeouts(now: now)
         perform(sessions.handleTimeout(now: now.instant), now: now)
         for kiosk in presence.handleTimeout(now: now.instant) {
             perform(sessions.kioskLost(kiosk, now: now), now: now)
             act(.note(.kioskWent(id: kiosk)))
-            announce(kiosk) { .kioskOffline($0) }
+            announce(kiosk, .offline)
         }
         clients.handleTimeout(now: now.instant)
         if lastSeenDue.map({ $0 <= now.instant }) ?? true {
@@ -316,6 +338,7 @@ public struct Hub: Sendable {
     }
 
     public var nextTimeout: Instant? {
-        [sessions.nextTimeout, presence.nextTimeout, lastSeenDue ?? .zero].compactMap { $0 }.min()
+        [sessions.nextTimeout, presence.nextTimeout, ownership.nextTimeout, lastSeenDue ?? .zero].compactMap { $0 }
+            .min()
     }
 }

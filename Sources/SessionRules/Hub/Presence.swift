@@ -118,6 +118,11 @@ public struct Presence: Sendable {
             status: kiosk.map { KioskStatus(fields: $0.status) })
     }
 
+    /// What other nodes are told of a kiosk of this one.
+    func seen(_ id: String) -> (online: Bool, lastSeen: WallClock?, status: JSONObject?) {
+        (kiosks[id]?.isOnline ?? false, lastSeen[id], kiosks[id]?.status)
+    }
+
     private mutating func saw(_ id: String, _ now: Moment) {
         lastSeen[id] = now.wall
         unsavedLastSeen.insert(id)

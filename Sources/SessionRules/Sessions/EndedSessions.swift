@@ -62,6 +62,12 @@ public struct EndedSessions: Sendable {
     /// An account named a session, and is told of it in that answer.
     mutating func markTold(_ account: String, of id: String) { markTold(account) { $0 == id } }
 
+    /// Whether the telling arrived nobody knows.
+    mutating func markNotTold(_ id: String, _ side: EndedSession.Side) {
+        guard let ended = byId[id], byId[id]?.notYetTold.insert(side).inserted == true else { return }
+        notYetTold[ended.account(of: side), default: []].append(id)
+    }
+
     private mutating func markTold(_ account: String, where isTold: (String) -> Bool) {
         guard let waiting = notYetTold[account] else { return }
         for id in waiting where isTold(id) {

@@ -326,7 +326,7 @@ public struct MonitoringSessions: Sendable {
         sessionByKiosk[session.kioskId] = session.id
     }
 
-    private mutating func end(_ id: String, _ reason: SessionEndReason) -> [Action] {
+    mutating func end(_ id: String, _ reason: SessionEndReason) -> [Action] {
         guard let session = sessions.removeValue(forKey: id) else { return [] }
         sessionByKiosk[session.kioskId] = nil
         var ending = EndedSession(
