@@ -63,6 +63,13 @@ test('every answer is a value', async () => {
   assert.deepEqual(await request('addAccount', { body: {} }), { ok: true, value: { b: 2 } });
 });
 
+test('a text is a value too, with where it goes on', async () => {
+  answering([200, 'a,b\r\n', { 'X-Next-Cursor': '7' }], [200, 'a\r\n'], [403, { error: { code: 'forbidden', message: 'x' } }]);
+  assert.deepEqual(await request('listCrewEvents', { isText: true }), { ok: true, value: { text: 'a,b\r\n', next: '7' } });
+  assert.deepEqual(await request('listCrewEvents', { isText: true }), { ok: true, value: { text: 'a\r\n', next: null } });
+  assert.equal((await request('listCrewEvents', { isText: true })).error.code, 'forbidden');
+});
+
 test('every error has a code, whatever came', async () => {
   const cases = [
     [[429, { error: { code: 'throttled', message: 'wait' } }, { 'Retry-After': '7' }], [429, 'throttled', 7, false]],

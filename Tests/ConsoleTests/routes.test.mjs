@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { MOST_PICTURES, parseRoute, writeRoute } from '../../Sources/ConsolePage/Page/state/routes.js';
+import { homeOf, mayOpen, MOST_PICTURES, parseRoute, writeRoute } from '../../Sources/ConsolePage/Page/state/routes.js';
 
 const room = (kiosks, focus = null, isWall = false) => ({ page: 'room', kiosks, focus, isWall, isKnown: true });
 
@@ -21,7 +21,7 @@ test('an address without a page is the room', () => {
 });
 
 test('an unknown page is the room, and called unknown', () => {
-  for (const fragment of ['#/rooms', '#/room/', '#/ROOM', '#/constructor', '#/__proto__', '#/crew', '#room2', '#/%72oom', '#//evil.example/', '#/settings/x', '#/room#x']) {
+  for (const fragment of ['#/rooms', '#/room/', '#/ROOM', '#/constructor', '#/__proto__', '#/crews', '#/kiosks', '#/kiosks/', '#/kiosks/a/b', '#/kiosks/<b>', '#room2', '#/%72oom', '#//evil.example/', '#/settings/x', '#/room#x']) {
     assert.deepEqual(parseRoute(fragment), { ...room(null), isKnown: false }, fragment);
   }
 });
@@ -48,4 +48,26 @@ test('hostile text is nothing', () => {
     assert.match(writeRoute(route), /^#\/room(\?kiosks=[A-Za-z0-9._@,-]+)?$/, text);
   }
   assert.doesNotThrow(() => parseRoute(`#/room?kiosks=${'A,'.repeat(1e6)}`));
+});
+
+test('pages of records keep in the address what they are narrowed to', () => {
+  const written = (route) => writeRoute(parseRoute(route));
+  for (const address of [
+    '#/crew', '#/crew?tab=duty', '#/crew?tab=history&kiosk=KIOSK_01&person=47+11&from=2026-01-31T04%3A05', '#/audit', '#/audit?session=AbC-9', '#/audit?tab=lines&group=sign-in&who=10.0.0.7',
+    '#/people', '#/people?tab=kiosks', '#/kiosks/KIOSK_01',
+  ]) assert.equal(written(address), address);
+  assert.deepEqual(parseRoute('#/crew').query, { tab: 'now', kiosk: null, person: null, from: null, to: null });
+  assert.equal(parseRoute('#/kiosks/a.b@c').kioskId, 'a.b@c');
+  // What is none of the page's own is left out.
+  assert.equal(written('#/crew?tab=__proto__&kiosk=<b>&person=&from=yesterday&to=2026-99-99T00:00&x=1'), '#/crew');
+  assert.equal(written('#/crew?tab=history&person=a%00b'), '#/crew?tab=history');
+  assert.equal(written('#/audit?group=constructor&state=open'), '#/audit?state=open');
+  assert.equal(written(`#/audit?tab=lines&who=${'x'.repeat(129)}`), '#/audit?tab=lines');
+});
+
+test('nobody is led to a page that has nothing for them', () => {
+  const open = (role) => ['room', 'crew', 'audit', 'people', 'kiosk', 'settings'].filter((page) => mayOpen(role, page));
+  assert.deepEqual(open('monitor'), ['room', 'crew', 'kiosk', 'settings']);
+  assert.deepEqual(open('admin'), ['crew', 'audit', 'people', 'kiosk', 'settings']);
+  for (const role of ['monitor', 'admin', 'of-a-newer-server']) assert.ok(mayOpen(role, homeOf(role)));
 });

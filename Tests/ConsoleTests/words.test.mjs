@@ -63,6 +63,15 @@ test('the contract and the catalogues say the same', () => {
   }
 });
 
+test('every kind of line that the server writes into its audit is a sentence', () => {
+  const folder = 'Sources/SignalingServer';
+  const path = readdirSync(new URL(`../../${folder}`, import.meta.url), { recursive: true }).map(String).find((name) => name.endsWith('/AuditEntry.swift'));
+  const [, cases] = /enum Kind[^{]*\{(.*?)\n {4}\}/s.exec(read(`${folder}/${path}`));
+  const kinds = [...cases.matchAll(/(\w+) = "([a-z-]+)"|(?:case|,) (\w+)(?=,|\n|$)/g)].map(([, , named, plain]) => named ?? plain);
+  assert.ok(kinds.includes('login') && kinds.includes('logout') && kinds.includes('audit-pruned') && kinds.length >= 17, kinds.join());
+  for (const [code, { catalogue }] of LANGUAGES) for (const kind of kinds) assert.ok(Object.hasOwn(catalogue.audited, kind), `${code} ${kind}`);
+});
+
 test('what is wrong comes with what to do', () => {
   const fine = new Set(['none', 'idle', 'live', 'ok', 'ample']);
   for (const [code, { catalogue }] of LANGUAGES) {
@@ -105,7 +114,7 @@ test('every key that the page uses is there, and none is there for nothing', () 
   const keys = [...messages(en)].map(([key]) => key.split('/')[0]);
   for (const key of used) if (Object.hasOwn(en, key.split('.')[0])) assert.ok(keys.includes(key), `${key} has no words`);
   // Looked up by what came over the wire, or by a name that the state has.
-  const computed = new Set([...Object.keys(said), 'own', 'roles']);
+  const computed = new Set([...Object.keys(said), 'own', 'roles', 'audited', 'judged']);
   const byState = new Set(['crew.corrected', 'crew.doubtful', 'tile.direct', 'tile.relayed', 'units.perSecond', 'units.milliseconds']);
   for (const key of keys) if (!computed.has(key.split('.')[0])) assert.ok(used.has(key) || byState.has(key), `nobody says ${key}`);
 });

@@ -1,9 +1,7 @@
 """The console's page against a staged server: what it does when things go differently."""
 
 import base64
-import importlib.util
 import io
-import pathlib
 import re
 import time
 
@@ -15,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from harness import network
-from harness.browser import Console, say, time_of_day
+from harness.browser import Console, say, time_of_day, violations
 from harness.programs import eventually
 from harness.staged import StagedServer, iso, ufrag
 
@@ -120,10 +118,10 @@ def test_a_disabled_account_is_told_so_when_its_token_is_renewed(stage, page):
 
 
 @CHROMIUM
-def test_an_administrator_is_told_what_this_page_is_for(stage, page):
-    stage.role = "admin"
+def test_a_kiosk_is_told_what_this_page_is_for(stage, page):
+    stage.role = "kiosk"
     page.sign_in("MONITOR_01", "secret")
-    assert "administrator" in page.sign_in_error()
+    assert "belongs to a kiosk" in page.sign_in_error()
     assert not page.find("console").is_displayed()
 
 
@@ -1053,17 +1051,6 @@ def test_the_page_keeps_its_own_security_policy(stage, room):
     room.watch(KIOSK)
     room.decoded(KIOSK, 5, 10)
     assert room.complaints() == []
-
-
-def violations(console: Console) -> list[str]:
-    """What the axe rules (WCAG 2.2 A and AA among them) find on the page as it is."""
-    folder = importlib.util.find_spec("axe_playwright_python").submodule_search_locations[0]
-    console.driver.execute_script((pathlib.Path(folder) / "axe.min.js").read_text())
-    found = console.driver.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
-    assert len(found["passes"]) > 10, "the rules did not run"
-    return [
-        f"{rule['id']} ({rule['impact']}): {node['html']} {node['failureSummary']}" for rule in found["violations"] for node in rule["nodes"]
-    ]
 
 
 def test_people_with_a_screen_reader_or_weak_eyes_can_use_it(stage, page):

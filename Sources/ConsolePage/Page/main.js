@@ -6,16 +6,20 @@ import { sayGoodbye } from './app/leaving.js';
 import { Line } from './app/line.js';
 import { $, notice } from './app/page.js';
 import { Router } from './app/router.js';
+import { Records } from './app/records.js';
 import { Room } from './app/room.js';
 import { Sessions } from './app/sessions.js';
 import { keepSet, readSets } from './app/sets.js';
 import { Tour } from './app/tour.js';
 import { Account } from './net/account.js';
+import { API } from './net/api.js';
 import { nameOf } from './state/kiosks.js';
+import { homeOf, mayOpen } from './state/routes.js';
 import { Store } from './state/store.js';
 import { ConnectionLight } from './views/connectionlight.js';
 import { CrewFeed } from './views/crewfeed.js';
 import { KioskList } from './views/kiosklist.js';
+import { Navigation } from './views/navigation.js';
 import { Pages } from './views/pages.js';
 import { Panel } from './views/panels.js';
 import { SetsDialog } from './views/setsdialog.js';
@@ -26,11 +30,13 @@ import { timeOfDay } from './words/texts.js';
 
 const store = new Store();
 const account = new Account();
+const role = () => account.user?.role ?? 'monitor';
 const line = new Line({ account, store, refused: (why) => { if (entrance.isOpen) entrance.leave(why); } });
 
 const kiosks = new KioskList({
   list: $('kiosk-list'), template: $('kiosk-template'), search: $('search'), count: $('kiosk-count'), none: $('kiosk-none'), kinds: $('kinds'),
-  chosen: (kioskId) => { router.go('room'); room.choose(kioskId); },
+  chosen: (kioskId) => { if (mayOpen(role(), 'room')) watch(kioskId); else showKiosk(kioskId); },
+  asked: (kioskId) => showKiosk(kioskId),
 });
 const crew = new CrewFeed({ list: $('crew-events'), template: $('crew-template'), none: $('crew-none'), count: $('crew-count') });
 const listPanel = new Panel({ room: $('console'), button: $('list-button'), name: 'list' });
@@ -38,18 +44,27 @@ const crewPanel = new Panel({ room: $('console'), button: $('crew-button'), name
 const light = new ConnectionLight({ element: $('connection'), text: $('connection-text') });
 
 const pages = new Pages({
-  room: { element: $('room'), focus: $('settings-button') },
+  room: { element: $('room'), focus: $('room-link') },
+  crew: { element: $('crew-page'), focus: $('crew-page-title') },
+  audit: { element: $('audit-page'), focus: $('audit-page-title') },
+  people: { element: $('people-page'), focus: $('people-page-title') },
+  kiosk: { element: $('kiosk-page'), focus: $('kiosk-page-title') },
   settings: { element: $('settings'), focus: $('settings-title') },
+  closed: { element: $('closed'), focus: $('closed-title') },
 });
+const navigation = new Navigation({ element: $('navigation'), console: $('console'), home: $('closed-home') });
 
 const router = new Router({
   entered: (route) => {
-    pages.show(route.page);
+    const isOpen = mayOpen(role(), route.page);
+    pages.show(isOpen ? route.page : 'closed');
+    navigation.show(route.page, role());
     showWall();
     room.tick();
     $('settings-button').setAttribute('aria-pressed', String(route.page === 'settings'));
     if (!route.isKnown) notice(say('notices.noPage'), 'warn');
     if (route.kiosks) room.want(route);
+    if (entrance.isOpen) records.enter(isOpen ? route : null);
   },
 });
 const isShown = () => !document.hidden && router.page === 'room';
@@ -66,12 +81,19 @@ const room = new Room({
   left: (kioskId) => kiosks.focus(kioskId),
   isShown,
 });
+const records = new Records({ api: new API(account), account, store, router, watch: (kioskId) => watch(kioskId) });
 /** Who hears what is said on the line. */
 const heard = { sessions, registered: () => room.registered() };
 const entrance = new Entrance({
   account,
-  entered: () => line.open(heard),
+  entered: () => {
+    line.open(heard);
+    records.open();
+    // Nobody is led to a page that has nothing for them, unless they ask for it later.
+    if (router.page === 'room' && !mayOpen(role(), 'room')) router.replace(homeOf(role())); else router.read();
+  },
   left: () => {
+    records.clear();
     tour.stop();
     room.closeAll();
     sessions.forgetServers();
@@ -85,6 +107,7 @@ const kioskName = (kioskId) => nameOf(store.state.kiosks, kioskId);
 store.subscribe((state, before) => {
   kiosks.show(state.kiosks, { isReachable: isReachable(state) });
   crew.show(state.crew, kioskName);
+  records.changed(state, before);
   if (state.connection !== before.connection) light.show(state.connection);
 });
 new Settings({
@@ -93,9 +116,17 @@ new Settings({
     kiosks.relabel(store.state.kiosks, { isReachable: isReachable(store.state) });
     crew.relabel(store.state.crew, kioskName);
     light.show(store.state.connection);
+    records.draw();
     room.tick();
   },
 });
+
+function watch(kioskId) {
+  router.go('room');
+  room.choose(kioskId);
+}
+
+function showKiosk(kioskId) { router.open({ page: 'kiosk', kioskId }); }
 
 // Sets, and a round through them
 
@@ -159,7 +190,7 @@ listenToKeys({
     ['l', () => listPanel.toggle()],
     ['c', () => crewPanel.toggle()],
     ['w', () => toggleWall()],
-    ['Escape', () => (router.page === 'room' ? room.evenOut() : router.go('room'))],
+    ['Escape', () => (router.page === 'room' ? room.evenOut() : router.go(homeOf(role())))],
   ]),
   goTo: (place) => { router.go('room'); return room.goTo(place); },
   showSet: (place) => showSet(place),
@@ -169,8 +200,8 @@ $('skip').addEventListener('click', () => $('kiosk-list').focus());
 $('help-button').addEventListener('click', () => $('help').showModal());
 $('wall-button').addEventListener('click', () => toggleWall());
 $('sets-button').addEventListener('click', () => { if (tour.isOn) tour.stop(); else sets.open(); });
-$('settings-button').addEventListener('click', () => router.go(router.page === 'settings' ? 'room' : 'settings'));
-$('settings-back').addEventListener('click', () => router.go('room'));
+$('settings-button').addEventListener('click', () => router.go(router.page === 'settings' ? homeOf(role()) : 'settings'));
+$('settings-back').addEventListener('click', () => router.go(homeOf(role())));
 document.addEventListener('visibilitychange', () => room.tick());
 sayGoodbye({ account, line, sessions, cameBack: () => { if (entrance.isOpen) { room.beginAnew(); line.open(heard); } } });
 
@@ -178,6 +209,7 @@ setInterval(() => {
   $('clock').textContent = timeOfDay(Date.now(), { seconds: true });
   crew.tick();
   kiosks.tick();
+  records.tick();
   room.tick();
 }, 1_000);
 

@@ -212,6 +212,17 @@ class Console:
         ]
 
 
+def violations(console: Console) -> list[str]:
+    """What the axe rules (WCAG 2.2 A and AA among them) find on the page as it is."""
+    folder = importlib.util.find_spec("axe_playwright_python").submodule_search_locations[0]
+    console.driver.execute_script((pathlib.Path(folder) / "axe.min.js").read_text())
+    found = console.driver.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
+    assert len(found["passes"]) > 10, "the rules did not run"
+    return [
+        f"{rule['id']} ({rule['impact']}): {node['html']} {node['failureSummary']}" for rule in found["violations"] for node in rule["nodes"]
+    ]
+
+
 def differ(one: numpy.ndarray, other: numpy.ndarray) -> float:
     """Mean absolute difference of two pictures, 0…255."""
     height, width = min(one.shape[0], other.shape[0]), min(one.shape[1], other.shape[1])

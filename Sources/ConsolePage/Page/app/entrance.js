@@ -3,14 +3,14 @@
 import { signInText } from '../words/texts.js';
 import { $ } from './page.js';
 
-/** What this page is for. */
-const REFUSED_ROLES = new Map([['kiosk', 'wrong-role'], ['admin', 'administrator']]);
+/** Whom this page is not for. */
+const REFUSED_ROLES = new Map([['kiosk', 'wrong-role']]);
 
 export class Entrance {
   #account; #entered; #left;
 
   /**
-   * - entered(): a monitor is signed in, and the room is shown.
+   * - entered(): a monitor or an administrator is signed in, and the console is shown.
    * - left(): the sign-in is over; called before the tokens are given up.
    */
   constructor({ account, entered, left }) {
@@ -73,6 +73,7 @@ export class Entrance {
     $('operator').textContent = displayName || id;
     $('operator').title = id;
     $('organization').textContent = organization ?? '';
+    $('console').dataset.role = role;
     this.#show('console');
     this.#entered();
   }

@@ -1,5 +1,6 @@
 // The line to the server: the socket, its registration, and what is heard on it.
 
+import { serverNow } from '../net/serverclock.js';
 import { SocketIOClient } from '../net/socketio.js';
 import { clientId } from '../net/tab.js';
 import { object } from '../state/payload.js';
@@ -39,6 +40,8 @@ export class Line {
   close() { this.socket.close(); }
 
   async #register() {
+    // Administrators may connect, and nothing else: all that they do goes over HTTP.
+    if (this.#account.user?.role === 'admin') return;
     // Always said, empty too: what this tab had before it was loaded again is over.
     const carried = this.#sessions.sessionIds;
     let known;
@@ -54,7 +57,7 @@ export class Line {
   }
 
   #heard(name, payload) {
-    this.#store.dispatch({ type: 'server', name, payload });
+    this.#store.dispatch({ type: 'server', name, payload, at: serverNow() });
     const fields = object(payload);
     if (!fields) return;
     if (name === 'error') console.warn(`refused: ${fields.event ?? ''} ${fields.code ?? ''} ${fields.message ?? ''}`);

@@ -32,6 +32,19 @@ export class Router {
     this.read();
   }
 
+  /** Another page of records, or the same one narrowed to something else. - route: as `writeRoute` takes it. */
+  open(route) {
+    const address = writeRoute(route);
+    if (location.hash !== address) history.pushState(history.state, '', address);
+    this.read();
+  }
+
+  /** As `go`, but what was shown before is not to be gone back to. */
+  replace(page) {
+    history.replaceState(history.state, '', writeRoute({ page }));
+    this.read();
+  }
+
   /** The pictures have changed; no entry of the browser's history, for going back would start and stop cameras. */
   arranged(kiosks, focus) {
     this.#room = { ...this.#room, kiosks, focus };

@@ -1,6 +1,8 @@
 // The server's HTTP API: which requests there are, and what comes of one. The OpenAPI document (`/api/openapi.json`) is their source; a test
 // compares the two.
 
+import { heardDate } from './serverclock.js';
+
 /** By the document's operationId: method, path with its `{parameters}`, and the names of the query. `isOpen`: needs no token. */
 export const OPERATIONS = Object.freeze({
   login: { method: 'POST', path: '/api/auth/login', query: [], isOpen: true },
@@ -56,9 +58,10 @@ export function addressOf(operation, { path = {}, query = {} } = {}) {
 /**
  * One request: `{ok: true, value}`, or `{ok: false, error}` with an `APIError`.
  * - path, query: parameters. - body: becomes JSON. - token: of the bearer. - keepalive: the request may outlive its page.
+ * - isText: the answer is a text, and the value `{text, next}`: `next` is where the next piece begins, or null.
  * @returns {Promise<Result>}
  */
-export async function request(operation, { path = {}, query = {}, body = null, token = null, keepalive = false } = {}) {
+export async function request(operation, { path = {}, query = {}, body = null, token = null, keepalive = false, isText = false } = {}) {
   /** @type {any} */
   const headers = {};
   if (body !== null) headers['Content-Type'] = 'application/json';
@@ -74,7 +77,12 @@ export async function request(operation, { path = {}, query = {}, body = null, t
   } catch {
     return refused(0, 'unreachable', 'the server does not answer');
   }
+  heardDate(response.headers.get('Date'));
   if (response.status === 204) return { ok: true, value: null };
+  if (isText && response.ok) {
+    const text = await response.text().catch(() => null);
+    return text === null ? refused(0, 'unreachable', 'the answer broke off') : { ok: true, value: { text, next: response.headers.get('X-Next-Cursor') } };
+  }
   const answer = await response.json().catch(() => undefined);
   if (response.ok) {
     return typeof answer === 'object' && answer !== null ? { ok: true, value: answer } : refused(response.status, 'unreadable', 'the answer is not this server’s');

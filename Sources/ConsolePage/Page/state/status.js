@@ -4,7 +4,7 @@
 const GOOD = new Set(['none', 'idle', 'live', 'ok', 'ample']);
 
 /** The fields with values in words. */
-const PARTS = ['camera', 'microphone', 'network', 'memory', 'storage', 'clock'];
+export const PARTS = ['camera', 'microphone', 'network', 'memory', 'storage', 'clock'];
 
 /** From so many degrees on a kiosk is hot. */
 const HOT = 80;

@@ -2,13 +2,15 @@
 
 import { reduceConnection } from './connection.js';
 import { reduceCrew } from './crew.js';
+import { reduceHealth } from './health.js';
 import { reduceKiosks } from './kiosks.js';
 import { reduceReadings } from './readings.js';
 import { reduceSound } from './sound.js';
 
 /**
  * What may happen:
- * - `{type: 'server', name, payload}`: an event of the signaling contract, with whatever came as its first argument.
+ * - `{type: 'server', name, payload, at}`: an event of the signaling contract, with whatever came as its first argument, and when it came by the server's clock
+ *   (milliseconds since 1970).
  * - `{type: 'connection', state, retryAt}`: the socket's state, and when it tries again where it waits (milliseconds since 1970).
  * - `{type: 'watching', kioskId, phase}`: what this console does with a kiosk; `phase` null once it does nothing.
  * - `{type: 'measured', kioskId, figures}`: a reading of a picture's statistics (media/figures.js).
@@ -18,9 +20,11 @@ import { reduceSound } from './sound.js';
  * What does not concern a part leaves it as the same object, so that a view sees by identity what it has to draw again.
  */
 export function reduce(state, event) {
+  const kiosks = reduceKiosks(state.kiosks, event);
   const next = {
+    kiosks,
     connection: reduceConnection(state.connection, event),
-    kiosks: reduceKiosks(state.kiosks, event),
+    health: reduceHealth(state.health, event, kiosks),
     crew: reduceCrew(state.crew, event),
     readings: reduceReadings(state.readings, event),
     sound: reduceSound(state.sound, event),

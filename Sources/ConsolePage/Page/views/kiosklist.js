@@ -2,6 +2,7 @@
 
 import { nameOf } from '../state/kiosks.js';
 import { countKinds, isOfKind, KIND_NAMES, ordered } from '../state/listing.js';
+import { writeRoute } from '../state/routes.js';
 import { compareNames, say } from '../words/language.js';
 import { ago, statusTroubles, timeOfDay } from '../words/texts.js';
 
@@ -12,7 +13,7 @@ const PHASES = new Map([['live', 'list.watched'], ['interrupted', 'list.interrup
 const DRAWN_EVERY = 200;
 
 export class KioskList {
-  #list; #template; #search; #count; #none; #kinds; #chosen;
+  #list; #template; #search; #count; #none; #kinds; #chosen; #asked;
   #kiosks = null;
   #rows = new Map();
   /** The kind that the list is narrowed to; null for all. */
@@ -24,8 +25,8 @@ export class KioskList {
   /** The row that the Tab key stops at. */
   #stop = null;
 
-  /** - kinds: the element for the counts. - chosen(kioskId): a row was clicked. */
-  constructor({ list, template, search, count, none, kinds, chosen }) {
+  /** - kinds: the element for the counts. - chosen(kioskId): a row was clicked. - asked(kioskId): more of it is to be told. */
+  constructor({ list, template, search, count, none, kinds, chosen, asked }) {
     this.#list = list;
     this.#template = template;
     this.#search = search;
@@ -33,6 +34,7 @@ export class KioskList {
     this.#none = none;
     this.#kinds = kinds;
     this.#chosen = chosen;
+    this.#asked = asked;
     search.addEventListener('input', () => this.#filter());
     search.addEventListener('keydown', (event) => this.#searchKey(event));
     list.addEventListener('keydown', (event) => this.#listKey(event));
@@ -123,6 +125,8 @@ export class KioskList {
       row = item.querySelector('.kiosk');
       row.dataset.kioskId = kioskId;
       row.id = `kiosk-${kioskId}`;
+      const about = item.querySelector('.kiosk-about');
+      about.href = writeRoute({ page: 'kiosk', kioskId });
       this.#rows.set(kioskId, row);
     }
     return row;
@@ -150,6 +154,9 @@ export class KioskList {
       if (element.textContent !== text) element.textContent = text;
     };
     set('.kiosk-name', kiosk.displayName || kioskId);
+    const about = row.nextElementSibling;
+    const label = say('about.open', { name: kiosk.displayName || kioskId });
+    if (about.getAttribute('aria-label') !== label) about.setAttribute('aria-label', label);
     set('.kiosk-id', kiosk.displayName && kiosk.displayName !== kioskId ? kioskId : '');
     set('.kiosk-note', note);
     const faults = troubles.map(({ text }) => text).join(' · ');
@@ -212,6 +219,12 @@ export class KioskList {
 
   #listKey(event) {
     const rows = this.#visible();
+    const { kioskId } = event.target.closest('.kiosk')?.dataset ?? {};
+    if (event.key === 'i' && kioskId && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      event.preventDefault();
+      this.#asked(kioskId);
+      return;
+    }
     const at = rows.indexOf(document.activeElement);
     const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }[event.key];
     if (to === undefined) return;

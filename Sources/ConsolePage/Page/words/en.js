@@ -1,5 +1,7 @@
 // The console in English. `words/language.js` says what is what; every other language has the same keys with the same placeholders.
 
+import { pages } from './enpages.js';
+
 export const en = {
   // The signaling contract's own words (docs/signaling.md): what each means here, and what somebody can do.
 
@@ -129,11 +131,9 @@ export const en = {
     'disconnected': ['The connection to the server was lost before it could answer.', 'Try again when it is back.'],
     'no-answer': ['The server did not answer in time.', 'Try again.'],
     'unreachable': ['The server does not answer.', 'Check the network and try again.'],
-    'wrong-role': ['This account belongs to a kiosk.', 'The console is for monitors.'],
-    'administrator': [
-      'This is an administrator’s account, and this console shows kiosks to monitors.',
-      'Sign in with a monitor’s account; accounts and records are managed with “kiosk-signaling account” on the server or over its HTTP API.',
-    ],
+    'id-taken': ['There is an account with this id already.', 'Choose another id; it may belong to another organization.'],
+    'unreadable': ['The answer is not one of this server’s.', 'A sign-in page of the network may have answered: open another page in this browser, then try again.'],
+    'wrong-role': ['This account belongs to a kiosk.', 'The console is for monitors and administrators.'],
   },
 
   page: {
@@ -182,6 +182,7 @@ export const en = {
     find: 'find a kiosk',
     move: 'move through the kiosks',
     watch: 'watch, or go to its picture',
+    about: 'about the kiosk, at its row',
     goTo: 'go to a picture',
     large: 'a picture large, or all alike',
     alike: 'all pictures alike',
@@ -348,4 +349,6 @@ export const en = {
     signInFailed: 'Signing in failed: {message}.',
     retryAfter: { one: 'Try again in {count} s.', other: 'Try again in {count} s.' },
   },
+
+  ...pages,
 };

@@ -47,9 +47,9 @@ export function explained(section, code, values = {}) {
 }
 
 /** A text whose key came over the wire, or null. */
-export function known(section, code) {
+export function known(section, code, values = {}) {
   const message = found(section, code);
-  return message === undefined ? null : filled(message, {});
+  return message === undefined ? null : filled(message, values);
 }
 
 /** What was inherited from every object is no word. */

@@ -1,6 +1,6 @@
 // Codes, states, times and figures in the words of a control room.
 
-import { faultsOf, isGood } from '../state/status.js';
+import { faultsOf, isGood, PARTS } from '../state/status.js';
 import { explained, known, moment, number, say } from './language.js';
 
 /** What it means and what to do, as sentences one after the other. */
@@ -118,6 +118,15 @@ export function statusTroubles(status) {
     if (part === 'outbox') return explained('measured', part, { count: value });
     return explained(part, value) ?? { text: `${part} ${value}`, todo: '' };
   });
+}
+
+/** What is well at a kiosk according to its heartbeat, and its temperature where it tells it. */
+export function statusWords(status) {
+  const words = PARTS.map((part) => [part, status?.[part]]).filter(([, value]) => typeof value === 'string' && isGood(value))
+    .map(([part, value]) => explained(part, value)?.text ?? `${part} ${value}`);
+  const { temperature } = status ?? {};
+  const isHot = faultsOf({ temperature }).length > 0;
+  return typeof temperature === 'number' && !isHot ? [...words, explained('measured', 'temperature', { degrees: Math.round(temperature) }).text] : words;
 }
 
 export function roleText(role) {
