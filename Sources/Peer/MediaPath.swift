@@ -41,12 +41,8 @@ struct MediaPath: ~Copyable {
     private var receivedKinds: [MediaKind]
     private(set) var congestion: CongestionController?
     private var congestionConfiguration: CongestionConfiguration?
-    private let bitrates: PeerBitrates
-    private var videoBudget: VideoBudget
+    private var plan: SendPlan
     private var repairCopies: RepairCopies
-    private var audioBudget: AudioBudget
-    /// What the peer takes of the picture at most, without headers; nil where it does not say.
-    private var videoLimit: Bitrate?
     private var sentFirstVideo: Bool
     /// Pictures that later ones refer to were never sent. The peer cannot know it, because sequence numbers go on without
     /// a gap: nothing but a keyframe may follow.
@@ -64,8 +60,6 @@ struct MediaPath: ~Copyable {
     /// The share of the target that retransmissions may take.
     private static let retransmissionShare = 0.6
 
-    /// Two requests closer together than this are one: the first keyframe is still on its way.
-    static let keyframeSpacing = Duration.milliseconds(200)
     /// Video older than this in the queue is worthless: the picture restarts with a keyframe instead.
     static let maximumQueueDelay = Duration.seconds(2)
     /// A live view wants no more delay than the path makes necessary, and a peer that has once seen a bad moment is to
@@ -84,11 +78,8 @@ struct MediaPath: ~Copyable {
         receivedKinds = []
         congestion = nil
         congestionConfiguration = nil
-        self.bitrates = bitrates
-        videoBudget = VideoBudget(least: bitrates.leastVideo)
+        plan = SendPlan(bitrates)
         repairCopies = RepairCopies()
-        audioBudget = AudioBudget(bitrates.audio)
-        videoLimit = nil
         sentFirstVideo = false
         needsKeyframe = true
         resumptions = 0
@@ -105,12 +96,12 @@ struct MediaPath: ~Copyable {
     mutating func configure(_ session: NegotiatedSession, random: inout RandomSource, now: Instant) {
         let isFirst = rtp == nil
         if isFirst { rtp = makeSession(session, random: &random) }
+        plan.negotiated(SendPlan.Limits(session))
         if let configuration = congestionConfiguration(session), configuration != congestionConfiguration {
             congestion = CongestionController(
                 configuration, firstSequence: congestion?.nextSequence ?? SequenceNumber(1), now: now)
             congestionConfiguration = configuration
         }
-        videoLimit = MediaPath.videoLimit(session, bitrates)
         let (sentAudio, sentVideo) = (sends(.audio), sends(.video))
         for kind in MediaKind.allCases { configureSending(kind, session, random: &random, now: now) }
         if !isFirst, sentAudio != sends(.audio) || sentVideo != sends(.video) { events.append(.sentKindsChanged) }
@@ -145,28 +136,10 @@ struct MediaPath: ~Copyable {
             media.sendExtensionID(.transportSequence) != nil
                 && media.codecs.first?.codec.feedback.contains(.transportWide) == true
         }
-        // Padding and packets sent again keep to what the peer takes, as the encoders do.
-        var maximum = bitrates.maximum
-        if session.sending(.video) != nil, let limit = MediaPath.videoLimit(session, bitrates) {
-            let sound = session.sending(.audio) == nil ? .zero : bitrates.audio + VideoBudget.audioOverhead
-            maximum = min(maximum, limit * (1 + VideoBudget.headerShare) + sound)
-        }
+        let bounds = plan.bounds
         return CongestionConfiguration(
-            minimum: min(bitrates.minimum, maximum), start: bitrates.start, maximum: maximum,
-            usesTransportFeedback: usesFeedback)
+            minimum: bounds.minimum, start: bounds.start, maximum: bounds.maximum, usesTransportFeedback: usesFeedback)
     }
-
-    /// What the peer takes of the picture: its section's limit, and what the sound leaves of the session's.
-    private static func videoLimit(_ session: NegotiatedSession, _ bitrates: PeerBitrates) -> Bitrate? {
-        let left = session.maximumBitrate.map { all in
-            session.sending(.audio) == nil ? all : max(MediaPath.leastLimit, all - min(bitrates.audio, all * 0.5))
-        }
-        return [session.sending(.video)?.maximumBitrate, left].compactMap(\.self).min()
-            .map { max(MediaPath.leastLimit, $0) }
-    }
-
-    /// The least rate that the video encoder is asked for.
-    private static let leastLimit = Bitrate.kilobits(10)
 
     private mutating func configureSending(
         _ kind: MediaKind, _ session: NegotiatedSession, random: inout RandomSource, now: Instant
@@ -478,20 +451,18 @@ struct MediaPath: ~Copyable {
     /// Tells the encoders what they may make.
     private mutating func announceBitrate() {
         guard let congestion else { return }
-        if audioStream != nil, let rate = audioBudget.update(target: congestion.target) {
-            events.append(.audioBitrateChanged(rate))
+        if let videoStream {
+            let known = congestion.statistics
+            repairCopies.update(
+                loss: known.loss, usage: known.usage,
+                queueDelay: congestionConfiguration?.usesTransportFeedback == true ? known.queueDelay : nil)
+            rtp?.setRetransmissionRate(congestion.target * MediaPath.retransmissionShare, on: videoStream)
         }
-        guard let videoStream else { return }
-        let known = congestion.statistics
-        repairCopies.update(
-            loss: known.loss, usage: known.usage,
-            queueDelay: congestionConfiguration?.usesTransportFeedback == true ? known.queueDelay : nil)
-        rtp?.setRetransmissionRate(congestion.target * MediaPath.retransmissionShare, on: videoStream)
-        let rate = videoBudget.update(
-            target: congestion.target, repairs: repairCopies.share(of: known.loss),
-            waiting: queue.size / congestion.target,
-            audio: audioStream == nil ? nil : audioBudget.rate, limit: videoLimit)
-        if let rate { events.append(.videoBitrateChanged(rate)) }
+        let change = plan.update(
+            target: congestion.target, repairs: repairCopies.share(of: congestion.statistics.loss),
+            waiting: queue.size / congestion.target)
+        if let rate = change.audio { events.append(.audioBitrateChanged(rate)) }
+        if let rate = change.video { events.append(.videoBitrateChanged(rate)) }
     }
 
     /// Another pair of candidates carries the media now.
@@ -517,7 +488,7 @@ struct MediaPath: ~Copyable {
     }
 
     private mutating func passKeyframeRequest(now: Instant) {
-        if let last = keyframePassedAt, now - last < MediaPath.keyframeSpacing { return }
+        if let last = keyframePassedAt, now - last < KeyframeSpacing.least { return }
         keyframePassedAt = now
         events.append(.keyframeRequested)
     }
@@ -563,7 +534,10 @@ struct MediaPath: ~Copyable {
     }
 
     /// What the video encoder was told to make.
-    var videoTarget: Bitrate { videoBudget.announced }
+    var videoTarget: Bitrate { plan.video }
+
+    /// What the audio encoder may make.
+    var audioTarget: Bitrate { plan.audio }
 
     /// What the streams and their RTCP dropped.
     var rtpDrops: Counter<RTPDropReason> {

@@ -32,9 +32,6 @@ struct EncodingStage: ~Copyable {
     /// Of the picture before in this opening of the ring.
     private var lastSize: PictureSize?
 
-    /// Requests from a receiver in trouble come in bursts; keyframes closer to each other than this do not help it.
-    private static let keyframeSpacing = Duration.milliseconds(250)
-
     /// The encoder is made at once, for the size and rate that are expected, so that the first picture need not wait.
     init(_ cameraSize: PictureSize, frameRate: Int, ring: FrameRing, control: EncoderControl) {
         self.ring = ring
@@ -136,7 +133,7 @@ struct EncodingStage: ~Copyable {
     private mutating func encode(_ picture: borrowing VideoFrame, generation: UInt32) throws(CodecError) -> Result {
         let requests = control.keyframeRequests
         if requests != seenRequests,
-            lastKeyframeAt.map({ picture.captureTime - $0 >= EncodingStage.keyframeSpacing }) ?? true
+            lastKeyframeAt.map({ picture.captureTime - $0 >= KeyframeSpacing.least }) ?? true
         {
             keyframeIsDue = true
         }
