@@ -96,7 +96,8 @@ let package = Package(
         library(
             "Media", ["AgentSettings", "Capture", "Codecs", "Peer", "Reactor", "Service", "Signaling", "Primitives"],
             settings: simulated),
-        library("PeerIO", ["Media", "AgentSettings", "Peer", "Reactor", "Service", "Signaling", "Primitives"]),
+        library(
+            "PeerIO", ["Media", "AgentSettings", "Capture", "Peer", "Reactor", "Service", "Signaling", "Primitives"]),
         library(
             "ServerLink",
             [

@@ -25,10 +25,13 @@ struct Supervisor: Sendable {
         case peer(PeerOrder)
         case send(ClientEvent)
         case carried(sessionId: String?)
-        case openMedia([MediaKind])
-        case closeMedia([MediaKind])
-        /// Media is to leave the kiosk now, or leaves no longer. `mediaPermitted` or `indicatorFailed` answers the first.
-        case indicator(Bool)
+        /// The session needs the devices of these kinds.
+        case hold(sessionId: String, [MediaKind])
+        /// It needs them no longer.
+        case release(sessionId: String, [MediaKind])
+        /// The session's media is to leave the kiosk now, or leaves no longer. `mediaPermitted` or `indicatorFailed` answers
+        /// the first.
+        case indicator(sessionId: String, Bool)
         case status
     }
 
@@ -197,7 +200,7 @@ struct Supervisor: Sendable {
             awaitsOffer: false, reported: [], relayTrouble: nil, offers: OfferLimit(now: now), reason: nil)
         sessionsServed += 1
         actions += [startOrder(), .carried(sessionId: sessionId)].compactMap(\.self)
-        return actions + open(MediaKind.allCases, now: now) + [.status]
+        return actions + hold(MediaKind.allCases, sessionId, now: now) + [.status]
     }
 
     /// Servers come with credentials for a time; what the server says last is what the next path is looked for with.
@@ -245,7 +248,8 @@ struct Supervisor: Sendable {
             session?.since = now
             session?.reason = nil
             session?.reported = []
-            return open(MediaKind.allCases, now: now) + [startOrder(), order, .status].compactMap(\.self)
+            return hold(MediaKind.allCases, sessionId, now: now)
+                + [startOrder(), order, .status].compactMap(\.self)
         case nil:
             return []
         }
@@ -277,7 +281,7 @@ struct Supervisor: Sendable {
             guard isCurrent(sessionId), session?.phase == .granted || session?.phase == .negotiating else { return [] }
             session?.phase = .live
             session?.liveSince = now
-            return (isLit ? [.indicator(true)] : []) + [.status]
+            return (isLit ? [.indicator(sessionId: sessionId, true)] : []) + [.status]
         case .firstFrameSent(let sessionId, let milliseconds):
             guard isCurrent(sessionId), session?.phase == .live else { return [] }
             session?.firstFrameMilliseconds = milliseconds
@@ -303,20 +307,20 @@ struct Supervisor: Sendable {
 
     /// The monitor takes these kinds of media now: the devices of others close, and the sign is lit while there is any.
     private mutating func send(_ kinds: Set<MediaKind>, now: Instant) -> [Action] {
-        guard let before = session?.sends, before != kinds else { return [] }
+        guard let session, case let before = session.sends, before != kinds else { return [] }
         let wasLit = isLit
-        session?.sends = kinds
+        self.session?.sends = kinds
         let closed = MediaKind.allCases.filter { before.contains($0) && !kinds.contains($0) }
         let opened = MediaKind.allCases.filter { kinds.contains($0) && !before.contains($0) }
         var actions: [Action] = []
         if wasLit, !isLit {
-            actions = [.indicator(false)] + mediaStopped()
-            session?.isPermitted = false
-            session?.hasReportedMedia = false
+            actions = [.indicator(sessionId: session.id, false)] + mediaStopped()
+            self.session?.isPermitted = false
+            self.session?.hasReportedMedia = false
         }
-        if !closed.isEmpty { actions.append(.closeMedia(closed)) }
-        if !opened.isEmpty { actions += open(opened, now: now) }
-        if isLit, !wasLit { actions.append(.indicator(true)) }
+        if !closed.isEmpty { actions.append(.release(sessionId: session.id, closed)) }
+        if !opened.isEmpty { actions += hold(opened, session.id, now: now) }
+        if isLit, !wasLit { actions.append(.indicator(sessionId: session.id, true)) }
         return actions + reportMedia() + [.status]
     }
 
@@ -471,12 +475,12 @@ struct Supervisor: Sendable {
         session.map { .peer(.start(sessionId: $0.id, monitorId: $0.monitorId, iceServers: $0.iceServers)) }
     }
 
-    private mutating func open(_ kinds: [MediaKind], now: Instant) -> [Action] {
+    private mutating func hold(_ kinds: [MediaKind], _ sessionId: String, now: Instant) -> [Action] {
         for kind in kinds where device(kind) != .none {
             setDevice(kind, .opening)
             openingEndsAt[kind] = now + Supervisor.openingTimeout
         }
-        return [.openMedia(kinds)]
+        return [.hold(sessionId: sessionId, kinds)]
     }
 
     /// The media path has ended for good, as far as the kiosk can tell: monitor and server hear why, and only a new offer
@@ -501,7 +505,7 @@ struct Supervisor: Sendable {
         session?.isPermitted = false
         session?.hasReportedMedia = false
         session?.firstFrameMilliseconds = nil
-        return (wasLit ? [.indicator(false)] : []) + reports + devices + [.status]
+        return (wasLit ? [.indicator(sessionId: failed.id, false)] : []) + reports + devices + [.status]
     }
 
     private mutating func end(reason: String) -> [Action] {
@@ -509,7 +513,7 @@ struct Supervisor: Sendable {
         let reports = mediaStopped()
         let devices = openDevices
         var actions: [Action] = [.peer(.end(sessionId: ended.id))]
-        if isLit { actions.append(.indicator(false)) }
+        if isLit { actions.append(.indicator(sessionId: ended.id, false)) }
         session = nil
         return actions + reports + devices + [.carried(sessionId: nil), .status]
     }
@@ -517,7 +521,8 @@ struct Supervisor: Sendable {
     /// What closes all that is open.
     private var openDevices: [Action] {
         let open = MediaKind.allCases.filter(isWanted)
-        return open.isEmpty ? [] : [.closeMedia(open)]
+        guard let session, !open.isEmpty else { return [] }
+        return [.release(sessionId: session.id, open)]
     }
 
     private func mediaStopped() -> [Action] {

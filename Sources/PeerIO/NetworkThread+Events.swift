@@ -21,20 +21,25 @@ extension NetworkThread {
             session.statisticsAt = now + NetworkThread.statisticsInterval
             session.lastStatisticsAt = now
             // Open already for a peer that has begun anew, and perhaps wants something else.
-            videoRing.close()
-            audioRing.close()
-            matchRings(of: id)
+            take([])
+            matchKinds(of: id)
             events.post(.connected(sessionId: id))
-        case .sentKindsChanged: matchRings(of: id)
+        case .sentKindsChanged: matchKinds(of: id)
         case .firstVideoPacketSent:
             let elapsed = session.offerArrivedAt.map { Int((now - $0).milliseconds.rounded()) } ?? 0
             events.post(.firstFrameSent(sessionId: id, milliseconds: elapsed))
         case .keyframeRequested:
             session.keyframeRequests += 1
-            control.requestKeyframe()
-        case .lossReported(let fraction): control.noteLoss(percent: Int((fraction * 100).rounded()))
-        case .videoBitrateChanged(let rate): control.videoBitrate = min(rate, session.maximumVideo)
-        case .audioBitrateChanged(let rate): control.audioBitrate = rate
+            session.subscriber?.requestKeyframe()
+        case .lossReported(let fraction):
+            session.audioWish.noteLoss(percent: Int((fraction * 100).rounded()))
+            session.subscriber?.wish(session.audioWish)
+        case .videoBitrateChanged(let rate):
+            session.videoWish.bitrate = rate
+            session.subscriber?.wish(session.videoWish)
+        case .audioBitrateChanged(let rate):
+            session.audioWish.bitrate = rate
+            session.subscriber?.wish(session.audioWish)
         case .disconnected:
             NetworkThread.log.info("path went quiet", [LogField("SESSION", id)])
             // Perhaps for good, where no address of ours has changed: another path is looked for meanwhile.
@@ -60,30 +65,33 @@ extension NetworkThread {
     }
 
     /// A kind that the monitor does not ask for is not encoded either.
-    private func matchRings(of sessionId: String) {
-        switch peer {
-        case .some(let peer):
-            let isConnected = peer.phase == .connected
-            if isConnected, peer.sends(.audio), !audioRing.isOpen { beginAudio() }
-            for (ring, isWanted) in [(videoRing, peer.sends(.video)), (audioRing, peer.sends(.audio))]
-            where ring.isOpen != (isConnected && isWanted) {
-                if ring.isOpen { ring.close() } else { ring.open() }
+    private mutating func matchKinds(of sessionId: String) {
+        let kinds: Set<MediaKind>? =
+            switch peer {
+            case .some(let peer): peer.phase == .connected ? Set(MediaKind.allCases.filter { peer.sends($0) }) : nil
+            case .none: nil
             }
-            guard isConnected else { break }
-            events.post(.sending(sessionId: sessionId, Set(MediaKind.allCases.filter { peer.sends($0) })))
-        case .none: break
-        }
+        if kinds?.contains(.audio) == true, !session.taken.contains(.audio) { beginAudio() }
+        take(kinds ?? [])
+        if let kinds { events.post(.sending(sessionId: sessionId, kinds)) }
+    }
+
+    private mutating func take(_ kinds: Set<MediaKind>) {
+        guard kinds != session.taken else { return }
+        session.taken = kinds
+        session.subscriber?.take(kinds)
     }
 
     /// The sound begins as the peer likes it, whatever the last one liked.
-    private func beginAudio() {
+    private mutating func beginAudio() {
         switch peer {
         case .some(let peer):
             let wishes = peer.audioWishes
-            control.beginAudio(
-                correctsErrors: wishes.forwardErrorCorrection, skipsSilence: wishes.discontinuousTransmission,
-                bitrate: PeerBitrates().audio, atMost: wishes.maximumBitrate,
-                playbackRate: wishes.maximumPlaybackRate, packetTime: wishes.maximumPacketTime)
+            session.audioWish = AudioWish(
+                bitrate: peer.audioBitrate, correctsErrors: wishes.forwardErrorCorrection,
+                skipsSilence: wishes.discontinuousTransmission, playbackRate: wishes.maximumPlaybackRate,
+                packetTime: wishes.maximumPacketTime)
+            session.subscriber?.wish(session.audioWish)
         case .none: break
         }
     }
@@ -98,12 +106,14 @@ extension NetworkThread {
         guard let wishes else { return }
         if session.videoWishes != wishes.video {
             session.videoWishes = wishes.video
-            control.limitVideo(
-                macroblocks: wishes.video.maximumFrameSize, frameRate: wishes.video.maximumFrameRate)
+            session.videoWish = VideoWish(
+                bitrate: session.videoWish.bitrate, macroblocks: wishes.video.maximumFrameSize,
+                frameRate: wishes.video.maximumFrameRate)
+            session.subscriber?.wish(session.videoWish)
         }
         if session.audioWishes != wishes.audio {
             session.audioWishes = wishes.audio
-            if audioRing.isOpen { beginAudio() }
+            if session.taken.contains(.audio) { beginAudio() }
         }
     }
 
@@ -132,10 +142,9 @@ extension NetworkThread {
         if let last = statistics(now: MonotonicClock.now()) { events.post(.summary(last, reason: reason)) }
     }
 
-    /// Gives everything of the session back: rings, sockets, packets.
+    /// Gives everything of the session back: its place in the hub, sockets, packets.
     private mutating func release() {
-        videoRing.close()
-        audioRing.close()
+        session.subscriber?.end()
         for bound in sockets { release(bound) }
         sockets = []
         closeNameSockets()

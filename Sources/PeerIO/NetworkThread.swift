@@ -19,9 +19,11 @@ struct NetworkThread: ~Copyable {
     let pool: PacketPool
     let commands: Mailbox<PeerCommand>
     let events: Mailbox<PeerEvent>
-    let videoRing: FrameRing
-    let audioRing: FrameRing
-    let control: EncoderControl
+    let hub: MediaHub
+    /// Whose media the thread carries, where it is not the sessions' own.
+    let lease: Lease?
+    /// What the subscriber of the present session gets comes from here.
+    let readable: WakeFD
     let tally: MediaTally
     let progress: ThreadProgress
 
@@ -42,15 +44,18 @@ struct NetworkThread: ~Copyable {
     /// Relays whose connection is to be tried again.
     var relayRetries: [RelayRetry]
     var nextToken: UInt64
-    private var videoFrame: EncodedFrame
-    private var audioFrame: EncodedFrame
     var isRunning: Bool
 
     /// What is known of the session besides the peer itself. Meaningful only while there is one.
     struct LiveSession {
         var id = ""
-        /// What the configuration allowed the video encoder when the session began.
-        var maximumVideo = Bitrate.zero
+        /// Its place in the media hub.
+        var subscriber: MediaSubscriber?
+        /// What it wants of the encoders.
+        var videoWish = VideoWish(bitrate: .zero)
+        var audioWish = AudioWish(bitrate: .zero)
+        /// Kinds that the subscriber takes.
+        var taken: Set<MediaKind> = []
         var offerArrivedAt: Instant?
         var statisticsAt: Instant?
         var lastBytes: UInt64 = 0
@@ -75,8 +80,7 @@ struct NetworkThread: ~Copyable {
 
     init(
         interfaces: InterfaceFilter, trust: RelayTrust?, pool: PacketPool, commands: Mailbox<PeerCommand>,
-        events: Mailbox<PeerEvent>, video: FrameRing, audio: FrameRing, control: EncoderControl,
-        tally: MediaTally, progress: ThreadProgress
+        events: Mailbox<PeerEvent>, hub: MediaHub, lease: Lease? = nil, tally: MediaTally, progress: ThreadProgress
     ) throws(SystemError) {
         // First what can throw: a half-made thread state could not be taken apart.
         var loop = try EventLoop()
@@ -87,9 +91,9 @@ struct NetworkThread: ~Copyable {
         self.pool = pool
         self.commands = commands
         self.events = events
-        videoRing = video
-        audioRing = audio
-        self.control = control
+        self.hub = hub
+        self.lease = lease
+        readable = commands.wake
         self.tally = tally
         self.progress = progress
         session = LiveSession()
@@ -102,8 +106,6 @@ struct NetworkThread: ~Copyable {
         relayRetries = []
         relayBuffer = [UInt8](repeating: 0, count: 16 * 1024)
         nextToken = 1
-        videoFrame = EncodedFrame(kind: .video, capacity: 64 * 1024)
-        audioFrame = EncodedFrame(kind: .audio, capacity: 1500)
         isRunning = true
     }
 
@@ -273,13 +275,12 @@ struct NetworkThread: ~Copyable {
     }
 
     private mutating func takeFrames() {
-        while audioRing.pop(into: &audioFrame) {
-            guard hasSession else { continue }
-            peer!.send(audioFrame, now: MonotonicClock.now())
+        guard hasSession, let subscriber = session.subscriber else { return }
+        while let shared = subscriber.pop(.audio) {
+            shared.withFrame { peer!.send($0, now: MonotonicClock.now()) }
         }
-        while videoRing.pop(into: &videoFrame) {
-            guard hasSession else { continue }
-            peer!.send(videoFrame, now: MonotonicClock.now())
+        while let shared = subscriber.pop(.video) {
+            shared.withFrame { peer!.send($0, now: MonotonicClock.now()) }
         }
         mutate { _, _ in }
     }
@@ -356,21 +357,26 @@ struct NetworkThread: ~Copyable {
     }
 
     /// Everything that takes time is done before the offer comes: the certificate, the sockets, the host candidates.
-    private mutating func open(_ id: String) {
+    mutating func open(_ id: String) {
         close()
         endedSession = nil
         let now = MonotonicClock.now()
-        let maximumVideo = control.beginVideo(start: PeerBitrates().start)
+        // What the configuration allows now holds to the session's end.
+        let bitrates = PeerBitrates(maximumVideo: hub.control.videoBitrateLimit)
         do throws(PeerError) {
             peer = try PeerSession(
-                PeerSession.Configuration(bitrates: PeerBitrates(maximumVideo: maximumVideo)),
+                PeerSession.Configuration(bitrates: bitrates),
                 wallClock: SystemWallClock.now(), random: .system, now: now)
         } catch {
             NetworkThread.log.error("session not possible: \(error)")
             events.post(.ended(sessionId: id, reason: "\(error)", code: .dtlsFailed))
             return
         }
-        session = LiveSession(id: id, maximumVideo: maximumVideo)
+        session = LiveSession(
+            id: id, subscriber: hub.subscribe(lease ?? .session(id), readable: readable),
+            videoWish: VideoWish(bitrate: bitrates.startVideo), audioWish: AudioWish(bitrate: bitrates.audio))
+        if session.subscriber == nil { NetworkThread.log.error("no place left for the session's media") }
+        session.subscriber?.wish(session.videoWish)
         tally.beginSession()
         for address in usableAddresses(mayBeLoopback: true) { bind(address.address, now: now) }
         openNameSockets()

@@ -9,8 +9,8 @@ internal import Synchronization
 // The network thread: where the peer session meets sockets, clocks and the encoders.
 //
 //   signaling thread ─ post ─▶ Mailbox<PeerCommand> ┐
-//   video thread     ─ push ─▶ FrameRing            ├─▶ EventLoop ─▶ NetworkThread.mutate { PeerSession } ─▶ drain ─▶ UDPSocket
-//   audio thread     ─ push ─▶ FrameRing            │                                     └▶ PeerEvent ─▶ supervisor
+//   video thread     ─ push ─▶ MediaHub             ├─▶ EventLoop ─▶ NetworkThread.mutate { PeerSession } ─▶ drain ─▶ UDPSocket
+//   audio thread     ─ push ─▶ MediaHub             │                                     └▶ PeerEvent ─▶ supervisor
 //   network          ─────────▶ UDPSocket           ┘
 //
 // What happens to a session happens in `NetworkThread.mutate`, which always drains: all packets and events that a call
@@ -29,9 +29,8 @@ public final class PeerDriver: Sendable {
 
     private let interfaces: InterfaceFilter
     private let trust: RelayTrust?
-    private let video: FrameRing
-    private let audio: FrameRing
-    private let control: EncoderControl
+    private let hub: MediaHub
+    private let lease: Lease?
     private let tally: MediaTally
     private let commands: Mailbox<PeerCommand>
     private let events: Mailbox<PeerEvent>
@@ -39,22 +38,18 @@ public final class PeerDriver: Sendable {
     private let resolver: ICEServerResolver
     private let thread: Mutex<WorkerThread?>
 
-    /// Both rings must wake the same reader, which becomes this thread.
+    /// - Parameter lease: whose media the sessions carry; nil: each its own.
     public init(
-        _ configuration: AgentConfiguration, video: FrameRing, audio: FrameRing, control: EncoderControl,
-        tally: MediaTally, events: Mailbox<PeerEvent>
+        _ configuration: AgentConfiguration, hub: MediaHub, lease: Lease? = nil, tally: MediaTally,
+        events: Mailbox<PeerEvent>
     ) throws(SystemError) {
-        guard let wake = video.readable, audio.readable === wake else {
-            preconditionFailure("peer driver: both rings must wake the same reader")
-        }
         interfaces = InterfaceFilter(configuration.network)
         trust = PeerDriver.trust(authorities: configuration.tls.caFile)
-        self.video = video
-        self.audio = audio
-        self.control = control
+        self.hub = hub
+        self.lease = lease
         self.tally = tally
         self.events = events
-        let commands = try Mailbox<PeerCommand>(wake: wake)
+        let commands = try Mailbox<PeerCommand>()
         self.commands = commands
         resolver = try ICEServerResolver { answer in
             switch answer {
@@ -75,8 +70,8 @@ public final class PeerDriver: Sendable {
         let started = try WorkerThread(name: "network") { [self] _ in
             do throws(SystemError) {
                 var network = try NetworkThread(
-                    interfaces: interfaces, trust: trust, pool: pool, commands: commands, events: events, video: video,
-                    audio: audio, control: control, tally: tally, progress: progress)
+                    interfaces: interfaces, trust: trust, pool: pool, commands: commands, events: events, hub: hub,
+                    lease: lease, tally: tally, progress: progress)
                 try network.run()
             } catch {
                 // Without its event loop the agent cannot carry a session: the watchdog sees the missing beat.

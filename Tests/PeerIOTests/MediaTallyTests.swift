@@ -12,17 +12,16 @@ import Testing
 /// What is counted for one session, and what the network thread makes of it.
 @Suite struct MediaTallyTests {
     private let tally = MediaTally()
-    private let control = EncoderControl(
-        videoBitrate: .kilobits(600), frameRate: 30, width: 320, height: 240, audioBitrate: .kilobits(32))
+    private let hub = try! MediaHub(
+        control: EncoderControl(
+            videoBitrate: .kilobits(600), frameRate: 30, width: 320, height: 240, audioBitrate: .kilobits(32)))
     private let events = try! Mailbox<PeerEvent>()
     private let commands = try! Mailbox<PeerCommand>()
 
     private func makeThread() throws -> NetworkThread {
         try NetworkThread(
             interfaces: InterfaceFilter(), trust: nil, pool: PacketPool(slotCount: 8), commands: commands,
-            events: events, video: FrameRing(kind: .video, frameCapacity: 1000),
-            audio: FrameRing(kind: .audio, frameCapacity: 1000), control: control, tally: tally,
-            progress: ThreadProgress())
+            events: events, hub: hub, tally: tally, progress: ThreadProgress())
     }
 
     @Test func aSessionCountsFromItsBeginning() {
@@ -63,11 +62,32 @@ import Testing
         pair.startMedia()
         try pair.simulation.run(for: .seconds(10))
         var thread = try makeThread()
-        #expect(control.expectedLossPercent == 0)
+        thread.open("S1")
+        #expect(hub.control.expectedLossPercent == 0)
         for event in pair.kiosk.events {
             if case .lossReported = event { thread.handle(event, now: pair.simulation.now) }
         }
-        #expect(15...25 ~= control.expectedLossPercent)
+        #expect(15...25 ~= hub.control.expectedLossPercent)
+    }
+
+    @Test func theConfigurationsLimitHoldsFromTheNextSessionOn() throws {
+        var thread = try makeThread()
+        let now = MonotonicClock.now()
+        thread.open("S1")
+        #expect(hub.control.videoBitrate == .kilobits(600))
+        // Raised while somebody watches: not in the session that runs.
+        hub.control.videoBitrateLimit = .kilobits(2000)
+        #expect(hub.control.videoBitrate == .kilobits(600))
+        thread.open("S2")
+        #expect(hub.control.videoBitrate == .kilobits(800), "what a path is taken to carry at first")
+        thread.handle(.videoBitrateChanged(.kilobits(1800)), now: now)
+        #expect(hub.control.videoBitrate == .kilobits(1800))
+        // Lowered: not in the session that runs.
+        hub.control.videoBitrateLimit = .kilobits(300)
+        #expect(hub.control.videoBitrate == .kilobits(1800))
+        thread.open("S3")
+        #expect(hub.control.videoBitrate == .kilobits(300))
+        thread.close()
     }
 
     @Test func aLimitationIsTimedFromPictureToPicture() {

@@ -12,7 +12,7 @@ public struct SourcePicture: Sendable, Equatable {
 public struct MediaCounters: Sendable, Equatable {
     /// Pictures, or blocks of samples, that the device delivered.
     public var captured: UInt64 = 0
-    /// Frames that the encoder made for an open ring.
+    /// Frames that the encoder made for somebody.
     public var encoded: UInt64 = 0
     /// Those of `encoded` that were keyframes; 0 for sound.
     public var keyframes: UInt64 = 0

@@ -2,7 +2,7 @@ import Codecs
 import Primitives
 import Reactor
 
-/// From a picture to a frame in the ring: size, rate and bitrate as `QualityLadder` decides within what `EncoderControl`
+/// From a picture to a frame in the hub: size, rate and bitrate as `QualityLadder` decides within what `EncoderControl`
 /// allows, and keyframes as they are asked for.
 struct EncodingStage: ~Copyable {
     enum Result {
@@ -12,7 +12,7 @@ struct EncodingStage: ~Copyable {
         case refused(String)
     }
 
-    private let ring: FrameRing
+    private let frames: FrameHub
     private let control: EncoderControl
     private let cameraSize: PictureSize
     private let cameraRate: Int
@@ -24,17 +24,20 @@ struct EncodingStage: ~Copyable {
     private var scaled: VideoFrame?
     private var encoded: EncodedFrame
     private var pacer: FramePacer
+    /// The newest opening of the hub that a picture was encoded for.
     private var generation: UInt32?
+    /// The newest one that found nobody else.
+    private var beginning: UInt32?
     private var keyframeIsDue: Bool
     private var seenRequests: UInt32
     private var lastKeyframeAt: Instant?
     private var rate: RateMeter
-    /// Of the picture before in this opening of the ring.
+    /// Of the picture before, since everything began anew.
     private var lastSize: PictureSize?
 
     /// The encoder is made at once, for the size and rate that are expected, so that the first picture need not wait.
-    init(_ cameraSize: PictureSize, frameRate: Int, ring: FrameRing, control: EncoderControl) {
-        self.ring = ring
+    init(_ cameraSize: PictureSize, frameRate: Int, frames: FrameHub, control: EncoderControl) {
+        self.frames = frames
         self.control = control
         self.cameraSize = cameraSize
         cameraRate = frameRate
@@ -45,8 +48,9 @@ struct EncodingStage: ~Copyable {
         encoded = EncodedFrame(kind: .video, capacity: 64 * 1024)
         pacer = FramePacer()
         generation = nil
+        beginning = nil
         keyframeIsDue = true
-        seenRequests = control.keyframeRequests
+        seenRequests = frames.keyframeRequests
         lastKeyframeAt = nil
         rate = RateMeter()
         lastSize = nil
@@ -72,8 +76,8 @@ struct EncodingStage: ~Copyable {
             target: targetBitrate)
     }
 
-    /// Whether this opening of the ring has had no frame yet.
-    func isNew(_ generation: UInt32) -> Bool { generation != self.generation }
+    /// Whether this opening has had no frame yet, and nobody had any before it.
+    func isNew(_ generation: UInt32) -> Bool { generation != self.generation && generation == frames.beginning }
 
     /// - Parameter clock: read before and after, to learn what a picture costs.
     mutating func process(
@@ -81,7 +85,11 @@ struct EncodingStage: ~Copyable {
     ) -> Result {
         if generation != self.generation {
             self.generation = generation
+            // One who joins others begins with a keyframe, and they go on.
             keyframeIsDue = true
+        }
+        if frames.beginning != beginning {
+            beginning = frames.beginning
             pacer = FramePacer()
             rate = RateMeter()
             lastSize = nil
@@ -131,7 +139,7 @@ struct EncodingStage: ~Copyable {
     }
 
     private mutating func encode(_ picture: borrowing VideoFrame, generation: UInt32) throws(CodecError) -> Result {
-        let requests = control.keyframeRequests
+        let requests = frames.keyframeRequests
         if requests != seenRequests,
             lastKeyframeAt.map({ picture.captureTime - $0 >= KeyframeSpacing.least }) ?? true
         {
@@ -145,7 +153,7 @@ struct EncodingStage: ~Copyable {
             seenRequests = requests
             lastKeyframeAt = picture.captureTime
         }
-        switch ring.push(&encoded, generation: generation) {
+        switch frames.push(&encoded, generation: generation) {
         case .accepted, .replacedOlder: break
         case .keyframeNeeded: keyframeIsDue = true
         case .closed: return .skipped(.notWanted)

@@ -197,7 +197,7 @@ struct QualityLadder: Sendable {
 
     static let framesToJudge = 8
 
-    /// A picture took this long from the camera to the ring.
+    /// A picture took this long from the camera to the hub.
     mutating func note(_ time: Duration, now: Instant) {
         let share = time.seconds * Double(current.frameRate)
         // Smoothed over about a second, so that one picture that was interrupted does not count.
