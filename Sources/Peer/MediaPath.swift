@@ -6,7 +6,7 @@ import SRTP
 
 // The right half of the straight line: from an encoded frame to bytes that a socket may send.
 //
-//   send ─▶ RTPSession.packetize (VP8Packetizer, OpusPacketizer, history) ─▶ PacerQueue
+//   send ─▶ RTPSession.packetize (packetizer of the codec, history) ─▶ PacerQueue
 //   pollTransmit ─▶ CongestionController.next (which kind, when) ─▶ PacerQueue.pop
 //                ─▶ RTPSession.write (header, extensions of this moment) ─▶ SRTPSender.protect
 //   handleControl ─▶ SRTPReceiver ─▶ RTPSession.handleRTCP ─▶ retransmissions back into the queue,
@@ -111,7 +111,7 @@ struct MediaPath: ~Copyable {
                 receivedKinds.append(kind)
                 _ = rtp?.addReceiveStream(
                     ReceiveStream.Configuration(
-                        kind: kind, payloadType: codec.codec.payloadType,
+                        codec: codec.media, payloadType: codec.codec.payloadType,
                         retransmissionType: codec.retransmissionType, clockRate: Int32(codec.codec.clockRate),
                         usesNack: codec.codec.feedback.contains(.nack)),
                     ssrc: ssrc, retransmissionSSRC: media.remoteRetransmissionSources[ssrc])
@@ -189,7 +189,7 @@ struct MediaPath: ~Copyable {
             playoutDelay: media.sendExtensionID(.playoutDelay),
             absoluteCaptureTime: media.sendExtensionID(.absoluteCaptureTime))
         return SendStream.Configuration(
-            packetizer: kind == .video ? .vp8(VP8Packetizer(random: &random)) : .opus(OpusPacketizer()),
+            packetizer: Packetizer(codec.media, random: &random),
             ssrc: local.ssrc, payloadType: codec.codec.payloadType, retransmissionSSRC: local.retransmissionSSRC,
             retransmissionType: codec.retransmissionType, clockRate: Int32(codec.codec.clockRate), mid: media.mid,
             extensionIDs: extensions, playoutDelay: kind == .video ? MediaPath.playoutDelay : nil)
@@ -229,7 +229,7 @@ struct MediaPath: ~Copyable {
     /// Cuts a frame into packets and queues them. Before the keys are there, and for media that the peer does not take, the
     /// frame is dropped and counted.
     mutating func send(_ frame: borrowing EncodedFrame, now: Instant) {
-        guard isStarted, let stream = stream(frame.kind) else {
+        guard isStarted, let stream = stream(frame.kind), rtp?.sendStreams[stream].carries(frame.codec) == true else {
             drops.add(.frameNotWanted)
             return
         }
@@ -243,13 +243,9 @@ struct MediaPath: ~Copyable {
                 return passKeyframeRequest(now: now)
             }
         }
-        let layer = frame.temporalLayer.map {
-            TemporalLayerInfo(index: $0.id, isSynchronizationPoint: $0.isSync, isNonReference: false)
-        }
         guard
             let range = rtp?.packetize(
-                frame.bytes, on: stream, isKeyframe: frame.isKeyframe, captureTime: frame.captureTime, layer: layer,
-                now: now)
+                frame.bytes, on: stream, isKeyframe: frame.isKeyframe, captureTime: frame.captureTime, now: now)
         else { return }
         // Too large for any history: what follows refers to it.
         if range.isEmpty, frame.kind == .video { keyframeIsNeeded(now: now) }
@@ -560,4 +556,8 @@ struct MediaPath: ~Copyable {
         case .none: Counter()
         }
     }
+}
+
+extension NegotiatedCodec {
+    fileprivate var media: MediaCodec { video.map { .video($0) } ?? .opus }
 }

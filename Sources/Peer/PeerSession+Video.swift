@@ -1,11 +1,11 @@
-import Primitives
+public import Primitives
 import SDP
 
 /// What the peer said of the pictures that it is able to decode.
 public struct VideoWishes: Hashable, Sendable {
-    /// `max-fs` of VP8 (RFC 7741 section 6.1): macroblocks of 16 by 16 pixels in a picture, rounded up each way.
+    /// Macroblocks of 16 by 16 pixels in a picture, rounded up each way: `max-fs` of RFC 7741 section 6.1.
     public var maximumFrameSize: Int?
-    /// Pictures per second: `max-fr` of VP8, or `a=framerate`.
+    /// Pictures per second: `max-fr` of RFC 7741 section 6.1, or `a=framerate`.
     public var maximumFrameRate: Int?
 
     /// Nil: no wish.
@@ -18,12 +18,22 @@ public struct VideoWishes: Hashable, Sendable {
 extension PeerSession {
     /// No wishes before a description was accepted, and where no picture is sent.
     public var videoWishes: VideoWishes {
-        guard let section = negotiated?.sending(.video), let codec = section.codecs.first?.codec else {
+        guard let section = negotiated?.sending(.video), let agreed = section.codecs.first, let video = agreed.video
+        else {
             return VideoWishes()
         }
+        let codec = agreed.codec
         func positive(_ name: String) -> Int? { codec.parameters.integer(name).flatMap { $0 > 0 ? $0 : nil } }
-        return VideoWishes(
-            maximumFrameSize: positive("max-fs"),
-            maximumFrameRate: [positive("max-fr"), section.maximumFrameRate].compactMap(\.self).min())
+        switch video {
+        case .vp8:
+            return VideoWishes(
+                maximumFrameSize: positive("max-fs"),
+                maximumFrameRate: [positive("max-fr"), section.maximumFrameRate].compactMap(\.self).min())
+        }
+    }
+
+    /// What the descriptions chose for the pictures, sent or received; nil before, and where there are none.
+    public var videoCodec: VideoCodec? {
+        negotiated?.media.first { $0.isAccepted && $0.kind == .video }?.codecs.first?.video
     }
 }

@@ -98,17 +98,18 @@ extension NetworkThread {
 
     /// A description may say anew what the peer takes, in mid-session too.
     mutating func matchWishes() {
-        let wishes: (video: VideoWishes, audio: AudioWishes)? =
+        let wishes: (video: VideoWishes, codec: VideoCodec?, audio: AudioWishes)? =
             switch peer {
-            case .some(let peer): (peer.videoWishes, peer.audioWishes)
+            case .some(let peer): (peer.videoWishes, peer.videoCodec, peer.audioWishes)
             case .none: nil
             }
         guard let wishes else { return }
-        if session.videoWishes != wishes.video {
+        let codec = wishes.codec ?? session.videoWish.codec
+        if session.videoWishes != wishes.video || session.videoWish.codec != codec {
             session.videoWishes = wishes.video
             session.videoWish = VideoWish(
                 bitrate: session.videoWish.bitrate, macroblocks: wishes.video.maximumFrameSize,
-                frameRate: wishes.video.maximumFrameRate)
+                frameRate: wishes.video.maximumFrameRate, codec: codec)
             session.subscriber?.wish(session.videoWish)
         }
         if session.audioWishes != wishes.audio {

@@ -5,19 +5,27 @@ public enum Packetizer: Sendable {
     case vp8(VP8Packetizer)
     case opus(OpusPacketizer)
 
-    /// Which of the two media its packets are.
-    public var kind: MediaKind {
+    /// At the beginning of a stream; `random` gives what must not be guessed.
+    public init(_ codec: MediaCodec, random: inout RandomSource) {
+        switch codec {
+        case .video(.vp8): self = .vp8(VP8Packetizer(random: &random))
+        case .opus: self = .opus(OpusPacketizer())
+        }
+    }
+
+    /// What it cuts.
+    public var codec: MediaCodec {
         switch self {
-        case .vp8: .video
-        case .opus: .audio
+        case .vp8: .video(.vp8)
+        case .opus: .opus
         }
     }
 
     /// Plans one frame's packets. `count` is 0 for an empty frame and for an Opus packet that does not fit.
-    mutating func plan(size: Int, layer: TemporalLayerInfo?, captureTime: Instant, maximumPayload: Int) -> PacketPlan {
+    mutating func plan(size: Int, captureTime: Instant, maximumPayload: Int) -> PacketPlan {
         switch self {
         case .vp8(var packetizer):
-            let plan = packetizer.plan(size: size, layer: layer, maximumPayload: maximumPayload)
+            let plan = packetizer.plan(size: size, maximumPayload: maximumPayload)
             self = .vp8(packetizer)
             return plan
         case .opus(var packetizer):
@@ -28,20 +36,63 @@ public enum Packetizer: Sendable {
     }
 }
 
-/// A frame's place among temporal layers, as the encoder made it.
-public struct TemporalLayerInfo: Hashable, Sendable {
-    /// 0 is the base layer.
-    public var index: UInt8
-    /// Depends on the base layer only.
-    public var isSynchronizationPoint: Bool
-    /// No other frame refers to it.
-    public var isNonReference: Bool
+/// What stands in front of a frame's bytes in each payload, as the codec's payload format has it.
+enum PayloadDescriptor: Hashable, Sendable {
+    /// Nothing: the payload is the codec's packet (RFC 7587 section 4.2).
+    case none
+    case vp8(VP8PayloadDescriptor)
 
-    /// Nothing is checked; the wire has two bits for `index`.
-    public init(index: UInt8, isSynchronizationPoint: Bool, isNonReference: Bool) {
-        self.index = index
-        self.isSynchronizationPoint = isSynchronizationPoint
-        self.isNonReference = isNonReference
+    /// Bytes that it takes.
+    var size: Int {
+        switch self {
+        case .none: 0
+        case .vp8(let descriptor): descriptor.size
+        }
+    }
+
+    func write(into writer: inout ByteWriter) {
+        switch self {
+        case .none: break
+        case .vp8(let descriptor): descriptor.write(into: &writer)
+        }
+    }
+
+    /// The descriptor of the same frame's later payloads.
+    var following: PayloadDescriptor {
+        switch self {
+        case .none: return .none
+        case .vp8(var descriptor):
+            descriptor.startsPartition = false
+            return .vp8(descriptor)
+        }
+    }
+}
+
+/// What a payload says of its frame, and where the frame's bytes begin in it.
+struct ParsedPayload {
+    var startsFrame: Bool
+    var isKeyframe: Bool
+    var offset: Int
+
+    /// - Throws: when the payload's descriptor cannot be read.
+    init(_ payload: Span<UInt8>, of codec: MediaCodec) throws(RTPError) {
+        switch codec {
+        case .opus: self.init(startsFrame: true, isKeyframe: true, offset: 0)
+        case .video(.vp8):
+            var reader = ByteReader(payload)
+            let descriptor = try VP8PayloadDescriptor(parsing: &reader)
+            let startsFrame = descriptor.startsPartition && descriptor.partition == 0
+            let rest = payload.extracting(reader.offset..<payload.count)
+            self.init(
+                startsFrame: startsFrame, isKeyframe: startsFrame && !rest.isEmpty && rest[0] & 1 == 0,
+                offset: reader.offset)
+        }
+    }
+
+    private init(startsFrame: Bool, isKeyframe: Bool, offset: Int) {
+        self.startsFrame = startsFrame
+        self.isKeyframe = isKeyframe
+        self.offset = offset
     }
 }
 
@@ -49,8 +100,8 @@ public struct TemporalLayerInfo: Hashable, Sendable {
 struct PacketPlan {
     var count: Int
     var frameSize: Int
-    /// The descriptor of the first payload; the others differ in `startsPartition`.
-    var descriptor: VP8PayloadDescriptor?
+    /// The descriptor of the first payload.
+    var descriptor: PayloadDescriptor
     /// Whether the last packet of the frame carries the marker bit (video), or the packet that starts a talkspurt
     /// (audio, RFC 7587 section 4.1).
     var marksLast: Bool
@@ -64,39 +115,7 @@ struct PacketPlan {
         return start..<start + base + (index < larger ? 1 : 0)
     }
 
-    func descriptor(_ index: Int) -> VP8PayloadDescriptor? {
-        guard var descriptor, index > 0 else { return descriptor }
-        descriptor.startsPartition = false
-        return descriptor
-    }
-}
-
-/// Cuts VP8 frames into payloads (RFC 7741): all of a frame as one partition, each packet with a 15-bit picture ID.
-public struct VP8Packetizer: Sendable {
-    var pictureID: UInt16
-    var temporalBaseIndex: UInt8
-
-    /// RFC 7741 section 4.2: the picture ID "SHOULD" start at a random number.
-    public init(random: inout RandomSource) {
-        pictureID = UInt16.random(in: 0...0x7FFF, using: &random)
-        temporalBaseIndex = UInt8.random(in: 0...255, using: &random)
-    }
-
-    mutating func plan(size: Int, layer: TemporalLayerInfo?, maximumPayload: Int) -> PacketPlan {
-        var descriptor = VP8PayloadDescriptor(startsPartition: true, pictureID: pictureID)
-        pictureID = (pictureID &+ 1) & 0x7FFF
-        if let layer {
-            if layer.index == 0 { temporalBaseIndex &+= 1 }
-            descriptor.isNonReference = layer.isNonReference
-            descriptor.temporalBaseIndex = temporalBaseIndex
-            descriptor.temporalLayer = VP8PayloadDescriptor.TemporalLayer(
-                index: layer.index & 3, isSynchronizationPoint: layer.isSynchronizationPoint)
-        }
-        let room = maximumPayload - descriptor.size
-        precondition(room > 0, "vp8 packetizer: no room behind the payload descriptor")
-        return PacketPlan(
-            count: (size + room - 1) / room, frameSize: size, descriptor: descriptor, marksLast: true)
-    }
+    func descriptor(_ index: Int) -> PayloadDescriptor { index > 0 ? descriptor.following : descriptor }
 }
 
 /// Puts one Opus packet into one RTP packet (RFC 7587 section 4.2).
@@ -111,6 +130,7 @@ public struct OpusPacketizer: Sendable {
         let isTalkspurt = lastCapture.map { captureTime - $0 > .milliseconds(130) } ?? true
         lastCapture = captureTime
         return PacketPlan(
-            count: size > 0 && size <= maximumPayload ? 1 : 0, frameSize: size, descriptor: nil, marksLast: isTalkspurt)
+            count: size > 0 && size <= maximumPayload ? 1 : 0, frameSize: size, descriptor: .none,
+            marksLast: isTalkspurt)
     }
 }

@@ -13,7 +13,7 @@ import Signaling
 /// A complete call to oneself: the camera and its encoder, the peer session that answers monitors, and over a real UDP
 /// socket a second session that receives and decodes. All but the browser.
 ///
-///     VideoPipeline ─▶ MediaHub ─▶ PeerDriver ══ DTLS-SRTP over UDP ══▶ PeerSession ─▶ VP8Decoder
+///     VideoPipeline ─▶ MediaHub ─▶ PeerDriver ══ DTLS-SRTP over UDP ══▶ PeerSession ─▶ VideoDecoder
 final class SelfCall {
     struct Outcome: Sendable {
         var connected: Duration?
@@ -93,7 +93,7 @@ final class SelfCall {
             receivingVideoFrom: SystemWallClock.now(), random: .system, now: MonotonicClock.now())
         session.addLocalAddress(socket.localAddress, now: MonotonicClock.now())
         session.finishLocalAddresses(now: MonotonicClock.now())
-        var decoder = try VP8Decoder()
+        var decoder: VideoDecoder?
         var picture = VideoFrame(width: 16, height: 16)
         sender.driver.post(
             .sessionStarted(sessionId: SelfCall.identifier, monitorId: SelfCall.identifier, iceServers: []))
@@ -161,11 +161,12 @@ final class SelfCall {
     }
 
     private func decode(
-        _ session: inout PeerSession, _ decoder: inout VP8Decoder, _ picture: inout VideoFrame, since began: Instant
+        _ session: inout PeerSession, _ decoder: inout VideoDecoder?, _ picture: inout VideoFrame, since began: Instant
     ) {
         var bytes: [UInt8] = []
         while session.nextFrame(.video, into: &bytes, now: MonotonicClock.now()) != nil {
-            guard let isPicture = try? decoder.decode(bytes.span, into: &picture) else {
+            if decoder == nil, let codec = session.videoCodec { decoder = try? VideoDecoder(codec) }
+            guard let isPicture = try? decoder?.decode(bytes.span, into: &picture) else {
                 outcome.damaged += 1
                 continue
             }

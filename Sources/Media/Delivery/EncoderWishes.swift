@@ -11,19 +11,22 @@ public struct VideoWish: Hashable, Sendable {
     public var macroblocks: Int
     /// Pictures per second that it is able to decode; `Int.max` is no limit.
     public var frameRate: Int
+    /// What negotiation chose.
+    public var codec: VideoCodec
 
     /// Nil is no limit.
-    public init(bitrate: Bitrate, macroblocks: Int? = nil, frameRate: Int? = nil) {
+    public init(bitrate: Bitrate, macroblocks: Int? = nil, frameRate: Int? = nil, codec: VideoCodec = .vp8) {
+        self.codec = codec
         self.bitrate = bitrate
         self.macroblocks = macroblocks ?? .max
         self.frameRate = frameRate ?? .max
     }
 
-    /// What both can take.
+    /// What both can take. The codec is the one of who was there first: there is one encoder.
     func merged(with other: VideoWish) -> VideoWish {
         VideoWish(
             bitrate: min(bitrate, other.bitrate), macroblocks: min(macroblocks, other.macroblocks),
-            frameRate: min(frameRate, other.frameRate))
+            frameRate: min(frameRate, other.frameRate), codec: codec)
     }
 }
 

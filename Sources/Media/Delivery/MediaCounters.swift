@@ -32,7 +32,7 @@ public struct MediaCounters: Sendable, Equatable {
     public var framesPerSecond: Double = 0
     /// Nil before the camera's first picture.
     public var source: SourcePicture?
-    /// The sum over all pictures of VP8's `y_ac_qi`, 0 (best) … 127 each.
+    /// The sum over all pictures of the quantizer in their headers; in VP8 0 (best) … 127 each.
     public var quantizerSum: UInt64 = 0
     /// Scaling included.
     public var encodeTime: Duration = .zero

@@ -8,6 +8,7 @@ internal import Synchronization
 /// Values are independent, so relaxed ordering is enough. Whether frames are wanted at all is not here: that is whether
 /// somebody is open (`FrameHub.generation`).
 public final class EncoderControl: Sendable {
+    private let codecIndex = Atomic<Int>(0)
     private let videoBits = Atomic<Int64>(0)
     private let videoLimit = Atomic<Int64>(0)
     private let rate = Atomic<Int>(0)
@@ -83,7 +84,11 @@ public final class EncoderControl: Sendable {
         videoBits.store(wish.bitrate.bitsPerSecond, ordering: .relaxed)
         receiverFrameSize.store(wish.macroblocks, ordering: .relaxed)
         receiverFrameRate.store(wish.frameRate, ordering: .relaxed)
+        codecIndex.store(VideoCodec.allCases.firstIndex(of: wish.codec) ?? 0, ordering: .relaxed)
     }
+
+    /// What the receivers decode.
+    public var codec: VideoCodec { VideoCodec.allCases[codecIndex.load(ordering: .relaxed)] }
 
     /// The video encoder's target.
     public var videoBitrate: Bitrate { Bitrate(bitsPerSecond: videoBits.load(ordering: .relaxed)) }

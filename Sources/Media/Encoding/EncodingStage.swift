@@ -17,9 +17,9 @@ struct EncodingStage: ~Copyable {
     private let cameraSize: PictureSize
     private let cameraRate: Int
     private var ladder: QualityLadder
-    private var encoder: VP8Encoder?
-    /// The encoder's settings; nil when there is none.
-    private var applied: VP8EncoderSettings?
+    private var encoder: VideoEncoder?
+    /// The encoder's codec and settings; nil when there is none.
+    private var applied: (codec: VideoCodec, settings: VideoEncoderSettings)?
     private var scaler: PictureScaler
     private var scaled: VideoFrame?
     private var encoded: EncodedFrame
@@ -170,34 +170,38 @@ struct EncodingStage: ~Copyable {
 
     private var quantizer: Int {
         switch encoder {
-        case .some(let encoder): encoder.measures.quantizerIndex
+        case .some(let encoder): encoder.quantizerIndex
         case .none: 0
         }
     }
 
     private var targetBitrate: Bitrate { control.videoBitrate }
 
-    private func settings(_ size: PictureSize) -> VP8EncoderSettings {
-        VP8EncoderSettings(
+    private func settings(_ size: PictureSize) -> VideoEncoderSettings {
+        VideoEncoderSettings(
             width: size.width, height: size.height, frameRate: ladder.current.frameRate,
-            bitrate: min(max(targetBitrate, .kilobits(10)), .kilobits(20_000)))
+            bitrate: targetBitrate.clamped(to: VideoEncoderSettings.bitrates))
     }
 
     private mutating func prepareEncoder(_ size: PictureSize) throws(CodecError) {
-        let wanted = settings(size)
-        guard let current = applied else {
-            encoder = try VP8Encoder(wanted)
-            applied = wanted
+        let (codec, wanted) = (control.codec, settings(size))
+        guard let (current, settings) = applied, current == codec else {
+            encoder = try VideoEncoder(codec, wanted)
+            applied = (codec, wanted)
             return
         }
-        let change = abs(wanted.bitrate.bitsPerSecond - current.bitrate.bitsPerSecond)
+        let change = abs(wanted.bitrate.bitsPerSecond - settings.bitrate.bitsPerSecond)
         guard
-            change * 50 > current.bitrate.bitsPerSecond || wanted.width != current.width
-                || wanted.height != current.height || wanted.frameRate != current.frameRate
+            change * 50 > settings.bitrate.bitsPerSecond || wanted.width != settings.width
+                || wanted.height != settings.height || wanted.frameRate != settings.frameRate
         else { return }
         try encoder!.update(wanted)
-        applied = wanted
+        applied = (codec, wanted)
     }
+}
+
+extension Comparable {
+    fileprivate func clamped(to range: ClosedRange<Self>) -> Self { min(max(self, range.lowerBound), range.upperBound) }
 }
 
 /// What became of a picture that was encoded.

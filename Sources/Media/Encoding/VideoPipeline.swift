@@ -10,7 +10,7 @@ private let log = Log("video")
 
 /// The left half of the straight line, on one thread:
 ///
-///     Camera.nextFrame → VP8Encoder.encode → FrameHub.push → WakeFD.signal
+///     Camera.nextFrame → VideoEncoder.encode → FrameHub.push → WakeFD.signal
 ///
 /// The camera is open exactly while the gate is. It warms up with the session's grant: its pictures are taken and
 /// forgotten, nothing is encoded, until somebody takes its pictures and may (`Lease`). Then the newest picture
