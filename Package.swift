@@ -55,6 +55,7 @@ let package = Package(
         system("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
         system("CSRTP", pkgConfig: "libsrtp2", apt: "libsrtp2-dev"),
         system("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
+        system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         system("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
         system("CArgon2", pkgConfig: "libargon2", apt: "libargon2-dev"),
         system("CJOSE", pkgConfig: "cjose", apt: "libcjose-dev"),
@@ -85,6 +86,7 @@ let package = Package(
         library("HTTPTransport", ["HTTP", "Reactor", "Crypto", "Primitives"]),
         library("Configuration", ["CYAML", "Primitives"]),
         library("Database", ["CSQLite"]),
+        library("Compression", ["CZlib"], settings: simulated),
         library("Service", ["CSystemd"]),
 
         // Sessions and the signaling contract.
@@ -130,7 +132,7 @@ let package = Package(
             "SignalingServer",
             [
                 "Signaling", "SocketIO", "JSON", "HTTPTransport", "HTTP", "Configuration", "Database", "Service",
-                "Primitives",
+                "Compression", "Primitives",
                 "Crypto", "Reactor", "ConsolePage", "CArgon2", "CJOSE",
             ],
             resources: [.embedInCode("API/openapi.json")]),
@@ -165,6 +167,8 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Crypto", "Peer", "ICE", "SDP", "RTP", "STUN", "Primitives"],
             path: "Tests/TestSupport", swiftSettings: simulated),
+        // Counts what asks for memory; linked into the test program alone, since sanitizers bring allocators of their own.
+        .target(name: "CAllocations", path: "Tests/CAllocations"),
         tests("PrimitivesTests", []),
         tests("STUNTests", ["STUN", "Crypto", "FuzzBodies", "TestSupport"]),
         tests("ICETests", ["ICE", "STUN", "Crypto", "FuzzBodies", "TestSupport"]),
@@ -178,7 +182,10 @@ let package = Package(
         tests("ReactorTests", ["Reactor", "TestSupport"]),
         tests(
             "PeerTests",
-            ["Peer", "FuzzBodies", "TestSupport", "ICE", "SDP", "RTP", "STUN", "SRTP", "Congestion", "Crypto"]),
+            [
+                "Peer", "FuzzBodies", "TestSupport", "ICE", "SDP", "RTP", "STUN", "SRTP", "Congestion", "Crypto",
+                "CAllocations",
+            ]),
         tests("JSONTests", ["JSON"]),
         tests("SocketIOTests", ["SocketIO", "JSON", "TestSupport"]),
         tests("SignalingTests", ["Signaling", "JSON"]),
@@ -186,6 +193,7 @@ let package = Package(
         tests("HTTPTransportTests", ["HTTPTransport", "HTTP", "Crypto"]),
         tests("ConfigurationTests", ["Configuration"]),
         tests("DatabaseTests", ["Database"]),
+        tests("CompressionTests", ["Compression"]),
         tests("AgentSettingsTests", ["AgentSettings", "Configuration"]),
         tests(
             "MediaTests",
@@ -211,7 +219,7 @@ let package = Package(
             "SignalingServerTests",
             [
                 "SignalingServer", "Signaling", "SocketIO", "Database", "HTTPTransport", "HTTP", "Reactor",
-                "Configuration",
+                "Compression", "Configuration",
             ]),
         tests("ArchitectureTests", []),
     ],

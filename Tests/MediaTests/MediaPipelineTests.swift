@@ -44,6 +44,11 @@ import Testing
         return (pipeline, ring, gate)
     }
 
+    @Test(arguments: [(60, 960), (20, 960), (19, 480), (10, 480), (9, 240), (5, 240), (4, 120), (1, 120)])
+    func packetsHoldNoMoreThanTheReceiverWants(milliseconds: Int, samples: Int) {
+        #expect(AudioPipeline.packetSize(atMost: milliseconds) == samples)
+    }
+
     @Test func nothingIsEncodedBeforeThePeerIsThereAndTheFirstFrameIsAKeyframe() throws {
         let (pipeline, ring, gate) = try makeVideo(.testPattern)
         defer { pipeline.stop() }
@@ -259,11 +264,6 @@ import Testing
         #expect(zip(times, times.dropFirst()).allSatisfy { $0 < $1 })
         gate.close()
         #expect(next { $0 == .stopped(.audio) })
-    }
-
-    @Test(arguments: [(60, 960), (20, 960), (19, 480), (10, 480), (9, 240), (5, 240), (4, 120), (1, 120)])
-    func packetsHoldNoMoreThanTheReceiverWants(milliseconds: Int, samples: Int) {
-        #expect(AudioPipeline.packetSize(atMost: milliseconds) == samples)
     }
 
     @Test func withoutAMicrophoneNothingRuns() throws {

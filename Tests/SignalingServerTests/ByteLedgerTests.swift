@@ -11,7 +11,8 @@ import Testing
         -> ByteLedger.Entry
     {
         ByteLedger.Entry(
-            holder: .connection(id), account: account, address: address.map { .v4($0) }, bytes: bytes, arrival: id)
+            holder: .connection(id), account: account, address: address.map { .v4($0) }, bytes: bytes,
+            arrival: .zero + .seconds(Int64(id)))
     }
 
     private func gone(_ entries: ByteLedger.Entry...) -> [UInt64] {

@@ -50,6 +50,24 @@ private struct GuessingCourse {
 
     private func guesser(_ index: Int) -> IPAddress { .v4(0xC633_6400 + UInt32(index)) }
 
+    /// Each log-in leaves an entry in the audit and a family of tokens.
+    @Test func whoKnowsThePasswordFillsNoRecords() {
+        var course = GuessingCourse(homes: ["K1": [home]])
+        var tickets: [Int] = []
+        for _ in 0..<600 {
+            tickets.append(course.arrive("K1", home, isRight: true))
+            course.advance(.milliseconds(100))
+        }
+        let judged = tickets.count { course.wasJudged($0) }
+        #expect(judged >= 60 && judged <= 60 + 30, "\(judged) in a minute")
+        // Of others it is none of the concern, and it passes.
+        let other = course.arrive("K2", home, isRight: true)
+        course.advance(.seconds(3))
+        let later = course.arrive("K1", home, isRight: true)
+        course.advance(.seconds(1))
+        #expect(course.wasJudged(other) && course.wasJudged(later))
+    }
+
     @Test func theOwnerGetsInFromHomeWhileStrangersGuess() {
         var course = GuessingCourse(homes: ["K1": [home]])
         for round in 0..<20 {

@@ -418,6 +418,22 @@ import Testing
         #expect(harness.actions() == ["send 2 42[\"d\",\"4\"]"])
     }
 
+    /// What is kept for a lost client counts for whom it was accepted.
+    @Test func whatIsHeldNamesItsOwnerAndItsTime() throws {
+        var harness = ServerHarness { $0.recoveryWindow = .seconds(120) }
+        let came = harness.now
+        let (connection, socket, _) = try #require(connecting(&harness, "{}"))
+        harness.advance(.seconds(1))
+        harness.server.accept(socket, of: "K1", now: harness.now)
+        harness.server.emit("a", [1], to: socket, now: harness.now)
+        #expect(harness.server.holdings.map(\.owner) == ["K1"])
+        #expect(harness.server.holdings.map(\.since) == [came])
+        harness.server.webSocketClosed(connection, now: harness.now)
+        _ = harness.actions()
+        let lost = try #require(harness.server.holdings.first)
+        #expect(lost.holder == .lost(socket) && lost.owner == "K1" && lost.since == harness.now)
+    }
+
     enum Loss: CaseIterable {
         case lineBroken, left, disconnected, tooLate, tooMuchMissed, unknown
     }

@@ -25,6 +25,8 @@ public struct LoginGate<Attempt: Sendable, Ticket: Hashable & Sendable>: Sendabl
     private var waiting: [Ticket: Waiting]
     /// Attempts from elsewhere, by account.
     private var strangers: TokenBuckets<String>
+    /// Log-ins with the right password, by account: each is an entry of the audit and a family of refresh tokens.
+    private var successes: TokenBuckets<String>
     private var judging: Int
 
     /// - Parameter homes: as `LoginThrottle`'s.
@@ -33,6 +35,7 @@ public struct LoginGate<Attempt: Sendable, Ticket: Hashable & Sendable>: Sendabl
         queue = LoginQueue(random: random)
         waiting = [:]
         strangers = TokenBuckets(burst: 20, perSecond: 0.5)
+        successes = TokenBuckets(burst: 60, perSecond: 0.5)
         judging = 0
     }
 
@@ -45,6 +48,7 @@ public struct LoginGate<Attempt: Sendable, Ticket: Hashable & Sendable>: Sendabl
     public mutating func arrived(
         _ attempt: Attempt, _ ticket: Ticket, account: String, address: IPAddress, now: Instant
     ) -> Admission {
+        guard successes.has(account, now: now) else { return .mustWait(LoginGate.pause) }
         if let wait = throttle.attemptBegan(account: account, address: address, now: now) { return .mustWait(wait) }
         waiting[ticket] = Waiting(attempt: attempt, account: account, address: address)
         let lane: LoginQueue<Ticket>.Lane = throttle.isHome(address, of: account) ? .home : .elsewhere
@@ -68,7 +72,9 @@ public struct LoginGate<Attempt: Sendable, Ticket: Hashable & Sendable>: Sendabl
     public mutating func finished(account: String, address: IPAddress, isRight: Bool?, now: Instant) {
         judging -= 1
         switch isRight {
-        case true?: throttle.attemptSucceeded(account: account, address: address)
+        case true?:
+            throttle.attemptSucceeded(account: account, address: address)
+            _ = successes.take(account, now: now)
         case false?: queue.failed(address, now: now)
         case nil: throttle.attemptWithdrawn(account: account, address: address)
         }

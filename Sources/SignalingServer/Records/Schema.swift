@@ -136,5 +136,11 @@ enum Schema {
             ) STRICT;
             INSERT INTO clock SELECT 1, max(at) FROM audit HAVING max(at) IS NOT NULL;
             """),
+        // How many tokens a family was given of late.
+        Migration(
+            """
+            DROP INDEX refresh_token_family;
+            CREATE INDEX refresh_token_family ON refresh_token (family, expires_at);
+            """),
     ]
 }

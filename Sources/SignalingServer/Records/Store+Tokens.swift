@@ -75,6 +75,8 @@ extension Store {
         case unknown
         case expired
         case disabled
+        /// Asked for more often than any client needs: nothing was written, and the token is as good as before.
+        case tooOften
         /// It was used before: somebody has a copy, so the whole family is revoked.
         case reused(family: String)
     }
@@ -112,6 +114,11 @@ extension Store {
             }
             guard found.expires > now.milliseconds else { return .expired }
             guard !account.isDisabled else { return .disabled }
+            let recent = (now + Tokens.refreshLifetime - Tokens.refreshWindow).milliseconds
+            let count = try store.database.first(
+                "SELECT count(*) FROM refresh_token WHERE family = ? AND expires_at > ?", found.family, recent
+            ) { row throws(DatabaseError) in try row.integer(0) }
+            guard count ?? 0 < Tokens.refreshesPerWindow else { return .tooOften }
             try store.database.execute(
                 "UPDATE refresh_token SET used_at = coalesce(used_at, ?) WHERE hash = ?", now.milliseconds, hash)
             try store.database.execute(
@@ -159,6 +166,10 @@ extension Store {
     @discardableResult
     public mutating func pruneTokens(now: WallClock, limit: Int = .max) throws(DatabaseError) -> Int {
         try recordTransaction { store throws(DatabaseError) in
+            // Made while the clock was ahead, they would be good for as much longer.
+            try store.database.execute(
+                "UPDATE refresh_token SET expires_at = ?1 WHERE expires_at > ?1",
+                (now + Tokens.refreshLifetime).milliseconds)
             let count = try store.database.execute(
                 "DELETE FROM refresh_token WHERE hash IN (SELECT hash FROM refresh_token WHERE expires_at < ? LIMIT ?)",
                 now.milliseconds, limit)

@@ -25,8 +25,8 @@ struct ByteLedger {
         var account: String?
         var address: IPAddress?
         var bytes: Int
-        /// Greater for who came later.
-        var arrival: UInt64
+        /// When the client came.
+        var arrival: Instant
     }
 
     private let limits: Limits

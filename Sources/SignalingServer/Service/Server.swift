@@ -323,9 +323,10 @@ public final class Server {
     private func perform(_ action: Hub.Action, now: Moment) {
         switch action {
         case .accept(let socket, let recovering):
-            socketIO.accept(socket, recovering: recovering, now: now.instant)
-            if let state = hub.sockets[socket], let connection = socketIO.connection(of: socket) {
-                transport.attribute(connection, to: state.account)
+            let account = hub.sockets[socket]?.account
+            socketIO.accept(socket, of: account, recovering: recovering, now: now.instant)
+            if let account, let connection = socketIO.connection(of: socket) {
+                transport.attribute(connection, to: account)
             }
         case .refuse(let socket, let error):
             socketIO.refuse(
