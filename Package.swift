@@ -197,7 +197,10 @@ let package = Package(
         tests("AgentSettingsTests", ["AgentSettings", "Configuration"]),
         tests(
             "MediaTests",
-            ["Media", "AgentSettings", "Capture", "Codecs", "Peer", "Reactor", "Signaling", "TestSupport"]),
+            [
+                "Media", "AgentSettings", "Capture", "Codecs", "Peer", "Reactor", "Signaling", "TestSupport",
+                "CAllocations",
+            ]),
         tests("PeerIOTests", ["PeerIO", "Media", "AgentSettings", "Peer", "Reactor", "Signaling", "TestSupport"]),
         tests("ServerLinkTests", ["ServerLink", "AgentSettings", "HTTPTransport", "HTTP", "Reactor", "Signaling"]),
         tests("CrewTests", ["Crew", "AgentSettings", "Database", "JSON", "Reactor", "Signaling"]),

@@ -15,7 +15,13 @@ import SRTP
 // Nothing here allocates per packet or per frame in steady state: bytes rest in the streams' histories, the queue
 // holds sequence numbers, and the caller's buffer is where a packet is composed and encrypted.
 
-/// The media of one session: its streams, the queue in front of the wire, and SRTP.
+/// The media of one session: keys, and the streams that a description made.
+///
+/// ```
+///   descriptions: none ── configure ──▶ streams        keys: none ◀── suspend ──▶ start ── there
+/// ```
+///
+/// Nothing leaves and nothing is taken in unless both are there.
 struct MediaPath: ~Copyable {
     enum Event: Hashable {
         case keyframeRequested
@@ -30,198 +36,44 @@ struct MediaPath: ~Copyable {
         case sentKindsChanged
     }
 
-    private(set) var rtp: RTPSession?
-    private(set) var queue: PacerQueue
-    private var sender: SRTPSender?
-    private var receiver: SRTPReceiver?
-    private var events: RingBuffer<Event>
-    /// Indices in `rtp` of the streams that are sent now.
-    private var audioStream: Int?
-    private var videoStream: Int?
-    private var receivedKinds: [MediaKind]
-    private(set) var congestion: CongestionController?
-    private var congestionConfiguration: CongestionConfiguration?
-    private var plan: SendPlan
-    private var repairCopies: RepairCopies
-    private var sentFirstVideo: Bool
-    /// Pictures that later ones refer to were never sent. The peer cannot know it, because sequence numbers go on without
-    /// a gap: nothing but a keyframe may follow.
-    private var needsKeyframe: Bool
-    /// How many of the peer's silences have been followed by a new picture.
-    private var resumptions: UInt64
-    /// The peer's last keyframe request that was passed on, so that a burst of PLIs costs one keyframe.
-    private var keyframePassedAt: Instant?
-    private(set) var roundTripTime: Duration?
-    private(set) var drops: Counter<MediaDrop>
-    private let clock: NTPClock
+    private var streams: MediaStreams?
+    private var keys: MediaKeys?
+    /// What came before there were keys or streams.
+    private var earlyDrops: Counter<MediaDrop>
+    /// Sender reports and the report's timestamps are derived from it.
+    let clock: NTPClock
+    private let bitrates: PeerBitrates
+    private var random: RandomSource
 
-    /// IPv4 and UDP headers; IPv6's 20 bytes more are within what the estimate leaves free.
-    private static let datagramOverhead = 28
-    /// The share of the target that retransmissions may take.
-    private static let retransmissionShare = 0.6
-
-    /// Video older than this in the queue is worthless: the picture restarts with a keyframe instead.
-    static let maximumQueueDelay = Duration.seconds(2)
-    /// A live view wants no more delay than the path makes necessary, and a peer that has once seen a bad moment is to
-    /// come back from it. Chromium takes a maximum of half a second or less for the wish to do without a jitter buffer,
-    /// and then neither smooths nor aligns the picture with the sound.
-    static let playoutDelay = PlayoutDelay(minimum: .zero, maximum: .milliseconds(600))
-
-    init(clock: NTPClock, bitrates: PeerBitrates) {
-        rtp = nil
-        queue = PacerQueue()
-        sender = nil
-        receiver = nil
-        events = RingBuffer(capacity: 16)
-        audioStream = nil
-        videoStream = nil
-        receivedKinds = []
-        congestion = nil
-        congestionConfiguration = nil
-        plan = SendPlan(bitrates)
-        repairCopies = RepairCopies()
-        sentFirstVideo = false
-        needsKeyframe = true
-        resumptions = 0
-        keyframePassedAt = nil
-        roundTripTime = nil
-        drops = Counter()
+    init(clock: NTPClock, bitrates: PeerBitrates, random: RandomSource) {
+        self.random = random
+        streams = nil
+        keys = nil
+        earlyDrops = Counter()
         self.clock = clock
+        self.bitrates = bitrates
     }
 
-    // MARK: Negotiation
-
-    /// Takes over what offer and answer agreed on: which kinds are sent from now on, and how. A source that was sent before
-    /// goes on with its numbers; a section that is used anew has a source of its own.
-    mutating func configure(_ session: NegotiatedSession, random: inout RandomSource, now: Instant) {
-        let isFirst = rtp == nil
-        if isFirst { rtp = makeSession(session, random: &random) }
-        plan.negotiated(SendPlan.Limits(session))
-        if let configuration = congestionConfiguration(session), configuration != congestionConfiguration {
-            congestion = CongestionController(
-                configuration, firstSequence: congestion?.nextSequence ?? SequenceNumber(1), now: now)
-            congestionConfiguration = configuration
-        }
-        let (sentAudio, sentVideo) = (sends(.audio), sends(.video))
-        for kind in MediaKind.allCases { configureSending(kind, session, random: &random, now: now) }
-        if !isFirst, sentAudio != sends(.audio) || sentVideo != sends(.video) { events.append(.sentKindsChanged) }
-        for media in session.media where media.isAccepted {
-            guard let kind = media.kind, let codec = media.codecs.first else { continue }
-            if media.direction.receives, let ssrc = media.remoteSources.first, !receivedKinds.contains(kind) {
-                receivedKinds.append(kind)
-                _ = rtp?.addReceiveStream(
-                    ReceiveStream.Configuration(
-                        codec: codec.media, payloadType: codec.codec.payloadType,
-                        retransmissionType: codec.retransmissionType, clockRate: Int32(codec.codec.clockRate),
-                        usesNack: codec.codec.feedback.contains(.nack)),
-                    ssrc: ssrc, retransmissionSSRC: media.remoteRetransmissionSources[ssrc])
-            }
-        }
+    /// Takes over what offer and answer agreed on: which kinds are sent from now on, and how.
+    mutating func configure(_ session: NegotiatedSession, now: Instant) {
+        let isFirst = streams == nil
+        if isFirst { streams = MediaStreams(session, clock: clock, bitrates: bitrates, random: &random) }
+        streams!.configure(session, isFirst: isFirst, random: &random, now: now)
     }
 
-    private func makeSession(_ session: NegotiatedSession, random: inout RandomSource) -> RTPSession {
-        let accepted = session.media.filter(\.isAccepted)
-        let configuration = RTPSession.Configuration(
-            cname: session.cname, ntp: clock,
-            usesReducedSize: accepted.allSatisfy(\.usesReducedSizeRTCP),
-            receivedTransportSequenceID: accepted.compactMap { $0.receiveExtensionID(.transportSequence) }.first)
-        return RTPSession(configuration, random: random.split())
-    }
-
-    /// Nil when nothing is sent.
-    private func congestionConfiguration(_ session: NegotiatedSession) -> CongestionConfiguration? {
-        let sent = session.media.filter { $0.isAccepted && $0.local != nil }
-        guard !sent.isEmpty else { return nil }
-        let usesFeedback = sent.contains { media in
-            media.sendExtensionID(.transportSequence) != nil
-                && media.codecs.first?.codec.feedback.contains(.transportWide) == true
-        }
-        let bounds = plan.bounds
-        return CongestionConfiguration(
-            minimum: bounds.minimum, start: bounds.start, maximum: bounds.maximum, usesTransportFeedback: usesFeedback)
-    }
-
-    private mutating func configureSending(
-        _ kind: MediaKind, _ session: NegotiatedSession, random: inout RandomSource, now: Instant
-    ) {
-        let before = stream(kind)
-        guard let media = session.sending(kind), let codec = media.codecs.first, let local = media.local else {
-            if before != nil { begin(kind, on: nil, now: now) }
-            return
-        }
-        let configuration = configuration(kind, media, codec, local, random: &random)
-        guard let known = rtp?.sendStreams.firstIndex(where: { $0.ssrc == local.ssrc }) else {
-            if let before { rtp?.endSendStream(before) }
-            return begin(kind, on: rtp?.addSendStream(configuration, now: now), now: now)
-        }
-        if let before, before != known { rtp?.endSendStream(before) }
-        let isChanged = rtp?.update(known, to: configuration) == true
-        if isChanged || before != known { begin(kind, on: known, now: now) }
-    }
-
-    /// From now on `stream` is what is sent of this kind; nil: nothing is.
-    private mutating func begin(_ kind: MediaKind, on stream: Int?, now: Instant) {
-        switch kind {
-        case .audio:
-            // Sound needs nothing from before.
-            let (_, firstUnsent) = queue.remove(.audio)
-            if let firstUnsent, let audioStream { rtp?.withdraw(from: firstUnsent, on: audioStream) }
-            audioStream = stream
-        case .video:
-            let isFirst = videoStream == nil && !sentFirstVideo
-            drops.add(.frameNotWanted, UInt64(dropWaitingVideo()))
-            videoStream = stream
-            needsKeyframe = true
-            if stream != nil, !isFirst {
-                keyframePassedAt = nil
-                passKeyframeRequest(now: now)
-            }
-        }
-    }
-
-    private func configuration(
-        _ kind: MediaKind, _ media: NegotiatedMedia, _ codec: NegotiatedCodec, _ local: LocalStream,
-        random: inout RandomSource
-    ) -> SendStream.Configuration {
-        let extensions = HeaderExtensionIDs(
-            mid: media.sendExtensionID(.mid), absoluteSendTime: media.sendExtensionID(.absoluteSendTime),
-            transportSequence: media.sendExtensionID(.transportSequence),
-            playoutDelay: media.sendExtensionID(.playoutDelay),
-            absoluteCaptureTime: media.sendExtensionID(.absoluteCaptureTime))
-        return SendStream.Configuration(
-            packetizer: Packetizer(codec.media, random: &random),
-            ssrc: local.ssrc, payloadType: codec.codec.payloadType, retransmissionSSRC: local.retransmissionSSRC,
-            retransmissionType: codec.retransmissionType, clockRate: Int32(codec.codec.clockRate), mid: media.mid,
-            extensionIDs: extensions, playoutDelay: kind == .video ? MediaPath.playoutDelay : nil)
-    }
-
-    /// Whether the peer gets media of this kind.
-    func sends(_ kind: MediaKind) -> Bool { stream(kind) != nil }
-
-    private func stream(_ kind: MediaKind) -> Int? {
-        switch kind {
-        case .audio: audioStream
-        case .video: videoStream
-        }
-    }
+    /// The peer that there was is gone, and what was sent to it is of no use to the one that comes.
+    mutating func beginAnew() { self = MediaPath(clock: clock, bitrates: bitrates, random: random) }
 
     /// Keys are there: from now on packets can leave.
     mutating func start(local: SRTPMasterKey, remote: SRTPMasterKey) throws(SRTPError) {
-        sender = try SRTPSender(key: local)
-        receiver = try SRTPReceiver(key: remote)
+        keys = try MediaKeys(local: local, remote: remote)
     }
-
-    var isStarted: Bool { sender != nil }
 
     /// The keys are worth nothing any more: nothing is sent or taken in until `start` brings others, and the picture then
     /// begins with a keyframe.
     mutating func suspend() {
-        drops.add(.supersededByKeyframe, UInt64(dropWaitingVideo()))
-        let (_, firstUnsent) = queue.remove(.audio)
-        if let firstUnsent, let audioStream { rtp?.withdraw(from: firstUnsent, on: audioStream) }
-        needsKeyframe = true
-        sender = nil
-        receiver = nil
+        streams?.suspend()
+        keys = nil
     }
 
     // MARK: Sending
@@ -229,335 +81,136 @@ struct MediaPath: ~Copyable {
     /// Cuts a frame into packets and queues them. Before the keys are there, and for media that the peer does not take, the
     /// frame is dropped and counted.
     mutating func send(_ frame: borrowing EncodedFrame, now: Instant) {
-        guard isStarted, let stream = stream(frame.kind), rtp?.sendStreams[stream].carries(frame.codec) == true else {
-            drops.add(.frameNotWanted)
-            return
-        }
-        if frame.kind == .video {
-            if frame.isKeyframe {
-                // What waits refers to pictures that this one makes unnecessary.
-                drops.add(.supersededByKeyframe, UInt64(dropWaitingVideo()))
-                needsKeyframe = false
-            } else if needsKeyframe {
-                drops.add(.missingReference)
-                return passKeyframeRequest(now: now)
-            }
-        }
-        guard
-            let range = rtp?.packetize(
-                frame.bytes, on: stream, isKeyframe: frame.isKeyframe, captureTime: frame.captureTime, now: now)
-        else { return }
-        // Too large for any history: what follows refers to it.
-        if range.isEmpty, frame.kind == .video { keyframeIsNeeded(now: now) }
-        for sequence in range { enqueue(sequence, kind: frame.kind, on: stream, purpose: .media, now: now) }
-        if frame.kind == .video { announceBitrate() }
+        guard keys != nil, streams != nil else { return earlyDrops.add(.frameNotWanted) }
+        streams!.send(frame, now: now)
     }
 
     /// A frame was lost before it came here: no later one may refer to it.
-    mutating func frameWasRefused(_ kind: MediaKind) {
-        if kind == .video { needsKeyframe = true }
-    }
-
-    private mutating func keyframeIsNeeded(now: Instant) {
-        needsKeyframe = true
-        passKeyframeRequest(now: now)
-    }
-
-    /// Takes video that has not left out of the queue and gives its sequence numbers back, so that the receiver sees no
-    /// gap it would wait for. Returns how many packets that were.
-    private mutating func dropWaitingVideo() -> Int {
-        let (count, firstUnsent) = queue.remove(.video)
-        if let firstUnsent, let videoStream {
-            rtp?.withdraw(from: firstUnsent, on: videoStream)
-            needsKeyframe = true
-        }
-        return count
-    }
-
-    private mutating func enqueue(
-        _ sequence: SequenceNumber, kind: MediaKind, on stream: Int, purpose: PacerItem.Purpose, now: Instant
-    ) {
-        let packetKind: PacketKind = purpose == .media ? .media : .retransmission
-        guard let size = rtp?.sendStreams[stream].size(of: sequence, as: packetKind) else { return }
-        queue.push(PacerItem(kind: kind, sequence: sequence, purpose: purpose, size: size, enqueuedAt: now))
-    }
+    mutating func frameWasRefused(_ kind: MediaKind) { streams?.frameWasRefused(kind) }
 
     /// Composes and encrypts the next packet in the empty buffer `packet`; false when nothing may leave now.
     mutating func pollTransmit(into packet: inout PacketBuffer, now: Instant) -> Bool {
-        guard isStarted else { return false }
-        if rtp?.pollTransmit(into: &packet, now: now) == true {
-            return protectControl(&packet)
-        }
-        while congestion != nil {
-            switch congestion!.next(queueState, now: now) {
-            case .send(let kind, let probe):
-                guard let item = queue.pop(kind) else { return false }
-                if write(item, as: kind, probe: probe, into: &packet, now: now) { return true }
-            case .pad(let size, let probe):
-                if writePadding(size, probe: probe, into: &packet, now: now) { return true }
-                // Nothing to pad with: the probe ends by itself when it falls behind.
-                return false
-            case .wait: return false
-            }
-            packet.removeAll()
-        }
-        return false
-    }
-
-    private var queueState: PacerQueues { queue.state(canPad: canPad) }
-
-    private var canPad: Bool {
-        guard let rtp, let videoStream, sentFirstVideo else { return false }
-        return rtp.sendStreams[videoStream].retransmissionType != nil
-    }
-
-    private mutating func write(
-        _ item: PacerItem, as kind: PacerPacketKind, probe: ProbeCluster.ID?, into packet: inout PacketBuffer,
-        now: Instant
-    ) -> Bool {
-        guard let stream = stream(item.kind) else { return false }
-        let extensions = sendTimeExtensions(of: stream)
-        let packetKind: PacketKind = item.purpose == .media ? .media : .retransmission
-        guard
-            rtp?.write(item.sequence, on: stream, as: packetKind, extensions: extensions, into: &packet, now: now)
-                == true,
-            protect(&packet, as: kind, probe: probe, isReported: extensions.transportSequence != nil, now: now)
-        else { return false }
-        if item.kind == .video, !sentFirstVideo {
-            sentFirstVideo = true
-            events.append(.firstVideoPacketSent)
-        }
-        return true
-    }
-
-    /// A packet for a probe: one that was sent before, which may even help, or zeros.
-    private mutating func writePadding(
-        _ size: DataSize, probe: ProbeCluster.ID?, into packet: inout PacketBuffer, now: Instant
-    ) -> Bool {
-        guard let stream = videoStream else { return false }
-        let extensions = sendTimeExtensions(of: stream)
-        var wrote = false
-        if let sequence = rtp?.sendStreams[stream].paddingCandidate {
-            wrote =
-                rtp?.write(sequence, on: stream, as: .padding, extensions: extensions, into: &packet, now: now) == true
-        }
-        if !wrote {
-            packet.removeAll()
-            wrote = rtp?.writePadding(size.bytes, on: stream, extensions: extensions, into: &packet, now: now) == true
-        }
-        guard wrote else { return false }
-        return protect(&packet, as: .padding, probe: probe, isReported: extensions.transportSequence != nil, now: now)
-    }
-
-    private func sendTimeExtensions(of stream: Int) -> SendTimeExtensions {
-        let isReported = rtp?.sendStreams[stream].usesTransportSequence == true
-        return SendTimeExtensions(transportSequence: isReported ? congestion?.nextSequence : nil)
-    }
-
-    private mutating func protect(
-        _ packet: inout PacketBuffer, as kind: PacerPacketKind, probe: ProbeCluster.ID?, isReported: Bool, now: Instant
-    ) -> Bool {
-        do throws(SRTPError) {
-            try sender?.protect(&packet)
-        } catch {
-            drops.add(.protectionFailed)
-            return false
-        }
-        let onWire = DataSize(bytes: packet.count + MediaPath.datagramOverhead)
-        congestion?.packetSent(onWire, as: kind, probe: probe, isReported: isReported, now: now)
-        return true
-    }
-
-    private mutating func protectControl(_ packet: inout PacketBuffer) -> Bool {
-        do throws(SRTPError) {
-            try sender?.protectControl(&packet)
-            return true
-        } catch {
-            drops.add(.protectionFailed)
-            packet.removeAll()
-            return false
-        }
+        guard keys != nil, streams != nil else { return false }
+        return streams!.pollTransmit(into: &packet, with: &keys!, now: now)
     }
 
     /// Forgets what waits, and says goodbye for all streams with the next RTCP packet (RFC 3550 section 6.6).
-    mutating func stop() {
-        queue.removeAll()
-        if isStarted { rtp?.sayGoodbye() }
-    }
+    mutating func stop() { streams?.stop(saysGoodbye: keys != nil) }
+
+    /// Another pair of candidates carries the media now.
+    mutating func pathChanged(now: Instant) { streams?.pathChanged(now: now) }
 
     // MARK: Receiving
 
     /// One SRTP packet from the peer. Returns whether it was authentic.
     mutating func handleMedia(_ packet: inout PacketBuffer, now: Instant) -> Bool {
-        do throws(SRTPError) {
-            guard receiver != nil else {
-                drops.add(.beforeKeys)
-                return false
-            }
-            try receiver?.unprotect(&packet)
-        } catch { return false }  // Counted by the receiver, by reason.
-        rtp?.handleRTP(packet.bytes, now: now)
+        guard keys != nil else {
+            earlyDrops.add(.beforeKeys)
+            return false
+        }
+        // Counted by the receiver, by reason.
+        do throws(SRTPError) { try keys!.receiver.unprotect(&packet) } catch { return false }
+        streams?.handleRTP(packet.bytes, now: now)
         return true
     }
 
     /// One SRTCP packet from the peer. Returns whether it was authentic.
     mutating func handleControl(_ packet: inout PacketBuffer, now: Instant) -> Bool {
-        do throws(SRTPError) {
-            guard receiver != nil else {
-                drops.add(.beforeKeys)
-                return false
-            }
-            try receiver?.unprotectControl(&packet)
-        } catch { return false }
-        rtp?.handleRTCP(packet.bytes, now: now)
-        settle(now: now)
+        guard keys != nil else {
+            earlyDrops.add(.beforeKeys)
+            return false
+        }
+        do throws(SRTPError) { try keys!.receiver.unprotectControl(&packet) } catch { return false }
+        streams?.handleRTCP(packet.bytes, now: now)
         return true
-    }
-
-    private mutating func settle(now: Instant) {
-        while let event = rtp?.pollEvent() {
-            switch event {
-            case .retransmit(let stream, let sequence):
-                // Of what is no longer sent nothing is sent again.
-                guard stream == audioStream || stream == videoStream else { continue }
-                let kind: MediaKind = stream == audioStream ? .audio : .video
-                enqueue(sequence, kind: kind, on: stream, purpose: .retransmission, now: now)
-                for _ in 1..<repairCopies.count where rtp?.grantCopy(of: sequence, on: stream, now: now) == true {
-                    enqueue(sequence, kind: kind, on: stream, purpose: .retransmission, now: now)
-                }
-            case .keyframeRequested(let stream):
-                guard stream == videoStream else { continue }
-                passKeyframeRequest(now: now)
-            case .roundTripTime(let time):
-                roundTripTime = time
-                congestion?.handle(roundTripTime: time, now: now)
-            case .lossReported(let stream, let fraction):
-                if stream == audioStream { events.append(.lossReported(fraction: fraction)) }
-                if stream == videoStream ?? audioStream { congestion?.handle(lossFraction: fraction, now: now) }
-            case .transportFeedback:
-                if let arrivals = rtp?.packetArrivals { congestion?.handle(arrivals, now: now) }
-                beginAnewAfterSilence(now: now)
-            case .receiverEstimate(let rate): congestion?.handle(receiverEstimate: rate, now: now)
-            case .goodbye: break
-            }
-        }
-        announceBitrate()
-    }
-
-    /// Tells the encoders what they may make.
-    private mutating func announceBitrate() {
-        guard let congestion else { return }
-        if let videoStream {
-            let known = congestion.statistics
-            repairCopies.update(
-                loss: known.loss, usage: known.usage,
-                queueDelay: congestionConfiguration?.usesTransportFeedback == true ? known.queueDelay : nil)
-            rtp?.setRetransmissionRate(congestion.target * MediaPath.retransmissionShare, on: videoStream)
-        }
-        let change = plan.update(
-            target: congestion.target, repairs: repairCopies.share(of: congestion.statistics.loss),
-            waiting: queue.size / congestion.target)
-        if let rate = change.audio { events.append(.audioBitrateChanged(rate)) }
-        if let rate = change.video { events.append(.videoBitrateChanged(rate)) }
-    }
-
-    /// Another pair of candidates carries the media now.
-    mutating func pathChanged(now: Instant) {
-        congestion?.pathChanged(now: now)
-        beginPictureAnew(now: now)
-    }
-
-    /// The peer sends feedback again after a silence.
-    private mutating func beginAnewAfterSilence(now: Instant) {
-        guard let congestion, congestion.resumptions != resumptions else { return }
-        resumptions = congestion.resumptions
-        beginPictureAnew(now: now)
-    }
-
-    /// What was sent and what waits is of no use to a peer that missed part of it: a keyframe is, and nothing is to stand
-    /// in front of it.
-    private mutating func beginPictureAnew(now: Instant) {
-        guard videoStream != nil, sentFirstVideo else { return }
-        drops.add(.supersededByKeyframe, UInt64(dropWaitingVideo()))
-        keyframePassedAt = nil
-        passKeyframeRequest(now: now)
-    }
-
-    private mutating func passKeyframeRequest(now: Instant) {
-        if let last = keyframePassedAt, now - last < KeyframeSpacing.least { return }
-        keyframePassedAt = now
-        events.append(.keyframeRequested)
     }
 
     /// The next whole frame received of one kind, in place of what was in `frame`.
     mutating func nextFrame(_ kind: MediaKind, into frame: inout [UInt8], now: Instant) -> ReceivedFrame? {
-        guard let index = receivedKinds.firstIndex(of: kind) else { return nil }
-        frame.removeAll(keepingCapacity: true)
-        return rtp?.nextFrame(on: index, into: &frame, now: now)
+        guard streams != nil else { return nil }
+        return streams!.nextFrame(kind, into: &frame, now: now)
     }
 
-    // MARK: Time
+    // MARK: Time and events
 
-    mutating func handleTimeout(now: Instant) {
-        rtp?.handleTimeout(now: now)
-        if isStarted { congestion?.handleTimeout(now: now) }
-        settle(now: now)
-        if let oldest = queue.oldest, now - oldest > MediaPath.maximumQueueDelay {
-            let removed = dropWaitingVideo()
-            if removed > 0 {
-                drops.add(.waitedTooLong, UInt64(removed))
-                passKeyframeRequest(now: now)
-            }
+    mutating func handleTimeout(now: Instant) { streams?.handleTimeout(hasKeys: keys != nil, now: now) }
+
+    mutating func pollEvent() -> Event? {
+        guard streams != nil else { return nil }
+        return streams!.pollEvent()
+    }
+
+    var nextTimeout: Wake? { keys == nil ? nil : read(nil) { $0.nextTimeout } }
+
+    // MARK: Numbers
+
+    private func read<Value>(_ before: Value, _ body: (borrowing MediaStreams) -> Value) -> Value {
+        switch streams {
+        case .some(let streams): body(streams)
+        case .none: before
         }
     }
 
-    mutating func pollEvent() -> Event? { events.popFirst() }
+    /// Whether the peer gets media of this kind.
+    func sends(_ kind: MediaKind) -> Bool { read(false) { $0.sends(kind) } }
 
-    var nextTimeout: Wake? {
-        guard isStarted else { return nil }
-        return .earliest(rtp?.nextTimeout, congestion?.nextTimeout(queueState))
-    }
+    /// The stream that is sent now.
+    func sendStream(of kind: MediaKind) -> SendStream? { read(nil) { $0.sendStream(of: kind) } }
 
-    func sendStream(of kind: MediaKind) -> SendStream? {
-        guard let rtp, let stream = stream(kind) else { return nil }
-        return rtp.sendStreams[stream]
-    }
+    /// Of all streams there ever were.
+    var sendStatistics: [SendStatistics] { read([]) { $0.sendStatistics } }
 
     /// Pictures that have left whole, those of streams that have ended too.
-    var framesSent: UInt64 {
-        guard let rtp else { return 0 }
-        return rtp.sendStreams.reduce(0) { $1.kind == .video ? $0 + $1.statistics.frames : $0 }
-    }
+    var framesSent: UInt64 { read(0) { $0.framesSent } }
 
     /// What the video encoder was told to make.
-    var videoTarget: Bitrate { plan.video }
+    var videoTarget: Bitrate { read(.zero) { $0.videoTarget } }
 
     /// What the audio encoder may make.
-    var audioTarget: Bitrate { plan.audio }
+    var audioTarget: Bitrate { read(bitrates.audio) { $0.audioTarget } }
 
-    /// What the streams and their RTCP dropped.
-    var rtpDrops: Counter<RTPDropReason> {
-        guard let rtp else { return Counter() }
-        var all = rtp.dropped
-        for stream in rtp.sendStreams { all.add(stream.dropped) }
+    var roundTripTime: Duration? { read(nil) { $0.roundTripTime } }
+
+    /// Nil before something was sent.
+    var congestionStatistics: CongestionStatistics? { read(nil) { $0.congestionStatistics } }
+
+    /// What waits to leave.
+    var queued: DataSize { read(.zero) { $0.queued } }
+
+    var drops: Counter<MediaDrop> {
+        var all = earlyDrops
+        all.add(read(Counter()) { $0.drops })
         return all
     }
 
+    /// What the streams and their RTCP dropped.
+    var rtpDrops: Counter<RTPDropReason> { read(Counter()) { $0.rtpDrops } }
+
     var senderErrors: Counter<SRTPError> {
-        switch sender {
-        case .some(let sender): sender.errors
+        switch keys {
+        case .some(let keys): keys.sender.errors
         case .none: Counter()
         }
     }
 
     var receiverErrors: Counter<SRTPError> {
-        switch receiver {
-        case .some(let receiver): receiver.errors
+        switch keys {
+        case .some(let keys): keys.receiver.errors
         case .none: Counter()
         }
     }
 }
 
-extension NegotiatedCodec {
-    fileprivate var media: MediaCodec { video.map { .video($0) } ?? .opus }
+/// What encrypts and decrypts the media of one DTLS association: there is either both or nothing.
+struct MediaKeys: ~Copyable {
+    var sender: SRTPSender
+    var receiver: SRTPReceiver
+
+    init(local: SRTPMasterKey, remote: SRTPMasterKey) throws(SRTPError) {
+        // First what can throw: half of it could not be taken apart.
+        let sender = try SRTPSender(key: local)
+        let receiver = try SRTPReceiver(key: remote)
+        self.sender = sender
+        self.receiver = receiver
+    }
 }

@@ -56,10 +56,5 @@ extension PeerSession {
     /// wants.
     public var audioBitrate: Bitrate { media.audioTarget }
 
-    var negotiated: NegotiatedSession? {
-        switch negotiation {
-        case .answering(let negotiator): negotiator.session
-        case .offering(_, let session): session
-        }
-    }
+    var negotiated: NegotiatedSession? { descriptions.session }
 }

@@ -1,3 +1,4 @@
+import CAllocations
 import Primitives
 import Reactor
 import Testing
@@ -196,5 +197,31 @@ import Testing
         #expect(kiosk.hub.control.videoBitrate == .kilobits(900))
         first.end()
         waiting.end()
+    }
+
+    /// What three subscribers cost for each frame: nothing, once the slots have their size.
+    @Test func framesTakeNoMemory() throws {
+        let kiosk = try Kiosk()
+        let all = try [
+            kiosk.join(.session("S1"), bitrate: .kilobits(900)), kiosk.join(.session("S2"), bitrate: .kilobits(800)),
+            kiosk.join(.recording("R1"), bitrate: .kilobits(700)),
+        ]
+        let generation = try #require(kiosk.hub.video.generation)
+        var frame = EncodedFrame(kind: .video, capacity: 64 * 1024)
+        func offer(_ count: Int) -> Int64 {
+            let before = allocations_of_this_thread()
+            for number in 0..<count {
+                frame.isKeyframe = number % 20 == 0
+                frame.withUnsafeMutableMemory(resizedTo: 2000) { $0[0] = 1 }
+                _ = kiosk.hub.video.push(&frame, generation: generation)
+                // The last one reads now and then, and loses frames.
+                for index in 0..<(number % 11 == 0 ? 3 : 2) { while all[index].pop(.video) != nil {} }
+                all[number % 2].wish(VideoWish(bitrate: .kilobits(Double(500 + number % 50))))
+            }
+            return allocations_of_this_thread() - before
+        }
+        _ = offer(100)
+        #expect(offer(1000) == 0)
+        for subscriber in all { subscriber.end() }
     }
 }
