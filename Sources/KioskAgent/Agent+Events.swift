@@ -138,7 +138,7 @@ extension Agent {
     func perform(_ actions: [Supervisor.Action], now: Instant) {
         for action in actions {
             switch action {
-            case .peer(let order): sender.driver.post(PeerCommand(order))
+            case .peer(let order): sender.network.post(PeerCommand(order))
             case .send(let event): link.post(.send(event))
             case .carried(let sessionId): link.post(.carried(sessionId: sessionId))
             case .hold(let sessionId, let kinds):
@@ -214,7 +214,7 @@ extension Agent {
         status.indicator = configuration.indicator.isEmpty ? nil : indicatorProblem ?? ""
         status.video = sender.video.counters
         status.audio = sender.audio?.counters ?? MediaCounters()
-        status.packetsInUse = sender.driver.outstandingPackets
+        status.packetsInUse = sender.network.outstandingPackets
         status.sessionsServed = supervisor.sessionsServed
         link.post(.status(status.heartbeat))
         desk.post(.status(status.sheet(now: now, wallClock: SystemWallClock.now())))
@@ -270,7 +270,7 @@ extension Agent {
         guard current != addresses else { return }
         addresses = current
         log.info("network changed: \(current.count) addresses")
-        sender.driver.post(.interfacesChanged)
+        sender.network.post(.interfacesChanged)
         link.post(.networkChanged(usable: Set(current.filter { $0.isUp && $0.isRunning }.map(\.address))))
     }
 
@@ -293,7 +293,7 @@ extension Agent {
             [
                 .init(name: "signaling", lastBeat: link.progress.lastBeat, patience: .seconds(90)),
                 .init(name: "control", lastBeat: desk.progress.lastBeat, patience: .seconds(60)),
-                .init(name: "network", lastBeat: sender.driver.progress.lastBeat, patience: .seconds(30)),
+                .init(name: "network", lastBeat: sender.network.progress.lastBeat, patience: .seconds(30)),
                 .init(name: "video", lastBeat: sender.video.progress.lastBeat, patience: .seconds(15)),
                 .init(name: "audio", lastBeat: sender.audio?.progress.lastBeat, patience: .seconds(15)),
             ],

@@ -26,7 +26,7 @@ public final class Agent {
     let peerEvents: Mailbox<PeerEvent>
     let mediaEvents: Mailbox<MediaEvent>
     let deskEvents: Mailbox<DeskEvent>
-    let link: SignalingLink
+    let link: LinkThread
     let desk: ControlDesk
     let sender: Sender
     var indicator: Indicator
@@ -75,7 +75,7 @@ public final class Agent {
             mediaEvents = try Mailbox(wake: wake)
             deskEvents = try Mailbox(wake: wake)
             desk = try ControlDesk(events: deskEvents)
-            link = SignalingLink(configuration, events: linkEvents)
+            link = try LinkThread(configuration, events: linkEvents)
             sender = try Sender(
                 configuration, camera: camera, microphone: microphone, media: mediaEvents, peers: peerEvents)
         } catch {

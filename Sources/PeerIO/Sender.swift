@@ -8,7 +8,7 @@ public import Reactor
 /// this machine itself.
 ///
 /// ```
-///  VideoPipeline ─┐                ┌─▶ session ─▶ PeerDriver ─▶ network
+///  VideoPipeline ─┐                ┌─▶ session ─▶ NetworkThread
 ///                 ├─▶ MediaHub ────┤
 ///  AudioPipeline ─┘                └─▶ …
 /// ```
@@ -16,7 +16,7 @@ public final class Sender: Sendable {
     /// Who has the devices open and who gets what they give.
     public let hub: MediaHub
     /// The peers.
-    public let driver: PeerDriver
+    public let network: NetworkThread
     /// Camera and video encoder.
     public let video: VideoPipeline
     /// Microphone and audio encoder; nil where no sound is wanted.
@@ -39,7 +39,7 @@ public final class Sender: Sendable {
             height: section.height, audioBitrate: .kilobits(32))
         hub = try MediaHub(control: control)
         let tally = MediaTally()
-        driver = try PeerDriver(configuration, hub: hub, lease: lease, tally: tally, events: peers)
+        network = try NetworkThread(configuration, hub: hub, lease: lease, tally: tally, events: peers)
         video = VideoPipeline(
             section.request(camera), frames: hub.video, control: control, tally: tally, gate: hub.videoGate,
             events: media)
@@ -65,7 +65,7 @@ public final class Sender: Sendable {
 
     /// Starts the threads. After a failure `stop` ends those that run.
     public func start() throws(SystemError) {
-        try driver.start()
+        try network.start()
         try video.start()
         try audio?.start()
     }
@@ -74,6 +74,6 @@ public final class Sender: Sendable {
     public func stop() {
         video.stop()
         audio?.stop()
-        driver.stop()
+        network.stop()
     }
 }

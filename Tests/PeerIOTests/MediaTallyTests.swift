@@ -18,10 +18,16 @@ import Testing
     private let events = try! Mailbox<PeerEvent>()
     private let commands = try! Mailbox<PeerCommand>()
 
-    private func makeThread() throws -> NetworkThread {
-        try NetworkThread(
-            interfaces: InterfaceFilter(), trust: nil, pool: PacketPool(slotCount: 8), commands: commands,
-            events: events, hub: hub, tally: tally, progress: ThreadProgress())
+    private var resources: NetworkResources {
+        NetworkResources(
+            interfaces: InterfaceFilter(), trust: nil, pool: PacketPool(slotCount: 8), events: events, hub: hub,
+            lease: nil, readable: commands.wake, tally: tally)
+    }
+
+    private func makeSlot(_ id: String, now: Instant) throws -> PeerSlot {
+        try PeerSlot(
+            id, resources, registry: try SocketRegistry(wokenBy: commands.wake),
+            wall: WallClock(secondsSince1970: 1_800_000_000), now: now)
     }
 
     @Test func aSessionCountsFromItsBeginning() {
@@ -36,10 +42,10 @@ import Testing
     /// The encoders' numbers of the session before are not this one's.
     @Test func theNetworkThreadBeginsTheSession() throws {
         tally.count(.video) { ($0.encoded, $0.width) = (100, 640) }
-        var thread = try makeThread()
+        var loop = try NetworkLoop(resources, commands: commands, progress: ThreadProgress())
         commands.post(.sessionStarted(sessionId: "second", monitorId: "m", iceServers: []))
         commands.post(.shutdown)
-        try thread.run()
+        try loop.run()
         #expect(tally.session(.video) == MediaCounters())
         #expect(tally.total(.video).encoded == 100)
         var summarized: String?
@@ -61,33 +67,33 @@ import Testing
         _ = try #require(try pair.connect())
         pair.startMedia()
         try pair.simulation.run(for: .seconds(10))
-        var thread = try makeThread()
-        thread.open("S1")
+        let slot = try makeSlot("S1", now: pair.simulation.now)
         #expect(hub.control.expectedLossPercent == 0)
         for event in pair.kiosk.events {
-            if case .lossReported = event { thread.handle(event, now: pair.simulation.now) }
+            if case .lossReported = event { slot.handle(event, now: pair.simulation.now) }
         }
         #expect(15...25 ~= hub.control.expectedLossPercent)
     }
 
     @Test func theConfigurationsLimitHoldsFromTheNextSessionOn() throws {
-        var thread = try makeThread()
         let now = MonotonicClock.now()
-        thread.open("S1")
+        let first = try makeSlot("S1", now: now)
         #expect(hub.control.videoBitrate == .kilobits(600))
         // Raised while somebody watches: not in the session that runs.
         hub.control.videoBitrateLimit = .kilobits(2000)
         #expect(hub.control.videoBitrate == .kilobits(600))
-        thread.open("S2")
+        first.close(now: now)
+        let second = try makeSlot("S2", now: now)
         #expect(hub.control.videoBitrate == .kilobits(800), "what a path is taken to carry at first")
-        thread.handle(.videoBitrateChanged(.kilobits(1800)), now: now)
+        second.handle(.videoBitrateChanged(.kilobits(1800)), now: now)
         #expect(hub.control.videoBitrate == .kilobits(1800))
         // Lowered: not in the session that runs.
         hub.control.videoBitrateLimit = .kilobits(300)
         #expect(hub.control.videoBitrate == .kilobits(1800))
-        thread.open("S3")
+        second.close(now: now)
+        let third = try makeSlot("S3", now: now)
         #expect(hub.control.videoBitrate == .kilobits(300))
-        thread.close()
+        third.close(now: now)
     }
 
     @Test func aLimitationIsTimedFromPictureToPicture() {

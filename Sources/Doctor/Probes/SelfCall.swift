@@ -13,7 +13,7 @@ import Signaling
 /// A complete call to oneself: the camera and its encoder, the peer session that answers monitors, and over a real UDP
 /// socket a second session that receives and decodes. All but the browser.
 ///
-///     VideoPipeline ─▶ MediaHub ─▶ PeerDriver ══ DTLS-SRTP over UDP ══▶ PeerSession ─▶ VideoDecoder
+///     VideoPipeline ─▶ MediaHub ─▶ NetworkThread ══ DTLS-SRTP over UDP ══▶ PeerSession ─▶ VideoDecoder
 final class SelfCall {
     struct Outcome: Sendable {
         var connected: Duration?
@@ -95,9 +95,9 @@ final class SelfCall {
         session.finishLocalAddresses(now: MonotonicClock.now())
         var decoder: VideoDecoder?
         var picture = VideoFrame(width: 16, height: 16)
-        sender.driver.post(
+        sender.network.post(
             .sessionStarted(sessionId: SelfCall.identifier, monitorId: SelfCall.identifier, iceServers: []))
-        sender.driver.post(
+        sender.network.post(
             .offer(sessionId: SelfCall.identifier, sdp: try session.makeOffer(now: MonotonicClock.now())))
         var end = deadline
         while MonotonicClock.now() < end, trouble == nil {
@@ -120,7 +120,7 @@ final class SelfCall {
         }
         outcome.path = "\(socket.localAddress.address)"
         sender.hub.release(.doctor)
-        sender.driver.post(.sessionEnded(sessionId: SelfCall.identifier))
+        sender.network.post(.sessionEnded(sessionId: SelfCall.identifier))
         session.close(now: MonotonicClock.now())
         flush(&session, &socket)
     }
