@@ -98,7 +98,8 @@ let package = Package(
         library(
             "Media", ["AgentSettings", "Capture", "Codecs", "Peer", "Reactor", "Service", "Signaling", "Primitives"],
             settings: simulated),
-        library("PeerIO", ["Media", "AgentSettings", "Peer", "Reactor", "Service", "Signaling", "Primitives"]),
+        library(
+            "PeerIO", ["Media", "AgentSettings", "Capture", "Peer", "Reactor", "Service", "Signaling", "Primitives"]),
         library(
             "ServerLink",
             [
@@ -198,7 +199,10 @@ let package = Package(
         tests("AgentSettingsTests", ["AgentSettings", "Configuration"]),
         tests(
             "MediaTests",
-            ["Media", "AgentSettings", "Capture", "Codecs", "Peer", "Reactor", "Signaling", "TestSupport"]),
+            [
+                "Media", "AgentSettings", "Capture", "Codecs", "Peer", "Reactor", "Signaling", "TestSupport",
+                "CAllocations",
+            ]),
         tests("PeerIOTests", ["PeerIO", "Media", "AgentSettings", "Peer", "Reactor", "Signaling", "TestSupport"]),
         tests("ServerLinkTests", ["ServerLink", "AgentSettings", "HTTPTransport", "HTTP", "Reactor", "Signaling"]),
         tests("CrewTests", ["Crew", "AgentSettings", "Database", "JSON", "Reactor", "Signaling"]),

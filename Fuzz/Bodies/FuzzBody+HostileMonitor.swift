@@ -42,7 +42,7 @@ private struct HostilePair: ~Copyable {
         var ice = ICEAgent(role: .controlling, authenticator: .openSSL, random: .seeded(2))
         ice.addLocalAddress(Self.there, now: now)
         ice.finishLocalAddresses(now: now)
-        let monitor = LocalCapabilities(audio: .opus(direction: .recvonly), video: .vp8(direction: .recvonly))
+        let monitor = LocalCapabilities(audio: .opus(direction: .recvonly), video: .video(direction: .recvonly))
         var offerer = Offerer(capabilities: monitor, random: .seeded(3))
         guard
             var kiosk = try? PeerSession(

@@ -23,7 +23,7 @@ private struct FuzzedPeer: ~Copyable {
         let capabilities =
             role == .answerer
             ? LocalCapabilities.kiosk
-            : LocalCapabilities(audio: .opus(direction: .recvonly), video: .vp8(direction: .recvonly))
+            : LocalCapabilities(audio: .opus(direction: .recvonly), video: .video(direction: .recvonly))
         session = try PeerSession(
             .init(role: role, capabilities: capabilities), wallClock: WallClock(secondsSince1970: 1_790_000_000),
             random: .seeded(UInt64(network)), now: now)

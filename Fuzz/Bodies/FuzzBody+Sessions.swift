@@ -53,15 +53,15 @@ private struct FuzzedSession {
         var random = RandomSource.seeded(2)
         stream = session.addSendStream(
             .init(
-                packetizer: .vp8(VP8Packetizer(random: &random)), ssrc: SSRC(0x1111_1111),
+                packetizer: Packetizer(.video(.vp8), random: &random), ssrc: SSRC(0x1111_1111),
                 payloadType: PayloadType(masking: 96), retransmissionSSRC: SSRC(0x2222_2222),
                 retransmissionType: PayloadType(masking: 97), clockRate: 90_000, mid: "0",
                 extensionIDs: HeaderExtensionIDs(mid: 9, transportSequence: 4), historyCapacity: 32),
             now: .zero)
-        for (kind, source) in [(MediaKind.video, UInt32(0x3333_3333)), (.audio, 0x4444_4444)] {
+        for (codec, source) in [(MediaCodec.video(.vp8), UInt32(0x3333_3333)), (.opus, 0x4444_4444)] {
             _ = session.addReceiveStream(
                 .init(
-                    kind: kind, payloadType: PayloadType(masking: 96), retransmissionType: PayloadType(masking: 97),
+                    codec: codec, payloadType: PayloadType(masking: 96), retransmissionType: PayloadType(masking: 97),
                     clockRate: 90_000, usesNack: true),
                 ssrc: SSRC(source), retransmissionSSRC: SSRC(source + 1))
         }

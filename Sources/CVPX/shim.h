@@ -31,9 +31,6 @@ static inline vpx_codec_err_t cvpx_set_max_intra_bitrate(vpx_codec_ctx_t *contex
 static inline vpx_codec_err_t cvpx_set_screen_content_mode(vpx_codec_ctx_t *context, unsigned mode) {
     return vpx_codec_control(context, VP8E_SET_SCREEN_CONTENT_MODE, mode);
 }
-static inline vpx_codec_err_t cvpx_set_temporal_layer(vpx_codec_ctx_t *context, int layer) {
-    return vpx_codec_control(context, VP8E_SET_TEMPORAL_LAYER_ID, layer);
-}
 static inline int cvpx_last_quantizer(vpx_codec_ctx_t *context) {
     int quantizer = 0;
     return vpx_codec_control(context, VP8E_GET_LAST_QUANTIZER_64, &quantizer) == VPX_CODEC_OK ? quantizer : -1;
@@ -56,10 +53,3 @@ static const unsigned cvpx_frame_is_key = VPX_FRAME_IS_KEY;
 static const vpx_enc_frame_flags_t cvpx_force_keyframe = VPX_EFLAG_FORCE_KF;
 static const unsigned long cvpx_deadline_realtime = VPX_DL_REALTIME;
 static const vpx_codec_er_flags_t cvpx_error_resilient_default = VPX_ERROR_RESILIENT_DEFAULT;
-
-static const vpx_enc_frame_flags_t cvpx_no_ref_golden = VP8_EFLAG_NO_REF_GF;
-static const vpx_enc_frame_flags_t cvpx_no_ref_alternate = VP8_EFLAG_NO_REF_ARF;
-static const vpx_enc_frame_flags_t cvpx_no_update_last = VP8_EFLAG_NO_UPD_LAST;
-static const vpx_enc_frame_flags_t cvpx_no_update_golden = VP8_EFLAG_NO_UPD_GF;
-static const vpx_enc_frame_flags_t cvpx_no_update_alternate = VP8_EFLAG_NO_UPD_ARF;
-static const vpx_enc_frame_flags_t cvpx_no_update_entropy = VP8_EFLAG_NO_UPD_ENTROPY;

@@ -114,7 +114,7 @@ public struct OpusEncoder: ~Copyable, @unchecked Sendable {
         frame.duration = OpusEncoder.packetDuration * samples.count / OpusEncoder.samplesPerPacket
         frame.width = 0
         frame.height = 0
-        frame.temporalLayer = nil
+        frame.codec = nil
         let handle = handle
         let count = samples.withUnsafeBufferPointer { samples in
             frame.withUnsafeMutableMemory(resizedTo: OpusEncoder.maximumPacket) {

@@ -40,7 +40,6 @@ public struct VP8Encoder: ~Copyable, @unchecked Sendable {
     private var keyframeNeeded: Bool
     private var timestamp: Int64
     private var lastCapture: Instant?
-    private var pictureInPattern: Int
     /// What it has made so far.
     public private(set) var measures: Measures
 
@@ -81,7 +80,6 @@ public struct VP8Encoder: ~Copyable, @unchecked Sendable {
         keyframeNeeded = true
         timestamp = 0
         lastCapture = nil
-        pictureInPattern = 0
         measures = Measures()
     }
 
@@ -102,10 +100,7 @@ public struct VP8Encoder: ~Copyable, @unchecked Sendable {
             picture.width == settings.width && picture.height == settings.height,
             "vp8 encoder: the picture has another size than the settings; scale it or change them")
         let keyframe = forceKeyframe || keyframeNeeded
-        if keyframe { pictureInPattern = 0 }
-        let step = TemporalPattern.step(pictureInPattern, layers: settings.temporalLayers)
-        if settings.temporalLayers > 1 { cvpx_set_temporal_layer(context, Int32(step.layer.id)) }
-        let flags = keyframe ? cvpx_force_keyframe : step.flags
+        let flags = keyframe ? cvpx_force_keyframe : 0
         let duration = advanceTime(to: picture.captureTime)
         let status = picture.withUnsafePlanes { y, u, v in
             setImage(y: y, u: u, v: v, stride: Int32(picture.stride), chromaStride: Int32(picture.chromaStride))
@@ -114,11 +109,12 @@ public struct VP8Encoder: ~Copyable, @unchecked Sendable {
         }
         guard status == VPX_CODEC_OK else { throw VP8Encoder.error("vp8 encode", status, context) }
         frame.kind = .video
+        frame.codec = .vp8
         frame.captureTime = picture.captureTime
         frame.duration = .nanoseconds(duration * 1_000_000_000 / VP8Encoder.clockRate)
         frame.width = picture.width
         frame.height = picture.height
-        return takePacket(into: &frame, layer: step.layer)
+        return takePacket(into: &frame)
     }
 
     /// Changes what the encoder works towards; a new size takes effect with a keyframe.
@@ -127,8 +123,8 @@ public struct VP8Encoder: ~Copyable, @unchecked Sendable {
         try new.check()
         let sizeChanged = new.width != settings.width || new.height != settings.height
         VP8Encoder.fill(&config, from: new)
-        // libvpx cannot grow beyond the size it began with, nor change its layers without forgetting its references.
-        if new.width > largestWidth || new.height > largestHeight || new.temporalLayers != settings.temporalLayers {
+        // libvpx cannot grow beyond the size it began with.
+        if new.width > largestWidth || new.height > largestHeight {
             vpx_codec_destroy(context)
             // A context that failed to open is one that libvpx refuses to use, and may be destroyed again.
             try VP8Encoder.open(context, config: config, settings: new)
@@ -194,7 +190,7 @@ public struct VP8Encoder: ~Copyable, @unchecked Sendable {
         image.stride.2 = chromaStride
     }
 
-    private mutating func takePacket(into frame: inout EncodedFrame, layer: TemporalLayer) -> EncodeResult {
+    private mutating func takePacket(into frame: inout EncodedFrame) -> EncodeResult {
         var iterator: vpx_codec_iter_t?
         while let packet = vpx_codec_get_cx_data(context, &iterator) {
             var size = 0
@@ -206,12 +202,8 @@ public struct VP8Encoder: ~Copyable, @unchecked Sendable {
             frame.isKeyframe = flags & cvpx_frame_is_key != 0
             if frame.isKeyframe {
                 keyframeNeeded = false
-                pictureInPattern = 0
                 measures.keyframes += 1
             }
-            frame.temporalLayer =
-                settings.temporalLayers > 1 ? (frame.isKeyframe ? TemporalLayer(id: 0, isSync: true) : layer) : nil
-            pictureInPattern += 1
             measures.encoded += 1
             measures.bytes += UInt64(size)
             measures.quantizer = Int(cvpx_last_quantizer(context))
@@ -220,7 +212,6 @@ public struct VP8Encoder: ~Copyable, @unchecked Sendable {
         }
         frame.withUnsafeMutableMemory(resizedTo: 0) { _ in }
         frame.isKeyframe = false
-        frame.temporalLayer = nil
         measures.dropped += 1
         return .dropped
     }
@@ -277,7 +268,8 @@ public struct VP8Encoder: ~Copyable, @unchecked Sendable {
         config.rc_buf_initial_sz = 500
         config.rc_buf_optimal_sz = 600
         config.rc_buf_sz = 1000
-        TemporalPattern.fill(&config, layers: settings.temporalLayers)
+        // One layer: see docs/performance.md.
+        config.ts_number_layers = 1
     }
 
     private static func error(

@@ -8,7 +8,7 @@ public struct VP8EncoderSettings: Sendable, Equatable {
     public var height: Int
     /// Pictures per second that the rate control expects, 1 … 60.
     public var frameRate: Int
-    /// What the rate control aims at, over all layers.
+    /// What the rate control aims at, `VideoEncoderSettings.bitrates`.
     public var bitrate: Bitrate
 
     /// libvpx' speed setting, negative: a fixed speed. A positive one lets libvpx choose by measuring its own time,
@@ -32,13 +32,11 @@ public struct VP8EncoderSettings: Sendable, Equatable {
     public var minimumQuantizer: Int
     /// Worst quantizer, 0 … 63.
     public var maximumQuantizer: Int
-    /// Temporal layers: 1, 2 or 3. With more than one a sender may leave out the upper layers' pictures.
-    public var temporalLayers: Int
 
     /// Nothing is checked here; `VP8Encoder` refuses what is out of range.
     public init(
         width: Int, height: Int, frameRate: Int, bitrate: Bitrate, speed: Int = -6, dropFrameThreshold: Int = 30,
-        minimumQuantizer: Int = 2, maximumQuantizer: Int = 56, temporalLayers: Int = 1
+        minimumQuantizer: Int = 2, maximumQuantizer: Int = 56
     ) {
         self.width = width
         self.height = height
@@ -48,7 +46,6 @@ public struct VP8EncoderSettings: Sendable, Equatable {
         self.dropFrameThreshold = dropFrameThreshold
         self.minimumQuantizer = minimumQuantizer
         self.maximumQuantizer = maximumQuantizer
-        self.temporalLayers = temporalLayers
     }
 
     func check() throws(CodecError) {
@@ -58,12 +55,11 @@ public struct VP8EncoderSettings: Sendable, Equatable {
         try require(
             (16...16383).contains(width) && (16...16383).contains(height), "size not 16 … 16383 (\(width)x\(height))")
         try require((1...60).contains(frameRate), "frame rate not 1 … 60 (\(frameRate))")
-        try require((10_000...20_000_000).contains(bitrate.bitsPerSecond), "bitrate not 10 … 20000 kbit/s (\(bitrate))")
+        try require(VideoEncoderSettings.bitrates.contains(bitrate), "bitrate not 10 … 20000 kbit/s (\(bitrate))")
         try require((-16 ... -1).contains(speed), "speed not -16 … -1 (\(speed))")
         try require((0...100).contains(dropFrameThreshold), "drop threshold not 0 … 100 (\(dropFrameThreshold))")
         try require(
             minimumQuantizer >= 0 && minimumQuantizer <= maximumQuantizer && maximumQuantizer <= 63,
             "quantizers not 0 … 63 in order (\(minimumQuantizer), \(maximumQuantizer))")
-        try require((1...3).contains(temporalLayers), "temporal layers not 1 … 3 (\(temporalLayers))")
     }
 }

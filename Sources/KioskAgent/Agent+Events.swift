@@ -74,8 +74,8 @@ extension Agent {
             return
         }
         switch event.subsystem {
-        case .video: videoGate.deviceChanged()
-        case .sound: audioGate.deviceChanged()
+        case .video: sender.hub.videoGate.deviceChanged()
+        case .sound: sender.hub.audioGate.deviceChanged()
         }
         if event.action == .add {
             let kind: MediaKind = event.subsystem == .video ? .video : .audio
@@ -118,13 +118,11 @@ extension Agent {
         configuration.adopt(new)
         Log.level = configuration.log.serviceLevel
         if let source = CameraSource(configuration.camera.device) {
-            video.update(configuration.camera.request(source))
+            sender.video.update(configuration.camera.request(source))
             lookForCamera()
         }
-        if let source = MicrophoneSource(configuration.microphone.device) { audio.update(source) }
-        control.videoBitrateLimit = configuration.video.maxBitrate
-        control.preference = configuration.video.preference
-        control.allowDiscontinuousTransmission(configuration.audio.dtx)
+        if let source = MicrophoneSource(configuration.microphone.device) { sender.audio?.update(source) }
+        sender.adopt(configuration)
         supervisor.liveWithoutServer = configuration.session.withoutServer
         if case .waiting(let trouble, _) = status.link, trouble.kind == .wrongPassword,
             Credentials.path("password") != nil
@@ -140,33 +138,26 @@ extension Agent {
     func perform(_ actions: [Supervisor.Action], now: Instant) {
         for action in actions {
             switch action {
-            case .peer(let order): driver.post(PeerCommand(order))
+            case .peer(let order): sender.network.post(PeerCommand(order))
             case .send(let event): link.post(.send(event))
             case .carried(let sessionId): link.post(.carried(sessionId: sessionId))
-            case .openMedia(let kinds):
-                let section = configuration.camera
-                control.setMaximumSize(width: section.width, height: section.height)
-                control.frameRate = section.frameRate
-                for kind in kinds { gate(kind).open() }
-            case .closeMedia(let kinds):
-                for kind in kinds { gate(kind).close() }
-            case .indicator(let isLive):
-                setLive(isLive, now: now)
+            case .hold(let sessionId, let kinds):
+                sender.setPicture(configuration.camera)
+                sender.hub.hold(.session(sessionId), Set(kinds))
+            case .release(let sessionId, let kinds):
+                sender.hub.release(.session(sessionId), Set(kinds))
+            case .indicator(let sessionId, let isLive):
+                setLive(isLive, .session(sessionId), now: now)
             case .status:
                 publish(now: now)
             }
         }
     }
 
-    private func gate(_ kind: MediaKind) -> MediaGate { kind == .video ? videoGate : audioGate }
-
     /// The sign is lit before the first picture leaves and goes out after the last.
-    private func setLive(_ isLive: Bool, now: Instant) {
+    private func setLive(_ isLive: Bool, _ lease: Lease, now: Instant) {
         indicatorCheckAt = nil
-        if !isLive {
-            videoRing.forbid()
-            audioRing.forbid()
-        }
+        if !isLive { sender.hub.forbid(lease) }
         let problems = switchIndicator(isLive)
         guard isLive else { return log.notice("no longer live", sessionFields) }
         if configuration.requireIndicator, let problem = problems.first {
@@ -174,8 +165,7 @@ extension Agent {
         }
         log.notice("live: media leaves the kiosk", sessionFields)
         if !configuration.indicator.isEmpty { indicatorCheckAt = now + Agent.indicatorInterval }
-        videoRing.permit()
-        audioRing.permit()
+        sender.hub.permit(lease)
         perform(supervisor.mediaPermitted(), now: now)
     }
 
@@ -222,9 +212,9 @@ extension Agent {
         status.camera = AgentStatus.Device(supervisor.video, supervisor.videoCondition, supervisor.videoFinding)
         status.microphone = AgentStatus.Device(supervisor.audio, supervisor.audioCondition, supervisor.audioFinding)
         status.indicator = configuration.indicator.isEmpty ? nil : indicatorProblem ?? ""
-        status.video = video.counters
-        status.audio = audio.counters
-        status.packetsInUse = driver.outstandingPackets
+        status.video = sender.video.counters
+        status.audio = sender.audio?.counters ?? MediaCounters()
+        status.packetsInUse = sender.network.outstandingPackets
         status.sessionsServed = supervisor.sessionsServed
         link.post(.status(status.heartbeat))
         desk.post(.status(status.sheet(now: now, wallClock: SystemWallClock.now())))
@@ -280,7 +270,7 @@ extension Agent {
         guard current != addresses else { return }
         addresses = current
         log.info("network changed: \(current.count) addresses")
-        driver.post(.interfacesChanged)
+        sender.network.post(.interfacesChanged)
         link.post(.networkChanged(usable: Set(current.filter { $0.isUp && $0.isRunning }.map(\.address))))
     }
 
@@ -303,12 +293,12 @@ extension Agent {
             [
                 .init(name: "signaling", lastBeat: link.progress.lastBeat, patience: .seconds(90)),
                 .init(name: "control", lastBeat: desk.progress.lastBeat, patience: .seconds(60)),
-                .init(name: "network", lastBeat: driver.progress.lastBeat, patience: .seconds(30)),
-                .init(name: "video", lastBeat: video.progress.lastBeat, patience: .seconds(15)),
-                .init(name: "audio", lastBeat: audio.progress.lastBeat, patience: .seconds(15)),
+                .init(name: "network", lastBeat: sender.network.progress.lastBeat, patience: .seconds(30)),
+                .init(name: "video", lastBeat: sender.video.progress.lastBeat, patience: .seconds(15)),
+                .init(name: "audio", lastBeat: sender.audio?.progress.lastBeat, patience: .seconds(15)),
             ],
             expectsPictures: supervisor.expectsPictures,
-            framesEncoded: video.counters.encoded, now: now)
+            framesEncoded: sender.video.counters.encoded, now: now)
         if let verdict {
             log.repeated(.error, "watchdog", "not alive: \(verdict)")
         } else {

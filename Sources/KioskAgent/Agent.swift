@@ -16,7 +16,7 @@ private let log = Log("agent")
 /// The agent as a whole: makes the parts, tells them what `Supervisor` decided, and ends them in order.
 ///
 /// Threads: this one (the supervisor's), `signaling`, `control` (local programs and the outbox), `network` (media),
-/// `video` and `audio`. They talk through mailboxes and rings; only this thread decides.
+/// `video` and `audio`. They talk through mailboxes and the media hub; only this thread decides.
 public final class Agent {
     /// What is in effect: what was read last, but for what needs a restart, which is still the first one's.
     var configuration: AgentConfiguration
@@ -28,17 +28,10 @@ public final class Agent {
     let deskEvents: Mailbox<DeskEvent>
     let link: LinkThread
     let desk: ControlDesk
-    let driver: NetworkThread
-    let control: EncoderControl
-    let videoRing: FrameRing
-    let audioRing: FrameRing
+    let sender: Sender
     var indicator: Indicator
     /// What could not be switched when it was last tried.
     var indicatorProblem: String?
-    let videoGate: MediaGate
-    let audioGate: MediaGate
-    let video: VideoPipeline
-    let audio: AudioPipeline
     let notifier: ServiceNotifier
     var supervisor: Supervisor
     var watchdog: Watchdog
@@ -81,30 +74,10 @@ public final class Agent {
             peerEvents = try Mailbox(wake: wake)
             mediaEvents = try Mailbox(wake: wake)
             deskEvents = try Mailbox(wake: wake)
-            videoGate = try MediaGate()
-            audioGate = try MediaGate()
             desk = try ControlDesk(events: deskEvents)
             link = try LinkThread(configuration, events: linkEvents)
-            let section = configuration.camera
-            control = EncoderControl(
-                videoBitrate: configuration.video.maxBitrate, frameRate: section.frameRate, width: section.width,
-                height: section.height, audioBitrate: .kilobits(32))
-            control.preference = configuration.video.preference
-            control.allowDiscontinuousTransmission(configuration.audio.dtx)
-            let readable = try WakeFD()
-            videoRing = FrameRing(
-                kind: .video, frameCapacity: 64 * 1024, readable: readable, opened: videoGate.wake,
-                needsPermission: true)
-            audioRing = FrameRing(
-                kind: .audio, frameCapacity: 1500, readable: readable, opened: audioGate.wake, needsPermission: true)
-            let tally = MediaTally()
-            driver = try NetworkThread(
-                configuration, video: videoRing, audio: audioRing, control: control, tally: tally, events: peerEvents)
-            video = VideoPipeline(
-                section.request(camera), ring: videoRing, control: control, tally: tally, gate: videoGate,
-                events: mediaEvents)
-            audio = AudioPipeline(
-                microphone, ring: audioRing, control: control, tally: tally, gate: audioGate, events: mediaEvents)
+            sender = try Sender(
+                configuration, camera: camera, microphone: microphone, media: mediaEvents, peers: peerEvents)
         } catch {
             throw AgentError("\(error)")
         }
@@ -187,9 +160,7 @@ public final class Agent {
             let listener = try UnixSocketListener(at: configuration.controlSocket)
             try desk.start(
                 listener: listener, outbox: configuration.outboxPath, badgeReader: configuration.badgeReader)
-            try driver.start()
-            try video.start()
-            try audio.start()
+            try sender.start()
             try link.start()
         } catch  where error.code == EADDRINUSE {
             throw AgentError("\(configuration.controlSocket): another agent is running here")
@@ -200,10 +171,8 @@ public final class Agent {
 
     /// The devices first: whatever else takes its time, nobody is seen any more.
     private func stopThreads() {
-        video.stop()
-        audio.stop()
+        sender.stop()
         link.stop()
-        driver.stop()
         desk.stop()
     }
 

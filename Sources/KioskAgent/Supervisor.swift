@@ -25,10 +25,13 @@ struct Supervisor: Sendable {
         case peer(PeerOrder)
         case send(ClientEvent)
         case carried(sessionId: String?)
-        case openMedia([MediaKind])
-        case closeMedia([MediaKind])
-        /// Media is to leave the kiosk now, or leaves no longer. `mediaPermitted` or `indicatorFailed` answers the first.
-        case indicator(Bool)
+        /// The session needs the devices of these kinds.
+        case hold(sessionId: String, [MediaKind])
+        /// It needs them no longer.
+        case release(sessionId: String, [MediaKind])
+        /// The session's media is to leave the kiosk now, or leaves no longer. `mediaPermitted` or `indicatorFailed` answers
+        /// the first.
+        case indicator(sessionId: String, Bool)
         case status
     }
 
@@ -42,42 +45,6 @@ struct Supervisor: Sendable {
         case end(sessionId: String)
     }
 
-    enum Phase: String, Sendable, Hashable {
-        /// Then negotiating, or gone.
-        case granted
-        /// Then live or failed, or gone.
-        case negotiating
-        /// Then failed, or gone.
-        case live
-        /// Then negotiating again, or gone.
-        case failed
-    }
-
-    struct Session: Sendable {
-        var id: String
-        var monitorId: String
-        var iceServers: [ICEServer]
-        var phase: Phase
-        /// When the grant or the newest offer came.
-        var since: Instant
-        var liveSince: Instant?
-        var firstFrameMilliseconds: Int?
-        /// The kinds of media that the monitor takes: all of them until that is known.
-        var sends: Set<MediaKind>
-        /// Whether the sign that media leaves is lit, or need not be.
-        var isPermitted: Bool
-        var hasReportedMedia: Bool
-        /// Whether an offer was asked for that has not come: the connection that took the question may have been dead by
-        /// then, for what takes the path away takes the server away too.
-        var awaitsOffer: Bool
-        /// What the monitor was told already.
-        var reported: Set<SessionErrorCode>
-        /// Which TURN server gave no relay, and why.
-        var relayTrouble: String?
-        var offers: OfferLimit
-        var reason: String?
-    }
-
     enum IgnoredEvent: Int, CaseIterable, Sendable {
         /// Names a session that is not ours.
         case otherSession
@@ -87,6 +54,8 @@ struct Supervisor: Sendable {
         case notForKiosks
         /// More offers than `OfferLimit` lets in: the newest waits.
         case offerTooSoon
+        /// Of our session, and late or early: nothing follows from it in the phase that the session is in.
+        case notInThisPhase
     }
 
     private(set) var session: Session?
@@ -147,8 +116,8 @@ struct Supervisor: Sendable {
 
     /// When `timeoutReached` is due: a session that does not get through, or has no server any more.
     var nextTimeout: Instant? {
-        switch session?.phase {
-        case .granted, .negotiating: session.map { $0.since + Supervisor.negotiationTimeout }
+        switch session?.state {
+        case .granted(let since), .negotiating(let since): since + Supervisor.negotiationTimeout
         case .live: serverLostAt.map { $0 + liveWithoutServer }
         case .failed, nil: nil
         }
@@ -172,8 +141,7 @@ struct Supervisor: Sendable {
             guard isCurrent(sessionId) else { return [] }
             return end(reason: reason.rawValue)
         case .answer, .restartRequest, .sessionError:
-            ignored.add(.unexpectedDescription)
-            return []
+            return ignore(.unexpectedDescription)
         case .kioskRegistered(_, _, let iceServers):
             guard let session else { return [] }
             let question = session.awaitsOffer ? askForOffer(session.id) : []
@@ -192,19 +160,17 @@ struct Supervisor: Sendable {
         if session?.id == sessionId { return renew(iceServers, of: sessionId) }
         var actions = session == nil ? [] : end(reason: "replaced")
         session = Session(
-            id: sessionId, monitorId: monitorId, iceServers: iceServers, phase: .granted, since: now, liveSince: nil,
-            firstFrameMilliseconds: nil, sends: Set(MediaKind.allCases), isPermitted: false, hasReportedMedia: false,
-            awaitsOffer: false, reported: [], relayTrouble: nil, offers: OfferLimit(now: now), reason: nil)
+            id: sessionId, monitorId: monitorId, iceServers: iceServers, now: now)
         sessionsServed += 1
         actions += [startOrder(), .carried(sessionId: sessionId)].compactMap(\.self)
-        return actions + open(MediaKind.allCases, now: now) + [.status]
+        return actions + hold(MediaKind.allCases, sessionId, now: now) + [.status]
     }
 
     /// Servers come with credentials for a time; what the server says last is what the next path is looked for with.
     private mutating func renew(_ iceServers: [ICEServer], of sessionId: String) -> [Action] {
         guard let session, session.iceServers != iceServers, !iceServers.isEmpty else { return [] }
         self.session?.iceServers = iceServers
-        return session.phase == .failed ? [] : [.peer(.iceServers(sessionId: sessionId, iceServers))]
+        return isOpen ? [.peer(.iceServers(sessionId: sessionId, iceServers))] : []
     }
 
     private mutating func offerArrived(sessionId: String, _ description: DescriptionPayload, now: Instant) -> [Action] {
@@ -233,21 +199,15 @@ struct Supervisor: Sendable {
     private mutating func answer(_ sessionId: String, _ sdp: String, now: Instant) -> [Action] {
         session?.relayTrouble = nil
         let order = Action.peer(.offer(sessionId: sessionId, sdp: sdp))
-        switch session?.phase {
-        case .granted, .negotiating:
-            session?.phase = .negotiating
-            session?.since = now
-            return [order, .status]
-        case .live:
-            return [order]
+        let before = session?.state
+        session?.answering(now: now)
+        switch before {
+        case .granted, .negotiating: return [order, .status]
+        case .live: return [order]
         case .failed:
-            session?.phase = .negotiating
-            session?.since = now
-            session?.reason = nil
-            session?.reported = []
-            return open(MediaKind.allCases, now: now) + [startOrder(), order, .status].compactMap(\.self)
-        case nil:
-            return []
+            return hold(MediaKind.allCases, sessionId, now: now)
+                + [startOrder(), order, .status].compactMap(\.self)
+        case nil: return []
         }
     }
 
@@ -267,31 +227,31 @@ struct Supervisor: Sendable {
         case .sessionError(let sessionId, let error):
             return toMonitor(sessionId) { .sessionError(targetId: $0, sessionId: sessionId, error) }
         case .sending(let sessionId, let kinds):
-            guard isCurrent(sessionId), isOpen else { return [] }
-            return send(kinds, now: now)
+            guard isCurrent(sessionId) else { return [] }
+            return isOpen ? send(kinds, now: now) : ignore(.notInThisPhase)
         case .relayRefused(let sessionId, let trouble):
             guard isCurrent(sessionId) else { return [] }
             session?.relayTrouble = trouble
             return [.status]
         case .connected(let sessionId):
-            guard isCurrent(sessionId), session?.phase == .granted || session?.phase == .negotiating else { return [] }
-            session?.phase = .live
-            session?.liveSince = now
-            return (isLit ? [.indicator(true)] : []) + [.status]
+            guard isCurrent(sessionId) else { return [] }
+            guard session?.connected(now: now) == true else { return ignore(.notInThisPhase) }
+            return (isLit ? [.indicator(sessionId: sessionId, true)] : []) + [.status]
         case .firstFrameSent(let sessionId, let milliseconds):
-            guard isCurrent(sessionId), session?.phase == .live else { return [] }
-            session?.firstFrameMilliseconds = milliseconds
+            guard isCurrent(sessionId) else { return [] }
+            guard session?.firstFrameSent(milliseconds) == true else { return ignore(.notInThisPhase) }
             return reportMedia() + [.status]
         case .ended(let sessionId, let reason, let code):
-            guard isCurrent(sessionId), session?.phase != .failed else { return [] }
-            return fail(reason: reason, code: code)
+            guard isCurrent(sessionId) else { return [] }
+            return isOpen ? fail(reason: reason, code: code) : ignore(.notInThisPhase)
         case .offerAfterEnd(let sessionId, let sdp):
+            guard isCurrent(sessionId) else { return [] }
             // A newer offer has revived the session meanwhile: this one is past.
-            guard isCurrent(sessionId), session?.phase == .failed else { return [] }
+            guard !isOpen else { return ignore(.notInThisPhase) }
             return offerArrived(sessionId: sessionId, DescriptionPayload(type: .offer, sdp: sdp), now: now)
         case .candidateAfterEnd(let sessionId, let candidate):
-            guard isCurrent(sessionId), session?.phase != .failed else { return [] }
-            return [.peer(.candidate(sessionId: sessionId, candidate))]
+            guard isCurrent(sessionId) else { return [] }
+            return isOpen ? [.peer(.candidate(sessionId: sessionId, candidate))] : ignore(.notInThisPhase)
         case .statistics, .summary:
             return []
         }
@@ -303,42 +263,38 @@ struct Supervisor: Sendable {
 
     /// The monitor takes these kinds of media now: the devices of others close, and the sign is lit while there is any.
     private mutating func send(_ kinds: Set<MediaKind>, now: Instant) -> [Action] {
-        guard let before = session?.sends, before != kinds else { return [] }
+        guard let session, case let before = session.sends, before != kinds else { return [] }
         let wasLit = isLit
-        session?.sends = kinds
         let closed = MediaKind.allCases.filter { before.contains($0) && !kinds.contains($0) }
         let opened = MediaKind.allCases.filter { kinds.contains($0) && !before.contains($0) }
         var actions: [Action] = []
-        if wasLit, !isLit {
-            actions = [.indicator(false)] + mediaStopped()
-            session?.isPermitted = false
-            session?.hasReportedMedia = false
-        }
-        if !closed.isEmpty { actions.append(.closeMedia(closed)) }
-        if !opened.isEmpty { actions += open(opened, now: now) }
-        if isLit, !wasLit { actions.append(.indicator(true)) }
+        if wasLit, kinds.isEmpty { actions = [.indicator(sessionId: session.id, false)] + mediaStopped() }
+        self.session?.take(kinds)
+        if !closed.isEmpty { actions.append(.release(sessionId: session.id, closed)) }
+        if !opened.isEmpty { actions += hold(opened, session.id, now: now) }
+        if isLit, !wasLit { actions.append(.indicator(sessionId: session.id, true)) }
         return actions + reportMedia() + [.status]
     }
 
     /// The sign is lit, or nobody asked for one: media leaves.
     mutating func mediaPermitted() -> [Action] {
-        session?.isPermitted = true
+        session?.permitted()
         return reportMedia()
     }
 
     /// The server's audit hears once that media left the kiosk: with the first picture, or without one when there is
     /// none to wait for.
     private mutating func reportMedia() -> [Action] {
-        guard let session, isLit, session.isPermitted, !session.hasReportedMedia else { return [] }
-        if session.sends.contains(.video), session.firstFrameMilliseconds == nil {
+        guard let session, case .live(let live) = session.state, live.audit == .permitted else { return [] }
+        if session.sends.contains(.video), live.firstFrameMilliseconds == nil {
             guard case .trouble = video else { return [] }
         }
-        self.session?.hasReportedMedia = true
+        self.session?.mediaReported()
         return [
             .send(
                 .sessionReport(
                     SessionReport(
-                        sessionId: session.id, state: .mediaStarted, firstFrameMs: session.firstFrameMilliseconds)))
+                        sessionId: session.id, state: .mediaStarted, firstFrameMs: live.firstFrameMilliseconds)))
         ]
     }
 
@@ -413,7 +369,7 @@ struct Supervisor: Sendable {
 
     /// The sign that the camera is live must be lit and is not: no media then.
     mutating func indicatorFailed(_ reason: String) -> [Action] {
-        guard let session, session.phase == .live else { return [] }
+        guard let session, case .live = session.state else { return ignore(.notInThisPhase) }
         return [.peer(.end(sessionId: session.id))]
             + fail(reason: "the live indicator cannot be lit: \(reason)", code: .cameraFailed)
     }
@@ -422,18 +378,20 @@ struct Supervisor: Sendable {
 
     mutating func timeoutReached(now: Instant) -> [Action] {
         guard let due = nextTimeout, due <= now else { return [] }
-        let orders = session.map { [Action.peer(.end(sessionId: $0.id))] } ?? []
+        guard let session else { return [] }
         let reason =
-            session?.phase == .live
-            ? "no server for \(Int(liveWithoutServer.seconds)) s"
-            : "no connection within \(Int(Supervisor.negotiationTimeout.seconds)) s"
-        return orders + fail(reason: reason, code: .iceFailed)
+            switch session.state {
+            case .live: "no server for \(Int(liveWithoutServer.seconds)) s"
+            case .granted, .negotiating, .failed:
+                "no connection within \(Int(Supervisor.negotiationTimeout.seconds)) s"
+            }
+        return [.peer(.end(sessionId: session.id))] + fail(reason: reason, code: .iceFailed)
     }
 
     /// The agent stops: whatever is open closes, and the server hears that this is meant, whether or not media flowed.
     mutating func stop() -> [Action] {
         guard let session else { return [] }
-        self.session?.hasReportedMedia = false
+        self.session?.mediaStopReported()
         let farewell = SessionReport(
             sessionId: session.id, state: .mediaStopped, reason: SessionEndReason.kioskRestarting.rawValue)
         return end(reason: "agent-stopped") + [.send(.sessionReport(farewell))]
@@ -442,10 +400,10 @@ struct Supervisor: Sendable {
     // MARK: below
 
     /// Whether a session may get media: devices are open.
-    var isOpen: Bool { session.map { $0.phase != .failed } ?? false }
+    var isOpen: Bool { session?.isOpen ?? false }
 
     /// Whether media leaves the kiosk, and the sign that tells so is lit.
-    var isLit: Bool { session.map { $0.phase == .live && !$0.sends.isEmpty } ?? false }
+    var isLit: Bool { session?.isLit ?? false }
 
     /// Whether one picture after the other must be encoded now: somebody takes them, and the camera says that it runs.
     var expectsPictures: Bool {
@@ -455,6 +413,11 @@ struct Supervisor: Sendable {
 
     /// Whether the device is to be open.
     private func isWanted(_ kind: MediaKind) -> Bool { isOpen && session?.sends.contains(kind) == true }
+
+    private mutating func ignore(_ event: IgnoredEvent) -> [Action] {
+        ignored.add(event)
+        return []
+    }
 
     private mutating func isCurrent(_ sessionId: String) -> Bool {
         if session?.id == sessionId { return true }
@@ -471,12 +434,12 @@ struct Supervisor: Sendable {
         session.map { .peer(.start(sessionId: $0.id, monitorId: $0.monitorId, iceServers: $0.iceServers)) }
     }
 
-    private mutating func open(_ kinds: [MediaKind], now: Instant) -> [Action] {
+    private mutating func hold(_ kinds: [MediaKind], _ sessionId: String, now: Instant) -> [Action] {
         for kind in kinds where device(kind) != .none {
             setDevice(kind, .opening)
             openingEndsAt[kind] = now + Supervisor.openingTimeout
         }
-        return [.openMedia(kinds)]
+        return [.hold(sessionId: sessionId, kinds)]
     }
 
     /// The media path has ended for good, as far as the kiosk can tell: monitor and server hear why, and only a new offer
@@ -494,14 +457,8 @@ struct Supervisor: Sendable {
                         SessionReport(sessionId: failed.id, state: .mediaFailed, reason: code.rawValue))),
             ]
         let devices = openDevices
-        session?.phase = .failed
-        session?.reason = reason
-        session?.liveSince = nil
-        session?.sends = Set(MediaKind.allCases)
-        session?.isPermitted = false
-        session?.hasReportedMedia = false
-        session?.firstFrameMilliseconds = nil
-        return (wasLit ? [.indicator(false)] : []) + reports + devices + [.status]
+        session?.fail(reason: reason)
+        return (wasLit ? [.indicator(sessionId: failed.id, false)] : []) + reports + devices + [.status]
     }
 
     private mutating func end(reason: String) -> [Action] {
@@ -509,7 +466,7 @@ struct Supervisor: Sendable {
         let reports = mediaStopped()
         let devices = openDevices
         var actions: [Action] = [.peer(.end(sessionId: ended.id))]
-        if isLit { actions.append(.indicator(false)) }
+        if isLit { actions.append(.indicator(sessionId: ended.id, false)) }
         session = nil
         return actions + reports + devices + [.carried(sessionId: nil), .status]
     }
@@ -517,11 +474,12 @@ struct Supervisor: Sendable {
     /// What closes all that is open.
     private var openDevices: [Action] {
         let open = MediaKind.allCases.filter(isWanted)
-        return open.isEmpty ? [] : [.closeMedia(open)]
+        guard let session, !open.isEmpty else { return [] }
+        return [.release(sessionId: session.id, open)]
     }
 
     private func mediaStopped() -> [Action] {
-        guard let session, session.hasReportedMedia else { return [] }
+        guard let session, case .live(let live) = session.state, live.audit == .reported else { return [] }
         return [.send(.sessionReport(SessionReport(sessionId: session.id, state: .mediaStopped)))]
     }
 

@@ -12,9 +12,11 @@ struct NetworkResources: Sendable {
     let trust: RelayTrust?
     let pool: PacketPool
     let events: Mailbox<PeerEvent>
-    let video: FrameRing
-    let audio: FrameRing
-    let control: EncoderControl
+    let hub: MediaHub
+    /// Whose media the sessions carry; nil: each its own.
+    let lease: Lease?
+    /// Signaled when a frame has come for a session.
+    let readable: WakeFD
     let tally: MediaTally
 }
 
@@ -36,11 +38,9 @@ struct NetworkLoop: ~Copyable {
     private let progress: ThreadProgress
     private let registry: SocketRegistry
     private var occupancy: Occupancy
-    private var videoFrame: EncodedFrame
-    private var audioFrame: EncodedFrame
     private var isRunning: Bool
 
-    /// - Parameter commands: their mailbox and the rings wake the same reader.
+    /// - Parameter commands: their mailbox wakes the same reader as `NetworkResources.readable`.
     init(
         _ resources: NetworkResources, commands: Mailbox<PeerCommand>, progress: ThreadProgress
     ) throws(SystemError) {
@@ -50,8 +50,6 @@ struct NetworkLoop: ~Copyable {
         self.commands = commands
         self.progress = progress
         occupancy = .empty
-        videoFrame = EncodedFrame(kind: .video, capacity: 64 * 1024)
-        audioFrame = EncodedFrame(kind: .audio, capacity: 1500)
         isRunning = true
     }
 
@@ -67,7 +65,7 @@ struct NetworkLoop: ~Copyable {
                 if event.token == SocketRegistry.wakeToken {
                     commands.wake.clear()
                     takeCommands(now: now)
-                    takeFrames(now: now)
+                    slot?.takeFrames(now: now)
                 } else {
                     slot?.handle(event, now: now)
                 }
@@ -79,14 +77,6 @@ struct NetworkLoop: ~Copyable {
     }
 
     private var slot: PeerSlot? { if case .live(let slot) = occupancy { slot } else { nil } }
-
-    /// Frames that no session takes are dropped.
-    private mutating func takeFrames(now: Instant) {
-        let slot = slot
-        while resources.audio.pop(into: &audioFrame) { slot?.send(audioFrame, now: now) }
-        while resources.video.pop(into: &videoFrame) { slot?.send(videoFrame, now: now) }
-        slot?.settle(now: now)
-    }
 
     // MARK: Commands
 

@@ -9,8 +9,8 @@ internal import Synchronization
 // The network thread: where the peer session meets sockets, clocks and the encoders.
 //
 //   signaling thread ─ post ─▶ Mailbox<PeerCommand> ┐
-//   video thread     ─ push ─▶ FrameRing            ├─▶ NetworkLoop ─▶ PeerSlot.mutate { PeerSession } ─▶ settle ─▶ UDPSocket
-//   audio thread     ─ push ─▶ FrameRing            │                                     └▶ PeerEvent ─▶ supervisor
+//   video thread     ─ push ─▶ MediaHub             ├─▶ NetworkLoop ─▶ PeerSlot.mutate { PeerSession } ─▶ settle ─▶ UDPSocket
+//   audio thread     ─ push ─▶ MediaHub             │                                     └▶ PeerEvent ─▶ supervisor
 //   network          ─────────▶ UDPSocket           ┘
 //
 // `NetworkThread` is the handle, `NetworkLoop` what the thread does, `PeerSlot` one session with everything that is its own. The loop asks
@@ -32,15 +32,12 @@ public final class NetworkThread: Sendable {
     private let resolver: ICEServerResolver
     private let thread: Mutex<WorkerThread?>
 
-    /// Both rings must wake the same reader, which becomes this thread.
+    /// - Parameter lease: whose media the sessions carry; nil: each its own.
     public init(
-        _ configuration: AgentConfiguration, video: FrameRing, audio: FrameRing, control: EncoderControl,
-        tally: MediaTally, events: Mailbox<PeerEvent>
+        _ configuration: AgentConfiguration, hub: MediaHub, lease: Lease? = nil, tally: MediaTally,
+        events: Mailbox<PeerEvent>
     ) throws(SystemError) {
-        guard let wake = video.readable, audio.readable === wake else {
-            preconditionFailure("peer driver: both rings must wake the same reader")
-        }
-        let commands = try Mailbox<PeerCommand>(wake: wake)
+        let commands = try Mailbox<PeerCommand>()
         self.commands = commands
         resolver = try ICEServerResolver { answer in
             switch answer {
@@ -51,8 +48,8 @@ public final class NetworkThread: Sendable {
         resources = NetworkResources(
             interfaces: InterfaceFilter(configuration.network),
             trust: NetworkThread.trust(authorities: configuration.tls.caFile),
-            pool: PacketPool(slotCount: NetworkThread.packetSlots), events: events, video: video, audio: audio,
-            control: control, tally: tally)
+            pool: PacketPool(slotCount: NetworkThread.packetSlots), events: events, hub: hub, lease: lease,
+            readable: commands.wake, tally: tally)
         progress = ThreadProgress()
         thread = Mutex(nil)
     }

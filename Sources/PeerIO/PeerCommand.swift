@@ -34,7 +34,7 @@ public enum PeerEvent: Sendable {
     case localCandidate(sessionId: String, CandidatePayload)
     /// The kinds of media that the monitor takes now: before `connected`, and whenever it negotiates others.
     case sending(sessionId: String, Set<MediaKind>)
-    /// ICE and DTLS are done: media may flow, the rings are open.
+    /// ICE and DTLS are done: media may flow, and is taken from the hub.
     case connected(sessionId: String)
     /// The first video frame left, so long after the offer arrived.
     case firstFrameSent(sessionId: String, milliseconds: Int)

@@ -150,10 +150,10 @@ public struct RTPSession: Sendable {
 
     /// Cuts a frame into packets of a stream; see `SendStream.packetize`.
     public mutating func packetize(
-        _ frame: Span<UInt8>, on stream: Int, isKeyframe: Bool, captureTime: Instant, layer: TemporalLayerInfo? = nil,
+        _ frame: Span<UInt8>, on stream: Int, isKeyframe: Bool, captureTime: Instant,
         now: Instant
     ) -> SequenceRange {
-        sendStreams[stream].packetize(frame, isKeyframe: isKeyframe, captureTime: captureTime, layer: layer, now: now)
+        sendStreams[stream].packetize(frame, isKeyframe: isKeyframe, captureTime: captureTime, now: now)
     }
 
     /// Takes back packets that were never written; see `SendStream.withdraw`.

@@ -20,9 +20,9 @@ public struct LocalCapabilities: Hashable, Sendable {
         }
     }
 
-    /// VP8 and Opus, sent only: what a kiosk can do.
+    /// Every codec of pictures and Opus, sent only: what a kiosk can do.
     public static var kiosk: LocalCapabilities {
-        LocalCapabilities(audio: .opus(direction: .sendonly), video: .vp8(direction: .sendonly))
+        LocalCapabilities(audio: .opus(direction: .sendonly), video: .video(direction: .sendonly))
     }
 }
 
@@ -42,11 +42,13 @@ public struct MediaCapability: Hashable, Sendable {
         self.headerExtensions = headerExtensions
     }
 
-    /// VP8 with retransmission (RFC 7741, RFC 4588).
-    public static func vp8(direction: Direction) -> MediaCapability {
+    /// Pictures in these codecs, best first, with retransmission (RFC 4588).
+    public static func video(_ codecs: [VideoCodec] = VideoCodec.allCases, direction: Direction) -> MediaCapability {
         MediaCapability(
             direction: direction,
-            codecs: [CodecCapability(name: "VP8", clockRate: 90_000, feedback: Set(Feedback.allCases))],
+            codecs: codecs.map {
+                CodecCapability(name: $0.rawValue, clockRate: 90_000, feedback: Set(Feedback.allCases))
+            },
             headerExtensions: Set(HeaderExtensionKind.allCases))
     }
 
@@ -67,7 +69,7 @@ public struct MediaCapability: Hashable, Sendable {
 
 /// A codec of ours. Retransmission is taken wherever the offer has it.
 public struct CodecCapability: Hashable, Sendable {
-    /// The encoding name, such as `VP8`.
+    /// The encoding name, such as `opus`.
     public var name: String
     /// Hertz of the RTP clock.
     public var clockRate: UInt32

@@ -93,7 +93,7 @@ extension MediaDescription {
 }
 
 extension Codec {
-    /// Reads `96 VP8/90000` or `111 opus/48000/2`.
+    /// Reads `111 opus/48000/2` and the like.
     init?(rtpmap value: String) {
         let parts = value.split(separator: " ", maxSplits: 1)
         guard parts.count == 2, let type = PayloadType(text: parts[0]) else { return nil }

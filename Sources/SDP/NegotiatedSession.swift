@@ -137,6 +137,9 @@ public struct NegotiatedCodec: Hashable, Sendable {
         self.codec = codec
         self.retransmissionType = retransmissionType
     }
+
+    /// Which codec of ours it is; nil for sound.
+    public var video: VideoCodec? { VideoCodec.allCases.first { codec.isNamed($0.rawValue) } }
 }
 
 /// What we declare to send in one section. It stays the same over all renegotiations of a session.

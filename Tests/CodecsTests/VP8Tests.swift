@@ -3,12 +3,9 @@ import Primitives
 import Testing
 
 @Suite struct VP8Tests {
-    static func settings(width: Int = 320, height: Int = 240, kilobits: Double = 400, layers: Int = 1)
-        -> VP8EncoderSettings
-    {
+    static func settings(width: Int = 320, height: Int = 240, kilobits: Double = 400) -> VP8EncoderSettings {
         VP8EncoderSettings(
-            width: width, height: height, frameRate: 30, bitrate: .kilobits(kilobits), dropFrameThreshold: 0,
-            temporalLayers: layers)
+            width: width, height: height, frameRate: 30, bitrate: .kilobits(kilobits), dropFrameThreshold: 0)
     }
 
     @Test func picturesSurviveTheRoundTrip() throws {
@@ -23,7 +20,7 @@ import Testing
             #expect(frame.isKeyframe == (number == 0))
             #expect(frame.captureTime == picture.captureTime)
             #expect(frame.width == 320 && frame.height == 240 && frame.count > 0)
-            #expect(frame.temporalLayer == nil)
+            #expect(frame.codec == .vp8)
             let shown = try decoder.decode(frame.bytes, into: &decoded)
             #expect(shown && decoded.width == 320 && decoded.height == 240)
         }
@@ -125,31 +122,6 @@ import Testing
         #expect(isKeyframe)
     }
 
-    @Test(arguments: [2, 3])
-    func upperTemporalLayersCanBeLeftOut(layers: Int) throws {
-        for keptLayers in 1...layers {
-            var encoder = try VP8Encoder(Self.settings(layers: layers))
-            var decoder = try VP8Decoder()
-            var picture = VideoFrame(width: 320, height: 240)
-            var decoded = VideoFrame(width: 320, height: 240)
-            var frame = EncodedFrame(kind: .video, capacity: 65536)
-            var seen: [UInt8] = []
-            for number in 0..<41 {
-                drawMovingPicture(&picture, number: number)
-                _ = try encoder.encode(picture, forceKeyframe: number == 21, into: &frame)
-                let temporalLayer = frame.temporalLayer
-                let layer = try #require(temporalLayer)
-                if number < 5 { seen.append(layer.id) }
-                if frame.isKeyframe { #expect(layer == TemporalLayer(id: 0, isSync: true)) }
-                guard Int(layer.id) < keptLayers else { continue }
-                let shown = try decoder.decode(frame.bytes, into: &decoded)
-                let quality = lumaPSNR(picture, decoded)
-                #expect(shown && quality > 24, "picture \(number), \(keptLayers) of \(layers) layers")
-            }
-            #expect(seen == (layers == 2 ? [0, 1, 0, 1, 0] : [0, 2, 1, 2, 0]))
-        }
-    }
-
     @Test func settingsOutOfRangeAreRefused() {
         func refuses(_ change: (inout VP8EncoderSettings) -> Void) -> Bool {
             var settings = Self.settings()
@@ -163,7 +135,6 @@ import Testing
         #expect(refuses { $0.bitrate = .zero })
         #expect(refuses { $0.speed = 4 })
         #expect(refuses { $0.minimumQuantizer = 60 })
-        #expect(refuses { $0.temporalLayers = 4 })
         #expect(!refuses { _ in })
     }
 

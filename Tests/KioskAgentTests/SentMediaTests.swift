@@ -40,8 +40,11 @@ import Testing
     /// The camera closes, no picture is waited for, and the audit hears of it at once.
     @Test func aMonitorThatOnlyListensIsServedForAsLongAsItLikes() {
         var supervisor = negotiating()
-        #expect(supervisor.peerReported(sending([.audio]), now: now) == [.closeMedia([.video]), .status])
-        #expect(supervisor.peerReported(.connected(sessionId: "S1"), now: now) == [.indicator(true), .status])
+        #expect(supervisor.peerReported(sending([.audio]), now: now) == [.release(sessionId: "S1", [.video]), .status])
+        #expect(
+            supervisor.peerReported(.connected(sessionId: "S1"), now: now) == [
+                .indicator(sessionId: "S1", true), .status,
+            ])
         #expect(supervisor.mediaPermitted() == [report(.mediaStarted)])
         // What the camera said before it was told is late.
         #expect(supervisor.mediaReported(.running(.video, source: "cam")) == [])
@@ -57,7 +60,8 @@ import Testing
         #expect(
             supervisor.serverSent(
                 .monitoringStopped(kioskId: "KIOSK_01", sessionId: "S1", reason: .stoppedByMonitor), now: now) == [
-                    .peer(.end(sessionId: "S1")), .indicator(false), report(.mediaStopped), .closeMedia([.audio]),
+                    .peer(.end(sessionId: "S1")), .indicator(sessionId: "S1", false), report(.mediaStopped),
+                    .release(sessionId: "S1", [.audio]),
                     .carried(sessionId: nil), .status,
                 ])
     }
@@ -77,18 +81,22 @@ import Testing
         var supervisor = live([.audio])
         #expect(supervisor.mediaReported(.stopped(.video)) == [.status])
         #expect(supervisor.peerReported(sending([.audio]), now: now) == [])
-        #expect(supervisor.peerReported(sending([.audio, .video]), now: now) == [.openMedia([.video]), .status])
+        #expect(
+            supervisor.peerReported(sending([.audio, .video]), now: now) == [.hold(sessionId: "S1", [.video]), .status])
         #expect(supervisor.video == .opening)
         #expect(supervisor.mediaReported(.running(.video, source: "cam")) == [.status])
         #expect(supervisor.expectsPictures)
         // Nothing leaves: the sign goes out, and comes back with the first of it.
         #expect(
             supervisor.peerReported(sending([]), now: now)
-                == [.indicator(false), report(.mediaStopped), .closeMedia([.audio, .video]), .status])
+                == [
+                    .indicator(sessionId: "S1", false), report(.mediaStopped),
+                    .release(sessionId: "S1", [.audio, .video]), .status,
+                ])
         #expect(supervisor.session?.phase == .live && !supervisor.expectsPictures)
         #expect(
             supervisor.peerReported(sending([.audio]), now: now)
-                == [.openMedia([.audio]), .indicator(true), .status])
+                == [.hold(sessionId: "S1", [.audio]), .indicator(sessionId: "S1", true), .status])
         #expect(supervisor.mediaPermitted() == [report(.mediaStarted)])
         // Of another session, and of none.
         #expect(supervisor.peerReported(.sending(sessionId: "S2", [.video]), now: now) == [])
@@ -101,11 +109,13 @@ import Testing
         var supervisor = negotiating()
         _ = supervisor.mediaReported(.trouble(.video, MediaTrouble(.cameraMissing, state: "missing", message: "gone")))
         var actions = supervisor.peerReported(.connected(sessionId: "S1"), now: now)
-        #expect(actions == [.indicator(true), .status])
+        #expect(actions == [.indicator(sessionId: "S1", true), .status])
         actions = supervisor.indicatorFailed("lamp broken")
         #expect(!actions.contains(report(.mediaStarted)) && !actions.contains(report(.mediaStopped)))
-        #expect(actions.first { $0 == .indicator(true) } == nil && actions.contains(.indicator(false)))
-        #expect(actions.suffix(2) == [.closeMedia([.audio, .video]), .status])
+        #expect(
+            actions.first { $0 == .indicator(sessionId: "S1", true) } == nil
+                && actions.contains(.indicator(sessionId: "S1", false)))
+        #expect(actions.suffix(2) == [.release(sessionId: "S1", [.audio, .video]), .status])
     }
 
     /// The server may be restarted; but who is gone for long may have ended the session, and nobody here heard it.
@@ -124,13 +134,13 @@ import Testing
         supervisor.serverIs(here: false, now: now + .seconds(1000))
         #expect(
             supervisor.timeoutReached(now: now + .seconds(1060)) == [
-                .peer(.end(sessionId: "S1")), .indicator(false),
+                .peer(.end(sessionId: "S1")), .indicator(sessionId: "S1", false),
                 .send(
                     .sessionError(
                         targetId: "MONITOR_01", sessionId: "S1",
                         SessionErrorPayload(.iceFailed, message: "no server for 60 s"))),
                 .send(.sessionReport(SessionReport(sessionId: "S1", state: .mediaFailed, reason: "ice-failed"))),
-                .closeMedia([.audio, .video]), .status,
+                .release(sessionId: "S1", [.audio, .video]), .status,
             ])
         #expect(supervisor.session?.reason == "no server for 60 s")
         #expect(supervisor.nextTimeout == nil)

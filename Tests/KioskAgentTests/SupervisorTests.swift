@@ -105,7 +105,7 @@ import Testing
         #expect(!supervisor.isOpen)
         #expect(
             supervisor.serverSent(granted(), now: now) == [
-                start(), .carried(sessionId: "S1"), .openMedia([.audio, .video]), .status,
+                start(), .carried(sessionId: "S1"), .hold(sessionId: "S1", [.audio, .video]), .status,
             ])
         #expect(supervisor.isOpen)
         #expect(supervisor.serverSent(offer(), now: now) == [.peer(.offer(sessionId: "S1", sdp: "v=0")), .status])
@@ -123,14 +123,18 @@ import Testing
             supervisor.peerReported(.localCandidate(sessionId: "S1", candidate), now: now)
                 == [.send(.iceCandidate(targetId: "MONITOR_01", sessionId: "S1", candidate))])
         #expect(supervisor.mediaReported(.running(.video, source: "cam")) == [.status])
-        #expect(supervisor.peerReported(.connected(sessionId: "S1"), now: now) == [.indicator(true), .status])
+        #expect(
+            supervisor.peerReported(.connected(sessionId: "S1"), now: now) == [
+                .indicator(sessionId: "S1", true), .status,
+            ])
         #expect(supervisor.mediaPermitted() == [])
         #expect(
             supervisor.peerReported(.firstFrameSent(sessionId: "S1", milliseconds: 18), now: now)
                 == [report(.mediaStarted, 18), .status])
         #expect(
             supervisor.serverSent(stopped(), now: now) == [
-                .peer(.end(sessionId: "S1")), .indicator(false), report(.mediaStopped), .closeMedia([.audio, .video]),
+                .peer(.end(sessionId: "S1")), .indicator(sessionId: "S1", false), report(.mediaStopped),
+                .release(sessionId: "S1", [.audio, .video]),
                 .carried(sessionId: nil), .status,
             ])
         #expect(!supervisor.isOpen)
@@ -149,9 +153,11 @@ import Testing
         var supervisor = live()
         #expect(
             supervisor.serverSent(granted("S2", monitor: "MONITOR_02"), now: now) == [
-                .peer(.end(sessionId: "S1")), .indicator(false), report(.mediaStopped), .closeMedia([.audio, .video]),
+                .peer(.end(sessionId: "S1")), .indicator(sessionId: "S1", false), report(.mediaStopped),
+                .release(sessionId: "S1", [.audio, .video]),
                 .carried(sessionId: nil), .status,
-                start("S2", monitor: "MONITOR_02"), .carried(sessionId: "S2"), .openMedia([.audio, .video]), .status,
+                start("S2", monitor: "MONITOR_02"), .carried(sessionId: "S2"),
+                .hold(sessionId: "S2", [.audio, .video]), .status,
             ])
         // What is late from the first goes nowhere.
         #expect(supervisor.peerReported(.answer(sessionId: "S1", sdp: ""), now: now) == [])
@@ -187,7 +193,10 @@ import Testing
         #expect(supervisor.mediaReported(.trouble(.video, missing)) == [.status])
         #expect(supervisor.video.word == "missing")
         // Sound alone is media too: the audit hears of it without a first picture, once it leaves.
-        #expect(supervisor.peerReported(.connected(sessionId: "S1"), now: now) == [.indicator(true), .status])
+        #expect(
+            supervisor.peerReported(.connected(sessionId: "S1"), now: now) == [
+                .indicator(sessionId: "S1", true), .status,
+            ])
         #expect(supervisor.mediaPermitted() == [report(.mediaStarted)])
         #expect(supervisor.mediaReported(.running(.video, source: "cam")) == [.status])
         #expect(supervisor.peerReported(.firstFrameSent(sessionId: "S1", milliseconds: 900), now: now) == [.status])
@@ -214,14 +223,18 @@ import Testing
         var supervisor = live()
         #expect(
             supervisor.peerReported(.ended(sessionId: "S1", reason: "consent expired", code: .consentExpired), now: now)
-                == [.indicator(false), report(.mediaStopped)] + told(.consentExpired, "consent expired") + [
-                    .closeMedia([.audio, .video]), .status,
+                == [.indicator(sessionId: "S1", false), report(.mediaStopped)]
+                + told(.consentExpired, "consent expired") + [
+                    .release(sessionId: "S1", [.audio, .video]), .status,
                 ])
         #expect(!supervisor.isOpen)
         #expect(supervisor.peerReported(.ended(sessionId: "S1", reason: "again", code: .iceFailed), now: now) == [])
         #expect(
             supervisor.serverSent(offer(), now: now)
-                == [.openMedia([.audio, .video]), start(), .peer(.offer(sessionId: "S1", sdp: "v=0")), .status])
+                == [
+                    .hold(sessionId: "S1", [.audio, .video]), start(), .peer(.offer(sessionId: "S1", sdp: "v=0")),
+                    .status,
+                ])
         #expect(supervisor.isOpen)
         _ = supervisor.peerReported(.ended(sessionId: "S1", reason: "consent expired", code: .consentExpired), now: now)
         // The devices are closed already.
@@ -240,7 +253,7 @@ import Testing
         #expect(
             supervisor.timeoutReached(now: now + .seconds(110)) == [
                 .peer(.end(sessionId: "S1"))
-            ] + told(.iceFailed, "no connection within 60 s") + [.closeMedia([.audio, .video]), .status])
+            ] + told(.iceFailed, "no connection within 60 s") + [.release(sessionId: "S1", [.audio, .video]), .status])
         #expect(!supervisor.isOpen)
         #expect(supervisor.nextTimeout == nil)
         #expect(supervisor.audio == .none)
@@ -256,7 +269,10 @@ import Testing
         let candidate = CandidatePayload(candidate: "candidate:1")
         #expect(
             supervisor.peerReported(.offerAfterEnd(sessionId: "S1", sdp: "v=0"), now: now)
-                == [.openMedia([.audio, .video]), start(), .peer(.offer(sessionId: "S1", sdp: "v=0")), .status])
+                == [
+                    .hold(sessionId: "S1", [.audio, .video]), start(), .peer(.offer(sessionId: "S1", sdp: "v=0")),
+                    .status,
+                ])
         #expect(
             supervisor.peerReported(.candidateAfterEnd(sessionId: "S1", candidate), now: now)
                 == [.peer(.candidate(sessionId: "S1", candidate))])
@@ -274,17 +290,17 @@ import Testing
         let end = now + .seconds(600)
         #expect(
             supervisor.timeoutReached(now: end)
-                == [.peer(.end(sessionId: "S1")), .indicator(false), report(.mediaStopped)]
-                + told(.iceFailed, "no server for 600 s") + [.closeMedia([.audio, .video]), .status])
+                == [.peer(.end(sessionId: "S1")), .indicator(sessionId: "S1", false), report(.mediaStopped)]
+                + told(.iceFailed, "no server for 600 s") + [.release(sessionId: "S1", [.audio, .video]), .status])
     }
 
     @Test func withoutItsSignNoMediaLeaves() {
         var supervisor = live()
         #expect(
             supervisor.indicatorFailed("lamp broken")
-                == [.peer(.end(sessionId: "S1")), .indicator(false), report(.mediaStopped)]
+                == [.peer(.end(sessionId: "S1")), .indicator(sessionId: "S1", false), report(.mediaStopped)]
                 + told(.cameraFailed, "the live indicator cannot be lit: lamp broken")
-                + [.closeMedia([.audio, .video]), .status])
+                + [.release(sessionId: "S1", [.audio, .video]), .status])
         #expect(supervisor.indicatorFailed("again") == [])
     }
 
@@ -468,13 +484,13 @@ import Testing
                     }
                 for action in actions {
                     switch action {
-                    case .openMedia(let kinds):
+                    case .hold(_, let kinds):
                         #expect(open.isDisjoint(with: kinds), "opened twice")
                         open.formUnion(kinds)
-                    case .closeMedia(let kinds):
+                    case .release(_, let kinds):
                         #expect(open.isSuperset(of: kinds), "closed twice")
                         open.subtract(kinds)
-                    case .indicator(let on):
+                    case .indicator(_, let on):
                         #expect(isLit != on)
                         isLit = on
                     case .peer, .send, .carried, .status: break

@@ -1,3 +1,4 @@
+import Peer
 import Primitives
 import Reactor
 import Testing
@@ -9,10 +10,10 @@ import Testing
     private struct Kiosk: ~Copyable {
         let control = EncoderControl(
             videoBitrate: .kilobits(3000), frameRate: 30, width: 640, height: 480, audioBitrate: .kilobits(32))
-        let ring = FrameRing(kind: .video, frameCapacity: 64 * 1024)
+        let hub = FrameHub(kind: .video, frameCapacity: 64 * 1024)
+        let ring: FrameSubscriber
         var stage: EncodingStage
         var picture: VideoFrame
-        var encoded: EncodedFrame
         var now: Instant
         /// Milliseconds per million pixels.
         var cost = 5.0
@@ -24,18 +25,18 @@ import Testing
         var keyframes: [Instant] = []
 
         init() {
+            ring = hub.subscribe()!
             ring.open()
             stage = EncodingStage(
-                PictureSize(width: 640, height: 480), frameRate: 30, ring: ring, control: control)
+                PictureSize(width: 640, height: 480), frameRate: 30, frames: hub, control: control)
             picture = VideoFrame(width: 640, height: 480)
-            encoded = EncodedFrame(kind: .video, capacity: 64 * 1024)
             now = .zero + .seconds(1000)
         }
 
         /// Pictures of so many seconds from a camera that goes on at its rate whatever happens here.
-        mutating func run(_ seconds: Double, before: (EncoderControl) -> Void = { _ in }) {
+        mutating func run(_ seconds: Double, before: (FrameHub) -> Void = { _ in }) {
             for index in 0..<Int(seconds * 30) {
-                before(control)
+                before(hub)
                 picture.captureTime = now
                 picture.withUnsafeMutablePlanes { y, _, _ in
                     for column in 0..<640 {
@@ -46,16 +47,18 @@ import Testing
                 let took = Duration.nanoseconds(Int64(Double(size.width * size.height) * cost))
                 var isAfter = false
                 let now = now
-                let result = stage.process(picture, generation: ring.generation ?? 0) {
+                let result = stage.process(picture, generation: hub.generation ?? 0) {
                     defer { isAfter = true }
                     return isAfter ? now + took : now
                 }
                 if case .skipped(let reason) = result { drops.add(reason) }
-                while ring.pop(into: &encoded) {
-                    if encoded.isKeyframe { keyframes.append(encoded.captureTime) }
-                    let size = PictureSize(width: encoded.width, height: encoded.height)
+                while let shared = ring.pop() {
+                    let (isKeyframe, taken, size) = shared.withFrame {
+                        ($0.isKeyframe, $0.captureTime, PictureSize(width: $0.width, height: $0.height))
+                    }
+                    if isKeyframe { keyframes.append(taken) }
                     if size == sizes.last { continue }
-                    if !encoded.isKeyframe { brokenBeginnings += 1 }
+                    if !isKeyframe { brokenBeginnings += 1 }
                     sizes.append(size)
                 }
                 self.now = now + .nanoseconds(33_333_333)
@@ -87,26 +90,28 @@ import Testing
     @Test func aNarrowNetworkGetsSmallerPicturesAndTheBitrate() {
         var kiosk = Kiosk()
         kiosk.run(1)
-        kiosk.control.videoBitrate = .kilobits(80)
+        kiosk.control.apply(VideoWish(bitrate: .kilobits(80)))
         kiosk.run(3)
         #expect(kiosk.stage.quality.limitation == .bandwidth)
         #expect(kiosk.sizes.last == PictureSize(width: 320, height: 240))
         #expect(kiosk.brokenBeginnings == 0)
         // What the configuration allows is the limit with the next session, whatever the network carried.
-        kiosk.control.videoBitrate = .kilobits(3000)
+        kiosk.control.apply(VideoWish(bitrate: .kilobits(3000)))
         kiosk.control.videoBitrateLimit = .kilobits(80)
-        #expect(kiosk.control.beginVideo(start: .kilobits(800)) == .kilobits(80))
+        let next = PeerBitrates(maximumVideo: kiosk.control.videoBitrateLimit)
+        #expect(next.startVideo == .kilobits(80))
+        kiosk.control.apply(VideoWish(bitrate: next.startVideo))
         kiosk.run(20)
         #expect(kiosk.sizes.last == PictureSize(width: 320, height: 240))
     }
 
     @Test func aSessionAfterANarrowOneBeginsWithTheWholePicture() {
         var kiosk = Kiosk()
-        kiosk.control.videoBitrate = .kilobits(40)
+        kiosk.control.apply(VideoWish(bitrate: .kilobits(40)))
         kiosk.run(5)
         #expect(kiosk.sizes.last.map { $0.width < 320 } == true)
         kiosk.ring.close()
-        _ = kiosk.control.beginVideo(start: .kilobits(800))
+        kiosk.control.apply(VideoWish(bitrate: .kilobits(800)))
         kiosk.ring.open()
         kiosk.sizes = []
         kiosk.run(0.2)
@@ -115,12 +120,12 @@ import Testing
 
     @Test func whatTheReceiverDecodesIsNotExceeded() {
         var kiosk = Kiosk()
-        kiosk.control.limitVideo(macroblocks: 300, frameRate: 10)
+        kiosk.control.apply(VideoWish(bitrate: .kilobits(3000), macroblocks: 300, frameRate: 10))
         kiosk.run(2)
         #expect(kiosk.sizes == [PictureSize(width: 320, height: 240)])
         #expect(kiosk.stage.quality.rung.frameRate == 10)
         // Said anew in mid-session.
-        kiosk.control.limitVideo(macroblocks: nil, frameRate: nil)
+        kiosk.control.apply(VideoWish(bitrate: .kilobits(3000)))
         kiosk.run(1)
         #expect(kiosk.sizes.last == PictureSize(width: 640, height: 480))
         #expect(kiosk.brokenBeginnings == 0)
@@ -140,14 +145,14 @@ import Testing
         var kiosk = Kiosk()
         kiosk.run(2)
         #expect(kiosk.keyframes.count == 1)
-        for _ in 0..<50 { kiosk.control.requestKeyframe() }
+        for _ in 0..<50 { kiosk.hub.requestKeyframe() }
         kiosk.run(1)
         #expect(kiosk.keyframes.count == 2)
-        kiosk.control.requestKeyframe()
+        kiosk.hub.requestKeyframe()
         kiosk.run(0.04)
         #expect(kiosk.keyframes.count == 3)
         // Right behind a keyframe: it may come from somebody who lost that one, so it waits and is not forgotten.
-        kiosk.control.requestKeyframe()
+        kiosk.hub.requestKeyframe()
         kiosk.run(0.2)
         #expect(kiosk.keyframes.count == 3)
         kiosk.run(0.1)

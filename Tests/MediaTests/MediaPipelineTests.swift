@@ -13,12 +13,11 @@ import Testing
     private let control = EncoderControl(
         videoBitrate: .kilobits(600), frameRate: 30, width: 320, height: 240, audioBitrate: .kilobits(32))
 
-    private func pop(_ ring: FrameRing, _ count: Int, into handle: (borrowing EncodedFrame) -> Void) -> Bool {
-        var frame = EncodedFrame(kind: ring.kind, capacity: 64 * 1024)
+    private func pop(_ ring: FrameSubscriber, _ count: Int, into handle: (borrowing EncodedFrame) -> Void) -> Bool {
         var left = count
         return eventually {
-            while left > 0, ring.pop(into: &frame) {
-                handle(frame)
+            while left > 0, let frame = ring.pop() {
+                frame.withFrame(handle)
                 left -= 1
             }
             return left == 0
@@ -34,12 +33,13 @@ import Testing
 
     private func makeVideo(
         _ source: CameraSource, tally: MediaTally = MediaTally()
-    ) throws -> (VideoPipeline, FrameRing, MediaGate) {
+    ) throws -> (VideoPipeline, FrameSubscriber, MediaGate) {
         let gate = try MediaGate()
-        let ring = FrameRing(kind: .video, frameCapacity: 64 * 1024, readable: readable, opened: gate.wake)
+        let hub = FrameHub(kind: .video, frameCapacity: 64 * 1024, opened: gate.wake)
+        let ring = hub.subscribe(readable: readable)!
         let request = CameraRequest(source: source, width: 320, height: 240, frameRate: FrameRate(frames: 30))
         let pipeline = VideoPipeline(
-            request, ring: ring, control: control, tally: tally, gate: gate, events: events)
+            request, frames: hub, control: control, tally: tally, gate: gate, events: events)
         try pipeline.start()
         return (pipeline, ring, gate)
     }
@@ -67,7 +67,7 @@ import Testing
         #expect(isSignaled)
 
         // A decoder that lost its place.
-        control.requestKeyframe()
+        ring.requestKeyframe()
         var sawKeyframe = false
         #expect(pop(ring, 12) { if $0.isKeyframe { sawKeyframe = true } })
         #expect(sawKeyframe)
@@ -201,8 +201,8 @@ import Testing
 
     @Test func theNextMonitorHearsThatTheMicrophoneRuns() throws {
         let gate = try MediaGate()
-        let ring = FrameRing(kind: .audio, frameCapacity: 1500, readable: readable, opened: gate.wake)
-        let pipeline = AudioPipeline(.testTone, ring: ring, control: control, gate: gate, events: events)
+        let hub = FrameHub(kind: .audio, frameCapacity: 1500, opened: gate.wake)
+        let pipeline = AudioPipeline(.testTone, frames: hub, control: control, gate: gate, events: events)
         try pipeline.start()
         defer { pipeline.stop() }
         gate.open()
@@ -241,9 +241,9 @@ import Testing
 
     @Test func silenceIsTold() throws {
         let gate = try MediaGate()
-        let ring = FrameRing(kind: .audio, frameCapacity: 1500, readable: readable, opened: gate.wake)
+        let hub = FrameHub(kind: .audio, frameCapacity: 1500, opened: gate.wake)
         let source = try #require(MicrophoneSource("test:silence:4"))
-        let pipeline = AudioPipeline(source, ring: ring, control: control, gate: gate, events: events)
+        let pipeline = AudioPipeline(source, frames: hub, control: control, gate: gate, events: events)
         try pipeline.start()
         defer { pipeline.stop() }
         gate.open()
@@ -254,8 +254,9 @@ import Testing
 
     @Test func soundFlowsInTwentyMillisecondPackets() throws {
         let gate = try MediaGate()
-        let ring = FrameRing(kind: .audio, frameCapacity: 1500, readable: readable, opened: gate.wake)
-        let pipeline = AudioPipeline(.testTone, ring: ring, control: control, gate: gate, events: events)
+        let hub = FrameHub(kind: .audio, frameCapacity: 1500, opened: gate.wake)
+        let ring = hub.subscribe(readable: readable)!
+        let pipeline = AudioPipeline(.testTone, frames: hub, control: control, gate: gate, events: events)
         try pipeline.start()
         defer { pipeline.stop() }
         gate.open()
@@ -280,8 +281,8 @@ import Testing
 
     @Test func withoutAMicrophoneNothingRuns() throws {
         let gate = try MediaGate()
-        let ring = FrameRing(kind: .audio, frameCapacity: 1500, readable: readable, opened: gate.wake)
-        let pipeline = AudioPipeline(.none, ring: ring, control: control, gate: gate, events: events)
+        let hub = FrameHub(kind: .audio, frameCapacity: 1500, opened: gate.wake)
+        let pipeline = AudioPipeline(.none, frames: hub, control: control, gate: gate, events: events)
         try pipeline.start()
         gate.open()
         gate.close()

@@ -12,75 +12,71 @@ import Testing
     private let control = EncoderControl(
         videoBitrate: .kilobits(600), frameRate: 30, width: 320, height: 240, audioBitrate: .kilobits(32))
 
-    private func begin(corrects: Bool = false, skips: Bool = false, atMost limit: Bitrate? = nil) {
-        control.beginAudio(correctsErrors: corrects, skipsSilence: skips, bitrate: .kilobits(32), atMost: limit)
+    private func wish(corrects: Bool = false, skips: Bool = false) -> AudioWish {
+        AudioWish(bitrate: .kilobits(32), correctsErrors: corrects, skipsSilence: skips)
     }
 
     @Test func lossIsBelievedAtOnceAndForgottenSlowly() {
-        control.noteLoss(percent: 20)
-        #expect(control.expectedLossPercent == 20)
+        var wish = wish()
+        wish.noteLoss(percent: 20)
+        #expect(wish.lossPercent == 20)
         var seen: [Int] = []
         for _ in 0..<4 {
-            control.noteLoss(percent: 0)
-            seen.append(control.expectedLossPercent)
+            wish.noteLoss(percent: 0)
+            seen.append(wish.lossPercent)
         }
         #expect(seen == [18, 16, 14, 13])
-        for _ in 0..<40 { control.noteLoss(percent: 0) }
-        #expect(control.expectedLossPercent == 0)
-        control.noteLoss(percent: 90)
-        #expect(control.expectedLossPercent == EncoderControl.mostLossPercent)
+        for _ in 0..<40 { wish.noteLoss(percent: 0) }
+        #expect(wish.lossPercent == 0)
+        wish.noteLoss(percent: 90)
+        #expect(wish.lossPercent == AudioWish.mostLossPercent)
+        control.apply(wish)
+        #expect(control.expectedLossPercent == AudioWish.mostLossPercent)
     }
 
     @Test func silenceIsLeftOutOnlyWhereBothWantIt() {
-        begin(corrects: true, skips: true)
+        control.apply(wish(corrects: true, skips: true))
         #expect(!control.usesDiscontinuousTransmission)
         control.allowDiscontinuousTransmission(true)
         #expect(control.usesDiscontinuousTransmission)
         #expect(control.usesForwardErrorCorrection)
-        begin()
+        control.apply(wish())
         #expect(!control.usesDiscontinuousTransmission)
         #expect(!control.usesForwardErrorCorrection)
     }
 
     @Test func nothingOfTheLastSessionsPathOrReceiverIsLeft() {
-        control.videoBitrate = .kilobits(30)
-        control.limitVideo(macroblocks: 300, frameRate: 10)
-        control.beginAudio(
-            correctsErrors: true, skipsSilence: true, bitrate: .kilobits(12), atMost: .kilobits(8),
-            playbackRate: 8_000, packetTime: 5)
+        control.apply(VideoWish(bitrate: .kilobits(30), macroblocks: 300, frameRate: 10))
+        control.apply(AudioWish(bitrate: .kilobits(8), skipsSilence: true, playbackRate: 8_000, packetTime: 5))
         #expect(control.maximumPacketTime == 5 && control.maximumPlaybackRate == 8_000)
-        _ = control.beginVideo(start: .kilobits(500))
-        begin()
+        control.apply(VideoWish(bitrate: .kilobits(500)))
+        control.apply(wish())
         #expect(control.videoBitrate == .kilobits(500))
         #expect(control.maximumMacroblocks == .max && control.maximumFrameRate == .max)
         #expect(control.audioBitrate == .kilobits(32))
         #expect(control.maximumPacketTime == 20 && control.maximumPlaybackRate == 48_000)
     }
 
-    private func beginVideo() -> Bitrate { control.beginVideo(start: .kilobits(800)) }
-
-    @Test func theConfigurationsLimitHoldsFromTheNextSessionOn() {
-        #expect(beginVideo() == .kilobits(600))
-        // Raised while somebody watches: what the network carries is told to the encoder up to the session's limit.
-        control.videoBitrateLimit = .kilobits(2000)
-        control.videoBitrate = .kilobits(600)
-        #expect(beginVideo() == .kilobits(2000))
-        control.videoBitrate = .kilobits(1800)
-        // Lowered: not in the session that runs.
-        control.videoBitrateLimit = .kilobits(300)
-        #expect(control.videoBitrate == .kilobits(1800))
-        #expect(beginVideo() == .kilobits(300))
-        #expect(control.videoBitrate == .kilobits(300))
+    @Test func theNextSessionBeginsAnew() {
+        var lossy = wish()
+        lossy.noteLoss(percent: 20)
+        control.apply(lossy)
+        #expect(control.expectedLossPercent == 20)
+        control.apply(wish())
+        #expect(control.expectedLossPercent == 0)
     }
 
-    @Test func theNextSessionBeginsAnew() {
-        control.noteLoss(percent: 20)
-        control.audioBitrate = .kilobits(16)
-        begin(atMost: .kilobits(24))
-        #expect(control.expectedLossPercent == 0)
-        #expect(control.audioBitrate == .kilobits(24))
-        begin()
-        #expect(control.audioBitrate == .kilobits(32))
+    /// One encoder for several: each can take what comes.
+    @Test func wishesAreMergedToWhatAllCanTake() {
+        let narrow = VideoWish(bitrate: .kilobits(200), frameRate: 10)
+        let small = VideoWish(bitrate: .kilobits(900), macroblocks: 300)
+        #expect(narrow.merged(with: small) == VideoWish(bitrate: .kilobits(200), macroblocks: 300, frameRate: 10))
+        #expect(small.merged(with: narrow) == narrow.merged(with: small))
+        var lossy = AudioWish(bitrate: .kilobits(32), correctsErrors: false, skipsSilence: true, packetTime: 10)
+        lossy.noteLoss(percent: 7)
+        let merged = lossy.merged(with: AudioWish(bitrate: .kilobits(12), playbackRate: 16_000))
+        #expect(merged.bitrate == .kilobits(12) && merged.correctsErrors && !merged.skipsSilence)
+        #expect(merged.playbackRate == 16_000 && merged.packetTime == 10 && merged.lossPercent == 7)
     }
 }
 
@@ -88,12 +84,12 @@ import Testing
 private final class Writer: @unchecked Sendable {
     private var frame = EncodedFrame(kind: .video, capacity: 64)
 
-    func push(_ generation: UInt32, to ring: FrameRing) {
+    func push(_ generation: UInt32, to hub: FrameHub) {
         frame.isKeyframe = true
         frame.withUnsafeMutableMemory(resizedTo: 4) { memory in
             for index in 0..<4 { memory[index] = UInt8(truncatingIfNeeded: generation) }
         }
-        _ = ring.push(&frame, generation: generation)
+        _ = hub.push(&frame, generation: generation)
     }
 }
 
@@ -112,45 +108,58 @@ private func alongside(_ body: @escaping @Sendable () -> Void, _ meanwhile: () -
         try alongside({
             let size = control.maximumSize
             if size.width * 3 != size.height * 4 { torn.add(1, ordering: .relaxed) }
-            _ = (control.videoBitrate, control.preference, control.keyframeRequests, control.expectedLossPercent)
+            _ = (control.videoBitrate, control.preference, control.expectedLossPercent)
         }) {
             for step in 1...20_000 {
                 control.setMaximumSize(width: 4 * (step % 300 + 1), height: 3 * (step % 300 + 1))
-                control.videoBitrate = .kilobits(Double(step))
+                control.apply(VideoWish(bitrate: .kilobits(Double(step))))
                 control.preference = QualityPreference.allCases[step % 3]
-                control.requestKeyframe()
-                control.noteLoss(percent: step % 20)
+                control.apply(AudioWish(bitrate: .kilobits(Double(step % 20))))
             }
         }
         #expect(torn.load(ordering: .relaxed) == 0)
-        #expect(control.keyframeRequests == 20_000)
     }
 
-    @Test func aRingThatOpensAndClosesUnderItsWriterKeepsItsPromise() throws {
-        let ring = FrameRing(kind: .video, frameCapacity: 64, needsPermission: true)
+    /// One opens and closes all the time, another stays; both read what one thread writes.
+    @Test func whoOpensAndClosesUnderTheWriterGetsNothingOfAnEarlierOpening() throws {
+        let hub = FrameHub(kind: .video, frameCapacity: 64)
+        let other = try #require(hub.subscribe())
+        other.open()
+        let subscriber = try #require(hub.subscribe())
         let faults = Atomic<Int>(0)
         let seen = Atomic<Int>(0)
+        var got = 0
         let writer = Writer()
         try alongside({
-            guard let generation = ring.generation else { return }
-            writer.push(generation, to: ring)
+            guard let generation = hub.generation else { return }
+            writer.push(generation, to: hub)
+            _ = other.pop()?.withFrame { seen.add($0.count, ordering: .relaxed) }
         }) {
-            var out = EncodedFrame(kind: .video, capacity: 64)
+            while seen.load(ordering: .relaxed) == 0 { sched_yield() }
             for round in 1...400 {
-                ring.open()
-                ring.permit()
-                for _ in 0..<20 where ring.pop(into: &out) {
-                    seen.add(1, ordering: .relaxed)
-                    for index in 0..<4 where out.bytes[index] != UInt8(truncatingIfNeeded: round) {
-                        faults.add(1, ordering: .relaxed)
+                subscriber.open()
+                for _ in 0..<20 {
+                    guard let frame = subscriber.pop() else {
+                        sched_yield()
+                        continue
+                    }
+                    got += 1
+                    frame.withFrame { frame in
+                        for index in 0..<4 where frame.bytes[index] != UInt8(truncatingIfNeeded: round + 1) {
+                            faults.add(1, ordering: .relaxed)
+                        }
                     }
                 }
-                if round % 2 == 0 { ring.forbid() }
-                ring.close()
-                if round % 2 == 1 { ring.forbid() }
+                hub.requestKeyframe()
+                subscriber.close()
             }
         }
         #expect(faults.load(ordering: .relaxed) == 0, "a frame of an earlier opening")
+        #expect(got > 0)
+        #expect(hub.keyframeRequests >= 400)
+        other.end()
+        subscriber.end()
+        #expect(hub.slotsInUse == 0)
     }
 
     @Test func aGateTellsEveryOpening() throws {

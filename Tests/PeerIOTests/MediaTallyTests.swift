@@ -12,16 +12,22 @@ import Testing
 /// What is counted for one session, and what the network thread makes of it.
 @Suite struct MediaTallyTests {
     private let tally = MediaTally()
-    private let control = EncoderControl(
-        videoBitrate: .kilobits(600), frameRate: 30, width: 320, height: 240, audioBitrate: .kilobits(32))
+    private let hub = try! MediaHub(
+        control: EncoderControl(
+            videoBitrate: .kilobits(600), frameRate: 30, width: 320, height: 240, audioBitrate: .kilobits(32)))
     private let events = try! Mailbox<PeerEvent>()
     private let commands = try! Mailbox<PeerCommand>()
 
     private var resources: NetworkResources {
         NetworkResources(
-            interfaces: InterfaceFilter(), trust: nil, pool: PacketPool(slotCount: 8), events: events,
-            video: FrameRing(kind: .video, frameCapacity: 1000), audio: FrameRing(kind: .audio, frameCapacity: 1000),
-            control: control, tally: tally)
+            interfaces: InterfaceFilter(), trust: nil, pool: PacketPool(slotCount: 8), events: events, hub: hub,
+            lease: nil, readable: commands.wake, tally: tally)
+    }
+
+    private func makeSlot(_ id: String, now: Instant) throws -> PeerSlot {
+        try PeerSlot(
+            id, resources, registry: try SocketRegistry(wokenBy: commands.wake),
+            wall: WallClock(secondsSince1970: 1_800_000_000), now: now)
     }
 
     @Test func aSessionCountsFromItsBeginning() {
@@ -61,14 +67,33 @@ import Testing
         _ = try #require(try pair.connect())
         pair.startMedia()
         try pair.simulation.run(for: .seconds(10))
-        let slot = try PeerSlot(
-            "session", resources, registry: try SocketRegistry(wokenBy: commands.wake),
-            wall: WallClock(secondsSince1970: 1_800_000_000), now: pair.simulation.now)
-        #expect(control.expectedLossPercent == 0)
+        let slot = try makeSlot("S1", now: pair.simulation.now)
+        #expect(hub.control.expectedLossPercent == 0)
         for event in pair.kiosk.events {
             if case .lossReported = event { slot.handle(event, now: pair.simulation.now) }
         }
-        #expect(15...25 ~= control.expectedLossPercent)
+        #expect(15...25 ~= hub.control.expectedLossPercent)
+    }
+
+    @Test func theConfigurationsLimitHoldsFromTheNextSessionOn() throws {
+        let now = MonotonicClock.now()
+        let first = try makeSlot("S1", now: now)
+        #expect(hub.control.videoBitrate == .kilobits(600))
+        // Raised while somebody watches: not in the session that runs.
+        hub.control.videoBitrateLimit = .kilobits(2000)
+        #expect(hub.control.videoBitrate == .kilobits(600))
+        first.close(now: now)
+        let second = try makeSlot("S2", now: now)
+        #expect(hub.control.videoBitrate == .kilobits(800), "what a path is taken to carry at first")
+        second.handle(.videoBitrateChanged(.kilobits(1800)), now: now)
+        #expect(hub.control.videoBitrate == .kilobits(1800))
+        // Lowered: not in the session that runs.
+        hub.control.videoBitrateLimit = .kilobits(300)
+        #expect(hub.control.videoBitrate == .kilobits(1800))
+        second.close(now: now)
+        let third = try makeSlot("S3", now: now)
+        #expect(hub.control.videoBitrate == .kilobits(300))
+        third.close(now: now)
     }
 
     @Test func aLimitationIsTimedFromPictureToPicture() {

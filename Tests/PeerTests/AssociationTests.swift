@@ -53,10 +53,11 @@ import Testing
         let pair = try playing()
         let before = pair.monitor.video.count
         try pair.offer()
-        pair.monitor.session.dtls?.close(now: pair.simulation.now)
+        pair.monitor.session.keys.endpoint?.close(now: pair.simulation.now)
         try pair.simulation.driveBounded()
         pair.monitor.session.media.suspend()
-        pair.monitor.session.dtls = try DTLSEndpoint(role: .server, borrowing: pair.monitor.session.certificate)
+        pair.monitor.session.keys.endpoint = try DTLSEndpoint(
+            role: .server, borrowing: pair.monitor.session.keys.certificate)
         pair.monitor.session.phase = .connecting
         let time = try #require(
             try pair.simulation.run(within: .seconds(5)) {
@@ -73,7 +74,7 @@ import Testing
     /// It ends its association and says nothing more, though it still answers ICE's checks.
     @Test func aPeerThatOnlyClosesIsGiven5Seconds() throws {
         let pair = try playing()
-        pair.monitor.session.dtls?.close(now: pair.simulation.now)
+        pair.monitor.session.keys.endpoint?.close(now: pair.simulation.now)
         try pair.simulation.run(for: .seconds(1))
         #expect(pair.kiosk.closeReason == nil && !pair.kiosk.isConnected)
         let heard = pair.monitor.video.count

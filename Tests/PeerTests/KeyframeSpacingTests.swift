@@ -60,7 +60,7 @@ import Testing
             try pair.simulation.run(for: .milliseconds(5))
         }
         // 2 s, and the one at their beginning.
-        let spacings = Int(Duration.seconds(2) / MediaPath.keyframeSpacing)
+        let spacings = Int(Duration.seconds(2) / KeyframeSpacing.least)
         #expect((spacings...spacings + 1).contains(pair.kiosk.keyframeRequests - requests))
         // Between keyframes there are pictures.
         #expect(pair.monitor.video.suffix(50).count { !$0.isKeyframe } > 35)

@@ -24,7 +24,7 @@ import Testing
     @Test(arguments: [Fingerprint.Algorithm.sha256, .sha384, .sha512])
     func everyHashOfTheCertificate(algorithm: Fingerprint.Algorithm) throws {
         let pair = try Pair()
-        let fingerprint = pair.monitor.session.certificate.fingerprint(algorithm)
+        let fingerprint = pair.monitor.session.keys.certificate.fingerprint(algorithm)
         try connect(pair, offer: try offer(pair, fingerprint: fingerprint.text))
         #expect(pair.kiosk.isConnected && pair.monitor.isConnected)
     }
@@ -32,7 +32,7 @@ import Testing
     @Test(arguments: [Fingerprint.Algorithm.sha384, .sha512])
     func aLongHashOfAnotherCertificate(algorithm: Fingerprint.Algorithm) throws {
         let pair = try Pair()
-        let fingerprint = pair.kiosk.session.certificate.fingerprint(algorithm)
+        let fingerprint = pair.kiosk.session.keys.certificate.fingerprint(algorithm)
         try connect(pair, offer: try offer(pair, fingerprint: fingerprint.text))
         #expect(pair.kiosk.closeReason == .fingerprintMismatch)
     }

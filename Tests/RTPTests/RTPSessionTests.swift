@@ -27,7 +27,8 @@ struct RTPPair {
         video = kiosk.addSendStream(.video(history: 1024, random: &random), now: .zero)
         _ = monitor.addReceiveStream(
             .init(
-                kind: .video, payloadType: .of(96), retransmissionType: .of(97), clockRate: 90_000, usesNack: usesNack),
+                codec: .video(.vp8), payloadType: .of(96), retransmissionType: .of(97), clockRate: 90_000,
+                usesNack: usesNack),
             ssrc: SSRC(0x1111_1111), retransmissionSSRC: SSRC(0x2222_2222))
     }
 

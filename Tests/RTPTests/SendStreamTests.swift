@@ -70,24 +70,6 @@ struct SendStreamTests {
         #expect((ids.1 - ids.0 + 0x8000) % 0x8000 == 1)
     }
 
-    @Test("Temporal layers number the base layer's pictures")
-    func temporalLayers() throws {
-        var stream = SendStream.video()
-        var seen: [(layer: UInt8, base: UInt8)] = []
-        for (index, layer) in [0, 1, 0, 1].enumerated() {
-            let info = TemporalLayerInfo(index: UInt8(layer), isSynchronizationPoint: false, isNonReference: layer == 1)
-            let range = stream.packetize(
-                vp8Frame(20, isKeyframe: index == 0).span, isKeyframe: index == 0, captureTime: .ms(Int64(index) * 33),
-                layer: info)
-            let descriptor = try #require(try stream.packet(range.first).descriptor)
-            #expect(descriptor.isNonReference == (layer == 1))
-            seen.append((try #require(descriptor.temporalLayer).index, try #require(descriptor.temporalBaseIndex)))
-        }
-        #expect(seen.map(\.layer) == [0, 1, 0, 1])
-        #expect(seen[1].base == seen[0].base)
-        #expect(seen[2].base == seen[0].base &+ 1)
-    }
-
     @Test("A retransmission is the same payload behind its number, on the other source")
     func retransmission() throws {
         var stream = SendStream.video()

@@ -21,7 +21,7 @@ extension SendStream.Configuration {
         history: Int = 256, random: inout RandomSource
     ) -> SendStream.Configuration {
         SendStream.Configuration(
-            packetizer: .vp8(VP8Packetizer(random: &random)), ssrc: SSRC(0x1111_1111), payloadType: .of(96),
+            packetizer: Packetizer(.video(.vp8), random: &random), ssrc: SSRC(0x1111_1111), payloadType: .of(96),
             retransmissionSSRC: rtx ? SSRC(0x2222_2222) : nil, retransmissionType: rtx ? .of(97) : nil,
             clockRate: 90_000,
             mid: "0", extensionIDs: ids, historyCapacity: history)
@@ -48,9 +48,9 @@ extension SendStream {
 
     /// Where it does not matter when a frame was cut: at once.
     mutating func packetize(
-        _ frame: Span<UInt8>, isKeyframe: Bool, captureTime: Instant, layer: TemporalLayerInfo? = nil
+        _ frame: Span<UInt8>, isKeyframe: Bool, captureTime: Instant
     ) -> SequenceRange {
-        packetize(frame, isKeyframe: isKeyframe, captureTime: captureTime, layer: layer, now: captureTime)
+        packetize(frame, isKeyframe: isKeyframe, captureTime: captureTime, now: captureTime)
     }
 
     /// The packet's bytes as they would go to SRTP; nil when the history has lost it.

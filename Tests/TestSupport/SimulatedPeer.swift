@@ -40,7 +40,7 @@ public final class SimulatedPeer: SimulatedNode {
         let capabilities =
             role == .answerer
             ? LocalCapabilities.kiosk
-            : LocalCapabilities(audio: .opus(direction: .recvonly), video: .vp8(direction: .recvonly))
+            : LocalCapabilities(audio: .opus(direction: .recvonly), video: .video(direction: .recvonly))
         session = try PeerSession(
             PeerSession.Configuration(role: role, capabilities: capabilities, bitrates: bitrates),
             wallClock: WallClock(secondsSince1970: 1_790_000_000), random: random, now: now)

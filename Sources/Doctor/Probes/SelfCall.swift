@@ -13,7 +13,7 @@ import Signaling
 /// A complete call to oneself: the camera and its encoder, the peer session that answers monitors, and over a real UDP
 /// socket a second session that receives and decodes. All but the browser.
 ///
-///     VideoPipeline ─▶ FrameRing ─▶ NetworkThread ══ DTLS-SRTP over UDP ══▶ PeerSession ─▶ VP8Decoder
+///     VideoPipeline ─▶ MediaHub ─▶ NetworkThread ══ DTLS-SRTP over UDP ══▶ PeerSession ─▶ VideoDecoder
 final class SelfCall {
     struct Outcome: Sendable {
         var connected: Duration?
@@ -41,53 +41,27 @@ final class SelfCall {
 
     private let peerEvents: Mailbox<PeerEvent>
     private let mediaEvents: Mailbox<MediaEvent>
-    private let driver: NetworkThread
-    private let pipeline: VideoPipeline
-    private let gate: MediaGate
-    private let ring: FrameRing
+    private let sender: Sender
     private var outcome: Outcome
     private var trouble: Failure?
     private var firstAt: Instant?
     private var lastAt: Instant?
 
     init(_ configuration: AgentConfiguration, _ source: CameraSource) throws(SystemError) {
-        let section = configuration.camera
         let wake = try WakeFD()
         peerEvents = try Mailbox(wake: wake)
         mediaEvents = try Mailbox(wake: wake)
-        gate = try MediaGate()
-        let silent = try MediaGate()
-        let control = EncoderControl(
-            videoBitrate: configuration.video.maxBitrate, frameRate: section.frameRate, width: section.width,
-            height: section.height, audioBitrate: .kilobits(32))
-        let readable = try WakeFD()
-        ring = FrameRing(
-            kind: .video, frameCapacity: 64 * 1024, readable: readable, opened: gate.wake, needsPermission: true)
-        let audio = FrameRing(
-            kind: .audio, frameCapacity: 1500, readable: readable, opened: silent.wake, needsPermission: true)
-        let tally = MediaTally()
-        driver = try NetworkThread(
-            configuration, video: ring, audio: audio, control: control, tally: tally, events: peerEvents)
-        pipeline = VideoPipeline(
-            section.request(source), ring: ring, control: control, tally: tally, gate: gate, events: mediaEvents)
+        sender = try Sender(
+            configuration, camera: source, microphone: nil, lease: .doctor, media: mediaEvents, peers: peerEvents)
         outcome = Outcome()
     }
 
     /// Calls, counts pictures for two seconds, and hangs up.
     func run(deadline: Instant) throws(Failure) -> Outcome {
         // Before the first thread: one that cannot be had leaves none behind.
-        defer {
-            pipeline.stop()
-            driver.stop()
-        }
-        do throws(SystemError) {
-            try driver.start()
-            try pipeline.start()
-        } catch {
-            throw .system("\(error)")
-        }
-        ring.permit()
-        gate.open()
+        defer { sender.stop() }
+        do throws(SystemError) { try sender.start() } catch { throw .system("\(error)") }
+        sender.hub.hold(.doctor, [.video])
         do {
             try receive(until: min(deadline, MonotonicClock.now() + SelfCall.patience))
         } catch let error as Failure {
@@ -119,10 +93,12 @@ final class SelfCall {
             receivingVideoFrom: SystemWallClock.now(), random: .system, now: MonotonicClock.now())
         session.addLocalAddress(socket.localAddress, now: MonotonicClock.now())
         session.finishLocalAddresses(now: MonotonicClock.now())
-        var decoder = try VP8Decoder()
+        var decoder: VideoDecoder?
         var picture = VideoFrame(width: 16, height: 16)
-        driver.post(.sessionStarted(sessionId: SelfCall.identifier, monitorId: SelfCall.identifier, iceServers: []))
-        driver.post(.offer(sessionId: SelfCall.identifier, sdp: try session.makeOffer(now: MonotonicClock.now())))
+        sender.network.post(
+            .sessionStarted(sessionId: SelfCall.identifier, monitorId: SelfCall.identifier, iceServers: []))
+        sender.network.post(
+            .offer(sessionId: SelfCall.identifier, sdp: try session.makeOffer(now: MonotonicClock.now())))
         var end = deadline
         while MonotonicClock.now() < end, trouble == nil {
             flush(&session, &socket)
@@ -143,8 +119,8 @@ final class SelfCall {
             if let firstAt { end = min(deadline, firstAt + SelfCall.measured) }
         }
         outcome.path = "\(socket.localAddress.address)"
-        gate.close()
-        driver.post(.sessionEnded(sessionId: SelfCall.identifier))
+        sender.hub.release(.doctor)
+        sender.network.post(.sessionEnded(sessionId: SelfCall.identifier))
         session.close(now: MonotonicClock.now())
         flush(&session, &socket)
     }
@@ -185,11 +161,12 @@ final class SelfCall {
     }
 
     private func decode(
-        _ session: inout PeerSession, _ decoder: inout VP8Decoder, _ picture: inout VideoFrame, since began: Instant
+        _ session: inout PeerSession, _ decoder: inout VideoDecoder?, _ picture: inout VideoFrame, since began: Instant
     ) {
         var bytes: [UInt8] = []
         while session.nextFrame(.video, into: &bytes, now: MonotonicClock.now()) != nil {
-            guard let isPicture = try? decoder.decode(bytes.span, into: &picture) else {
+            if decoder == nil, let codec = session.videoCodec { decoder = try? VideoDecoder(codec) }
+            guard let isPicture = try? decoder?.decode(bytes.span, into: &picture) else {
                 outcome.damaged += 1
                 continue
             }

@@ -12,7 +12,7 @@ public struct SourcePicture: Sendable, Equatable {
 public struct MediaCounters: Sendable, Equatable {
     /// Pictures, or blocks of samples, that the device delivered.
     public var captured: UInt64 = 0
-    /// Frames that the encoder made for an open ring.
+    /// Frames that the encoder made for somebody.
     public var encoded: UInt64 = 0
     /// Those of `encoded` that were keyframes; 0 for sound.
     public var keyframes: UInt64 = 0
@@ -32,7 +32,7 @@ public struct MediaCounters: Sendable, Equatable {
     public var framesPerSecond: Double = 0
     /// Nil before the camera's first picture.
     public var source: SourcePicture?
-    /// The sum over all pictures of VP8's `y_ac_qi`, 0 (best) … 127 each.
+    /// The sum over all pictures of the quantizer in their headers; in VP8 0 (best) … 127 each.
     public var quantizerSum: UInt64 = 0
     /// Scaling included.
     public var encodeTime: Duration = .zero

@@ -1,7 +1,7 @@
 public import Reactor
 internal import Synchronization
 
-/// Whether a media thread is to have its device open, and for which opening. The supervisor sets it, the thread obeys.
+/// Whether a media thread is to have its device open, and for which opening. The hub sets it, the thread obeys.
 ///
 /// Each opening has a number, so that a picture taken during one is never taken for one of the next.
 public final class MediaGate: Sendable {
@@ -43,6 +43,9 @@ public final class MediaGate: Sendable {
         state.withLock { $0.deviceChanges &+= 1 }
         wake.signal()
     }
+
+    /// Whether the device is wanted.
+    var isOpen: Bool { state.withLock { $0.isOpen } }
 
     /// The current opening's number, or nil while closed.
     var opening: UInt32? { state.withLock { $0.isOpen ? $0.number : nil } }

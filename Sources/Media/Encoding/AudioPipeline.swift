@@ -10,24 +10,24 @@ private let log = Log("audio")
 
 /// The straight line's sound, on one thread:
 ///
-///     Microphone.read → OpusEncoder.encode → FrameRing.push → WakeFD.signal
+///     Microphone.read → OpusEncoder.encode → FrameHub.push → WakeFD.signal
 ///
-/// As with the picture, the microphone is open exactly while the gate is, and nothing is encoded before the network
-/// thread opens the ring.
+/// As with the picture, the microphone is open exactly while the gate is, and nothing is encoded before somebody
+/// takes its sound and may.
 public final class AudioPipeline: Sendable {
     private let line: MediaLine<MicrophoneSource>
 
     private static let frozenAfter = Duration.seconds(2)
 
-    /// Starts nothing. The ring must have been made with `gate.wake` as its `opened`.
+    /// Starts nothing. The hub must have been made with `gate.wake` as its `opened`.
     ///
     /// - Parameter events: Where the device's state and the sound's condition are reported.
     public init(
-        _ source: MicrophoneSource, ring: FrameRing, control: EncoderControl, tally: MediaTally = MediaTally(),
+        _ source: MicrophoneSource, frames: FrameHub, control: EncoderControl, tally: MediaTally = MediaTally(),
         gate: MediaGate, events: Mailbox<MediaEvent>
     ) {
         line = MediaLine(
-            .audio, source, ring: ring, control: control, tally: tally, gate: gate, events: events, log: log)
+            .audio, source, frames: frames, control: control, tally: tally, gate: gate, events: events, log: log)
     }
 
     /// When the thread last went round its loop.
@@ -59,11 +59,11 @@ public final class AudioPipeline: Sendable {
         var samples = AudioFrame()
         var encoded = EncodedFrame(kind: .audio, capacity: OpusEncoder.maximumPacket)
         var encoder: OpusEncoder?
-        var current: UInt32?
+        var beginning: UInt32?
         var judge = SoundJudge(events: line.events)
         defer { judge.sourceClosed() }
         while let opening = loop.opening, line.gate.opening == opening {
-            let generation = line.ring.generation
+            let generation = line.frames.generation
             let outcome = try microphone.read(
                 into: &samples, timeout: AudioPipeline.frozenAfter, interruptedBy: line.gate.wake)
             let now = MonotonicClock.now()
@@ -78,8 +78,9 @@ public final class AudioPipeline: Sendable {
             guard let generation else { continue }
             do throws(CodecError) {
                 if encoder == nil { encoder = try OpusEncoder(settings) }
-                if generation != current {
-                    current = generation
+                // One who joins others can begin with any packet.
+                if line.frames.beginning != beginning {
+                    beginning = line.frames.beginning
                     encoder!.reset()
                 }
                 try encoder!.update(settings)
@@ -106,7 +107,7 @@ public final class AudioPipeline: Sendable {
     private func hand(_ result: EncodeResult, _ encoded: inout EncodedFrame, generation: UInt32) {
         guard case .encoded = result else { return line.count { $0.skippedSilence &+= 1 } }
         let bytes = encoded.count
-        guard line.ring.push(&encoded, generation: generation) != .closed else {
+        guard line.frames.push(&encoded, generation: generation) != .closed else {
             return line.count { $0.skippedBy.add(.notWanted) }
         }
         line.count { counters in

@@ -4,21 +4,21 @@ internal import Synchronization
 
 /// What the network thread wants of the encoders, as atomics that the media threads read before every frame.
 ///
-/// One writer (the network thread), one reader per value; values are independent, so relaxed ordering is enough.
-/// Whether frames are wanted at all is not here: that is the ring's being open (`FrameRing.open`).
+/// The agent's thread writes what is configured, the hub what its subscribers want together; one thread reads each value.
+/// Values are independent, so relaxed ordering is enough. Whether frames are wanted at all is not here: that is whether
+/// somebody is open (`FrameHub.generation`).
 public final class EncoderControl: Sendable {
+    private let codecIndex = Atomic<Int>(0)
     private let videoBits = Atomic<Int64>(0)
     private let videoLimit = Atomic<Int64>(0)
     private let rate = Atomic<Int>(0)
     private let size = Atomic<UInt64>(0)
-    private let keyframes = Atomic<UInt32>(0)
     private let audioBits = Atomic<Int64>(0)
     private let loss = Atomic<Int>(0)
     private let preferenceIndex = Atomic<Int>(0)
     private let correctsErrors = Atomic<Bool>(true)
     private let monitorSkipsSilence = Atomic<Bool>(false)
     private let maySkipSilence = Atomic<Bool>(false)
-    private let audioLimit = Atomic<Int64>(.max)
     private let receiverFrameSize = Atomic<Int>(.max)
     private let receiverFrameRate = Atomic<Int>(.max)
     private let playbackRate = Atomic<Int>(48_000)
@@ -32,18 +32,14 @@ public final class EncoderControl: Sendable {
     ///   - width: Pixels, more than 0 and less than 2^31.
     ///   - height: Pixels, more than 0 and less than 2^31.
     public init(videoBitrate: Bitrate, frameRate: Int, width: Int, height: Int, audioBitrate: Bitrate) {
-        self.videoBitrate = videoBitrate
         videoBitrateLimit = videoBitrate
         self.frameRate = frameRate
         setMaximumSize(width: width, height: height)
-        self.audioBitrate = audioBitrate
+        apply(VideoWish(bitrate: videoBitrate))
+        apply(AudioWish(bitrate: audioBitrate))
     }
 
-    /// The video encoder's target.
-    public var videoBitrate: Bitrate {
-        get { Bitrate(bitsPerSecond: videoBits.load(ordering: .relaxed)) }
-        set { videoBits.store(newValue.bitsPerSecond, ordering: .relaxed) }
-    }
+    // MARK: the configuration
 
     /// What the configuration allows the video encoder at most, whatever the network carries, from the next session on.
     public var videoBitrateLimit: Bitrate {
@@ -56,22 +52,6 @@ public final class EncoderControl: Sendable {
         get { rate.load(ordering: .relaxed) }
         set { rate.store(newValue, ordering: .relaxed) }
     }
-
-    /// Macroblocks in a picture that the receiver is able to decode.
-    public var maximumMacroblocks: Int { receiverFrameSize.load(ordering: .relaxed) }
-    /// Pictures per second that it is able to decode.
-    public var maximumFrameRate: Int { receiverFrameRate.load(ordering: .relaxed) }
-
-    /// What the receiver said of the pictures that it is able to decode; nil is no limit.
-    public func limitVideo(macroblocks: Int?, frameRate: Int?) {
-        receiverFrameSize.store(macroblocks ?? .max, ordering: .relaxed)
-        receiverFrameRate.store(frameRate ?? .max, ordering: .relaxed)
-    }
-
-    /// Hertz that the receiver plays at most.
-    public var maximumPlaybackRate: Int { playbackRate.load(ordering: .relaxed) }
-    /// Milliseconds of sound that one packet may hold, as the receiver says.
-    public var maximumPacketTime: Int { packetTime.load(ordering: .relaxed) }
 
     /// The largest picture to send, in pixels: smaller ones are scaled by the video thread, larger ones never made.
     public var maximumSize: (width: Int, height: Int) {
@@ -92,33 +72,54 @@ public final class EncoderControl: Sendable {
         set { preferenceIndex.store(QualityPreference.allCases.firstIndex(of: newValue) ?? 0, ordering: .relaxed) }
     }
 
-    /// Asks for a keyframe (PLI, FIR, a new decoder). Several requests before the next frame are one.
-    public func requestKeyframe() { keyframes.wrappingAdd(1, ordering: .relaxed) }
+    /// `audio.dtx` of the configuration.
+    public func allowDiscontinuousTransmission(_ isAllowed: Bool) {
+        maySkipSilence.store(isAllowed, ordering: .relaxed)
+    }
 
-    /// How often a keyframe was asked for; the video thread compares it with what it saw last.
-    public var keyframeRequests: UInt32 { keyframes.load(ordering: .relaxed) }
+    // MARK: the picture
+
+    /// Takes over what those who take the picture want: nothing of what was wanted before is left.
+    func apply(_ wish: VideoWish) {
+        videoBits.store(wish.bitrate.bitsPerSecond, ordering: .relaxed)
+        receiverFrameSize.store(wish.macroblocks, ordering: .relaxed)
+        receiverFrameRate.store(wish.frameRate, ordering: .relaxed)
+        codecIndex.store(VideoCodec.allCases.firstIndex(of: wish.codec) ?? 0, ordering: .relaxed)
+    }
+
+    /// What the receivers decode.
+    public var codec: VideoCodec { VideoCodec.allCases[codecIndex.load(ordering: .relaxed)] }
+
+    /// The video encoder's target.
+    public var videoBitrate: Bitrate { Bitrate(bitsPerSecond: videoBits.load(ordering: .relaxed)) }
+
+    /// Macroblocks in a picture that all receivers are able to decode.
+    public var maximumMacroblocks: Int { receiverFrameSize.load(ordering: .relaxed) }
+    /// Pictures per second that they are able to decode.
+    public var maximumFrameRate: Int { receiverFrameRate.load(ordering: .relaxed) }
+
+    // MARK: the sound
+
+    /// Takes over what those who take the sound want: nothing of what was wanted before is left.
+    func apply(_ wish: AudioWish) {
+        correctsErrors.store(wish.correctsErrors, ordering: .relaxed)
+        monitorSkipsSilence.store(wish.skipsSilence, ordering: .relaxed)
+        playbackRate.store(wish.playbackRate, ordering: .relaxed)
+        packetTime.store(wish.packetTime, ordering: .relaxed)
+        loss.store(wish.lossPercent, ordering: .relaxed)
+        audioBits.store(wish.bitrate.bitsPerSecond, ordering: .relaxed)
+    }
 
     /// The audio encoder's target.
-    public var audioBitrate: Bitrate {
-        get { Bitrate(bitsPerSecond: min(audioBits.load(ordering: .relaxed), audioLimit.load(ordering: .relaxed))) }
-        set { audioBits.store(newValue.bitsPerSecond, ordering: .relaxed) }
-    }
+    public var audioBitrate: Bitrate { Bitrate(bitsPerSecond: audioBits.load(ordering: .relaxed)) }
 
-    /// Packets lost of a hundred, as the receiver reports: how much Opus spends on in-band FEC.
-    public var expectedLossPercent: Int {
-        get { loss.load(ordering: .relaxed) }
-        set { loss.store(min(max(newValue, 0), EncoderControl.mostLossPercent), ordering: .relaxed) }
-    }
+    /// Hertz that the receivers play at most.
+    public var maximumPlaybackRate: Int { playbackRate.load(ordering: .relaxed) }
+    /// Milliseconds of sound that one packet may hold, as the receivers say.
+    public var maximumPacketTime: Int { packetTime.load(ordering: .relaxed) }
 
-    /// Above this percentage Opus would spend on in-band FEC the bits that the speech itself needs.
-    public static let mostLossPercent = 25
-
-    /// A receiver's report: believed at once when it is worse, and forgotten by an eighth with each that is better, because
-    /// losses come in bursts and a correction that ends with the burst misses the next.
-    public func noteLoss(percent: Int) {
-        let before = expectedLossPercent
-        expectedLossPercent = max(percent, before - max(1, before / 8))
-    }
+    /// Packets lost of a hundred, as the receivers report: how much Opus spends on in-band FEC.
+    public var expectedLossPercent: Int { loss.load(ordering: .relaxed) }
 
     /// Whether packets carry a coarse copy of the one before (RFC 7587 `useinbandfec`).
     public var usesForwardErrorCorrection: Bool { correctsErrors.load(ordering: .relaxed) }
@@ -126,36 +127,5 @@ public final class EncoderControl: Sendable {
     /// Whether silence is left out: the configuration allows it, and the monitor asked for it (RFC 7587 `usedtx`).
     public var usesDiscontinuousTransmission: Bool {
         maySkipSilence.load(ordering: .relaxed) && monitorSkipsSilence.load(ordering: .relaxed)
-    }
-
-    /// `audio.dtx` of the configuration.
-    public func allowDiscontinuousTransmission(_ isAllowed: Bool) {
-        maySkipSilence.store(isAllowed, ordering: .relaxed)
-    }
-
-    /// A session's picture begins, as the configuration allows it now: nothing of the last session's path and receiver is
-    /// left.
-    ///
-    /// - Parameter start: what its path is taken to carry before anything is known of it.
-    /// - Returns: what the session may have at most, to its end.
-    public func beginVideo(start: Bitrate) -> Bitrate {
-        let limit = videoBitrateLimit
-        videoBitrate = min(start, limit)
-        limitVideo(macroblocks: nil, frameRate: nil)
-        return limit
-    }
-
-    /// A session's sound begins, as its monitor likes to get it.
-    public func beginAudio(
-        correctsErrors: Bool, skipsSilence: Bool, bitrate: Bitrate, atMost limit: Bitrate?,
-        playbackRate: Int? = nil, packetTime: Int? = nil
-    ) {
-        self.correctsErrors.store(correctsErrors, ordering: .relaxed)
-        monitorSkipsSilence.store(skipsSilence, ordering: .relaxed)
-        audioLimit.store(limit?.bitsPerSecond ?? .max, ordering: .relaxed)
-        self.playbackRate.store(playbackRate ?? 48_000, ordering: .relaxed)
-        self.packetTime.store(min(20, packetTime ?? 20), ordering: .relaxed)
-        loss.store(0, ordering: .relaxed)
-        audioBitrate = bitrate
     }
 }

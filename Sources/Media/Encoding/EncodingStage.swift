@@ -2,7 +2,7 @@ import Codecs
 import Primitives
 import Reactor
 
-/// From a picture to a frame in the ring: size, rate and bitrate as `QualityLadder` decides within what `EncoderControl`
+/// From a picture to a frame in the hub: size, rate and bitrate as `QualityLadder` decides within what `EncoderControl`
 /// allows, and keyframes as they are asked for.
 struct EncodingStage: ~Copyable {
     enum Result {
@@ -12,32 +12,32 @@ struct EncodingStage: ~Copyable {
         case refused(String)
     }
 
-    private let ring: FrameRing
+    private let frames: FrameHub
     private let control: EncoderControl
     private let cameraSize: PictureSize
     private let cameraRate: Int
     private var ladder: QualityLadder
-    private var encoder: VP8Encoder?
-    /// The encoder's settings; nil when there is none.
-    private var applied: VP8EncoderSettings?
+    private var encoder: VideoEncoder?
+    /// The encoder's codec and settings; nil when there is none.
+    private var applied: (codec: VideoCodec, settings: VideoEncoderSettings)?
     private var scaler: PictureScaler
     private var scaled: VideoFrame?
     private var encoded: EncodedFrame
     private var pacer: FramePacer
+    /// The newest opening of the hub that a picture was encoded for.
     private var generation: UInt32?
+    /// The newest one that found nobody else.
+    private var beginning: UInt32?
     private var keyframeIsDue: Bool
     private var seenRequests: UInt32
     private var lastKeyframeAt: Instant?
     private var rate: RateMeter
-    /// Of the picture before in this opening of the ring.
+    /// Of the picture before, since everything began anew.
     private var lastSize: PictureSize?
 
-    /// Requests from a receiver in trouble come in bursts; keyframes closer to each other than this do not help it.
-    private static let keyframeSpacing = Duration.milliseconds(250)
-
     /// The encoder is made at once, for the size and rate that are expected, so that the first picture need not wait.
-    init(_ cameraSize: PictureSize, frameRate: Int, ring: FrameRing, control: EncoderControl) {
-        self.ring = ring
+    init(_ cameraSize: PictureSize, frameRate: Int, frames: FrameHub, control: EncoderControl) {
+        self.frames = frames
         self.control = control
         self.cameraSize = cameraSize
         cameraRate = frameRate
@@ -48,8 +48,9 @@ struct EncodingStage: ~Copyable {
         encoded = EncodedFrame(kind: .video, capacity: 64 * 1024)
         pacer = FramePacer()
         generation = nil
+        beginning = nil
         keyframeIsDue = true
-        seenRequests = control.keyframeRequests
+        seenRequests = frames.keyframeRequests
         lastKeyframeAt = nil
         rate = RateMeter()
         lastSize = nil
@@ -75,8 +76,8 @@ struct EncodingStage: ~Copyable {
             target: targetBitrate)
     }
 
-    /// Whether this opening of the ring has had no frame yet.
-    func isNew(_ generation: UInt32) -> Bool { generation != self.generation }
+    /// Whether this opening has had no frame yet, and nobody had any before it.
+    func isNew(_ generation: UInt32) -> Bool { generation != self.generation && generation == frames.beginning }
 
     /// - Parameter clock: read before and after, to learn what a picture costs.
     mutating func process(
@@ -84,7 +85,11 @@ struct EncodingStage: ~Copyable {
     ) -> Result {
         if generation != self.generation {
             self.generation = generation
+            // One who joins others begins with a keyframe, and they go on.
             keyframeIsDue = true
+        }
+        if frames.beginning != beginning {
+            beginning = frames.beginning
             pacer = FramePacer()
             rate = RateMeter()
             lastSize = nil
@@ -134,9 +139,9 @@ struct EncodingStage: ~Copyable {
     }
 
     private mutating func encode(_ picture: borrowing VideoFrame, generation: UInt32) throws(CodecError) -> Result {
-        let requests = control.keyframeRequests
+        let requests = frames.keyframeRequests
         if requests != seenRequests,
-            lastKeyframeAt.map({ picture.captureTime - $0 >= EncodingStage.keyframeSpacing }) ?? true
+            lastKeyframeAt.map({ picture.captureTime - $0 >= KeyframeSpacing.least }) ?? true
         {
             keyframeIsDue = true
         }
@@ -148,7 +153,7 @@ struct EncodingStage: ~Copyable {
             seenRequests = requests
             lastKeyframeAt = picture.captureTime
         }
-        switch ring.push(&encoded, generation: generation) {
+        switch frames.push(&encoded, generation: generation) {
         case .accepted, .replacedOlder: break
         case .keyframeNeeded: keyframeIsDue = true
         case .closed: return .skipped(.notWanted)
@@ -165,34 +170,38 @@ struct EncodingStage: ~Copyable {
 
     private var quantizer: Int {
         switch encoder {
-        case .some(let encoder): encoder.measures.quantizerIndex
+        case .some(let encoder): encoder.quantizerIndex
         case .none: 0
         }
     }
 
     private var targetBitrate: Bitrate { control.videoBitrate }
 
-    private func settings(_ size: PictureSize) -> VP8EncoderSettings {
-        VP8EncoderSettings(
+    private func settings(_ size: PictureSize) -> VideoEncoderSettings {
+        VideoEncoderSettings(
             width: size.width, height: size.height, frameRate: ladder.current.frameRate,
-            bitrate: min(max(targetBitrate, .kilobits(10)), .kilobits(20_000)))
+            bitrate: targetBitrate.clamped(to: VideoEncoderSettings.bitrates))
     }
 
     private mutating func prepareEncoder(_ size: PictureSize) throws(CodecError) {
-        let wanted = settings(size)
-        guard let current = applied else {
-            encoder = try VP8Encoder(wanted)
-            applied = wanted
+        let (codec, wanted) = (control.codec, settings(size))
+        guard let (current, settings) = applied, current == codec else {
+            encoder = try VideoEncoder(codec, wanted)
+            applied = (codec, wanted)
             return
         }
-        let change = abs(wanted.bitrate.bitsPerSecond - current.bitrate.bitsPerSecond)
+        let change = abs(wanted.bitrate.bitsPerSecond - settings.bitrate.bitsPerSecond)
         guard
-            change * 50 > current.bitrate.bitsPerSecond || wanted.width != current.width
-                || wanted.height != current.height || wanted.frameRate != current.frameRate
+            change * 50 > settings.bitrate.bitsPerSecond || wanted.width != settings.width
+                || wanted.height != settings.height || wanted.frameRate != settings.frameRate
         else { return }
         try encoder!.update(wanted)
-        applied = wanted
+        applied = (codec, wanted)
     }
+}
+
+extension Comparable {
+    fileprivate func clamped(to range: ClosedRange<Self>) -> Self { min(max(self, range.lowerBound), range.upperBound) }
 }
 
 /// What became of a picture that was encoded.

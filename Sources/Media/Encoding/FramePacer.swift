@@ -34,7 +34,7 @@ public struct PictureSize: Hashable, Sendable {
         return PictureSize(width: scaled(source.width), height: scaled(source.height))
     }
 
-    /// `source` scaled down to what a VP8 decoder with this `max-fs` takes (RFC 7741 section 6.1): so many macroblocks of
+    /// `source` scaled down to what a decoder with this `max-fs` takes (RFC 7741 section 6.1): so many macroblocks of
     /// 16 by 16 pixels, and neither side of "int(sqrt(max-fs * 8))" of them or more.
     static func fitting(_ source: PictureSize, macroblocks limit: Int) -> PictureSize {
         let limit = min(max(1, limit), 1 << 24)

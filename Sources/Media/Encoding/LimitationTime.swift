@@ -41,7 +41,7 @@ struct LimitationMeter: Sendable {
 
     private var last: (limitation: QualityLimitation, generation: UInt32, at: Instant)?
 
-    /// A picture of this opening of the ring has come, and `limitation` holds from now on. Returns the limitation since the
+    /// A picture has come for those who began with this opening of the hub, and `limitation` holds from now on. Returns the limitation since the
     /// picture before, if that was of the same opening: between openings, no picture was wanted.
     mutating func note(_ limitation: QualityLimitation, generation: UInt32, now: Instant) -> Span? {
         defer { last = (limitation, generation, now) }

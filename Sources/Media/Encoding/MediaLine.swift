@@ -5,12 +5,12 @@ import Service
 import Signaling
 import Synchronization
 
-/// The part that `VideoPipeline` and `AudioPipeline` share: the thread that opens the device and serves it, the ring, gate
+/// The part that `VideoPipeline` and `AudioPipeline` share: the thread that opens the device and serves it, the hub, gate
 /// and mailbox that it is connected to, and its counters. The device and the encoder are the pipeline's own.
 final class MediaLine<Request: Sendable>: Sendable {
     let kind: MediaKind
     let request: Mutex<Request>
-    let ring: FrameRing
+    let frames: FrameHub
     let control: EncoderControl
     let gate: MediaGate
     let events: Mailbox<MediaEvent>
@@ -19,15 +19,15 @@ final class MediaLine<Request: Sendable>: Sendable {
     let tally: MediaTally
     private let thread = Mutex<WorkerThread?>(nil)
 
-    /// - Parameter gate: its wake is the one that the ring signals when it opens.
+    /// - Parameter gate: its wake is the one that the hub signals when somebody opens.
     init(
-        _ kind: MediaKind, _ request: Request, ring: FrameRing, control: EncoderControl, tally: MediaTally,
+        _ kind: MediaKind, _ request: Request, frames: FrameHub, control: EncoderControl, tally: MediaTally,
         gate: MediaGate, events: Mailbox<MediaEvent>, log: Log
     ) {
-        precondition(ring.opened === gate.wake, "media line: the ring wakes another thread")
+        precondition(frames.opened === gate.wake, "media line: the hub wakes another thread")
         self.kind = kind
         self.request = Mutex(request)
-        self.ring = ring
+        self.frames = frames
         self.control = control
         self.tally = tally
         self.gate = gate
@@ -38,7 +38,7 @@ final class MediaLine<Request: Sendable>: Sendable {
     /// Since the agent started.
     var counters: MediaCounters {
         var counters = tally.total(kind)
-        counters.dropped = ring.drops.total
+        counters.dropped = frames.drops.total
         return counters
     }
 

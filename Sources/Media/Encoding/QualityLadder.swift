@@ -37,7 +37,7 @@ struct QualityLadder: Sendable {
 
         /// Below this bitrate the next rung looks better.
         ///
-        /// 320 kbit/s for 640x480 at 30 frames/s: there VP8 at the speed we use still keeps its quantizer off the end of
+        /// 320 kbit/s for 640x480 at 30 frames/s: there the encoder at the speed we use still keeps its quantizer off the end of
         /// its range for a person who talks. A picture with a quarter of the pixels needs a third of it, not a quarter,
         /// because detail grows; half the frame rate saves a third, because pictures further apart differ more.
         var need: Bitrate {
@@ -197,7 +197,7 @@ struct QualityLadder: Sendable {
 
     static let framesToJudge = 8
 
-    /// A picture took this long from the camera to the ring.
+    /// A picture took this long from the camera to the hub.
     mutating func note(_ time: Duration, now: Instant) {
         let share = time.seconds * Double(current.frameRate)
         // Smoothed over about a second, so that one picture that was interrupted does not count.

@@ -10,12 +10,11 @@ private let log = Log("video")
 
 /// The left half of the straight line, on one thread:
 ///
-///     Camera.nextFrame → VP8Encoder.encode → FrameRing.push → WakeFD.signal
+///     Camera.nextFrame → VideoEncoder.encode → FrameHub.push → WakeFD.signal
 ///
 /// The camera is open exactly while the gate is. It warms up with the session's grant: its pictures are taken and
-/// forgotten, nothing is encoded, until the network thread opens the ring because the peer is connected. Then the
-/// newest picture leaves at once, as a keyframe. A camera that fails is reported and looked for
-/// again (`SourceLoop`).
+/// forgotten, nothing is encoded, until somebody takes its pictures and may (`Lease`). Then the newest picture
+/// leaves at once, as a keyframe. A camera that fails is reported and looked for again (`SourceLoop`).
 public final class VideoPipeline: Sendable {
     private let line: MediaLine<CameraRequest>
     private let cure = Mutex(FrozenCure())
@@ -23,15 +22,15 @@ public final class VideoPipeline: Sendable {
     /// A camera that gives nothing for so long is frozen.
     private static let frozenAfter = Duration.seconds(2)
 
-    /// Starts nothing. The ring must have been made with `gate.wake` as its `opened`.
+    /// Starts nothing. The hub must have been made with `gate.wake` as its `opened`.
     ///
     /// - Parameter events: Where the device's state and the picture's condition are reported.
     public init(
-        _ request: CameraRequest, ring: FrameRing, control: EncoderControl, tally: MediaTally = MediaTally(),
+        _ request: CameraRequest, frames: FrameHub, control: EncoderControl, tally: MediaTally = MediaTally(),
         gate: MediaGate, events: Mailbox<MediaEvent>
     ) {
         line = MediaLine(
-            .video, request, ring: ring, control: control, tally: tally, gate: gate, events: events, log: log)
+            .video, request, frames: frames, control: control, tally: tally, gate: gate, events: events, log: log)
     }
 
     /// When the thread last went round its loop.
@@ -64,7 +63,7 @@ public final class VideoPipeline: Sendable {
         let format = camera.format
         var stage = EncodingStage(
             PictureSize(width: format.width, height: format.height),
-            frameRate: min(60, max(1, Int(format.frameRate.framesPerSecond.rounded()))), ring: line.ring,
+            frameRate: min(60, max(1, Int(format.frameRate.framesPerSecond.rounded()))), frames: line.frames,
             control: line.control)
         var judge = PictureJudge(events: line.events)
         var rate = RateMeter()
@@ -73,7 +72,7 @@ public final class VideoPipeline: Sendable {
         defer { judge.sourceClosed() }
         while let opening = loop.opening, line.gate.opening == opening {
             // Before the picture is taken: one taken for an earlier monitor must not reach the next.
-            let generation = line.ring.generation
+            let generation = line.frames.generation
             let outcome = try camera.nextFrame(
                 into: &frame, timeout: VideoPipeline.frozenAfter, interruptedBy: line.gate.wake)
             let now = MonotonicClock.now()
@@ -95,11 +94,11 @@ public final class VideoPipeline: Sendable {
                 guard let generation else { continue }
                 note(stage.process(frame, generation: generation, clock: MonotonicClock.now), &judge)
                 let quality = stage.quality
-                note(quality, meter.note(quality.limitation, generation: generation, now: now), &judge)
+                note(quality, meter.note(quality.limitation, generation: line.frames.beginning, now: now), &judge)
             case .interrupted:
                 line.gate.wake.clear()
-                // The ring may just have opened: the picture in hand is this session's and a frame old at most.
-                guard let generation = line.ring.generation, stage.isNew(generation), hasFrame,
+                // Somebody may just have opened: the picture in hand is this session's and a frame old at most.
+                guard let generation = line.frames.generation, stage.isNew(generation), hasFrame,
                     line.gate.opening == opening, now - frame.captureTime < .milliseconds(200)
                 else { continue }
                 note(stage.process(frame, generation: generation, clock: MonotonicClock.now), &judge)

@@ -6,7 +6,7 @@ extension PeerSession {
     public init(
         receivingVideoFrom wallClock: WallClock, random: RandomSource, now: Instant
     ) throws(PeerError) {
-        let capabilities = LocalCapabilities(audio: nil, video: .vp8(direction: .recvonly))
+        let capabilities = LocalCapabilities(audio: nil, video: .video(direction: .recvonly))
         try self.init(
             Configuration(role: .offerer, capabilities: capabilities), wallClock: wallClock, random: random, now: now)
     }

@@ -14,7 +14,7 @@ import Signaling
 // `mutate` always drains: all packets and events that a call produced have left when it returns. Where many datagrams or frames come at
 // once, each goes to the peer directly, and one `settle` after the last drains for all.
 //
-//   live ── closed by the peer, failed, or `close` ──▶ over: sockets, rings and packets are given back, nothing happens any more
+//   live ── closed by the peer, failed, or `close` ──▶ over: sockets, its place in the hub and packets are given back, nothing happens any more
 
 /// One peer session and the one way to it.
 final class PeerSlot {
@@ -53,10 +53,12 @@ final class PeerSlot {
     ) throws(PeerError) {
         self.id = id
         self.resources = resources
-        media = SessionMedia(video: resources.video, audio: resources.audio, control: resources.control)
+        // What the configuration allows now holds to the session's end.
+        let bitrates = PeerBitrates(maximumVideo: resources.hub.control.videoBitrateLimit)
         peer = try PeerSession(
-            PeerSession.Configuration(bitrates: PeerBitrates(maximumVideo: media.maximumVideo)), wallClock: wall,
-            random: .system, now: now)
+            PeerSession.Configuration(bitrates: bitrates), wallClock: wall, random: .system, now: now)
+        media = SessionMedia(
+            resources.hub, resources.lease ?? .session(id), readable: resources.readable, bitrates: bitrates)
         host = HostSockets(resources.interfaces, registry: registry)
         names = NameSockets(registry: registry)
         relays = RelayConnections(trust: resources.trust, registry: registry)
@@ -177,9 +179,12 @@ final class PeerSlot {
         settle(now: now)
     }
 
-    /// One frame for the monitor; `settle` sends it.
-    func send(_ frame: borrowing EncodedFrame, now: Instant) {
-        if !isOver { peer.send(frame, now: now) }
+    /// Takes what waits for the monitor in the hub, and sends it.
+    func takeFrames(now: Instant) {
+        guard !isOver else { return }
+        while let frame = media.pop(.audio) { frame.withFrame { peer.send($0, now: now) } }
+        while let frame = media.pop(.video) { frame.withFrame { peer.send($0, now: now) } }
+        settle(now: now)
     }
 
     // MARK: What signaling says
@@ -190,7 +195,8 @@ final class PeerSlot {
         do throws(PeerError) {
             let answer = try peer.accept(offer: offer, now: now)
             post(.answer(sessionId: id, sdp: answer))
-            media.follow(video: peer.videoWishes, audio: peer.audioWishes)
+            media.follow(
+                video: peer.videoWishes, codec: peer.videoCodec, audio: peer.audioWishes, bitrate: peer.audioBitrate)
             for refusal in peer.refusals { post(.sessionError(sessionId: id, SessionErrorPayload(refusal))) }
         } catch {
             PeerSlot.log.repeated(.warning, "offer-refused", "offer refused: \(error)")
@@ -314,11 +320,11 @@ final class PeerSlot {
             post(.localCandidate(sessionId: id, CandidatePayload(candidate: "", sdpMid: mid, sdpMLineIndex: index)))
         case .connected:
             statistics = StatisticsSchedule(after: statistics, now: now)
-            media.restart(sentKinds, wishes: peer.audioWishes)
+            media.restart(sentKinds, wishes: peer.audioWishes, bitrate: peer.audioBitrate)
             reportKinds()
             post(.connected(sessionId: id))
         case .sentKindsChanged:
-            media.open(sentKinds, wishes: peer.audioWishes)
+            media.open(sentKinds, wishes: peer.audioWishes, bitrate: peer.audioBitrate)
             reportKinds()
         case .firstVideoPacketSent:
             let elapsed = offerArrivedAt.map { Int((now - $0).milliseconds.rounded()) } ?? 0
@@ -384,10 +390,10 @@ final class PeerSlot {
         release()
     }
 
-    /// Gives everything of the session back: rings, sockets, packets.
+    /// Gives everything of the session back: its place in the hub, sockets, packets.
     private func release() {
         isOver = true
-        media.close()
+        media.end()
         host.closeAll()
         names.closeAll()
         relays.closeAll()

@@ -6,7 +6,7 @@ import Service
 /// and deregister them.
 final class SocketRegistry {
     private static let log = Log("network")
-    /// Of the mailbox and the rings that wake the thread.
+    /// Of the mailbox and the media hub that wake the thread.
     static let wakeToken = EventLoop.Token(0)
 
     private var loop: EventLoop

@@ -25,8 +25,9 @@ enum EncoderCheck: Check {
         do {
             var camera = try Camera(opening: section.request(.testPattern))
             var frame = camera.makeFrame()
-            var encoder = try VP8Encoder(
-                VP8EncoderSettings(
+            var encoder = try VideoEncoder(
+                VideoCodec.allCases[0],
+                VideoEncoderSettings(
                     width: frame.width, height: frame.height, frameRate: section.frameRate, bitrate: bitrate))
             var encoded = EncodedFrame(kind: .video, capacity: 64 * 1024)
             var spent = Duration.zero

@@ -4,49 +4,27 @@ import RTP
 import SDP
 import SRTP
 
-// The right half of the straight line: from an encoded frame to bytes that a socket may send.
+// What there is once a description was accepted: the streams, the queue in front of the wire, the congestion control and
+// the plan of the bitrates. `MediaPath` makes it with the first description and lends it the keys.
 //
-//   send ─▶ RTPSession.packetize (VP8Packetizer, OpusPacketizer, history) ─▶ PacerQueue
-//   pollTransmit ─▶ CongestionController.next (which kind, when) ─▶ PacerQueue.pop
-//                ─▶ RTPSession.write (header, extensions of this moment) ─▶ SRTPSender.protect
-//   handleControl ─▶ SRTPReceiver ─▶ RTPSession.handleRTCP ─▶ retransmissions back into the queue,
-//                                                          feedback ─▶ CongestionController ─▶ target ─▶ encoder
-//
-// Nothing here allocates per packet or per frame in steady state: bytes rest in the streams' histories, the queue
-// holds sequence numbers, and the caller's buffer is where a packet is composed and encrypted.
+//   picture's references: needsKeyframe ── a keyframe is queued ──▶ flowing
+//                              ▲                                      │
+//                              └── what waits is dropped, a frame is refused or lost, another stream begins
 
-/// The media of one session: its streams, the queue in front of the wire, and SRTP.
-struct MediaPath: ~Copyable {
-    enum Event: Hashable {
-        case keyframeRequested
-        /// The first packet of a video keyframe left.
-        case firstVideoPacketSent
-        /// Of the sound.
-        case lossReported(fraction: Double)
-        /// What an encoder may make from now on.
-        case videoBitrateChanged(Bitrate)
-        case audioBitrateChanged(Bitrate)
-        /// A later description asks for other kinds of media than the one before.
-        case sentKindsChanged
-    }
-
-    private(set) var rtp: RTPSession?
-    private(set) var queue: PacerQueue
-    private var sender: SRTPSender?
-    private var receiver: SRTPReceiver?
-    private var events: RingBuffer<Event>
+/// The streams of one session after negotiation.
+struct MediaStreams: ~Copyable {
+    private var rtp: RTPSession
+    private var queue: PacerQueue
+    private var events: RingBuffer<MediaPath.Event>
     /// Indices in `rtp` of the streams that are sent now.
     private var audioStream: Int?
     private var videoStream: Int?
     private var receivedKinds: [MediaKind]
-    private(set) var congestion: CongestionController?
+    /// Nil while nothing is sent.
+    private var congestion: CongestionController?
     private var congestionConfiguration: CongestionConfiguration?
-    private let bitrates: PeerBitrates
-    private var videoBudget: VideoBudget
+    private var plan: SendPlan
     private var repairCopies: RepairCopies
-    private var audioBudget: AudioBudget
-    /// What the peer takes of the picture at most, without headers; nil where it does not say.
-    private var videoLimit: Bitrate?
     private var sentFirstVideo: Bool
     /// Pictures that later ones refer to were never sent. The peer cannot know it, because sequence numbers go on without
     /// a gap: nothing but a keyframe may follow.
@@ -57,15 +35,12 @@ struct MediaPath: ~Copyable {
     private var keyframePassedAt: Instant?
     private(set) var roundTripTime: Duration?
     private(set) var drops: Counter<MediaDrop>
-    private let clock: NTPClock
 
     /// IPv4 and UDP headers; IPv6's 20 bytes more are within what the estimate leaves free.
     private static let datagramOverhead = 28
     /// The share of the target that retransmissions may take.
     private static let retransmissionShare = 0.6
 
-    /// Two requests closer together than this are one: the first keyframe is still on its way.
-    static let keyframeSpacing = Duration.milliseconds(200)
     /// Video older than this in the queue is worthless: the picture restarts with a keyframe instead.
     static let maximumQueueDelay = Duration.seconds(2)
     /// A live view wants no more delay than the path makes necessary, and a peer that has once seen a bad moment is to
@@ -73,44 +48,44 @@ struct MediaPath: ~Copyable {
     /// and then neither smooths nor aligns the picture with the sound.
     static let playoutDelay = PlayoutDelay(minimum: .zero, maximum: .milliseconds(600))
 
-    init(clock: NTPClock, bitrates: PeerBitrates) {
-        rtp = nil
+    /// Without streams; `configure` with the same description makes them.
+    init(_ session: NegotiatedSession, clock: NTPClock, bitrates: PeerBitrates, random: inout RandomSource) {
+        let accepted = session.media.filter(\.isAccepted)
+        let configuration = RTPSession.Configuration(
+            cname: session.cname, ntp: clock,
+            usesReducedSize: accepted.allSatisfy(\.usesReducedSizeRTCP),
+            receivedTransportSequenceID: accepted.compactMap { $0.receiveExtensionID(.transportSequence) }.first)
+        rtp = RTPSession(configuration, random: random.split())
         queue = PacerQueue()
-        sender = nil
-        receiver = nil
         events = RingBuffer(capacity: 16)
         audioStream = nil
         videoStream = nil
         receivedKinds = []
         congestion = nil
         congestionConfiguration = nil
-        self.bitrates = bitrates
-        videoBudget = VideoBudget(least: bitrates.leastVideo)
+        plan = SendPlan(bitrates)
         repairCopies = RepairCopies()
-        audioBudget = AudioBudget(bitrates.audio)
-        videoLimit = nil
         sentFirstVideo = false
         needsKeyframe = true
         resumptions = 0
         keyframePassedAt = nil
         roundTripTime = nil
         drops = Counter()
-        self.clock = clock
     }
 
     // MARK: Negotiation
 
     /// Takes over what offer and answer agreed on: which kinds are sent from now on, and how. A source that was sent before
     /// goes on with its numbers; a section that is used anew has a source of its own.
-    mutating func configure(_ session: NegotiatedSession, random: inout RandomSource, now: Instant) {
-        let isFirst = rtp == nil
-        if isFirst { rtp = makeSession(session, random: &random) }
+    mutating func configure(
+        _ session: NegotiatedSession, isFirst: Bool, random: inout RandomSource, now: Instant
+    ) {
+        plan.negotiated(SendPlan.Limits(session))
         if let configuration = congestionConfiguration(session), configuration != congestionConfiguration {
             congestion = CongestionController(
                 configuration, firstSequence: congestion?.nextSequence ?? SequenceNumber(1), now: now)
             congestionConfiguration = configuration
         }
-        videoLimit = MediaPath.videoLimit(session, bitrates)
         let (sentAudio, sentVideo) = (sends(.audio), sends(.video))
         for kind in MediaKind.allCases { configureSending(kind, session, random: &random, now: now) }
         if !isFirst, sentAudio != sends(.audio) || sentVideo != sends(.video) { events.append(.sentKindsChanged) }
@@ -118,23 +93,14 @@ struct MediaPath: ~Copyable {
             guard let kind = media.kind, let codec = media.codecs.first else { continue }
             if media.direction.receives, let ssrc = media.remoteSources.first, !receivedKinds.contains(kind) {
                 receivedKinds.append(kind)
-                _ = rtp?.addReceiveStream(
+                _ = rtp.addReceiveStream(
                     ReceiveStream.Configuration(
-                        kind: kind, payloadType: codec.codec.payloadType,
+                        codec: codec.media, payloadType: codec.codec.payloadType,
                         retransmissionType: codec.retransmissionType, clockRate: Int32(codec.codec.clockRate),
                         usesNack: codec.codec.feedback.contains(.nack)),
                     ssrc: ssrc, retransmissionSSRC: media.remoteRetransmissionSources[ssrc])
             }
         }
-    }
-
-    private func makeSession(_ session: NegotiatedSession, random: inout RandomSource) -> RTPSession {
-        let accepted = session.media.filter(\.isAccepted)
-        let configuration = RTPSession.Configuration(
-            cname: session.cname, ntp: clock,
-            usesReducedSize: accepted.allSatisfy(\.usesReducedSizeRTCP),
-            receivedTransportSequenceID: accepted.compactMap { $0.receiveExtensionID(.transportSequence) }.first)
-        return RTPSession(configuration, random: random.split())
     }
 
     /// Nil when nothing is sent.
@@ -145,28 +111,10 @@ struct MediaPath: ~Copyable {
             media.sendExtensionID(.transportSequence) != nil
                 && media.codecs.first?.codec.feedback.contains(.transportWide) == true
         }
-        // Padding and packets sent again keep to what the peer takes, as the encoders do.
-        var maximum = bitrates.maximum
-        if session.sending(.video) != nil, let limit = MediaPath.videoLimit(session, bitrates) {
-            let sound = session.sending(.audio) == nil ? .zero : bitrates.audio + VideoBudget.audioOverhead
-            maximum = min(maximum, limit * (1 + VideoBudget.headerShare) + sound)
-        }
+        let bounds = plan.bounds
         return CongestionConfiguration(
-            minimum: min(bitrates.minimum, maximum), start: bitrates.start, maximum: maximum,
-            usesTransportFeedback: usesFeedback)
+            minimum: bounds.minimum, start: bounds.start, maximum: bounds.maximum, usesTransportFeedback: usesFeedback)
     }
-
-    /// What the peer takes of the picture: its section's limit, and what the sound leaves of the session's.
-    private static func videoLimit(_ session: NegotiatedSession, _ bitrates: PeerBitrates) -> Bitrate? {
-        let left = session.maximumBitrate.map { all in
-            session.sending(.audio) == nil ? all : max(MediaPath.leastLimit, all - min(bitrates.audio, all * 0.5))
-        }
-        return [session.sending(.video)?.maximumBitrate, left].compactMap(\.self).min()
-            .map { max(MediaPath.leastLimit, $0) }
-    }
-
-    /// The least rate that the video encoder is asked for.
-    private static let leastLimit = Bitrate.kilobits(10)
 
     private mutating func configureSending(
         _ kind: MediaKind, _ session: NegotiatedSession, random: inout RandomSource, now: Instant
@@ -177,12 +125,12 @@ struct MediaPath: ~Copyable {
             return
         }
         let configuration = configuration(kind, media, codec, local, random: &random)
-        guard let known = rtp?.sendStreams.firstIndex(where: { $0.ssrc == local.ssrc }) else {
-            if let before { rtp?.endSendStream(before) }
-            return begin(kind, on: rtp?.addSendStream(configuration, now: now), now: now)
+        guard let known = rtp.sendStreams.firstIndex(where: { $0.ssrc == local.ssrc }) else {
+            if let before { rtp.endSendStream(before) }
+            return begin(kind, on: rtp.addSendStream(configuration, now: now), now: now)
         }
-        if let before, before != known { rtp?.endSendStream(before) }
-        let isChanged = rtp?.update(known, to: configuration) == true
+        if let before, before != known { rtp.endSendStream(before) }
+        let isChanged = rtp.update(known, to: configuration)
         if isChanged || before != known { begin(kind, on: known, now: now) }
     }
 
@@ -192,7 +140,7 @@ struct MediaPath: ~Copyable {
         case .audio:
             // Sound needs nothing from before.
             let (_, firstUnsent) = queue.remove(.audio)
-            if let firstUnsent, let audioStream { rtp?.withdraw(from: firstUnsent, on: audioStream) }
+            if let firstUnsent, let audioStream { rtp.withdraw(from: firstUnsent, on: audioStream) }
             audioStream = stream
         case .video:
             let isFirst = videoStream == nil && !sentFirstVideo
@@ -216,10 +164,10 @@ struct MediaPath: ~Copyable {
             playoutDelay: media.sendExtensionID(.playoutDelay),
             absoluteCaptureTime: media.sendExtensionID(.absoluteCaptureTime))
         return SendStream.Configuration(
-            packetizer: kind == .video ? .vp8(VP8Packetizer(random: &random)) : .opus(OpusPacketizer()),
+            packetizer: Packetizer(codec.media, random: &random),
             ssrc: local.ssrc, payloadType: codec.codec.payloadType, retransmissionSSRC: local.retransmissionSSRC,
             retransmissionType: codec.retransmissionType, clockRate: Int32(codec.codec.clockRate), mid: media.mid,
-            extensionIDs: extensions, playoutDelay: kind == .video ? MediaPath.playoutDelay : nil)
+            extensionIDs: extensions, playoutDelay: kind == .video ? MediaStreams.playoutDelay : nil)
     }
 
     /// Whether the peer gets media of this kind.
@@ -232,31 +180,19 @@ struct MediaPath: ~Copyable {
         }
     }
 
-    /// Keys are there: from now on packets can leave.
-    mutating func start(local: SRTPMasterKey, remote: SRTPMasterKey) throws(SRTPError) {
-        sender = try SRTPSender(key: local)
-        receiver = try SRTPReceiver(key: remote)
-    }
-
-    var isStarted: Bool { sender != nil }
-
-    /// The keys are worth nothing any more: nothing is sent or taken in until `start` brings others, and the picture then
-    /// begins with a keyframe.
+    /// The keys are worth nothing any more: what waits is dropped, and the picture begins with a keyframe.
     mutating func suspend() {
         drops.add(.supersededByKeyframe, UInt64(dropWaitingVideo()))
         let (_, firstUnsent) = queue.remove(.audio)
-        if let firstUnsent, let audioStream { rtp?.withdraw(from: firstUnsent, on: audioStream) }
+        if let firstUnsent, let audioStream { rtp.withdraw(from: firstUnsent, on: audioStream) }
         needsKeyframe = true
-        sender = nil
-        receiver = nil
     }
 
     // MARK: Sending
 
-    /// Cuts a frame into packets and queues them. Before the keys are there, and for media that the peer does not take, the
-    /// frame is dropped and counted.
+    /// Cuts a frame into packets and queues them. A frame of media that the peer does not take is dropped and counted.
     mutating func send(_ frame: borrowing EncodedFrame, now: Instant) {
-        guard isStarted, let stream = stream(frame.kind) else {
+        guard let stream = stream(frame.kind), rtp.sendStreams[stream].carries(frame.codec) else {
             drops.add(.frameNotWanted)
             return
         }
@@ -270,14 +206,8 @@ struct MediaPath: ~Copyable {
                 return passKeyframeRequest(now: now)
             }
         }
-        let layer = frame.temporalLayer.map {
-            TemporalLayerInfo(index: $0.id, isSynchronizationPoint: $0.isSync, isNonReference: false)
-        }
-        guard
-            let range = rtp?.packetize(
-                frame.bytes, on: stream, isKeyframe: frame.isKeyframe, captureTime: frame.captureTime, layer: layer,
-                now: now)
-        else { return }
+        let range = rtp.packetize(
+            frame.bytes, on: stream, isKeyframe: frame.isKeyframe, captureTime: frame.captureTime, now: now)
         // Too large for any history: what follows refers to it.
         if range.isEmpty, frame.kind == .video { keyframeIsNeeded(now: now) }
         for sequence in range { enqueue(sequence, kind: frame.kind, on: stream, purpose: .media, now: now) }
@@ -299,7 +229,7 @@ struct MediaPath: ~Copyable {
     private mutating func dropWaitingVideo() -> Int {
         let (count, firstUnsent) = queue.remove(.video)
         if let firstUnsent, let videoStream {
-            rtp?.withdraw(from: firstUnsent, on: videoStream)
+            rtp.withdraw(from: firstUnsent, on: videoStream)
             needsKeyframe = true
         }
         return count
@@ -309,23 +239,22 @@ struct MediaPath: ~Copyable {
         _ sequence: SequenceNumber, kind: MediaKind, on stream: Int, purpose: PacerItem.Purpose, now: Instant
     ) {
         let packetKind: PacketKind = purpose == .media ? .media : .retransmission
-        guard let size = rtp?.sendStreams[stream].size(of: sequence, as: packetKind) else { return }
+        guard let size = rtp.sendStreams[stream].size(of: sequence, as: packetKind) else { return }
         queue.push(PacerItem(kind: kind, sequence: sequence, purpose: purpose, size: size, enqueuedAt: now))
     }
 
-    /// Composes and encrypts the next packet in the empty buffer `packet`; false when nothing may leave now.
-    mutating func pollTransmit(into packet: inout PacketBuffer, now: Instant) -> Bool {
-        guard isStarted else { return false }
-        if rtp?.pollTransmit(into: &packet, now: now) == true {
-            return protectControl(&packet)
+    /// Composes the next packet in the empty buffer `packet` and encrypts it with `keys`; false when nothing may leave now.
+    mutating func pollTransmit(into packet: inout PacketBuffer, with keys: inout MediaKeys, now: Instant) -> Bool {
+        if rtp.pollTransmit(into: &packet, now: now) {
+            return protectControl(&packet, with: &keys)
         }
         while congestion != nil {
             switch congestion!.next(queueState, now: now) {
             case .send(let kind, let probe):
                 guard let item = queue.pop(kind) else { return false }
-                if write(item, as: kind, probe: probe, into: &packet, now: now) { return true }
+                if write(item, as: kind, probe: probe, into: &packet, with: &keys, now: now) { return true }
             case .pad(let size, let probe):
-                if writePadding(size, probe: probe, into: &packet, now: now) { return true }
+                if writePadding(size, probe: probe, into: &packet, with: &keys, now: now) { return true }
                 // Nothing to pad with: the probe ends by itself when it falls behind.
                 return false
             case .wait: return false
@@ -338,21 +267,21 @@ struct MediaPath: ~Copyable {
     private var queueState: PacerQueues { queue.state(canPad: canPad) }
 
     private var canPad: Bool {
-        guard let rtp, let videoStream, sentFirstVideo else { return false }
+        guard let videoStream, sentFirstVideo else { return false }
         return rtp.sendStreams[videoStream].retransmissionType != nil
     }
 
     private mutating func write(
         _ item: PacerItem, as kind: PacerPacketKind, probe: ProbeCluster.ID?, into packet: inout PacketBuffer,
-        now: Instant
+        with keys: inout MediaKeys, now: Instant
     ) -> Bool {
         guard let stream = stream(item.kind) else { return false }
         let extensions = sendTimeExtensions(of: stream)
         let packetKind: PacketKind = item.purpose == .media ? .media : .retransmission
         guard
-            rtp?.write(item.sequence, on: stream, as: packetKind, extensions: extensions, into: &packet, now: now)
-                == true,
-            protect(&packet, as: kind, probe: probe, isReported: extensions.transportSequence != nil, now: now)
+            rtp.write(item.sequence, on: stream, as: packetKind, extensions: extensions, into: &packet, now: now),
+            protect(
+                &packet, with: &keys, as: kind, probe: probe, isReported: extensions.transportSequence != nil, now: now)
         else { return false }
         if item.kind == .video, !sentFirstVideo {
             sentFirstVideo = true
@@ -363,45 +292,48 @@ struct MediaPath: ~Copyable {
 
     /// A packet for a probe: one that was sent before, which may even help, or zeros.
     private mutating func writePadding(
-        _ size: DataSize, probe: ProbeCluster.ID?, into packet: inout PacketBuffer, now: Instant
+        _ size: DataSize, probe: ProbeCluster.ID?, into packet: inout PacketBuffer, with keys: inout MediaKeys,
+        now: Instant
     ) -> Bool {
         guard let stream = videoStream else { return false }
         let extensions = sendTimeExtensions(of: stream)
         var wrote = false
-        if let sequence = rtp?.sendStreams[stream].paddingCandidate {
+        if let sequence = rtp.sendStreams[stream].paddingCandidate {
             wrote =
-                rtp?.write(sequence, on: stream, as: .padding, extensions: extensions, into: &packet, now: now) == true
+                rtp.write(sequence, on: stream, as: .padding, extensions: extensions, into: &packet, now: now)
         }
         if !wrote {
             packet.removeAll()
-            wrote = rtp?.writePadding(size.bytes, on: stream, extensions: extensions, into: &packet, now: now) == true
+            wrote = rtp.writePadding(size.bytes, on: stream, extensions: extensions, into: &packet, now: now)
         }
         guard wrote else { return false }
-        return protect(&packet, as: .padding, probe: probe, isReported: extensions.transportSequence != nil, now: now)
+        return protect(
+            &packet, with: &keys, as: .padding, probe: probe, isReported: extensions.transportSequence != nil, now: now)
     }
 
     private func sendTimeExtensions(of stream: Int) -> SendTimeExtensions {
-        let isReported = rtp?.sendStreams[stream].usesTransportSequence == true
+        let isReported = rtp.sendStreams[stream].usesTransportSequence
         return SendTimeExtensions(transportSequence: isReported ? congestion?.nextSequence : nil)
     }
 
     private mutating func protect(
-        _ packet: inout PacketBuffer, as kind: PacerPacketKind, probe: ProbeCluster.ID?, isReported: Bool, now: Instant
+        _ packet: inout PacketBuffer, with keys: inout MediaKeys, as kind: PacerPacketKind, probe: ProbeCluster.ID?,
+        isReported: Bool, now: Instant
     ) -> Bool {
         do throws(SRTPError) {
-            try sender?.protect(&packet)
+            try keys.sender.protect(&packet)
         } catch {
             drops.add(.protectionFailed)
             return false
         }
-        let onWire = DataSize(bytes: packet.count + MediaPath.datagramOverhead)
+        let onWire = DataSize(bytes: packet.count + MediaStreams.datagramOverhead)
         congestion?.packetSent(onWire, as: kind, probe: probe, isReported: isReported, now: now)
         return true
     }
 
-    private mutating func protectControl(_ packet: inout PacketBuffer) -> Bool {
+    private mutating func protectControl(_ packet: inout PacketBuffer, with keys: inout MediaKeys) -> Bool {
         do throws(SRTPError) {
-            try sender?.protectControl(&packet)
+            try keys.sender.protectControl(&packet)
             return true
         } catch {
             drops.add(.protectionFailed)
@@ -411,49 +343,31 @@ struct MediaPath: ~Copyable {
     }
 
     /// Forgets what waits, and says goodbye for all streams with the next RTCP packet (RFC 3550 section 6.6).
-    mutating func stop() {
+    mutating func stop(saysGoodbye: Bool) {
         queue.removeAll()
-        if isStarted { rtp?.sayGoodbye() }
+        if saysGoodbye { rtp.sayGoodbye() }
     }
 
     // MARK: Receiving
 
-    /// One SRTP packet from the peer. Returns whether it was authentic.
-    mutating func handleMedia(_ packet: inout PacketBuffer, now: Instant) -> Bool {
-        do throws(SRTPError) {
-            guard receiver != nil else {
-                drops.add(.beforeKeys)
-                return false
-            }
-            try receiver?.unprotect(&packet)
-        } catch { return false }  // Counted by the receiver, by reason.
-        rtp?.handleRTP(packet.bytes, now: now)
-        return true
-    }
+    /// One authentic RTP packet from the peer.
+    mutating func handleRTP(_ packet: Span<UInt8>, now: Instant) { rtp.handleRTP(packet, now: now) }
 
-    /// One SRTCP packet from the peer. Returns whether it was authentic.
-    mutating func handleControl(_ packet: inout PacketBuffer, now: Instant) -> Bool {
-        do throws(SRTPError) {
-            guard receiver != nil else {
-                drops.add(.beforeKeys)
-                return false
-            }
-            try receiver?.unprotectControl(&packet)
-        } catch { return false }
-        rtp?.handleRTCP(packet.bytes, now: now)
+    /// One authentic RTCP packet from the peer.
+    mutating func handleRTCP(_ packet: Span<UInt8>, now: Instant) {
+        rtp.handleRTCP(packet, now: now)
         settle(now: now)
-        return true
     }
 
     private mutating func settle(now: Instant) {
-        while let event = rtp?.pollEvent() {
+        while let event = rtp.pollEvent() {
             switch event {
             case .retransmit(let stream, let sequence):
                 // Of what is no longer sent nothing is sent again.
                 guard stream == audioStream || stream == videoStream else { continue }
                 let kind: MediaKind = stream == audioStream ? .audio : .video
                 enqueue(sequence, kind: kind, on: stream, purpose: .retransmission, now: now)
-                for _ in 1..<repairCopies.count where rtp?.grantCopy(of: sequence, on: stream, now: now) == true {
+                for _ in 1..<repairCopies.count where rtp.grantCopy(of: sequence, on: stream, now: now) {
                     enqueue(sequence, kind: kind, on: stream, purpose: .retransmission, now: now)
                 }
             case .keyframeRequested(let stream):
@@ -466,7 +380,7 @@ struct MediaPath: ~Copyable {
                 if stream == audioStream { events.append(.lossReported(fraction: fraction)) }
                 if stream == videoStream ?? audioStream { congestion?.handle(lossFraction: fraction, now: now) }
             case .transportFeedback:
-                if let arrivals = rtp?.packetArrivals { congestion?.handle(arrivals, now: now) }
+                congestion?.handle(rtp.packetArrivals, now: now)
                 beginAnewAfterSilence(now: now)
             case .receiverEstimate(let rate): congestion?.handle(receiverEstimate: rate, now: now)
             case .goodbye: break
@@ -478,20 +392,18 @@ struct MediaPath: ~Copyable {
     /// Tells the encoders what they may make.
     private mutating func announceBitrate() {
         guard let congestion else { return }
-        if audioStream != nil, let rate = audioBudget.update(target: congestion.target) {
-            events.append(.audioBitrateChanged(rate))
+        if let videoStream {
+            let known = congestion.statistics
+            repairCopies.update(
+                loss: known.loss, usage: known.usage,
+                queueDelay: congestionConfiguration?.usesTransportFeedback == true ? known.queueDelay : nil)
+            rtp.setRetransmissionRate(congestion.target * MediaStreams.retransmissionShare, on: videoStream)
         }
-        guard let videoStream else { return }
-        let known = congestion.statistics
-        repairCopies.update(
-            loss: known.loss, usage: known.usage,
-            queueDelay: congestionConfiguration?.usesTransportFeedback == true ? known.queueDelay : nil)
-        rtp?.setRetransmissionRate(congestion.target * MediaPath.retransmissionShare, on: videoStream)
-        let rate = videoBudget.update(
-            target: congestion.target, repairs: repairCopies.share(of: known.loss),
-            waiting: queue.size / congestion.target,
-            audio: audioStream == nil ? nil : audioBudget.rate, limit: videoLimit)
-        if let rate { events.append(.videoBitrateChanged(rate)) }
+        let change = plan.update(
+            target: congestion.target, repairs: repairCopies.share(of: congestion.statistics.loss),
+            waiting: queue.size / congestion.target)
+        if let rate = change.audio { events.append(.audioBitrateChanged(rate)) }
+        if let rate = change.video { events.append(.videoBitrateChanged(rate)) }
     }
 
     /// Another pair of candidates carries the media now.
@@ -517,7 +429,7 @@ struct MediaPath: ~Copyable {
     }
 
     private mutating func passKeyframeRequest(now: Instant) {
-        if let last = keyframePassedAt, now - last < MediaPath.keyframeSpacing { return }
+        if let last = keyframePassedAt, now - last < KeyframeSpacing.least { return }
         keyframePassedAt = now
         events.append(.keyframeRequested)
     }
@@ -526,16 +438,16 @@ struct MediaPath: ~Copyable {
     mutating func nextFrame(_ kind: MediaKind, into frame: inout [UInt8], now: Instant) -> ReceivedFrame? {
         guard let index = receivedKinds.firstIndex(of: kind) else { return nil }
         frame.removeAll(keepingCapacity: true)
-        return rtp?.nextFrame(on: index, into: &frame, now: now)
+        return rtp.nextFrame(on: index, into: &frame, now: now)
     }
 
     // MARK: Time
 
-    mutating func handleTimeout(now: Instant) {
-        rtp?.handleTimeout(now: now)
-        if isStarted { congestion?.handleTimeout(now: now) }
+    mutating func handleTimeout(hasKeys: Bool, now: Instant) {
+        rtp.handleTimeout(now: now)
+        if hasKeys { congestion?.handleTimeout(now: now) }
         settle(now: now)
-        if let oldest = queue.oldest, now - oldest > MediaPath.maximumQueueDelay {
+        if let oldest = queue.oldest, now - oldest > MediaStreams.maximumQueueDelay {
             let removed = dropWaitingVideo()
             if removed > 0 {
                 drops.add(.waitedTooLong, UInt64(removed))
@@ -544,46 +456,45 @@ struct MediaPath: ~Copyable {
         }
     }
 
-    mutating func pollEvent() -> Event? { events.popFirst() }
+    mutating func pollEvent() -> MediaPath.Event? { events.popFirst() }
 
     var nextTimeout: Wake? {
-        guard isStarted else { return nil }
-        return .earliest(rtp?.nextTimeout, congestion?.nextTimeout(queueState))
+        .earliest(rtp.nextTimeout, congestion?.nextTimeout(queueState))
     }
 
     func sendStream(of kind: MediaKind) -> SendStream? {
-        guard let rtp, let stream = stream(kind) else { return nil }
+        guard let stream = stream(kind) else { return nil }
         return rtp.sendStreams[stream]
     }
 
     /// Pictures that have left whole, those of streams that have ended too.
     var framesSent: UInt64 {
-        guard let rtp else { return 0 }
-        return rtp.sendStreams.reduce(0) { $1.kind == .video ? $0 + $1.statistics.frames : $0 }
+        rtp.sendStreams.reduce(0) { $1.kind == .video ? $0 + $1.statistics.frames : $0 }
     }
 
     /// What the video encoder was told to make.
-    var videoTarget: Bitrate { videoBudget.announced }
+    var videoTarget: Bitrate { plan.video }
+
+    /// What the audio encoder may make.
+    var audioTarget: Bitrate { plan.audio }
 
     /// What the streams and their RTCP dropped.
     var rtpDrops: Counter<RTPDropReason> {
-        guard let rtp else { return Counter() }
         var all = rtp.dropped
         for stream in rtp.sendStreams { all.add(stream.dropped) }
         return all
     }
 
-    var senderErrors: Counter<SRTPError> {
-        switch sender {
-        case .some(let sender): sender.errors
-        case .none: Counter()
-        }
-    }
+    /// Of all streams there ever were.
+    var sendStatistics: [SendStatistics] { rtp.sendStreams.map(\.statistics) }
 
-    var receiverErrors: Counter<SRTPError> {
-        switch receiver {
-        case .some(let receiver): receiver.errors
-        case .none: Counter()
-        }
-    }
+    /// Nil before something was sent.
+    var congestionStatistics: CongestionStatistics? { congestion?.statistics }
+
+    /// What waits to leave.
+    var queued: DataSize { queue.size }
+}
+
+extension NegotiatedCodec {
+    fileprivate var media: MediaCodec { video.map { .video($0) } ?? .opus }
 }

@@ -14,7 +14,7 @@ public struct ReceiveStream: Sendable {
     /// What is agreed for the stream.
     public struct Configuration: Sendable {
         /// Decides how frames are put together.
-        public var kind: MediaKind
+        public var codec: MediaCodec
         /// Of media packets; another one is counted as `unknownPayloadType`.
         public var payloadType: PayloadType
         /// Of retransmissions (RFC 4588); nil without.
@@ -28,15 +28,15 @@ public struct ReceiveStream: Sendable {
 
         /// `patience` nil takes 500 ms for video, 60 ms for audio.
         public init(
-            kind: MediaKind, payloadType: PayloadType, retransmissionType: PayloadType? = nil, clockRate: Int32,
+            codec: MediaCodec, payloadType: PayloadType, retransmissionType: PayloadType? = nil, clockRate: Int32,
             usesNack: Bool, patience: Duration? = nil
         ) {
-            self.kind = kind
+            self.codec = codec
             self.payloadType = payloadType
             self.retransmissionType = retransmissionType
             self.clockRate = clockRate
             self.usesNack = usesNack
-            self.patience = patience ?? (kind == .video ? .milliseconds(500) : .milliseconds(60))
+            self.patience = patience ?? (codec.kind == .video ? .milliseconds(500) : .milliseconds(60))
         }
     }
 
@@ -89,7 +89,7 @@ public struct ReceiveStream: Sendable {
         next = nil
         highest = 0
         waitingSince = nil
-        needsKeyframe = configuration.kind == .video
+        needsKeyframe = configuration.codec.kind == .video
         keyframeRequestAt = nil
     }
 
@@ -153,18 +153,16 @@ public struct ReceiveStream: Sendable {
         var entry = Entry(
             sequence: sequence, timestamp: header.timestamp, size: 0, hasMarker: header.hasMarker, startsFrame: true,
             isKeyframe: true, arrival: now)
-        var reader = ByteReader(payload)
+        var offset = 0
         // A packet of padding alone holds a place and no media.
-        if configuration.kind == .video, !payload.isEmpty {
-            guard let descriptor = try? VP8PayloadDescriptor(parsing: &reader) else {
+        if !payload.isEmpty {
+            guard let parsed = try? ParsedPayload(payload, of: configuration.codec) else {
                 dropped.add(.malformedPayload)
                 return
             }
-            entry.startsFrame = descriptor.startsPartition && descriptor.partition == 0
-            let rest = payload.extracting(reader.offset..<payload.count)
-            entry.isKeyframe = entry.startsFrame && !rest.isEmpty && rest[0] & 1 == 0
+            (entry.startsFrame, entry.isKeyframe, offset) = (parsed.startsFrame, parsed.isKeyframe, parsed.offset)
         }
-        let media = reader.readRemaining()
+        let media = payload.extracting(offset..<payload.count)
         entry.size = media.count
         let start = slot(sequence) * ReceiveStream.slotSize
         var writer = ByteWriter(bytes.mutableSpan, count: start)
@@ -178,7 +176,7 @@ public struct ReceiveStream: Sendable {
         highest = max(highest, sequence - 1)
         waitingSince = nil
         nack.forget(before: sequence)
-        if configuration.kind == .video { needsKeyframe = true }
+        if configuration.codec.kind == .video { needsKeyframe = true }
     }
 }
 

@@ -50,14 +50,14 @@ struct PacketHistory: Sendable {
 
     /// Stores a packet: `descriptor` and then `range` of `frame`.
     mutating func insert(
-        _ entry: Entry, descriptor: VP8PayloadDescriptor?, frame: Span<UInt8>, range: Range<Int>
+        _ entry: Entry, descriptor: PayloadDescriptor, frame: Span<UInt8>, range: Range<Int>
     ) {
-        let size = (descriptor?.size ?? 0) + range.count
+        let size = descriptor.size + range.count
         precondition(size <= slotSize, "packet history: payload larger than its slot")
         let slot = slot(entry.sequence)
         let start = slot * slotSize
         var writer = ByteWriter(bytes.mutableSpan, count: start)
-        descriptor?.write(into: &writer)
+        descriptor.write(into: &writer)
         writer.write(frame.extracting(range))
         var entry = entry
         entry.size = size

@@ -12,6 +12,8 @@ public struct PeerBitrates: Hashable, Sendable {
     public var audio: Bitrate
     /// What the video encoder is always asked for.
     public var leastVideo: Bitrate
+    /// What the video encoder may make at most, without headers; nil: as much as `maximum` leaves it.
+    public var maximumVideo: Bitrate?
 
     /// Bounds in all with headers, `audio` and `leastVideo` without. `start` is moved into the bounds.
     public init(
@@ -23,10 +25,15 @@ public struct PeerBitrates: Hashable, Sendable {
         self.maximum = maximum
         self.audio = audio
         self.leastVideo = leastVideo
+        maximumVideo = nil
     }
 
     /// Bounds for a video encoder that makes `video` at most.
     public init(maximumVideo video: Bitrate) {
         self.init(maximum: video * 1.06 + .kilobits(70))
+        maximumVideo = video
     }
+
+    /// What the video encoder makes before anything is known of the path.
+    public var startVideo: Bitrate { maximumVideo.map { min(start, $0) } ?? start }
 }

@@ -19,7 +19,7 @@ extension PeerSession {
     ///
     /// - Throws: `PeerError`; the session then goes on as before.
     public mutating func accept(offer text: String, now: Instant) throws(PeerError) -> String {
-        guard phase != .closed, case .answering(var negotiator) = negotiation else { throw .wrongState }
+        guard phase != .closed, case .answering(var negotiator) = descriptions.negotiation else { throw .wrongState }
         let offer = try parse(text)
         // The answer needs the credentials of a restart that only happens if there is an answer.
         var restarted = ice.value
@@ -33,29 +33,33 @@ extension PeerSession {
         }
         guard let session = negotiator.session else { throw .wrongState }
         let remote = try remoteCredentials(of: session)
-        let association = try association(for: session)
+        let association = try keys.association(for: session)
         ice.value = restarted
-        negotiation = .answering(negotiator)
-        if timeline.describedAt == nil { timeline.describedAt = now }
+        descriptions.negotiation = .answering(negotiator)
+        if journal.timeline.describedAt == nil { journal.timeline.describedAt = now }
         apply(session, remote, association, now: now)
         return answer.text
     }
 
     /// An offer to receive what the peer has. Call it again for an ICE restart.
     public mutating func makeOffer(now: Instant) throws(PeerError) -> String {
-        guard phase != .closed, case .offering(var offerer, let session) = negotiation else { throw .wrongState }
+        guard phase != .closed, case .offering(var offerer, let session) = descriptions.negotiation else {
+            throw .wrongState
+        }
         if session != nil { ice.value.restart(now: now) }
         let offer = offerer.offer(with: transport(of: ice.value))
-        negotiation = .offering(offerer, session)
+        descriptions.negotiation = .offering(offerer, session)
         settle(now: now)
         discardAnnouncedCandidates()
-        tricklesCandidates = true
+        descriptions.tricklesCandidates = true
         return offer.text
     }
 
     /// The answer to our offer.
     public mutating func accept(answer text: String, now: Instant) throws(PeerError) {
-        guard phase != .closed, case .offering(let offerer, let previous) = negotiation else { throw .wrongState }
+        guard phase != .closed, case .offering(let offerer, let previous) = descriptions.negotiation else {
+            throw .wrongState
+        }
         let answer = try parse(text)
         let session: NegotiatedSession
         do throws(NegotiationError) {
@@ -64,9 +68,9 @@ extension PeerSession {
             throw error == .noCommonCodec ? .noCommonCodec : .malformedDescription("\(error)")
         }
         let remote = try remoteCredentials(of: session)
-        let association = try association(for: session)
-        negotiation = .offering(offerer, session)
-        if timeline.describedAt == nil { timeline.describedAt = now }
+        let association = try keys.association(for: session)
+        descriptions.negotiation = .offering(offerer, session)
+        if journal.timeline.describedAt == nil { journal.timeline.describedAt = now }
         apply(session, remote, association, now: now)
     }
 
@@ -88,7 +92,7 @@ extension PeerSession {
         LocalTransport(
             credentials: SDP.ICECredentials(
                 usernameFragment: ice.localCredentials.usernameFragment, password: ice.localCredentials.password),
-            fingerprints: [certificate.fingerprint()],
+            fingerprints: [keys.certificate.fingerprint()],
             candidates: ice.localCandidates.map(\.attribute), isEndOfCandidates: ice.isGatheringComplete)
     }
 
@@ -101,32 +105,16 @@ extension PeerSession {
         return remote
     }
 
-    /// The DTLS association that the description begins; nil where the one that there is goes on (RFC 8842 section 5.5).
-    private func association(for session: NegotiatedSession) throws(PeerError) -> DTLSEndpoint? {
-        guard dtls == nil || session.isNewDTLSAssociation || renewalEndsAt != nil else { return nil }
-        do throws(CryptoError) {
-            return try DTLSEndpoint(role: session.dtlsRole, borrowing: certificate)
-        } catch {
-            throw .cryptography("\(error)")
-        }
-    }
-
     /// Takes over what was agreed. Every step that can fail comes before the first change.
     private mutating func apply(
         _ session: NegotiatedSession, _ remote: ICE.ICECredentials, _ association: consuming DTLSEndpoint?,
         now: Instant
     ) {
-        if let tagged = session.media.first(where: \.isAccepted) { taggedSection = (tagged.mid, tagged.index) }
-        remoteFingerprints = session.remoteFingerprints
-        switch consume association {
-        case .some(let association):
-            // The same peer goes on with the same media under other keys; another one knows nothing of what was sent.
-            if phase != .new, session.isNewDTLSAssociation { beginAnew() }
-            renewalEndsAt = nil
-            dtls = consume association
-        case .none: break
-        }
-        media.configure(session, random: &random, now: now)
+        descriptions.tag(session)
+        // The same peer goes on with the same media under other keys; another one knows nothing of what was sent.
+        if association != nil, phase != .new, session.isNewDTLSAssociation { beginAnew() }
+        keys.adopt(session.remoteFingerprints, association)
+        media.configure(session, now: now)
 
         ice.value.setRemoteCredentials(remote, isLite: session.remoteICE.isLite, now: now)
         for candidate in session.remoteICE.candidates { addRemoteCandidate(candidate.text, now: now) }
@@ -136,26 +124,26 @@ extension PeerSession {
         // What the description announces does not trickle again; what comes later does.
         if role == .answerer {
             discardAnnouncedCandidates()
-            tricklesCandidates = true
+            descriptions.tricklesCandidates = true
         }
     }
 
     /// The peer that there was is gone, and what was sent to it is of no use to the one that comes.
     private mutating func beginAnew() {
         phase = .connecting
-        security = nil
-        media = MediaPath(clock: clock, bitrates: bitrates)
+        keys.forget()
+        media.beginAnew()
     }
 
     /// Events about candidates that stand in the description itself would only repeat it.
     private mutating func discardAnnouncedCandidates() {
         var others: [Event] = []
-        while let event = events.popFirst() {
+        while let event = journal.events.popFirst() {
             switch event {
             case .localCandidate, .endOfLocalCandidates: break
             default: others.append(event)
             }
         }
-        for event in others { events.append(event) }
+        for event in others { journal.events.append(event) }
     }
 }

@@ -70,13 +70,13 @@ extension PeerSession {
 
     /// A candidate of the peer: `candidate:…`, with or without `a=`. What cannot be read is dropped and counted.
     public mutating func addRemoteCandidate(_ text: String, now: Instant) {
-        guard phase != .closed else { return drops.add(.afterEnd) }
+        guard phase != .closed else { return journal.drops.add(.afterEnd) }
         // The peer has no more: nothing depends on that (RFC 8863).
         if text.isEmpty { return }
         do throws(CandidateParseError) {
             ice.value.addRemoteCandidate(try Candidate(text), now: now)
         } catch {
-            drops.add(.malformedCandidate)
+            journal.drops.add(.malformedCandidate)
         }
         settle(now: now)
     }

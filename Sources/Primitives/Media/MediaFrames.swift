@@ -58,20 +58,6 @@ public enum MediaKind: String, Sendable, CaseIterable {
     case audio, video
 }
 
-/// A picture's temporal layer: TID and Y of the VP8 payload descriptor (RFC 7741 section 4.2).
-public struct TemporalLayer: Hashable, Sendable {
-    /// 0 is the base layer, which all others may refer to.
-    public var id: UInt8
-    /// Whether the picture refers to the base layer only, so that a receiver may switch up here.
-    public var isSync: Bool
-
-    /// Nothing is checked; the wire has two bits for `id`.
-    @inlinable public init(id: UInt8, isSync: Bool) {
-        self.id = id
-        self.isSync = isSync
-    }
-}
-
 /// One encoded picture or audio packet on its way from an encoder to the network, with memory that is reused.
 public struct EncodedFrame: ~Copyable, @unchecked Sendable {
     // Unique ownership, as for VideoFrame.
@@ -92,10 +78,10 @@ public struct EncodedFrame: ~Copyable, @unchecked Sendable {
     public var width: Int
     /// In pixels; 0 for audio.
     public var height: Int
-    /// Where the picture stands among temporal layers; nil when the encoder makes none.
-    public var temporalLayer: TemporalLayer?
+    /// How the picture is encoded; nil for sound, which is Opus.
+    public var codec: VideoCodec?
 
-    /// An empty frame whose memory grows when more is needed.
+    /// An empty frame whose memory grows when more is needed. The encoder that fills it says which codec it is of.
     public init(kind: MediaKind, capacity: Int) {
         memory = .allocate(capacity: capacity)
         self.capacity = capacity
@@ -106,7 +92,7 @@ public struct EncodedFrame: ~Copyable, @unchecked Sendable {
         duration = .zero
         width = 0
         height = 0
-        temporalLayer = nil
+        codec = kind == .video ? .vp8 : nil
     }
 
     deinit { memory.deallocate() }

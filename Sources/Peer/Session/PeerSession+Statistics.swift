@@ -96,18 +96,14 @@ public struct PeerSnapshot: Sendable {
 extension PeerSession {
     /// The numbers of this moment; making it changes nothing.
     public var snapshot: PeerSnapshot {
-        let dtlsDrops: Counter<DTLSDrop> =
-            switch dtls {
-            case .some(let dtls): dtls.drops
-            case .none: Counter()
-            }
-        return PeerSnapshot(
+        PeerSnapshot(
             path: ice.value.selectedPath, security: security, timeline: timeline, roundTripTime: media.roundTripTime,
             audio: media.sendStream(of: .audio)?.statistics, video: media.sendStream(of: .video)?.statistics,
-            streams: media.rtp?.sendStreams.map(\.statistics) ?? [], framesSent: media.framesSent,
-            congestion: media.congestion?.statistics, queued: media.queue.size,
-            sessionDrops: drops, mediaDrops: media.drops, rtpDrops: media.rtpDrops, srtpErrors: media.receiverErrors,
-            srtpSendErrors: media.senderErrors, dtlsDrops: dtlsDrops, iceDrops: ice.value.drops,
+            streams: media.sendStatistics, framesSent: media.framesSent,
+            congestion: media.congestionStatistics, queued: media.queued,
+            sessionDrops: journal.drops, mediaDrops: media.drops, rtpDrops: media.rtpDrops,
+            srtpErrors: media.receiverErrors,
+            srtpSendErrors: media.senderErrors, dtlsDrops: keys.drops, iceDrops: ice.value.drops,
             turnDrops: ice.value.relayDrops,
             nameDrops: names.resolver.drops)
     }

@@ -41,7 +41,7 @@ extension PeerSession {
             ice.value.addResolvedCandidate(candidate, address: known.address, now: now)
         }
         guard !names.known.contains(where: { $0.name == name }) else { return }
-        guard names.wanted.count < NameResolution.maximumWanted else { return drops.add(.tooManyNames) }
+        guard names.wanted.count < NameResolution.maximumWanted else { return journal.drops.add(.tooManyNames) }
         names.wanted.append((name, candidate))
         names.resolver.resolve(name, now: now)
     }
@@ -64,6 +64,6 @@ extension PeerSession {
         let wantsSockets = names.resolver.isAsking || phase != .connected
         guard names.wantsSockets != wantsSockets else { return }
         names.wantsSockets = wantsSockets
-        events.append(wantsSockets ? .nameSocketsNeeded : .nameSocketsIdle)
+        journal.events.append(wantsSockets ? .nameSocketsNeeded : .nameSocketsIdle)
     }
 }

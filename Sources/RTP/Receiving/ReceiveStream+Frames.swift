@@ -14,7 +14,7 @@ extension ReceiveStream {
             if entry.size == 0 || (needsKeyframe && !(entry.startsFrame && entry.isKeyframe)) || !entry.startsFrame {
                 // Padding, or what cannot be shown any more.
                 if entry.hasMarker, entry.size > 0 { statistics.framesDropped += 1 }
-                if entry.size > 0, !entry.startsFrame, configuration.kind == .video { needsKeyframe = true }
+                if entry.size > 0, !entry.startsFrame, configuration.codec.kind == .video { needsKeyframe = true }
                 advance(to: start + 1)
                 continue
             }
@@ -39,7 +39,7 @@ extension ReceiveStream {
 
     /// The frame's last packet when all of it is there.
     private func lastOfFrame(from start: Int64, timestamp: UInt32) -> Int64? {
-        if configuration.kind == .audio { return start }
+        if configuration.codec.kind == .audio { return start }
         var sequence = start
         while let entry = entry(sequence), entry.timestamp == timestamp || entry.size == 0 {
             if entry.hasMarker { return sequence }
@@ -61,7 +61,7 @@ extension ReceiveStream {
 
     /// The start of a whole keyframe behind a hole: with it, no earlier packet is needed.
     private func wholeKeyframe(behind hole: Int64) -> Int64? {
-        guard configuration.kind == .video else { return nil }
+        guard configuration.codec.kind == .video else { return nil }
         var sequence = hole
         while sequence <= highest {
             if let entry = entry(sequence), entry.startsFrame, entry.isKeyframe,
@@ -88,7 +88,7 @@ extension ReceiveStream {
         var sequence = hole
         while sequence <= highest, entry(sequence) == nil { sequence += 1 }
         statistics.framesDropped += 1
-        if configuration.kind == .video { needsKeyframe = true }
+        if configuration.codec.kind == .video { needsKeyframe = true }
         nack.forget(before: sequence)
         advance(to: sequence)
         return true
@@ -107,7 +107,7 @@ extension ReceiveStream {
         }
         advance(to: range.upperBound + 1)
         statistics.frames += 1
-        let isKeyframe = configuration.kind == .video && first.isKeyframe
+        let isKeyframe = configuration.codec.kind == .video && first.isKeyframe
         if isKeyframe {
             statistics.keyframes += 1
             needsKeyframe = false
@@ -126,7 +126,7 @@ extension ReceiveStream {
 
     /// Whether to ask for a keyframe now: when video cannot go on without, and again until one comes.
     mutating func takeKeyframeRequest(now: Instant) -> Bool {
-        guard needsKeyframe, next != nil, configuration.kind == .video else { return false }
+        guard needsKeyframe, next != nil, configuration.codec.kind == .video else { return false }
         guard keyframeRequestAt.map({ $0 <= now }) ?? true else { return false }
         keyframeRequestAt = now + ReceiveStream.keyframeInterval
         statistics.pictureLossIndications += 1

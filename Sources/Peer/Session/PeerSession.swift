@@ -74,49 +74,27 @@ public struct PeerSession: ~Copyable {
         case closed
     }
 
-    enum Negotiation {
-        case answering(Negotiator)
-        case offering(Offerer, NegotiatedSession?)
-    }
-
     /// Where the session is now.
     public internal(set) var phase: Phase
     /// As it was made.
     public let role: PeerRole
     /// On the heap: the compiler walks all stored leaves of a noncopyable struct at each access, and the agent has most of them.
     let ice: Boxed<ICEAgent>
-    var dtls: DTLSEndpoint?
+    var keys: KeyAgreement
     var media: MediaPath
-    var negotiation: Negotiation
-    let certificate: Certificate
-    var remoteFingerprints: [Fingerprint]
-    /// When a peer that ended its association must have made another; nil while it has one.
-    var renewalEndsAt: Instant?
-    /// The section whose transport carries the bundle, which our candidates belong to.
-    var taggedSection: (mid: String, index: Int)
-    /// Whether candidates of ours go out as events: the description that they complete has been given.
-    var tricklesCandidates: Bool
-    var isDisconnected: Bool
-    var lastPath: SelectedPath?
-    /// For the media of a peer that begins anew.
-    let clock: NTPClock
-    let bitrates: PeerBitrates
-    /// There was a path, and there is none now.
-    var isPathLost: Bool
-    var isPathReleased: Bool
+    var descriptions: Descriptions
     var names: NameResolution
-    var events: RingBuffer<Event>
-    var random: RandomSource
-    /// When the session reached its milestones.
-    public internal(set) var timeline: PeerTimeline
-    /// Datagrams and frames that were dropped before any protocol machine saw them.
-    public internal(set) var drops: Counter<PeerDrop>
-    /// The handshake's cipher suite and SRTP profile, once connected.
-    public internal(set) var security: PeerSecurity?
-    /// DTLS and media that left and that were taken in, over all paths.
-    var traffic: PathTraffic
+    var journal: Journal
+    private var path: PathWatch
     /// Why the session ended; nil until then.
     public private(set) var closeReason: CloseReason?
+
+    /// When the session reached its milestones.
+    public var timeline: PeerTimeline { journal.timeline }
+    /// Datagrams and frames that were dropped before any protocol machine saw them.
+    public var drops: Counter<PeerDrop> { journal.drops }
+    /// The handshake's cipher suite and SRTP profile, once connected.
+    public var security: PeerSecurity? { keys.security }
 
     /// A session that knows nothing of its peer yet, with a certificate of its own. `wallClock` was read at `now`; sender
     /// reports and the certificate's validity are derived from it.
@@ -126,7 +104,7 @@ public struct PeerSession: ~Copyable {
         _ configuration: Configuration, wallClock: WallClock, random: RandomSource, now: Instant
     ) throws(PeerError) {
         do throws(CryptoError) {
-            certificate = try Certificate(now: wallClock)
+            keys = try KeyAgreement(now: wallClock)
         } catch {
             throw .cryptography("\(error)")
         }
@@ -137,32 +115,12 @@ public struct PeerSession: ~Copyable {
             ICEAgent(
                 role: configuration.role == .answerer ? .controlled : .controlling, configuration: configuration.ice,
                 authenticator: .openSSL, random: random.split()))
-        dtls = nil
-        clock = NTPClock(wallClock, at: now)
-        bitrates = configuration.bitrates
-        media = MediaPath(clock: clock, bitrates: bitrates)
-        switch configuration.role {
-        case .answerer:
-            negotiation = .answering(Negotiator(capabilities: configuration.capabilities, random: random.split()))
-        case .offerer:
-            negotiation = .offering(Offerer(capabilities: configuration.capabilities, random: random.split()), nil)
-        }
-        remoteFingerprints = []
-        renewalEndsAt = nil
-        taggedSection = ("0", 0)
-        tricklesCandidates = false
-        isDisconnected = false
-        lastPath = nil
-        isPathLost = false
-        isPathReleased = false
+        descriptions = Descriptions(configuration.role, configuration.capabilities, random: &random)
+        media = MediaPath(clock: NTPClock(wallClock, at: now), bitrates: configuration.bitrates, random: random)
         names = NameResolution()
-        events = RingBuffer(capacity: 32)
-        timeline = PeerTimeline(createdAt: now)
-        drops = Counter()
-        security = nil
-        traffic = PathTraffic()
+        journal = Journal(now: now)
+        path = PathWatch()
         closeReason = nil
-        self.random = random
     }
 
     // MARK: Bytes
@@ -171,7 +129,7 @@ public struct PeerSession: ~Copyable {
     public mutating func handle(
         _ packet: inout PacketBuffer, from source: SocketAddress, local: SocketAddress, now: Instant
     ) {
-        guard phase != .closed else { return drops.add(.afterEnd) }
+        guard phase != .closed else { return journal.drops.add(.afterEnd) }
         switch DatagramKind(packet.bytes) {
         case .stun, .turnChannel:
             if case .application(let range, let source, let local) = ice.value.handle(
@@ -181,7 +139,7 @@ public struct PeerSession: ~Copyable {
                 handleApplication(&packet, from: source, local: local, now: now)
             }
         case .dtls, .rtp, .rtcp: handleApplication(&packet, from: source, local: local, now: now)
-        case nil: drops.add(.unknownProtocol)
+        case nil: journal.drops.add(.unknownProtocol)
         }
         settle(now: now)
     }
@@ -192,19 +150,19 @@ public struct PeerSession: ~Copyable {
         let size = packet.count
         switch DatagramKind(packet.bytes) {
         case .dtls:
-            guard dtls != nil else { return drops.add(.dtlsBeforeDescription) }
+            guard keys.isBegun else { return journal.drops.add(.dtlsBeforeDescription) }
             // ICE has proved these addresses. Anyone else could end the handshake with one alert in plain text.
-            guard ice.value.isPaired(source, with: local) else { return drops.add(.dtlsFromStranger) }
-            dtls?.handle(packet.bytes, now: now)
+            guard ice.value.isPaired(source, with: local) else { return journal.drops.add(.dtlsFromStranger) }
+            keys.handle(packet.bytes, now: now)
         case .rtp:
             guard media.handleMedia(&packet, now: now) else { return }
             ice.value.noteReceived(from: source, local: local, now: now)
         case .rtcp:
             guard media.handleControl(&packet, now: now) else { return }
             ice.value.noteReceived(from: source, local: local, now: now)
-        case .stun, .turnChannel, nil: return drops.add(.unknownProtocol)
+        case .stun, .turnChannel, nil: return journal.drops.add(.unknownProtocol)
         }
-        traffic.noteReceived(size, now: now)
+        journal.traffic.noteReceived(size, now: now)
         ice.value.countReceived(size, from: source, local: local, now: now)
     }
 
@@ -216,18 +174,18 @@ public struct PeerSession: ~Copyable {
         while ice.value.selectedPath != nil, nextApplicationPacket(into: &packet, now: now) {
             let size = packet.count
             if let transmit = ice.value.frame(&packet, now: now) {
-                traffic.noteSent(size, now: now)
+                journal.traffic.noteSent(size, now: now)
                 return transmit
             }
             // A relay that does not let the peer in loses it, as a network would.
-            drops.add(.relayRefused)
+            journal.drops.add(.relayRefused)
             packet.removeAll()
         }
         return releasePath(into: &packet, now: now)
     }
 
     private mutating func nextApplicationPacket(into packet: inout PacketBuffer, now: Instant) -> Bool {
-        if dtls?.pollTransmit(into: &packet) == true { return true }
+        if keys.pollTransmit(into: &packet) { return true }
         guard media.pollTransmit(into: &packet, now: now) else { return false }
         while let event = media.pollEvent() { handle(event, now: now) }
         return true
@@ -235,8 +193,7 @@ public struct PeerSession: ~Copyable {
 
     /// After the farewell of an ended session: gives relays back to their servers.
     private mutating func releasePath(into packet: inout PacketBuffer, now: Instant) -> Transmit? {
-        guard phase == .closed, !isPathReleased else { return nil }
-        isPathReleased = true
+        guard phase == .closed, path.release() else { return nil }
         ice.value.close(now: now)
         return ice.value.pollTransmit(into: &packet, now: now)
     }
@@ -248,7 +205,7 @@ public struct PeerSession: ~Copyable {
     public mutating func send(_ frame: borrowing EncodedFrame, now: Instant) {
         guard phase != .connected || ice.value.selectedPath != nil else {
             media.frameWasRefused(frame.kind)
-            return drops.add(.withoutPath)
+            return journal.drops.add(.withoutPath)
         }
         media.send(frame, now: now)
     }
@@ -268,10 +225,10 @@ public struct PeerSession: ~Copyable {
         if phase != .closed {
             ice.value.handleTimeout(now: now)
             names.resolver.handleTimeout(now: now)
-            dtls?.handleTimeout(now: now)
+            keys.handleTimeout(now: now)
             media.handleTimeout(now: now)
         }
-        if let at = renewalEndsAt, at <= now { end(.closedByPeer, now: now) }
+        if keys.isRenewalOverdue(now: now) { end(.closedByPeer, now: now) }
         settle(now: now)
     }
 
@@ -281,16 +238,11 @@ public struct PeerSession: ~Copyable {
         // Without a path nothing of the media can leave, and what it sends decides when it wants to be woken.
         var wake = Wake.earliest(ice.value.nextTimeout, ice.value.selectedPath == nil ? nil : media.nextTimeout)
         wake = .earliest(wake, names.resolver.nextTimeout)
-        wake = .earliest(wake, renewalEndsAt.map { Wake(at: $0, reason: .dtlsRenewal) })
-        switch dtls {
-        case .some(let dtls): wake = .earliest(wake, dtls.nextTimeout)
-        case .none: break
-        }
-        return wake
+        return .earliest(wake, keys.nextTimeout)
     }
 
     /// The oldest event not taken yet; nil when there is none.
-    public mutating func pollEvent() -> Event? { events.popFirst() }
+    public mutating func pollEvent() -> Event? { journal.events.popFirst() }
 
     /// Says goodbye and ends. `pollTransmit` still has the farewell; afterwards the session does nothing.
     public mutating func close(now: Instant) { end(.closedLocally, now: now) }
@@ -306,70 +258,69 @@ public struct PeerSession: ~Copyable {
         settleNames(now: now)
         while let event = ice.value.pollEvent() { handle(event, now: now) }
         startHandshakeIfReady(now: now)
-        while let event = dtls?.pollEvent() { handle(event, now: now) }
+        while let event = keys.pollEvent() { handle(event, now: now) }
         while let event = media.pollEvent() { handle(event, now: now) }
     }
 
     private mutating func handle(_ event: ICEEvent, now: Instant) {
         switch event {
         case .localCandidate(let candidate):
-            guard tricklesCandidates else { return }
+            guard descriptions.tricklesCandidates else { return }
             let text = "candidate:" + candidate.attribute.droppingPrefix("candidate:")
-            events.append(.localCandidate(text, mid: taggedSection.mid, sectionIndex: taggedSection.index))
+            journal.events.append(
+                .localCandidate(
+                    text, mid: descriptions.taggedSection.mid, sectionIndex: descriptions.taggedSection.index))
         case .gatheringComplete:
-            if timeline.gatheredAt == nil { timeline.gatheredAt = now }
-            guard tricklesCandidates else { return }
-            events.append(.endOfLocalCandidates(mid: taggedSection.mid, sectionIndex: taggedSection.index))
+            if journal.timeline.gatheredAt == nil { journal.timeline.gatheredAt = now }
+            guard descriptions.tricklesCandidates else { return }
+            journal.events.append(
+                .endOfLocalCandidates(
+                    mid: descriptions.taggedSection.mid, sectionIndex: descriptions.taggedSection.index))
         case .stateChanged(let state): handle(state, now: now)
-        case .selectedPathChanged(let path):
-            guard phase != .closed else { return }
-            guard let path else {
-                isPathLost = true
-                return
-            }
-            if timeline.pathFoundAt == nil { timeline.pathFoundAt = now }
-            if let last = lastPath, isPathLost || last.base != path.base || last.remote != path.remote {
-                media.pathChanged(now: now)
-            }
-            // Pictures were dropped meanwhile: the next one must not refer to them.
-            if isPathLost, phase == .connected { events.append(.keyframeRequested) }
-            isPathLost = false
-            lastPath = path
-            // Even if an earlier hello was dropped: a peer that chooses a pair is there and listens: Firefox drops what comes earlier.
-            if path.isNominated, phase == .connecting { dtls?.repeatHello() }
+        case .selectedPathChanged(let path): handle(path, now: now)
         case .resolveName(let name, let candidate): resolve(name, for: candidate, now: now)
         case .turnStreamFailed(let local, let alternate):
-            events.append(
+            journal.events.append(
                 .relayStreamFailed(local: local, alternate: alternate?.address, domain: alternate?.domain))
         case .relayRefused(let server, let transport, let failure):
-            events.append(.relayRefused(server: server, transport: transport, reason: failure.description))
+            journal.events.append(.relayRefused(server: server, transport: transport, reason: failure.description))
         case .consentExpired: end(.consentExpired, now: now)
         case .roleChanged: break
         }
+    }
+
+    private mutating func handle(_ selected: SelectedPath?, now: Instant) {
+        guard phase != .closed else { return }
+        let change = path.selected(selected)
+        guard let selected else { return }
+        if journal.timeline.pathFoundAt == nil { journal.timeline.pathFoundAt = now }
+        if change.isAnother { media.pathChanged(now: now) }
+        // Pictures were dropped meanwhile: the next one must not refer to them.
+        if change.endsLoss, phase == .connected { journal.events.append(.keyframeRequested) }
+        // Even if an earlier hello was dropped: a peer that chooses a pair is there and listens: Firefox drops what comes earlier.
+        if selected.isNominated, phase == .connecting { keys.repeatHello() }
     }
 
     /// The client speaks, and the server's time to hear it begins, when there is a path to the peer that the description
     /// means: after a restart that is not yet the one that still carries.
     private mutating func startHandshakeIfReady(now: Instant) {
         guard phase == .connecting, ice.value.isPathCurrent else { return }
-        dtls?.start(now: now)
+        keys.start(now: now)
     }
 
     private mutating func handle(_ state: ICEState, now: Instant) {
         switch state {
         case .new, .checking, .closed: break
         case .connected, .completed:
-            guard isDisconnected else { return }
-            isDisconnected = false
-            events.append(.reconnected)
+            guard path.carriesAgain() else { return }
+            journal.events.append(.reconnected)
         case .disconnected:
-            guard !isDisconnected else { return }
-            isDisconnected = true
-            events.append(.disconnected)
+            guard path.wentQuiet() else { return }
+            journal.events.append(.disconnected)
         case .failed:
             // What was connected once can be connected again by an ICE restart, until the consent to the lost path ends.
             if phase == .connected {
-                events.append(.restartNeeded)
+                journal.events.append(.restartNeeded)
             } else if phase != .closed {
                 end(.iceFailed, now: now)
             }
@@ -380,26 +331,23 @@ public struct PeerSession: ~Copyable {
         guard phase != .closed else { return }
         switch event {
         case .handshakeCompleted(let result):
-            guard remoteFingerprints.contains(where: { $0.matches(der: result.peerCertificateDER.span) }) else {
-                return end(.fingerprintMismatch, now: now)
-            }
+            guard keys.isExpected(result.peerCertificateDER) else { return end(.fingerprintMismatch, now: now) }
             do {
                 try media.start(local: result.localKey, remote: result.remoteKey)
             } catch {
                 return end(.dtlsFailed("srtp: profile refused"), now: now)
             }
-            security = PeerSecurity(cipher: result.cipher, profile: result.profile)
+            keys.completed(PeerSecurity(cipher: result.cipher, profile: result.profile))
             phase = .connected
-            renewalEndsAt = nil
-            if timeline.handshakeDoneAt == nil {
-                timeline.handshakeDoneAt = now
+            if journal.timeline.handshakeDoneAt == nil {
+                journal.timeline.handshakeDoneAt = now
             } else {
                 // The encoder has been running: the new peer can begin with a keyframe only.
-                events.append(.keyframeRequested)
+                journal.events.append(.keyframeRequested)
             }
-            events.append(.connected)
+            journal.events.append(.connected)
         case .failed(let failure):
-            guard phase != .connected else { return drops.add(.associationFailed) }
+            guard phase != .connected else { return journal.drops.add(.associationFailed) }
             end(.dtlsFailed("\(failure)"), now: now)
         case .closedByPeer: renewAssociation(now: now)
         }
@@ -407,42 +355,40 @@ public struct PeerSession: ~Copyable {
 
     /// The peer ended its association: media rests until there is another.
     private mutating func renewAssociation(now: Instant) {
-        guard role == .answerer, phase == .connected, case .answering(let negotiator) = negotiation,
-            let session = negotiator.session
-        else { return end(.closedByPeer, now: now) }
+        guard role == .answerer, phase == .connected, let session = descriptions.session else {
+            return end(.closedByPeer, now: now)
+        }
         do throws(CryptoError) {
-            dtls = try DTLSEndpoint(role: session.dtlsRole, borrowing: certificate)
+            try keys.renew(as: session.dtlsRole, until: now + PeerSession.renewalTime)
         } catch {
             return end(.dtlsFailed("\(error)"), now: now)
         }
         phase = .connecting
-        security = nil
         media.suspend()
-        renewalEndsAt = now + PeerSession.renewalTime
         startHandshakeIfReady(now: now)
     }
 
     private mutating func handle(_ event: MediaPath.Event, now: Instant) {
         switch event {
-        case .keyframeRequested: events.append(.keyframeRequested)
+        case .keyframeRequested: journal.events.append(.keyframeRequested)
         case .firstVideoPacketSent:
-            guard timeline.firstVideoPacketAt == nil else { return }
-            timeline.firstVideoPacketAt = now
-            events.append(.firstVideoPacketSent)
-        case .lossReported(let fraction): events.append(.lossReported(fraction: fraction))
-        case .videoBitrateChanged(let rate): events.append(.videoBitrateChanged(rate))
-        case .audioBitrateChanged(let rate): events.append(.audioBitrateChanged(rate))
-        case .sentKindsChanged: events.append(.sentKindsChanged)
+            guard journal.timeline.firstVideoPacketAt == nil else { return }
+            journal.timeline.firstVideoPacketAt = now
+            journal.events.append(.firstVideoPacketSent)
+        case .lossReported(let fraction): journal.events.append(.lossReported(fraction: fraction))
+        case .videoBitrateChanged(let rate): journal.events.append(.videoBitrateChanged(rate))
+        case .audioBitrateChanged(let rate): journal.events.append(.audioBitrateChanged(rate))
+        case .sentKindsChanged: journal.events.append(.sentKindsChanged)
         }
     }
 
     mutating func end(_ reason: CloseReason, now: Instant) {
         guard phase != .closed else { return }
         media.stop()
-        dtls?.close(now: now)
+        keys.close(now: now)
         phase = .closed
         closeReason = reason
-        events.append(.closed(reason))
+        journal.events.append(.closed(reason))
     }
 }
 

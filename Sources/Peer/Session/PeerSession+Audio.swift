@@ -36,24 +36,25 @@ public struct AudioWishes: Hashable, Sendable {
         maximumPlaybackRate = parameters.integer("maxplaybackrate").flatMap { (8_000...48_000).contains($0) ? $0 : nil }
         maximumPacketTime = nil
     }
+
+    init(_ session: NegotiatedSession) {
+        guard let section = session.sending(.audio), let codec = section.codecs.first?.codec else {
+            self.init()
+            return
+        }
+        self.init(codec.parameters)
+        maximumBitrate = [maximumBitrate, section.maximumBitrate, session.maximumBitrate].compactMap(\.self).min()
+        maximumPacketTime = section.maximumPacketTime
+    }
 }
 
 extension PeerSession {
     /// The standard's defaults before a description was accepted, and where no sound is sent.
-    public var audioWishes: AudioWishes {
-        guard let session = negotiated, let section = session.sending(.audio), let codec = section.codecs.first?.codec
-        else { return AudioWishes() }
-        var wishes = AudioWishes(codec.parameters)
-        wishes.maximumBitrate = [wishes.maximumBitrate, section.maximumBitrate, session.maximumBitrate]
-            .compactMap(\.self).min()
-        wishes.maximumPacketTime = section.maximumPacketTime
-        return wishes
-    }
+    public var audioWishes: AudioWishes { negotiated.map { AudioWishes($0) } ?? AudioWishes() }
 
-    var negotiated: NegotiatedSession? {
-        switch negotiation {
-        case .answering(let negotiator): negotiator.session
-        case .offering(_, let session): session
-        }
-    }
+    /// What the audio encoder may make now: what it was configured for, less on a narrow path, and never more than the peer
+    /// wants.
+    public var audioBitrate: Bitrate { media.audioTarget }
+
+    var negotiated: NegotiatedSession? { descriptions.session }
 }

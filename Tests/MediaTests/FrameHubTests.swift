@@ -16,32 +16,33 @@ private func value(_ frame: borrowing EncodedFrame) -> UInt32 {
     (0..<4).reduce(0) { $0 | UInt32(frame.bytes[$1]) << (8 * UInt32($1)) }
 }
 
-@Suite struct FrameRingTests {
+/// One subscriber of a hub.
+@Suite struct FrameHubTests {
     private struct Producer: ~Copyable {
-        let ring: FrameRing
+        let hub: FrameHub
         var frame: EncodedFrame
 
-        init(_ ring: FrameRing) {
-            self.ring = ring
-            frame = EncodedFrame(kind: ring.kind, capacity: 64)
+        init(_ hub: FrameHub) {
+            self.hub = hub
+            frame = EncodedFrame(kind: hub.kind, capacity: 64)
         }
 
-        mutating func push(_ number: UInt32, key: Bool = false, generation: UInt32? = nil) -> FrameRing.PushOutcome {
+        mutating func push(_ number: UInt32, key: Bool = false, generation: UInt32? = nil) -> FrameHub.PushOutcome {
             fill(&frame, number, isKeyframe: key)
-            return ring.push(&frame, generation: generation ?? ring.generation ?? 0)
+            return hub.push(&frame, generation: generation ?? hub.generation ?? 0)
         }
     }
 
-    private func drain(_ ring: FrameRing) -> [UInt32] {
-        var frame = EncodedFrame(kind: ring.kind, capacity: 64)
+    private func drain(_ ring: FrameSubscriber) -> [UInt32] {
         var values: [UInt32] = []
-        while ring.pop(into: &frame) { values.append(value(frame)) }
+        while let frame = ring.pop() { values.append(frame.withFrame(value)) }
         return values
     }
 
     @Test func keepsOrderAndContents() {
-        let ring = FrameRing(kind: .video, frameCapacity: 64)
-        var producer = Producer(ring)
+        let hub = FrameHub(kind: .video, frameCapacity: 64)
+        let ring = hub.subscribe()!
+        var producer = Producer(hub)
         ring.open()
         #expect(producer.push(1, key: true) == .accepted)
         #expect(producer.push(2) == .accepted)
@@ -51,59 +52,40 @@ private func value(_ frame: borrowing EncodedFrame) -> UInt32 {
         #expect(ring.drops.total == 0)
     }
 
-    @Test func aClosedRingTakesNothing() {
-        let ring = FrameRing(kind: .video, frameCapacity: 64)
-        var producer = Producer(ring)
-        #expect(ring.generation == nil)
+    @Test func aClosedSubscriberTakesNothing() {
+        let hub = FrameHub(kind: .video, frameCapacity: 64)
+        let ring = hub.subscribe()!
+        var producer = Producer(hub)
+        #expect(hub.generation == nil)
         #expect(producer.push(1, key: true) == .closed)
         ring.open()
-        let first = ring.generation!
+        let first = hub.generation!
         #expect(producer.push(2, key: true) == .accepted)
         ring.close()
-        #expect(ring.generation == nil)
+        #expect(hub.generation == nil)
         #expect(drain(ring) == [])
         ring.open()
         // Seen for the first monitor, finished after the second came.
         #expect(producer.push(3, key: true, generation: first) == .closed)
         #expect(producer.push(4, key: true) == .accepted)
         #expect(drain(ring) == [4])
-        #expect(ring.drops[.stale] == 2)
+        #expect(hub.drops[.stale] == 2)
     }
 
     @Test func theFirstVideoFrameIsAKeyframe() {
-        let ring = FrameRing(kind: .video, frameCapacity: 64)
-        var producer = Producer(ring)
+        let hub = FrameHub(kind: .video, frameCapacity: 64)
+        let ring = hub.subscribe()!
+        var producer = Producer(hub)
         ring.open()
         #expect(producer.push(1) == .keyframeNeeded)
         #expect(producer.push(2, key: true) == .accepted)
         #expect(drain(ring) == [2])
     }
 
-    @Test func withoutPermissionNothingGoesIn() {
-        let ring = FrameRing(kind: .video, frameCapacity: 64, needsPermission: true)
-        var producer = Producer(ring)
-        ring.open()
-        #expect(ring.generation == nil)
-        #expect(producer.push(1, key: true, generation: 1) == .closed)
-        ring.permit()
-        #expect(ring.generation == 1)
-        #expect(producer.push(2, key: true) == .accepted)
-        ring.forbid()
-        #expect(ring.generation == nil)
-        #expect(drain(ring) == [])
-        ring.permit()
-        // The decoder lost its place.
-        #expect(producer.push(3) == .keyframeNeeded)
-        #expect(producer.push(4, key: true) == .accepted)
-        ring.close()
-        ring.forbid()
-        ring.permit()
-        #expect(ring.generation == nil, "permission alone opens nothing")
-    }
-
-    @Test func aFullVideoRingDropsUpToTheNextKeyframe() {
-        let ring = FrameRing(kind: .video, frameCapacity: 64)
-        var producer = Producer(ring)
+    @Test func aFullVideoQueueDropsUpToTheNextKeyframe() {
+        let hub = FrameHub(kind: .video, frameCapacity: 64)
+        let ring = hub.subscribe()!
+        var producer = Producer(hub)
         ring.open()
         for number in UInt32(0)..<8 { #expect(producer.push(number, key: number == 0 || number == 5) == .accepted) }
         #expect(producer.push(8) == .replacedOlder(5))
@@ -111,9 +93,10 @@ private func value(_ frame: borrowing EncodedFrame) -> UInt32 {
         #expect(ring.drops[.overflow] == 5)
     }
 
-    @Test func aFullVideoRingWithoutAKeyframeWaitsForOne() {
-        let ring = FrameRing(kind: .video, frameCapacity: 64)
-        var producer = Producer(ring)
+    @Test func aFullVideoQueueWithoutAKeyframeWaitsForOne() {
+        let hub = FrameHub(kind: .video, frameCapacity: 64)
+        let ring = hub.subscribe()!
+        var producer = Producer(hub)
         ring.open()
         for number in UInt32(0)..<8 { _ = producer.push(number, key: number == 0) }
         #expect(producer.push(8) == .keyframeNeeded)
@@ -125,17 +108,19 @@ private func value(_ frame: borrowing EncodedFrame) -> UInt32 {
     }
 
     @Test func aKeyframeReplacesWhatWaits() {
-        let ring = FrameRing(kind: .video, frameCapacity: 64)
-        var producer = Producer(ring)
+        let hub = FrameHub(kind: .video, frameCapacity: 64)
+        let ring = hub.subscribe()!
+        var producer = Producer(hub)
         ring.open()
         for number in UInt32(0)..<8 { _ = producer.push(number, key: number == 0) }
         #expect(producer.push(8, key: true) == .replacedOlder(8))
         #expect(drain(ring) == [8])
     }
 
-    @Test func aFullAudioRingDropsTheOldest() {
-        let ring = FrameRing(kind: .audio, frameCapacity: 64)
-        var producer = Producer(ring)
+    @Test func aFullAudioQueueDropsTheOldest() {
+        let hub = FrameHub(kind: .audio, frameCapacity: 64)
+        let ring = hub.subscribe()!
+        var producer = Producer(hub)
         ring.open()
         for number in UInt32(0)..<8 { #expect(producer.push(number, key: true) == .accepted) }
         #expect(producer.push(8, key: true) == .replacedOlder(1))
@@ -144,31 +129,34 @@ private func value(_ frame: borrowing EncodedFrame) -> UInt32 {
 
     @Test func twoThreadsNeverSeeATornOrReorderedFrame() {
         final class Reader: Sendable {
-            let ring: FrameRing
+            let ring: FrameSubscriber
             let received = Atomic<Int>(0)
             let faults = Atomic<Int>(0)
             let isDone = Atomic<Bool>(false)
-            init(_ ring: FrameRing) { self.ring = ring }
+            init(_ ring: FrameSubscriber) { self.ring = ring }
 
             func run() {
-                var frame = EncodedFrame(kind: .audio, capacity: 64)
                 var last: UInt32 = 0
                 while true {
                     let finished = isDone.load(ordering: .acquiring)
-                    guard ring.pop(into: &frame) else {
+                    guard let frame = ring.pop() else {
                         if finished { return }
                         sched_yield()
                         continue
                     }
-                    let low = value(frame)
-                    let high = (4..<8).reduce(UInt32(0)) { $0 | UInt32(frame.bytes[$1]) << (8 * UInt32($1 - 4)) }
+                    let (low, high) = frame.withFrame { frame in
+                        var high: UInt32 = 0
+                        for index in 4..<8 { high |= UInt32(frame.bytes[index]) << (8 * UInt32(index - 4)) }
+                        return (value(frame), high)
+                    }
                     if high != ~low || low <= last { faults.add(1, ordering: .relaxed) }
                     last = low
                     received.add(1, ordering: .relaxed)
                 }
             }
         }
-        let ring = FrameRing(kind: .audio, frameCapacity: 64)
+        let hub = FrameHub(kind: .audio, frameCapacity: 64)
+        let ring = hub.subscribe()!
         ring.open()
         let reader = Reader(ring)
         var thread = pthread_t()
@@ -179,7 +167,7 @@ private func value(_ frame: borrowing EncodedFrame) -> UInt32 {
                 Unmanaged<Reader>.fromOpaque(pointer!).takeRetainedValue().run()
                 return nil
             }, context.toOpaque())
-        var producer = Producer(ring)
+        var producer = Producer(hub)
         let total: UInt32 = 20_000
         for number in 1...total { _ = producer.push(number, key: true) }
         reader.isDone.store(true, ordering: .releasing)

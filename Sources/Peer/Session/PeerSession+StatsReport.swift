@@ -84,10 +84,10 @@ extension PeerSession {
 
     private var transportEntry: StatsReport.Entry {
         var entry = StatsReport.Entry("transport", .transport)
-        entry.set("packetsSent", traffic.packetsSent)
-        entry.set("packetsReceived", traffic.packetsReceived)
-        entry.set("bytesSent", traffic.bytesSent)
-        entry.set("bytesReceived", traffic.bytesReceived)
+        entry.set("packetsSent", journal.traffic.packetsSent)
+        entry.set("packetsReceived", journal.traffic.packetsReceived)
+        entry.set("bytesSent", journal.traffic.bytesSent)
+        entry.set("bytesReceived", journal.traffic.bytesReceived)
         entry.set("iceRole", ice.value.role == .controlled ? "controlled" : "controlling")
         entry.set("iceLocalUsernameFragment", ice.value.localCredentials.usernameFragment)
         entry.set("iceState", ice.value.state.rawValue)
@@ -105,7 +105,7 @@ extension PeerSession {
     private var dtlsState: String {
         switch phase {
         case .new: "new"
-        case .connecting: timeline.pathFoundAt == nil ? "new" : "connecting"
+        case .connecting: journal.timeline.pathFoundAt == nil ? "new" : "connecting"
         case .connected: "connected"
         case .closed:
             switch closeReason {
@@ -124,10 +124,10 @@ extension PeerSession {
         entry.set("remoteCandidateId", "remote-\(pair.id)")
         entry.set("state", "succeeded")
         entry.set("nominated", pair.isNominated)
-        entry.set("packetsSent", traffic.packetsSent)
-        entry.set("packetsReceived", traffic.packetsReceived)
-        entry.set("bytesSent", traffic.bytesSent)
-        entry.set("bytesReceived", traffic.bytesReceived)
+        entry.set("packetsSent", journal.traffic.packetsSent)
+        entry.set("packetsReceived", journal.traffic.packetsReceived)
+        entry.set("bytesSent", journal.traffic.bytesSent)
+        entry.set("bytesReceived", journal.traffic.bytesReceived)
         entry.set("lastPacketSentTimestamp", timestamp(traffic.lastSentAt))
         entry.set("lastPacketReceivedTimestamp", timestamp(traffic.lastReceivedAt))
         entry.set("requestsSent", checks.requestsSent)
@@ -137,13 +137,13 @@ extension PeerSession {
         entry.set("consentRequestsSent", checks.consentRequestsSent)
         entry.set("totalRoundTripTime", checks.totalRoundTripTime)
         entry.set("currentRoundTripTime", checks.currentRoundTripTime)
-        entry.set("availableOutgoingBitrate", media.congestion?.statistics.target)
+        entry.set("availableOutgoingBitrate", media.congestionStatistics?.target)
         return entry
     }
 
     /// `DOMHighResTimeStamp`: milliseconds since 1970.
     private func timestamp(_ instant: Instant?) -> Double? {
-        instant.map { Double((clock.wallClock + ($0 - clock.instant)).nanosecondsSince1970 / 1000) / 1000 }
+        instant.map { Double((media.clock.wallClock + ($0 - media.clock.instant)).nanosecondsSince1970 / 1000) / 1000 }
     }
 }
 

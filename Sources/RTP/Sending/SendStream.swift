@@ -54,7 +54,7 @@ public struct SendStream: Sendable {
             self.extensionIDs = extensionIDs
             self.playoutDelay = playoutDelay
             self.maximumPacketSize = maximumPacketSize
-            self.historyCapacity = historyCapacity ?? (packetizer.kind == .video ? 1024 : 64)
+            self.historyCapacity = historyCapacity ?? (packetizer.codec.kind == .video ? 1024 : 64)
         }
     }
 
@@ -102,7 +102,7 @@ public struct SendStream: Sendable {
         self.configuration = configuration
         ssrc = configuration.ssrc
         retransmissionSSRC = configuration.retransmissionSSRC
-        kind = configuration.packetizer.kind
+        kind = configuration.packetizer.codec.kind
         mid = configuration.midBytes
         maximumPayload = configuration.maximumPayload
         hasEnded = false
@@ -131,7 +131,8 @@ public struct SendStream: Sendable {
     ///
     /// - Returns: false when nothing changed.
     public mutating func update(_ new: Configuration) -> Bool {
-        precondition(new.ssrc == ssrc && new.packetizer.kind == kind, "send stream: another stream's configuration")
+        precondition(
+            new.ssrc == ssrc && new.packetizer.codec.kind == kind, "send stream: another stream's configuration")
         precondition(
             (new.retransmissionSSRC == nil) == (new.retransmissionType == nil),
             "send stream: retransmission source and type go together")
@@ -139,7 +140,7 @@ public struct SendStream: Sendable {
         // The packetizer numbers the pictures, and the receiver follows the numbers.
         let packetizer = configuration.packetizer
         configuration = new
-        configuration.packetizer = packetizer
+        if packetizer.codec == new.packetizer.codec { configuration.packetizer = packetizer }
         retransmissionSSRC = new.retransmissionSSRC
         mid = new.midBytes
         maximumPayload = new.maximumPayload
@@ -154,6 +155,14 @@ public struct SendStream: Sendable {
     /// What retransmissions carry now; nil without.
     public var retransmissionType: PayloadType? { configuration.retransmissionType }
 
+    /// Whether a frame of this codec is one of this stream; nil is sound.
+    public func carries(_ codec: VideoCodec?) -> Bool {
+        switch configuration.packetizer.codec {
+        case .opus: codec == nil
+        case .video(let own): codec == own
+        }
+    }
+
     /// The RTP timestamp of what was captured at `instant`.
     public func timestamp(at instant: Instant) -> UInt32 {
         MediaTime(instant, since: origin, rate: configuration.clockRate).rtpTimestamp(offset: timestampOffset)
@@ -162,11 +171,11 @@ public struct SendStream: Sendable {
     /// Cuts a frame into packets and stores them. Returns their sequence numbers, none when the frame is empty or needs
     /// more than half of the history (counted as `frameTooLarge`).
     public mutating func packetize(
-        _ frame: Span<UInt8>, isKeyframe: Bool, captureTime: Instant, layer: TemporalLayerInfo? = nil, now: Instant
+        _ frame: Span<UInt8>, isKeyframe: Bool, captureTime: Instant, now: Instant
     ) -> SequenceRange {
         var range = SequenceRange(first: nextSequence, count: 0)
         let plan = configuration.packetizer.plan(
-            size: frame.count, layer: layer, captureTime: captureTime, maximumPayload: maximumPayload)
+            size: frame.count, captureTime: captureTime, maximumPayload: maximumPayload)
         guard plan.count > 0, plan.count <= history.capacity / 2 else {
             if frame.count > 0 { dropped.add(.frameTooLarge) }
             return range

@@ -1,0 +1,105 @@
+import Primitives
+import SDP
+
+// What this peer's media may take: the one place that decides a bitrate. No clock and no stream: it is told what was
+// configured, what the descriptions allow and what the path is believed to carry, and says what follows.
+//
+//   configured (PeerBitrates) ─┐
+//   negotiated (Limits) ───────┼─▶ SendPlan ─▶ bounds of the congestion control
+//   congestion target, repairs,│           ├─▶ rate of the audio encoder
+//   what waits (update) ───────┘           └─▶ rate of the video encoder
+//
+// An encoder that several peers share makes the least of what their plans say (Media's hub).
+
+struct SendPlan: Sendable {
+    /// What a description agreed on.
+    struct Limits: Hashable, Sendable {
+        var sendsAudio: Bool
+        var sendsVideo: Bool
+        /// `b=` of the session: sound and picture together, without headers.
+        var session: Bitrate?
+        /// `b=` of the picture's section.
+        var video: Bitrate?
+        /// `maxaveragebitrate`, or the narrowest of the `b=` lines that hold for the sound.
+        var audio: Bitrate?
+    }
+
+    /// Rates for the encoders that are worth a new configuration; nil where nothing changed.
+    struct Change: Hashable, Sendable {
+        var audio: Bitrate?
+        var video: Bitrate?
+    }
+
+    /// What all of the peer's media takes together, with headers.
+    struct Bounds: Hashable, Sendable {
+        var minimum: Bitrate
+        var start: Bitrate
+        var maximum: Bitrate
+    }
+
+    /// The least rate that the video encoder is asked for.
+    private static let leastLimit = Bitrate.kilobits(10)
+
+    private let configured: PeerBitrates
+    private var limits: Limits
+    private var audioBudget: AudioBudget
+    private var videoBudget: VideoBudget
+
+    init(_ configured: PeerBitrates) {
+        self.configured = configured
+        limits = Limits(sendsAudio: false, sendsVideo: false)
+        audioBudget = AudioBudget(configured.audio)
+        videoBudget = VideoBudget(least: configured.leastVideo)
+    }
+
+    /// A description was accepted.
+    mutating func negotiated(_ new: Limits) { limits = new }
+
+    /// Padding and packets sent again keep to what the peer takes, as the encoders do.
+    var bounds: Bounds {
+        var maximum = configured.maximum
+        if limits.sendsVideo, let limit = negotiatedVideo {
+            let sound = limits.sendsAudio ? configured.audio + VideoBudget.audioOverhead : .zero
+            maximum = min(maximum, limit * (1 + VideoBudget.headerShare) + sound)
+        }
+        return Bounds(minimum: min(configured.minimum, maximum), start: configured.start, maximum: maximum)
+    }
+
+    /// What the peer takes of the picture: its section's limit, and what the sound leaves of the session's.
+    private var negotiatedVideo: Bitrate? {
+        let left = limits.session.map { all in
+            limits.sendsAudio ? max(SendPlan.leastLimit, all - min(configured.audio, all * 0.5)) : all
+        }
+        return [limits.video, left].compactMap(\.self).min().map { max(SendPlan.leastLimit, $0) }
+    }
+
+    /// What the audio encoder may make now.
+    var audio: Bitrate { limits.audio.map { min(audioBudget.rate, $0) } ?? audioBudget.rate }
+
+    /// What the video encoder was told to make last; zero before the first time.
+    var video: Bitrate { videoBudget.announced }
+
+    /// - Parameters:
+    ///   - target: what all media and its overhead may take.
+    ///   - repairs: the share of it that goes into packets sent again.
+    ///   - waiting: how long what waits would take at the target.
+    mutating func update(target: Bitrate, repairs: Double, waiting: Duration) -> Change {
+        var change = Change()
+        if limits.sendsAudio, audioBudget.update(target: target) != nil { change.audio = audio }
+        if limits.sendsVideo {
+            change.video = videoBudget.update(
+                target: target, repairs: repairs, waiting: waiting, audio: limits.sendsAudio ? audioBudget.rate : nil,
+                limit: [negotiatedVideo, configured.maximumVideo].compactMap(\.self).min())
+        }
+        return change
+    }
+}
+
+extension SendPlan.Limits {
+    init(_ session: NegotiatedSession) {
+        self.init(
+            sendsAudio: session.sending(.audio) != nil, sendsVideo: session.sending(.video) != nil,
+            session: session.maximumBitrate, video: session.sending(.video)?.maximumBitrate,
+            audio: AudioWishes(session).maximumBitrate)
+    }
+}

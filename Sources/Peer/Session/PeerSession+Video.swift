@@ -1,0 +1,39 @@
+public import Primitives
+import SDP
+
+/// What the peer said of the pictures that it is able to decode.
+public struct VideoWishes: Hashable, Sendable {
+    /// Macroblocks of 16 by 16 pixels in a picture, rounded up each way: `max-fs` of RFC 7741 section 6.1.
+    public var maximumFrameSize: Int?
+    /// Pictures per second: `max-fr` of RFC 7741 section 6.1, or `a=framerate`.
+    public var maximumFrameRate: Int?
+
+    /// Nil: no wish.
+    public init(maximumFrameSize: Int? = nil, maximumFrameRate: Int? = nil) {
+        self.maximumFrameSize = maximumFrameSize
+        self.maximumFrameRate = maximumFrameRate
+    }
+}
+
+extension PeerSession {
+    /// No wishes before a description was accepted, and where no picture is sent.
+    public var videoWishes: VideoWishes {
+        guard let section = negotiated?.sending(.video), let agreed = section.codecs.first, let video = agreed.video
+        else {
+            return VideoWishes()
+        }
+        let codec = agreed.codec
+        func positive(_ name: String) -> Int? { codec.parameters.integer(name).flatMap { $0 > 0 ? $0 : nil } }
+        switch video {
+        case .vp8:
+            return VideoWishes(
+                maximumFrameSize: positive("max-fs"),
+                maximumFrameRate: [positive("max-fr"), section.maximumFrameRate].compactMap(\.self).min())
+        }
+    }
+
+    /// What the descriptions chose for the pictures, sent or received; nil before, and where there are none.
+    public var videoCodec: VideoCodec? {
+        negotiated?.media.first { $0.isAccepted && $0.kind == .video }?.codecs.first?.video
+    }
+}
