@@ -1,9 +1,11 @@
-internal import Database
 internal import HTTP
 internal import HTTPTransport
+internal import Identity
 internal import JSON
 internal import Primitives
 internal import Reactor
+internal import Records
+internal import RecordsSQLite
 internal import Service
 internal import SessionRules
 internal import Signaling
@@ -28,8 +30,11 @@ extension Server {
     /// Has those judged whose turn it is, and tells those to come back who have waited for too long.
     func serveLogins(now: Moment) {
         for attempt in logins.handleTimeout(now: now.instant) { throttled(attempt.request, Logins.pause) }
-        while let attempt = logins.next(now: now.instant) { attempt.begin(records) }
-        for entry in refusedLogins.handleTimeout(now: now) { records.perform(.audit(entry)) }
+        while let attempt = logins.next(now: now.instant) {
+            attempts[attempt.request.ticket] = attempt
+            records.submit(.readCredentials(name: attempt.name, attempt.request.ticket))
+        }
+        for entry in refusedLogins.handleTimeout(now: now) { records.submit(.keep(.audit(entry))) }
     }
 
     private func throttled(_ id: RequestID, _ wait: Duration) {
@@ -40,16 +45,42 @@ extension Server {
             headers: [HTTPHeader("Retry-After", "\(seconds)")])
     }
 
-    func finish(_ attempt: LoginAttempt, _ outcome: LoginOutcome, now: Moment) {
+    /// No thread waits for another: the records, the passwords, the records again.
+    func checkPassword(_ ticket: RecordTicket, against found: StoredCredentials?) {
+        guard let attempt = attempts[ticket] else { return }
+        let (inbox, password) = (inbox, attempt.password)
+        passwords.submit {
+            // A name that nobody has takes as long as one that somebody has.
+            let isRight = (found?.password ?? PasswordHash.decoy).matches(password)
+            inbox.post(.passwordChecked(ticket, found, isRight: isRight))
+        }
+    }
+
+    func passwordChecked(_ ticket: RecordTicket, against found: StoredCredentials?, isRight: Bool) {
+        guard var attempt = attempts[ticket] else { return }
+        let refresh = Tokens.newRefreshToken()
+        attempt.family = Tokens.newIdentifier()
+        attempt.refreshToken = refresh.token
+        attempts[ticket] = attempt
+        records.submit(
+            .logIn(
+                CheckedLogIn(
+                    name: attempt.name, checkedAgainst: found, isRight: isRight, address: attempt.address,
+                    family: attempt.family, refreshHash: refresh.hash), ticket))
+    }
+
+    func finish(_ ticket: RecordTicket, _ outcome: LoginOutcome, now: Moment) {
+        guard let attempt = attempts.removeValue(forKey: ticket) else { return }
         switch outcome {
-        case .succeeded(let account, let family, let refreshToken):
+        case .judged(.succeeded(let account)):
             logins.finished(account: attempt.name, address: attempt.address, isRight: true, now: now.instant)
             metrics.logins += 1
-            answerLogin(attempt.request, account, family: family, refreshToken, now: now)
-        case .refused(let organization):
+            answerLogin(
+                attempt.request, account, family: attempt.family, attempt.refreshToken ?? Redacted(""), now: now)
+        case .judged(.refused(let organization)):
             refused(attempt, organization, .invalidCredentials, now: now)
             fail(attempt.request, SignalingError(.invalidCredentials, "the name or the password is wrong"))
-        case .disabled(let organization):
+        case .judged(.disabled(let organization)):
             refused(attempt, organization, .accountDisabled, now: now)
             fail(attempt.request, SignalingError(.accountDisabled, "the account is disabled"))
         case .failed:
@@ -66,7 +97,7 @@ extension Server {
         let refusal = RefusedLogins.Refusal(
             organization: organization, name: attempt.name, address: attempt.address, code: code.rawValue)
         guard let entry = refusedLogins.refused(refusal, now: now) else { return }
-        records.perform(.audit(entry))
+        records.submit(.keep(.audit(entry)))
         guard configuration.log.identities else { return log.notice("log-in refused (\(code.rawValue))") }
         log.notice(
             "log-in refused: \(attempt.name) from \(attempt.address) (\(code.rawValue))",
@@ -91,16 +122,13 @@ extension Server {
         let refresh = try RefreshRequest(json: try request.json())
         let hash = Tokens.hash(ofRefreshToken: refresh.refreshToken)
         let next = Tokens.newRefreshToken()
-        let id = request.id
-        records.submit(onFailure: .recordsUnavailable(id)) { store throws(DatabaseError) in
-            let outcome = try store.refresh(hash: hash, nextHash: next.hash, now: SystemWallClock.now())
-            return .refreshFinished(id, outcome, next: next.token)
-        }
+        refreshTokens[request.id.ticket] = next.token
+        records.submit(.refresh(hash: hash, nextHash: next.hash, request.id.ticket))
     }
 
-    func finishRefresh(
-        _ id: RequestID, _ outcome: Store.RefreshOutcome, _ next: Redacted<String>, now: Moment
-    ) {
+    func finishRefresh(_ ticket: RecordTicket, _ outcome: RefreshOutcome, now: Moment) {
+        guard let next = refreshTokens.removeValue(forKey: ticket) else { return }
+        let id = ticket.request
         switch outcome {
         case .renewed(let account, let family):
             metrics.refreshes += 1
@@ -117,10 +145,7 @@ extension Server {
 
     func logOut(_ request: HTTPRequest, now: Moment) throws(SignalingError) {
         let (account, claims) = try authenticate(request, now: now)
-        let id = request.id
-        records.submit(onFailure: .recordsUnavailable(id)) { store throws(DatabaseError) in
-            try store.loggedOut(account, family: claims.family, request: id, now: SystemWallClock.now())
-        }
+        records.submit(.logOut(account, family: claims.family, request.id.ticket))
         hub.familyRevoked(claims.family, now: now)
     }
 
@@ -133,23 +158,6 @@ extension Server {
         }
         let claims = try tokens.verify(Redacted(token), now: tokenClock.time(now))
         return (try hub.directory.admit(claims), claims)
-    }
-}
-
-extension ServerMessage {
-    static func recordsUnavailable(_ id: RequestID) -> ServerMessage {
-        .respond(id, .error(500, SignalingError(.internalError, "the records cannot be read or written")))
-    }
-}
-
-extension Store {
-    /// Logs out. The directory goes with the answer: one that was read before, and is still on its way to the serving
-    /// thread, knows nothing of it.
-    mutating func loggedOut(
-        _ account: Account, family: String, request: RequestID, now: WallClock
-    ) throws(DatabaseError) -> ServerMessage {
-        try logOut(account, family: family, now: now)
-        return .changed(try directory(now: now), request, HTTPResponse(status: 204))
     }
 }
 

@@ -1,7 +1,10 @@
 internal import HTTP
 internal import HTTPTransport
+internal import Identity
 internal import JSON
 internal import Primitives
+internal import Records
+internal import RecordsSQLite
 internal import SessionRules
 internal import Signaling
 internal import SocketIO

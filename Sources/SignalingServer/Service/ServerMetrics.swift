@@ -1,5 +1,6 @@
 import JSON
 import Primitives
+internal import Records
 internal import SessionRules
 import SocketIO
 
