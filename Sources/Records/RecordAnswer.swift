@@ -28,14 +28,6 @@ public enum AccountOutcome: Hashable, Sendable {
     case removed
 }
 
-/// What becomes of a log-in.
-public enum LogInVerdict: Equatable, Sendable {
-    case succeeded(Account)
-    /// A wrong password and an unknown name look the same to the client; `organization` is the account's, or empty.
-    case refused(organization: String)
-    case disabled(organization: String)
-}
-
 /// What a refresh token was traded for.
 public enum RefreshOutcome: Equatable, Sendable {
     case renewed(Account, family: String)

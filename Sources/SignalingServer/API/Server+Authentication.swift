@@ -13,95 +13,69 @@ internal import Signaling
 extension Server {
     // MARK: Log in, refresh, log out
 
+    typealias LogIns = LogInMachine<RecordTicket, StoredCredentials>
+
     func logIn(_ request: HTTPRequest, now: Moment) throws(SignalingError) {
         let login = try LoginRequest(json: try request.json())
-        let address = clientAddress(request.peer, request.headers).address
-        let attempt = LoginAttempt(
-            request: request.id, name: login.username, password: login.password, address: address)
-        switch logins.arrived(attempt, request.id, account: attempt.name, address: address, now: now.instant) {
-        case .mustWait(let wait): throttled(request.id, wait)
-        case .queued(let givesWay?): throttled(givesWay.request, Logins.pause)
-        case .queued(nil): break
+        logIns.arrived(
+            request.id.ticket, name: login.username, password: login.password,
+            from: clientAddress(request.peer, request.headers).address, now: now.instant)
+    }
+
+    /// Does what the log-ins have come to. No thread waits for another: the records, the passwords, the records again.
+    func serveLogIns(now: Moment) {
+        logIns.handleTimeout(now: now)
+        for action in logIns.takeActions() {
+            switch action {
+            case .read(let name, let ticket): records.submit(.readCredentials(name: name, ticket))
+            case .check(let password, let found, let ticket):
+                let inbox = inbox
+                passwords.submit {
+                    // A name that nobody has takes as long as one that somebody has.
+                    let isRight = (found?.password ?? PasswordHash.decoy).matches(password)
+                    inbox.post(.passwordChecked(ticket, isRight: isRight))
+                }
+            case .judge(let checked, let ticket): judge(checked, ticket)
+            case .answer(let answer, let ticket): self.answer(ticket, answer, now: now)
+            case .record(let entry): records.submit(.keep(.audit(entry)))
+            case .noteRefusal(let name, let address, let code): noteRefusal(name, address, code)
+            }
         }
     }
 
-    typealias Logins = LoginGate<LoginAttempt, RequestID>
-
-    /// Has those judged whose turn it is, and tells those to come back who have waited for too long.
-    func serveLogins(now: Moment) {
-        for attempt in logins.handleTimeout(now: now.instant) { throttled(attempt.request, Logins.pause) }
-        while let attempt = logins.next(now: now.instant) {
-            attempts[attempt.request.ticket] = attempt
-            records.submit(.readCredentials(name: attempt.name, attempt.request.ticket))
-        }
-        for entry in refusedLogins.handleTimeout(now: now) { records.submit(.keep(.audit(entry))) }
-    }
-
-    private func throttled(_ id: RequestID, _ wait: Duration) {
-        metrics.loginsThrottled += 1
-        let seconds = max(1, Int64(wait.seconds.rounded(.up)))
-        fail(
-            id, 429, SignalingError(.throttled, "too many attempts, try again in \(seconds) s"),
-            headers: [HTTPHeader("Retry-After", "\(seconds)")])
-    }
-
-    /// No thread waits for another: the records, the passwords, the records again.
-    func checkPassword(_ ticket: RecordTicket, against found: StoredCredentials?) {
-        guard let attempt = attempts[ticket] else { return }
-        let (inbox, password) = (inbox, attempt.password)
-        passwords.submit {
-            // A name that nobody has takes as long as one that somebody has.
-            let isRight = (found?.password ?? PasswordHash.decoy).matches(password)
-            inbox.post(.passwordChecked(ticket, found, isRight: isRight))
-        }
-    }
-
-    func passwordChecked(_ ticket: RecordTicket, against found: StoredCredentials?, isRight: Bool) {
-        guard var attempt = attempts[ticket] else { return }
+    private func judge(_ checked: LogIns.Checked, _ ticket: RecordTicket) {
         let refresh = Tokens.newRefreshToken()
-        attempt.family = Tokens.newIdentifier()
-        attempt.refreshToken = refresh.token
-        attempts[ticket] = attempt
+        let new = NewTokens(family: Tokens.newIdentifier(), refreshToken: refresh.token)
+        newTokens[ticket] = new
         records.submit(
             .logIn(
                 CheckedLogIn(
-                    name: attempt.name, checkedAgainst: found, isRight: isRight, address: attempt.address,
-                    family: attempt.family, refreshHash: refresh.hash), ticket))
+                    name: checked.name, checkedAgainst: checked.checkedAgainst, isRight: checked.isRight,
+                    address: checked.address, family: new.family, refreshHash: refresh.hash), ticket))
     }
 
-    func finish(_ ticket: RecordTicket, _ outcome: LoginOutcome, now: Moment) {
-        guard let attempt = attempts.removeValue(forKey: ticket) else { return }
-        switch outcome {
-        case .judged(.succeeded(let account)):
-            logins.finished(account: attempt.name, address: attempt.address, isRight: true, now: now.instant)
-            metrics.logins += 1
-            answerLogin(
-                attempt.request, account, family: attempt.family, attempt.refreshToken ?? Redacted(""), now: now)
-        case .judged(.refused(let organization)):
-            refused(attempt, organization, .invalidCredentials, now: now)
-            fail(attempt.request, SignalingError(.invalidCredentials, "the name or the password is wrong"))
-        case .judged(.disabled(let organization)):
-            refused(attempt, organization, .accountDisabled, now: now)
-            fail(attempt.request, SignalingError(.accountDisabled, "the account is disabled"))
-        case .failed:
-            logins.finished(account: attempt.name, address: attempt.address, isRight: nil, now: now.instant)
-            fail(attempt.request, SignalingError(.internalError, "the records cannot be read"))
+    private func answer(_ ticket: RecordTicket, _ answer: LogIns.Answer, now: Moment) {
+        let (id, new) = (ticket.request, newTokens.removeValue(forKey: ticket))
+        switch answer {
+        case .succeeded(let account):
+            guard let new else { preconditionFailure("log-in: let in without tokens") }
+            answerLogin(id, account, family: new.family, new.refreshToken, now: now)
+        case .refused: fail(id, SignalingError(.invalidCredentials, "the name or the password is wrong"))
+        case .disabled: fail(id, SignalingError(.accountDisabled, "the account is disabled"))
+        case .failed: fail(id, SignalingError(.internalError, "the records cannot be read"))
+        case .comeBack(let wait):
+            let seconds = max(1, Int64(wait.seconds.rounded(.up)))
+            fail(
+                id, 429, SignalingError(.throttled, "too many attempts, try again in \(seconds) s"),
+                headers: [HTTPHeader("Retry-After", "\(seconds)")])
         }
     }
 
-    private func refused(
-        _ attempt: LoginAttempt, _ organization: String, _ code: SignalingErrorCode, now: Moment
-    ) {
-        logins.finished(account: attempt.name, address: attempt.address, isRight: false, now: now.instant)
-        metrics.loginFailures += 1
-        let refusal = RefusedLogins.Refusal(
-            organization: organization, name: attempt.name, address: attempt.address, code: code.rawValue)
-        guard let entry = refusedLogins.refused(refusal, now: now) else { return }
-        records.submit(.keep(.audit(entry)))
+    private func noteRefusal(_ name: String, _ address: IPAddress, _ code: SignalingErrorCode) {
         guard configuration.log.identities else { return log.notice("log-in refused (\(code.rawValue))") }
         log.notice(
-            "log-in refused: \(attempt.name) from \(attempt.address) (\(code.rawValue))",
-            [LogField("NAME", attempt.name), LogField("ADDRESS", attempt.address), LogField("CODE", code.rawValue)])
+            "log-in refused: \(name) from \(address) (\(code.rawValue))",
+            [LogField("NAME", name), LogField("ADDRESS", address), LogField("CODE", code.rawValue)])
     }
 
     private func answerLogin(
@@ -122,12 +96,12 @@ extension Server {
         let refresh = try RefreshRequest(json: try request.json())
         let hash = Tokens.hash(ofRefreshToken: refresh.refreshToken)
         let next = Tokens.newRefreshToken()
-        refreshTokens[request.id.ticket] = next.token
+        newTokens[request.id.ticket] = NewTokens(refreshToken: next.token)
         records.submit(.refresh(hash: hash, nextHash: next.hash, request.id.ticket))
     }
 
     func finishRefresh(_ ticket: RecordTicket, _ outcome: RefreshOutcome, now: Moment) {
-        guard let next = refreshTokens.removeValue(forKey: ticket) else { return }
+        guard let next = newTokens.removeValue(forKey: ticket)?.refreshToken else { return }
         let id = ticket.request
         switch outcome {
         case .renewed(let account, let family):

@@ -9,7 +9,7 @@ internal import Synchronization
 /// What other threads tell the serving thread.
 enum ServerMessage: Sendable {
     case records(RecordAnswer)
-    case passwordChecked(RecordTicket, StoredCredentials?, isRight: Bool)
+    case passwordChecked(RecordTicket, isRight: Bool)
     case signal(SignalSource.Signal)
 }
 

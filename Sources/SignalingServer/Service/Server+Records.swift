@@ -16,8 +16,8 @@ extension Server {
         case .health(let health): recordsHealth = health
         case .crewStored(let record, let isNew, let reply): hub.crewStored(record, isNew: isNew, reply)
         case .sessionStored(let id): hub.sessionStored(id)
-        case .credentials(let found, let ticket): checkPassword(ticket, against: found)
-        case .loggedIn(let verdict, let ticket): finish(ticket, .judged(verdict), now: now)
+        case .credentials(let found, let ticket): logIns.credentialsRead(found, ticket)
+        case .loggedIn(let verdict, let ticket): logIns.judged(verdict, ticket, now: now)
         case .refreshed(let outcome, let ticket): finishRefresh(ticket, outcome, now: now)
         case .loggedOut(let directory, let ticket):
             // The directory is up to date before the answer is out.
@@ -47,9 +47,9 @@ extension Server {
         case .keep(.sessionNegotiated), .keep(.sessionMoved), .keep(.sessionReported), .keep(.sessionEnded),
             .keep(.audit), .keep(.lastSeen), .keep(.kioskRegistered):
             break
-        case .readCredentials(_, let ticket), .logIn(_, let ticket): finish(ticket, .failed, now: now)
+        case .readCredentials(_, let ticket), .logIn(_, let ticket): logIns.recordsFailed(ticket, now: now.instant)
         case .refresh(_, _, let ticket):
-            refreshTokens[ticket] = nil
+            newTokens[ticket] = nil
             failUnavailable(ticket.request)
         case .logOut(_, _, let ticket): failUnavailable(ticket.request)
         case .changeAccount(_, _, let ticket):

@@ -30,12 +30,9 @@ public final class Server {
     let ice: ICESettings
     var tokens: Tokens
     var tokenClock: TokenClock
-    var logins: Logins
-    var refusedLogins: RefusedLogins
-    /// Log-ins that are being judged.
-    var attempts: [RecordTicket: LoginAttempt]
-    /// What clients get whose refresh tokens are being traded.
-    var refreshTokens: [RecordTicket: Redacted<String>]
+    var logIns: LogIns
+    /// Drawn before the records are asked.
+    var newTokens: [RecordTicket: NewTokens]
     /// Of one address, but Socket.IO's, whose clients have limits of their own.
     var requestBudgets: TokenBuckets<IPAddress>
     var metrics: ServerMetrics
@@ -109,7 +106,6 @@ public final class Server {
                 recoveryWindow: configuration.engine.recoveryWindow), random: .system)
         tokens = Tokens()
         tokenClock = TokenClock()
-        refusedLogins = RefusedLogins()
         let requests = configuration.limits.requestsPerAddress
         requestBudgets = TokenBuckets(burst: 10 * requests, perSecond: Double(requests))
         metrics = ServerMetrics()
@@ -125,9 +121,8 @@ public final class Server {
 
         tokens.use(beginning.directory.keys)
         hub.directoryChanged(beginning.directory.directory, now: now)
-        logins = Logins(homes: beginning.homes, random: .system)
-        attempts = [:]
-        refreshTokens = [:]
+        logIns = LogIns(homes: beginning.homes, random: .system)
+        newTokens = [:]
         hub.restore(beginning.openSessions, ended: beginning.endedSessions, now: now)
         passwords = try PasswordWorker()
         do {
@@ -171,7 +166,7 @@ public final class Server {
             var now = moment()
             socketIO.handleTimeout(now: now.instant)
             hub.handleTimeout(now: now)
-            serveLogins(now: now)
+            serveLogIns(now: now)
             drain(now: now)
             beat(now.instant)
             if let drainDeadline, drainDeadline <= now.instant || transport.connectionCount == 0 { break }
@@ -183,7 +178,7 @@ public final class Server {
                 drain(now: now)
                 watchMemory()
             }
-            serveLogins(now: now)
+            serveLogIns(now: now)
             metrics.loopTurn(MonotonicClock.now() - woke)
         }
         finish()
@@ -191,7 +186,7 @@ public final class Server {
 
     private func pause(_ now: Instant) -> Duration? {
         [
-            socketIO.nextTimeout, hub.nextTimeout, logins.nextTimeout(now: now), refusedLogins.nextTimeout,
+            socketIO.nextTimeout, hub.nextTimeout, logIns.nextTimeout(now: now),
             drainDeadline,
             heartbeat.map { _ in nextBeat },
         ].compactMap { $0 }.min().map { max(.zero, $0 - now) }
@@ -206,7 +201,7 @@ public final class Server {
         case .request(let request): handle(request, now: now)
         case .requestAborted(let id):
             origins[id] = nil
-            logins.aborted(id)
+            logIns.aborted(id.ticket)
             listAborted(id)
             socketIO.requestAborted(id, now: now.instant)
         case .webSocketOpened(let id, let handshake):
@@ -228,8 +223,7 @@ public final class Server {
     private func handle(_ message: ServerMessage, now: Moment) {
         switch message {
         case .records(let answer): handle(answer, now: now)
-        case .passwordChecked(let ticket, let found, let isRight):
-            passwordChecked(ticket, against: found, isRight: isRight)
+        case .passwordChecked(let ticket, let isRight): logIns.passwordChecked(isRight: isRight, ticket)
         case .signal(let signal): handle(signal, now: now)
         }
     }
@@ -371,7 +365,7 @@ public final class Server {
         for action in hub.takeActions() {
             if case .store(let request) = action { records.submit(.keep(request)) }
         }
-        for entry in refusedLogins.finish(at: SystemWallClock.now()) { records.submit(.keep(.audit(entry))) }
+        for entry in logIns.finish(at: SystemWallClock.now()) { records.submit(.keep(.audit(entry))) }
         passwords.stop()
         lists.stop()
         records.stop()
