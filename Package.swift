@@ -126,6 +126,16 @@ let package = Package(
         // The server.
         // Who may watch what, sessions, presence, throttles: told the time, given randomness, answering in values.
         library("SessionRules", ["Signaling", "SocketIO", "JSON", "Primitives"], settings: pure),
+        library(
+            "Identity", ["SessionRules", "Signaling", "JSON", "Crypto", "Primitives", "CArgon2", "CJOSE"]),
+        // Records as values, and what keeps them.
+        library("Records", ["Identity", "SessionRules", "Signaling", "JSON", "Reactor", "Primitives"]),
+        library(
+            "RecordsSQLite",
+            [
+                "Records", "Identity", "SessionRules", "Signaling", "JSON", "Crypto", "Database", "Reactor", "Service",
+                "Primitives",
+            ]),
         // The monitor console: files and nothing else, so that a change of them compiles no other Swift.
         library(
             "ConsolePage", [], settings: pure, resources: [.embedInCode("Page")],
@@ -133,9 +143,9 @@ let package = Package(
         library(
             "SignalingServer",
             [
-                "Signaling", "SocketIO", "JSON", "HTTPTransport", "HTTP", "Configuration", "Database", "Service",
-                "Compression", "Primitives", "SessionRules",
-                "Crypto", "Reactor", "ConsolePage", "CArgon2", "CJOSE",
+                "Signaling", "SocketIO", "JSON", "HTTPTransport", "HTTP", "Configuration", "Compression", "Service",
+                "Primitives", "SessionRules", "Identity", "Records", "RecordsSQLite", "Crypto", "Reactor",
+                "ConsolePage",
             ],
             resources: [.embedInCode("API/openapi.json")]),
         .executableTarget(name: "kiosk-agent", dependencies: ["KioskAgent", "Configuration"], swiftSettings: house),
@@ -220,11 +230,19 @@ let package = Package(
                 "Configuration", "Database", "Reactor", "Signaling", "TestSupport",
             ]),
         tests("SessionRulesTests", ["SessionRules", "Signaling", "SocketIO", "JSON"]),
+        tests("IdentityTests", ["Identity", "SessionRules", "Signaling", "JSON"]),
+        tests("RecordsTests", ["Records"]),
+        tests(
+            "RecordsSQLiteTests",
+            [
+                "RecordsSQLite", "Records", "Identity", "SessionRules", "Signaling", "SocketIO", "JSON", "Database",
+                "Reactor", "Service",
+            ]),
         tests(
             "SignalingServerTests",
             [
-                "SignalingServer", "SessionRules", "Signaling", "SocketIO", "Database", "HTTPTransport", "HTTP",
-                "Reactor", "Compression", "Configuration",
+                "SignalingServer", "RecordsSQLite", "Records", "Identity", "SessionRules", "Signaling", "SocketIO",
+                "JSON", "Database", "HTTPTransport", "HTTP", "Reactor", "Compression", "Configuration",
             ]),
         tests("ArchitectureTests", []),
     ],

@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import Glibc
 
 /// The row a query stands on. It lives as long as the closure it is given to; values are copied out of it.
 public struct Row: ~Copyable {
@@ -56,6 +57,34 @@ public struct Row: ~Copyable {
     public func optionalBlob(_ column: Int) throws(DatabaseError) -> [UInt8]? {
         isNull(column) ? nil : try blob(column)
     }
+
+    // MARK: By name
+
+    /// The place of a column by the name that the statement gives it. Traps where there is none: statements are the program's own.
+    public func column(_ name: StaticString) -> Int {
+        for index in 0..<columnCount {
+            guard let found = sqlite3_column_name(statement, Int32(index)) else { continue }
+            if strcmp(found, UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)) == 0 { return index }
+        }
+        preconditionFailure("database: a row has no column \(name)")
+    }
+
+    /// Whether the column of that name holds NULL.
+    public func isNull(_ name: StaticString) -> Bool { isNull(column(name)) }
+    /// As by its place; so are the others.
+    public func integer(_ name: StaticString) throws(DatabaseError) -> Int64 { try integer(column(name)) }
+    /// An integer that SQLite's `STRICT` tables keep as 0 and 1.
+    public func bool(_ name: StaticString) throws(DatabaseError) -> Bool { try bool(column(name)) }
+    /// The text; bytes that are no UTF-8 become U+FFFD.
+    public func text(_ name: StaticString) throws(DatabaseError) -> String { try text(column(name)) }
+    /// The bytes, copied. Empty for a blob of no bytes.
+    public func blob(_ name: StaticString) throws(DatabaseError) -> [UInt8] { try blob(column(name)) }
+    /// Nil for NULL; throws for every other storage class.
+    public func optionalInteger(_ name: StaticString) throws(DatabaseError) -> Int64? {
+        try optionalInteger(column(name))
+    }
+    /// Nil for NULL; throws for every other storage class.
+    public func optionalText(_ name: StaticString) throws(DatabaseError) -> String? { try optionalText(column(name)) }
 
     private func type(_ column: Int) -> Int32 {
         precondition(column >= 0 && column < columnCount, "database: a row has no such column")

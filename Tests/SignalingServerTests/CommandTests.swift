@@ -4,6 +4,7 @@ import Primitives
 import SessionRules
 import Testing
 
+@testable import RecordsSQLite
 @testable import SignalingServer
 
 /// Commands on records, as the command line runs them.

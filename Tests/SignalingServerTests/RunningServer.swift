@@ -2,6 +2,7 @@ import Database
 import Foundation
 import HTTP
 import HTTPTransport
+import Identity
 import JSON
 import Primitives
 import Reactor
@@ -11,6 +12,7 @@ import SocketIO
 import Synchronization
 import Testing
 
+@testable import RecordsSQLite
 @testable import SignalingServer
 
 /// A real server on the loopback interface, on a thread of its own.

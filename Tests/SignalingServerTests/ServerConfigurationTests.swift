@@ -1,5 +1,6 @@
 import Configuration
 import Foundation
+import Identity
 import Primitives
 import SessionRules
 import Testing

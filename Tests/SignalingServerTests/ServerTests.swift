@@ -7,11 +7,13 @@ import HTTPTransport
 import JSON
 import Primitives
 import Reactor
+import Records
 import SessionRules
 import Signaling
 import SocketIO
 import Testing
 
+@testable import RecordsSQLite
 @testable import SignalingServer
 
 /// The real server over real sockets.

@@ -1,5 +1,6 @@
 internal import HTTP
 internal import HTTPTransport
+internal import Records
 
 /// `openapi.json` beside this file: the description of the HTTP API that clients are generated from.
 enum OpenAPIDocument {

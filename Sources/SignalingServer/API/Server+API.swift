@@ -2,6 +2,7 @@ internal import HTTP
 internal import HTTPTransport
 internal import JSON
 internal import Primitives
+internal import Records
 internal import SessionRules
 internal import Signaling
 

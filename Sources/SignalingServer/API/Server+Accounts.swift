@@ -1,9 +1,11 @@
-internal import Database
 internal import HTTP
 internal import HTTPTransport
+internal import Identity
 internal import JSON
 internal import Primitives
 internal import Reactor
+internal import Records
+internal import RecordsSQLite
 internal import SessionRules
 internal import Signaling
 
@@ -33,12 +35,9 @@ extension Server {
         let account = Account(
             id: name, role: role, organization: admin.organization, displayName: displayName ?? name,
             createdAt: now.wall, tokensValidFrom: now.wall, generation: Account.newGeneration())
-        let (id, records) = (request.id, records)
+        let (ticket, records) = (request.id.ticket, records)
         try hash(Redacted(password)) { hash in
-            records.change(id) { store throws(RecordError) in
-                try store.add(account, password: hash, actor: admin.id)
-                return .json(201, account.json, headers: [HTTPHeader("Location", "/api/accounts/\(name)")])
-            }
+            records.submit(.changeAccount(.add(account, password: hash), by: admin.id, ticket))
         }
     }
 
@@ -56,16 +55,12 @@ extension Server {
         guard displayName != nil || isDisabled != nil || password != nil else {
             throw APIFailure(.badRequest, "nothing to change: give displayName, disabled or password")
         }
-        let (id, records) = (request.id, records)
+        let (ticket, records) = (request.id.ticket, records)
         let apply: @Sendable (PasswordHash?) -> Void = { hash in
-            records.change(id) { store throws(RecordError) in
-                let now = SystemWallClock.now()
-                if let displayName { try store.setDisplayName(name, displayName, actor: admin.id, now: now) }
-                if let hash { try store.setPassword(name, hash, actor: admin.id, now: now) }
-                if let isDisabled { try store.setDisabled(name, isDisabled, actor: admin.id, now: now) }
-                guard let changed = try store.changedAccount(name) else { throw .noSuchAccount(name) }
-                return .json(200, changed.json)
-            }
+            records.submit(
+                .changeAccount(
+                    .change(id: name, displayName: displayName, password: hash, isDisabled: isDisabled),
+                    by: admin.id, ticket))
         }
         guard let password else { return apply(nil) }
         try hash(Redacted(password), apply)
@@ -75,10 +70,7 @@ extension Server {
         let (admin, _) = try identify(request, .admin, now: now)
         _ = try account(name, of: admin)
         guard name != admin.id else { throw APIFailure(.conflict, "an administrator does not remove itself") }
-        records.change(request.id) { store throws(RecordError) in
-            try store.remove(name, actor: admin.id, now: SystemWallClock.now())
-            return HTTPResponse(status: 204)
-        }
+        records.submit(.changeAccount(.remove(id: name), by: admin.id, request.id.ticket))
     }
 
     private func account(_ name: String, of admin: Account) throws(APIFailure) -> Account {
@@ -93,33 +85,6 @@ extension Server {
     ) throws(APIFailure) {
         guard !passwords.isBusy else { throw APIFailure.busy("too many passwords are being hashed") }
         passwords.submit { then(PasswordHash(of: password)) }
-    }
-}
-
-extension StoreWorker {
-    /// Changes an account; the directory follows at once and not at the next look.
-    func change(
-        _ id: RequestID, _ body: @escaping @Sendable (inout Store) throws(RecordError) -> HTTPResponse
-    ) {
-        submit(onFailure: .recordsUnavailable(id)) { store throws(DatabaseError) in
-            let response: HTTPResponse
-            do throws(RecordError) {
-                response = try body(&store)
-            } catch {
-                switch error {
-                case .accountExists: return .respond(id, .error(409, SignalingError(.conflict, error.description)))
-                case .noSuchAccount: return .respond(id, .error(404, SignalingError(.notFound, error.description)))
-                case .database(let error): throw error
-                }
-            }
-            return .changed(try store.directory(now: SystemWallClock.now()), id, response)
-        }
-    }
-}
-
-extension Store {
-    mutating func changedAccount(_ id: String) throws(RecordError) -> Account? {
-        do throws(DatabaseError) { return try account(id) } catch { throw .database(error) }
     }
 }
 

@@ -1,9 +1,11 @@
-internal import Database
 internal import HTTP
 internal import HTTPTransport
+internal import Identity
 internal import JSON
 internal import Primitives
 internal import Reactor
+internal import Records
+internal import RecordsSQLite
 internal import Service
 internal import SessionRules
 internal import Signaling
@@ -11,66 +13,69 @@ internal import Signaling
 extension Server {
     // MARK: Log in, refresh, log out
 
+    typealias LogIns = LogInMachine<RecordTicket, StoredCredentials>
+
     func logIn(_ request: HTTPRequest, now: Moment) throws(SignalingError) {
         let login = try LoginRequest(json: try request.json())
-        let address = clientAddress(request.peer, request.headers).address
-        let attempt = LoginAttempt(
-            request: request.id, name: login.username, password: login.password, address: address)
-        switch logins.arrived(attempt, request.id, account: attempt.name, address: address, now: now.instant) {
-        case .mustWait(let wait): throttled(request.id, wait)
-        case .queued(let givesWay?): throttled(givesWay.request, Logins.pause)
-        case .queued(nil): break
+        logIns.arrived(
+            request.id.ticket, name: login.username, password: login.password,
+            from: clientAddress(request.peer, request.headers).address, now: now.instant)
+    }
+
+    /// Does what the log-ins have come to. No thread waits for another: the records, the passwords, the records again.
+    func serveLogIns(now: Moment) {
+        logIns.handleTimeout(now: now)
+        for action in logIns.takeActions() {
+            switch action {
+            case .read(let name, let ticket): records.submit(.readCredentials(name: name, ticket))
+            case .check(let password, let found, let ticket):
+                let inbox = inbox
+                passwords.submit {
+                    // A name that nobody has takes as long as one that somebody has.
+                    let isRight = (found?.password ?? PasswordHash.decoy).matches(password)
+                    inbox.post(.passwordChecked(ticket, isRight: isRight))
+                }
+            case .judge(let checked, let ticket): judge(checked, ticket)
+            case .answer(let answer, let ticket): self.answer(ticket, answer, now: now)
+            case .record(let entry): records.submit(.keep(.audit(entry)))
+            case .noteRefusal(let name, let address, let code): noteRefusal(name, address, code)
+            }
         }
     }
 
-    typealias Logins = LoginGate<LoginAttempt, RequestID>
-
-    /// Has those judged whose turn it is, and tells those to come back who have waited for too long.
-    func serveLogins(now: Moment) {
-        for attempt in logins.handleTimeout(now: now.instant) { throttled(attempt.request, Logins.pause) }
-        while let attempt = logins.next(now: now.instant) { attempt.begin(records) }
-        for entry in refusedLogins.handleTimeout(now: now) { records.perform(.audit(entry)) }
+    private func judge(_ checked: LogIns.Checked, _ ticket: RecordTicket) {
+        let refresh = Tokens.newRefreshToken()
+        let new = NewTokens(family: Tokens.newIdentifier(), refreshToken: refresh.token)
+        newTokens[ticket] = new
+        records.submit(
+            .logIn(
+                CheckedLogIn(
+                    name: checked.name, checkedAgainst: checked.checkedAgainst, isRight: checked.isRight,
+                    address: checked.address, family: new.family, refreshHash: refresh.hash), ticket))
     }
 
-    private func throttled(_ id: RequestID, _ wait: Duration) {
-        metrics.loginsThrottled += 1
-        let seconds = max(1, Int64(wait.seconds.rounded(.up)))
-        fail(
-            id, 429, SignalingError(.throttled, "too many attempts, try again in \(seconds) s"),
-            headers: [HTTPHeader("Retry-After", "\(seconds)")])
-    }
-
-    func finish(_ attempt: LoginAttempt, _ outcome: LoginOutcome, now: Moment) {
-        switch outcome {
-        case .succeeded(let account, let family, let refreshToken):
-            logins.finished(account: attempt.name, address: attempt.address, isRight: true, now: now.instant)
-            metrics.logins += 1
-            answerLogin(attempt.request, account, family: family, refreshToken, now: now)
-        case .refused(let organization):
-            refused(attempt, organization, .invalidCredentials, now: now)
-            fail(attempt.request, SignalingError(.invalidCredentials, "the name or the password is wrong"))
-        case .disabled(let organization):
-            refused(attempt, organization, .accountDisabled, now: now)
-            fail(attempt.request, SignalingError(.accountDisabled, "the account is disabled"))
-        case .failed:
-            logins.finished(account: attempt.name, address: attempt.address, isRight: nil, now: now.instant)
-            fail(attempt.request, SignalingError(.internalError, "the records cannot be read"))
+    private func answer(_ ticket: RecordTicket, _ answer: LogIns.Answer, now: Moment) {
+        let (id, new) = (ticket.request, newTokens.removeValue(forKey: ticket))
+        switch answer {
+        case .succeeded(let account):
+            guard let new else { preconditionFailure("log-in: let in without tokens") }
+            answerLogin(id, account, family: new.family, new.refreshToken, now: now)
+        case .refused: fail(id, SignalingError(.invalidCredentials, "the name or the password is wrong"))
+        case .disabled: fail(id, SignalingError(.accountDisabled, "the account is disabled"))
+        case .failed: fail(id, SignalingError(.internalError, "the records cannot be read"))
+        case .comeBack(let wait):
+            let seconds = max(1, Int64(wait.seconds.rounded(.up)))
+            fail(
+                id, 429, SignalingError(.throttled, "too many attempts, try again in \(seconds) s"),
+                headers: [HTTPHeader("Retry-After", "\(seconds)")])
         }
     }
 
-    private func refused(
-        _ attempt: LoginAttempt, _ organization: String, _ code: SignalingErrorCode, now: Moment
-    ) {
-        logins.finished(account: attempt.name, address: attempt.address, isRight: false, now: now.instant)
-        metrics.loginFailures += 1
-        let refusal = RefusedLogins.Refusal(
-            organization: organization, name: attempt.name, address: attempt.address, code: code.rawValue)
-        guard let entry = refusedLogins.refused(refusal, now: now) else { return }
-        records.perform(.audit(entry))
+    private func noteRefusal(_ name: String, _ address: IPAddress, _ code: SignalingErrorCode) {
         guard configuration.log.identities else { return log.notice("log-in refused (\(code.rawValue))") }
         log.notice(
-            "log-in refused: \(attempt.name) from \(attempt.address) (\(code.rawValue))",
-            [LogField("NAME", attempt.name), LogField("ADDRESS", attempt.address), LogField("CODE", code.rawValue)])
+            "log-in refused: \(name) from \(address) (\(code.rawValue))",
+            [LogField("NAME", name), LogField("ADDRESS", address), LogField("CODE", code.rawValue)])
     }
 
     private func answerLogin(
@@ -91,16 +96,13 @@ extension Server {
         let refresh = try RefreshRequest(json: try request.json())
         let hash = Tokens.hash(ofRefreshToken: refresh.refreshToken)
         let next = Tokens.newRefreshToken()
-        let id = request.id
-        records.submit(onFailure: .recordsUnavailable(id)) { store throws(DatabaseError) in
-            let outcome = try store.refresh(hash: hash, nextHash: next.hash, now: SystemWallClock.now())
-            return .refreshFinished(id, outcome, next: next.token)
-        }
+        newTokens[request.id.ticket] = NewTokens(refreshToken: next.token)
+        records.submit(.refresh(hash: hash, nextHash: next.hash, request.id.ticket))
     }
 
-    func finishRefresh(
-        _ id: RequestID, _ outcome: Store.RefreshOutcome, _ next: Redacted<String>, now: Moment
-    ) {
+    func finishRefresh(_ ticket: RecordTicket, _ outcome: RefreshOutcome, now: Moment) {
+        guard let next = newTokens.removeValue(forKey: ticket)?.refreshToken else { return }
+        let id = ticket.request
         switch outcome {
         case .renewed(let account, let family):
             metrics.refreshes += 1
@@ -121,10 +123,7 @@ extension Server {
 
     func logOut(_ request: HTTPRequest, now: Moment) throws(SignalingError) {
         let (account, claims) = try authenticate(request, now: now)
-        let id = request.id
-        records.submit(onFailure: .recordsUnavailable(id)) { store throws(DatabaseError) in
-            try store.loggedOut(account, family: claims.family, request: id, now: SystemWallClock.now())
-        }
+        records.submit(.logOut(account, family: claims.family, request.id.ticket))
         hub.familyRevoked(claims.family, now: now)
     }
 
@@ -137,23 +136,6 @@ extension Server {
         }
         let claims = try tokens.verify(Redacted(token), now: tokenClock.time(now))
         return (try hub.directory.admit(claims), claims)
-    }
-}
-
-extension ServerMessage {
-    static func recordsUnavailable(_ id: RequestID) -> ServerMessage {
-        .respond(id, .error(500, SignalingError(.internalError, "the records cannot be read or written")))
-    }
-}
-
-extension Store {
-    /// Logs out. The directory goes with the answer: one that was read before, and is still on its way to the serving
-    /// thread, knows nothing of it.
-    mutating func loggedOut(
-        _ account: Account, family: String, request: RequestID, now: WallClock
-    ) throws(DatabaseError) -> ServerMessage {
-        try logOut(account, family: family, now: now)
-        return .changed(try directory(now: now), request, HTTPResponse(status: 204))
     }
 }
 

@@ -1,8 +1,9 @@
-internal import Database
 internal import HTTP
 internal import HTTPTransport
 internal import JSON
 internal import Primitives
+internal import Records
+internal import RecordsSQLite
 internal import SessionRules
 internal import Signaling
 
@@ -26,13 +27,12 @@ extension Server {
 
     func showSession(_ sessionId: String, _ request: HTTPRequest, now: Moment) throws(APIFailure) {
         let (account, _) = try identify(request, .monitor, .admin, now: now)
-        let id = request.id
-        lists.submit(onFailure: .recordsUnavailable(id)) { store throws(DatabaseError) in
-            guard let session = try store.session(sessionId), session.organization == account.organization else {
-                return .respond(id, .error(404, SignalingError(.notFound, "no such session")))
-            }
-            return .respond(id, .json(200, session.json))
-        }
+        lists.submit(.session(id: sessionId, organization: account.organization, request.id.ticket))
+    }
+
+    func showSession(_ session: SessionRecord?, _ request: RequestID) {
+        guard let session else { return fail(request, SignalingError(.notFound, "no such session")) }
+        respond(to: request, .json(200, session.json))
     }
 
     func endSession(_ sessionId: String, _ request: HTTPRequest, now: Moment) throws(APIFailure) {
@@ -48,7 +48,7 @@ extension Server {
     func listCrewEvents(_ request: HTTPRequest, now: Moment) throws(APIFailure) {
         let (account, _) = try identify(request, .monitor, .admin, now: now)
         let query = APIQuery(request)
-        let filter = Store.CrewFilter(
+        let filter = CrewFilter(
             kioskId: try query.text("kioskId"), crewId: try query.text("crewId"), from: try query.time("from"),
             to: try query.time("to"))
         let isCSV = try query.word("format", of: ["json", "csv"]) == "csv"
@@ -87,11 +87,7 @@ extension Server {
     func readList(_ request: RequestID) {
         guard let reader = runningLists[request]?.reader else { return }
         runningLists[request]?.isReading = true
-        lists.submit(onFailure: .listFailed(request)) { store throws(DatabaseError) in
-            var reader = reader
-            let piece = try reader.read(&store)
-            return .listRead(request, reader, piece)
-        }
+        lists.submit(.piece(reader, request.ticket))
     }
 
     func listRead(_ request: RequestID, _ reader: ListReader, _ piece: ListReader.Piece) {
@@ -104,7 +100,7 @@ extension Server {
             if piece.isLast { transport.endAnswer(to: request) }
         } else {
             var answer = HTTPResponse.typed(200, reader.contentType, piece.bytes)
-            answer.headers += piece.headers
+            answer.headers += piece.headers(reader.source)
             if piece.isLast {
                 respond(to: request, answer)
             } else if beginAnswer(to: request, answer) {
@@ -152,36 +148,11 @@ struct RunningList {
     var isAborted: Bool = false
 }
 
-extension SessionRecord {
-    var json: JSONValue {
-        func time(_ time: WallClock?) -> JSONValue { time.map { .string($0.text) } ?? .null }
-        return [
-            "sessionId": .string(id), "kioskId": .string(kioskId), "monitorId": .string(monitorId),
-            "startedAt": time(startedAt), "mediaStartedAt": time(mediaStartedAt),
-            "firstFrameMs": firstFrameMs.map { .integer($0) } ?? .null, "mediaStoppedAt": time(mediaStoppedAt),
-            "endedAt": time(endedAt), "reason": endReason.map { .string($0.rawValue) } ?? .null,
-        ]
-    }
-}
-
-extension CrewRecord {
-    var json: JSONValue {
-        func text(_ text: String?) -> JSONValue { text.map { .string($0) } ?? .null }
-        return [
-            "event": .string(event.kind.rawValue), "eventId": .string(event.eventId), "kioskId": .string(kioskId),
-            "crewId": .string(event.crewId), "name": text(event.name), "role": text(event.role),
-            "train": text(event.train), "occurredAt": .string(event.occurredAt), "receivedAt": .string(receivedAt.text),
-            "clock": text(event.clock?.rawValue),
-        ]
-    }
-}
-
-extension AuditRow {
-    var json: JSONValue {
-        [
-            "sequence": .integer(sequence), "at": .string(at.text), "kind": .string(kind), "actor": .string(actor),
-            "subject": .string(subject),
-            "details": (try? JSONValue(parsing: Array(details.utf8))) ?? .object(JSONObject()),
-        ]
+extension ListReader.Piece {
+    /// What the first piece adds to the answer's head.
+    fileprivate func headers(_ source: ListReader.Source) -> [HTTPHeader] {
+        guard case .crewEventsAsCSV = source else { return [] }
+        return [HTTPHeader("Content-Disposition", "attachment; filename=\"crew-events.csv\"")]
+            + (nextCursor.map { [HTTPHeader("X-Next-Cursor", String($0))] } ?? [])
     }
 }

@@ -1,8 +1,10 @@
 internal import Configuration
-internal import Database
+internal import Identity
 internal import JSON
 internal import Primitives
 internal import Reactor
+internal import Records
+internal import RecordsSQLite
 internal import Service
 internal import SessionRules
 internal import Signaling
@@ -21,23 +23,23 @@ enum AccountCommands {
         ] {
             if let broken { throw CommandFailure(.usage, "\(what) \(broken)") }
         }
-        var store = try SignalingCommands.open(invocation, .mayCreate)
+        var records = try SignalingCommands.open(invocation, .mayCreate)
         let password = try password(invocation, confirming: true)
         let now = SystemWallClock.now()
         let account = Account(
             id: id, role: role, organization: organization, displayName: name, createdAt: now, tokensValidFrom: now,
             generation: Account.newGeneration())
         try checked { () throws(RecordError) in
-            try store.add(account, password: PasswordHash(of: password), actor: actor)
+            try records.perform(.add(account, password: PasswordHash(of: password)), by: actor, now: now)
         }
         Terminal.print("\(role.rawValue) \(id) added to \(organization)")
     }
 
     static func list(_ invocation: Invocation) throws(CommandFailure) {
-        var store = try SignalingCommands.open(invocation, .readOnly)
+        var records = try SignalingCommands.open(invocation, .readOnly)
         var accounts: [Account] = []
         try checked { () throws(RecordError) in
-            accounts = try recording { () throws(DatabaseError) in try store.accounts() }
+            accounts = try records.accounts()
         }
         if invocation["--format"] == "json" {
             let list = JSONValue.array(accounts.map(\.json))
@@ -57,27 +59,33 @@ enum AccountCommands {
 
     static func setPassword(_ invocation: Invocation) throws(CommandFailure) {
         let id = invocation["ID"] ?? ""
-        var store = try SignalingCommands.open(invocation)
+        var records = try SignalingCommands.open(invocation)
         let password = try password(invocation, confirming: true)
         try checked { () throws(RecordError) in
-            try store.setPassword(id, PasswordHash(of: password), actor: actor, now: SystemWallClock.now())
+            try records.perform(
+                .change(id: id, displayName: nil, password: PasswordHash(of: password), isDisabled: nil), by: actor,
+                now: SystemWallClock.now())
         }
         Terminal.print("password of \(id) changed")
     }
 
     static func setDisabled(_ invocation: Invocation, _ isDisabled: Bool) throws(CommandFailure) {
         let id = invocation["ID"] ?? ""
-        var store = try SignalingCommands.open(invocation)
+        var records = try SignalingCommands.open(invocation)
         try checked { () throws(RecordError) in
-            try store.setDisabled(id, isDisabled, actor: actor, now: SystemWallClock.now())
+            try records.perform(
+                .change(id: id, displayName: nil, password: nil, isDisabled: isDisabled), by: actor,
+                now: SystemWallClock.now())
         }
         Terminal.print("\(id) \(isDisabled ? "disabled" : "enabled")")
     }
 
     static func remove(_ invocation: Invocation) throws(CommandFailure) {
         let id = invocation["ID"] ?? ""
-        var store = try SignalingCommands.open(invocation)
-        try checked { () throws(RecordError) in try store.remove(id, actor: actor, now: SystemWallClock.now()) }
+        var records = try SignalingCommands.open(invocation)
+        try checked { () throws(RecordError) in
+            try records.perform(.remove(id: id), by: actor, now: SystemWallClock.now())
+        }
         Terminal.print("\(id) removed")
     }
 
@@ -114,16 +122,6 @@ enum AccountCommands {
 }
 
 extension Account {
-    /// As lists show it.
-    var json: JSONValue {
-        [
-            "id": .string(id), "role": .string(role.rawValue), "organization": .string(organization),
-            "displayName": .string(displayName), "disabled": .bool(isDisabled), "createdAt": .string(createdAt.text),
-            "lastSeen": lastSeenAt.map { .string($0.text) } ?? .null,
-            "version": version.map { .string($0) } ?? .null, "hostname": hostname.map { .string($0) } ?? .null,
-        ]
-    }
-
     /// As `/api/me` shows it to its own holder, who learns here what the server speaks.
     var ownJSON: JSONValue {
         guard case .object(var members) = json else { return json }

@@ -1,10 +1,11 @@
 public import Configuration
-internal import Database
-internal import Glibc
 internal import HTTP
 internal import HTTPTransport
+internal import Identity
 internal import Primitives
 internal import Reactor
+internal import Records
+internal import RecordsSQLite
 internal import Service
 internal import SessionRules
 internal import Signaling
@@ -169,25 +170,12 @@ public enum SignalingCommands {
         return configuration
     }
 
-    enum Opening {
-        /// Records that are not there are a mistake in the path.
-        case existing
-        case mayCreate
-        /// Nothing is made, and nothing brought up to date.
-        case readOnly
-    }
-
-    static func open(_ invocation: Invocation, _ opening: Opening = .existing) throws(CommandFailure) -> Store {
+    static func open(
+        _ invocation: Invocation, _ opening: SQLiteRecords.Opening = .existing
+    ) throws(CommandFailure) -> SQLiteRecords {
         let path = try configuration(invocation).database
-        guard opening == .mayCreate || access(path, F_OK) == 0 || errno != ENOENT else {
-            throw CommandFailure(
-                .failed,
-                "\(path) does not exist; name the records with --database or --config, or begin with account add")
-        }
-        do throws(DatabaseError) {
-            return try Store(
-                .file(path), Database.Options(isReadOnly: opening == .readOnly, mayCreate: opening == .mayCreate),
-                now: SystemWallClock.now())
+        do throws(RecordError) {
+            return try SQLiteRecords(path, opening, now: SystemWallClock.now())
         } catch {
             throw CommandFailure(.failed, error.description)
         }

@@ -1,33 +1,20 @@
-internal import HTTP
 internal import HTTPTransport
+internal import Identity
 internal import Primitives
 internal import Reactor
-internal import SessionRules
+internal import Records
+internal import RecordsSQLite
 internal import Synchronization
 
-/// What the workers tell the serving thread.
+/// What other threads tell the serving thread.
 enum ServerMessage: Sendable {
-    case directory(DirectoryRecord)
-    case crewStored(CrewRecord, isNew: Bool, PendingReply)
-    case crewFailed(PendingReply)
-    case sessionStored(String)
-    case sessionNotStored(String)
-    case respond(RequestID, HTTPResponse)
-    case listRead(RequestID, ListReader, ListReader.Piece)
-    case listFailed(RequestID)
-    /// The records were changed here; the directory is up to date before the answer is out.
-    case changed(DirectoryRecord, RequestID, HTTPResponse)
-    case credentialsRead(LoginAttempt, StoredCredentials?)
-    case loginFinished(LoginAttempt, LoginOutcome)
-    case refreshFinished(RequestID, Store.RefreshOutcome, next: Redacted<String>)
-    case familyRevoked(String)
-    /// Whether they can be written; said when it changes.
-    case recordsChecked(RecordsHealth)
+    case records(RecordAnswer)
+    case passwordChecked(RecordTicket, isRight: Bool)
     case signal(SignalSource.Signal)
 }
 
 /// Messages from any thread to the serving one, which sleeps in the transport and not on a descriptor.
-final class Inbox: Sendable {
+final class Inbox: RecordsInbox {
     private let queue = Mutex(RingBuffer<ServerMessage>())
     private let waker: ServiceWaker
 
@@ -40,6 +27,8 @@ final class Inbox: Sendable {
         }
         if wasEmpty { waker.wake() }
     }
+
+    func post(_ answer: RecordAnswer) { post(.records(answer)) }
 
     func next() -> ServerMessage? { queue.withLock { $0.popFirst() } }
 }

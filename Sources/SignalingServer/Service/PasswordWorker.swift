@@ -1,5 +1,7 @@
+internal import Identity
 internal import Primitives
 internal import Reactor
+internal import Records
 internal import Synchronization
 
 /// The thread that hashes passwords: tens of milliseconds each, which no socket may wait for.

@@ -1,9 +1,12 @@
 internal import Crypto
 internal import HTTP
 internal import HTTPTransport
+internal import Identity
 internal import JSON
 internal import Primitives
 internal import Reactor
+internal import Records
+internal import RecordsSQLite
 internal import Service
 internal import Signaling
 internal import SocketIO

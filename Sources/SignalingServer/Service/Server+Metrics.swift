@@ -1,7 +1,10 @@
 internal import HTTP
 internal import HTTPTransport
+internal import Identity
 internal import JSON
 internal import Primitives
+internal import Records
+internal import RecordsSQLite
 internal import SessionRules
 internal import Signaling
 internal import SocketIO
@@ -33,9 +36,9 @@ extension Server {
         page.sample(["result": "repeated"], hub.metrics.crewEventsRepeated)
         page.sample(["result": "failed"], hub.metrics.crewEventsFailed)
         page.family("kiosk_signaling_logins_total", "counter", "Log-ins, by result.")
-        page.sample(["result": "succeeded"], metrics.logins)
-        page.sample(["result": "failed"], metrics.loginFailures)
-        page.sample(["result": "throttled"], metrics.loginsThrottled)
+        page.sample(["result": "succeeded"], logIns.counts.succeeded)
+        page.sample(["result": "failed"], logIns.counts.refused)
+        page.sample(["result": "throttled"], logIns.counts.throttled)
         page.counter("kiosk_signaling_token_refreshes_total", "Access tokens renewed.", metrics.refreshes)
         page.family("kiosk_signaling_http_responses_total", "counter", "HTTP answers, by status.")
         for (status, count) in metrics.responses.sorted(by: { $0.key < $1.key }) {

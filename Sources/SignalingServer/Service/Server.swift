@@ -1,10 +1,12 @@
 internal import Configuration
-internal import Database
 internal import HTTP
 internal import HTTPTransport
+internal import Identity
 internal import JSON
 public import Primitives
 internal import Reactor
+internal import Records
+internal import RecordsSQLite
 internal import Service
 internal import SessionRules
 internal import Signaling
@@ -13,14 +15,14 @@ internal import SocketIO
 /// The signaling server, put together: one thread serves all sockets and runs the hub; the records and the passwords
 /// have a thread each, whose answers come back through the inbox.
 ///
-///     transport ⇄ SocketIOServer ⇄ Hub ──StoreRequest──▶ StoreWorker ─┐
+///     transport ⇄ SocketIOServer ⇄ Hub ──StoreRequest──▶ RecordsThread ┐
 ///         └── HTTP API ── log-in ──▶ PasswordWorker ──────────────────┴──▶ Inbox ──▶ here
 public final class Server {
     let configuration: ServerConfiguration
     let transport: HTTPServer
     let inbox: Inbox
-    let records: StoreWorker
-    let lists: StoreReader
+    let records: RecordsThread
+    let lists: ListsThread
     let passwords: PasswordWorker
     let log: Log
     var socketIO: SocketIOServer
@@ -28,8 +30,9 @@ public final class Server {
     let ice: ICESettings
     var tokens: Tokens
     var tokenClock: TokenClock
-    var logins: Logins
-    var refusedLogins: RefusedLogins
+    var logIns: LogIns
+    /// Drawn before the records are asked.
+    var newTokens: [RecordTicket: NewTokens]
     /// Of one address, but Socket.IO's, whose clients have limits of their own.
     var requestBudgets: TokenBuckets<IPAddress>
     var metrics: ServerMetrics
@@ -56,7 +59,9 @@ public final class Server {
         self.configuration = configuration
         log = Log("server")
         lock = try RecordsLock(configuration.database)
-        let store = try Store(.file(configuration.database), now: SystemWallClock.now())
+        let now = Moment(instant: MonotonicClock.now(), wall: SystemWallClock.now())
+        var opened = try SQLiteRecords(configuration.database, .mayCreate, now: now.wall)
+        let beginning = try opened.beginning(now: now.wall)
         var http = HTTPServerConfiguration(listen: configuration.listen)
         http.tls = configuration.tls.map {
             HTTPServerConfiguration.TLS(certificateFile: $0.certificateFile, privateKeyFile: $0.privateKeyFile)
@@ -101,7 +106,6 @@ public final class Server {
                 recoveryWindow: configuration.engine.recoveryWindow), random: .system)
         tokens = Tokens()
         tokenClock = TokenClock()
-        refusedLogins = RefusedLogins()
         let requests = configuration.limits.requestsPerAddress
         requestBudgets = TokenBuckets(burst: 10 * requests, perSecond: Double(requests))
         metrics = ServerMetrics()
@@ -115,23 +119,25 @@ public final class Server {
         heartbeat = nil
         nextBeat = .zero
 
-        var opened = store
-        let now = Moment(instant: MonotonicClock.now(), wall: SystemWallClock.now())
-        let snapshot = try opened.directory(now: now.wall)
-        tokens.use(snapshot.keys)
-        hub.directoryChanged(snapshot.directory, now: now)
-        logins = Logins(homes: try opened.homes(), random: .system)
-        hub.restore(try opened.openSessions(), ended: try opened.endedSessions(limit: EndedSessions.limit), now: now)
+        tokens.use(beginning.directory.keys)
+        hub.directoryChanged(beginning.directory.directory, now: now)
+        logIns = LogIns(homes: beginning.homes, random: .system)
+        newTokens = [:]
+        hub.restore(beginning.openSessions, ended: beginning.endedSessions, now: now)
         passwords = try PasswordWorker()
         do {
-            let readOnly = try Store(.file(configuration.database), Database.Options(isReadOnly: true), now: now.wall)
-            lists = try StoreReader(readOnly, inbox: inbox)
+            lists = try ListsThread(
+                try SQLiteRecords(configuration.database, .readOnly, now: now.wall), inbox: inbox)
         } catch {
             passwords.stop()
             throw error
         }
         do {
-            records = try StoreWorker(opened, configuration, inbox: inbox)
+            records = try RecordsThread(
+                opened,
+                RecordsThread.Settings(
+                    file: configuration.database, retention: configuration.retention.periods,
+                    leastSpace: configuration.limits.freeSpace.bytes), inbox: inbox)
         } catch {
             passwords.stop()
             lists.stop()
@@ -160,7 +166,7 @@ public final class Server {
             var now = moment()
             socketIO.handleTimeout(now: now.instant)
             hub.handleTimeout(now: now)
-            serveLogins(now: now)
+            serveLogIns(now: now)
             drain(now: now)
             beat(now.instant)
             if let drainDeadline, drainDeadline <= now.instant || transport.connectionCount == 0 { break }
@@ -172,7 +178,7 @@ public final class Server {
                 drain(now: now)
                 watchMemory()
             }
-            serveLogins(now: now)
+            serveLogIns(now: now)
             metrics.loopTurn(MonotonicClock.now() - woke)
         }
         finish()
@@ -180,7 +186,7 @@ public final class Server {
 
     private func pause(_ now: Instant) -> Duration? {
         [
-            socketIO.nextTimeout, hub.nextTimeout, logins.nextTimeout(now: now), refusedLogins.nextTimeout,
+            socketIO.nextTimeout, hub.nextTimeout, logIns.nextTimeout(now: now),
             drainDeadline,
             heartbeat.map { _ in nextBeat },
         ].compactMap { $0 }.min().map { max(.zero, $0 - now) }
@@ -195,7 +201,7 @@ public final class Server {
         case .request(let request): handle(request, now: now)
         case .requestAborted(let id):
             origins[id] = nil
-            logins.aborted(id)
+            logIns.aborted(id.ticket)
             listAborted(id)
             socketIO.requestAborted(id, now: now.instant)
         case .webSocketOpened(let id, let handshake):
@@ -216,25 +222,8 @@ public final class Server {
 
     private func handle(_ message: ServerMessage, now: Moment) {
         switch message {
-        case .directory(let snapshot):
-            tokens.use(snapshot.keys)
-            hub.directoryChanged(snapshot.directory, now: now)
-        case .crewStored(let record, let isNew, let reply): hub.crewStored(record, isNew: isNew, reply)
-        case .crewFailed(let reply): hub.crewFailed(reply)
-        case .sessionStored(let id): hub.sessionStored(id)
-        case .sessionNotStored(let id): hub.sessionNotStored(id, now: now)
-        case .respond(let id, let response): respond(to: id, response)
-        case .listRead(let id, let reader, let piece): listRead(id, reader, piece)
-        case .listFailed(let id): listFailed(id)
-        case .changed(let snapshot, let id, let response):
-            tokens.use(snapshot.keys)
-            hub.directoryChanged(snapshot.directory, now: now)
-            respond(to: id, response)
-        case .credentialsRead(let attempt, let found): attempt.check(found, passwords, records)
-        case .loginFinished(let attempt, let outcome): finish(attempt, outcome, now: now)
-        case .refreshFinished(let id, let outcome, let next): finishRefresh(id, outcome, next, now: now)
-        case .familyRevoked(let family): hub.familyRevoked(family, now: now)
-        case .recordsChecked(let health): recordsHealth = health
+        case .records(let answer): handle(answer, now: now)
+        case .passwordChecked(let ticket, let isRight): logIns.passwordChecked(isRight: isRight, ticket)
         case .signal(let signal): handle(signal, now: now)
         }
     }
@@ -347,7 +336,7 @@ public final class Server {
         case .disconnect(let socket): socketIO.disconnect(socket, closingTransport: true, now: now.instant)
         case .store(let request):
             note(request)
-            records.perform(request)
+            records.submit(.keep(request))
         case .note(.kioskCame(let id, let address, let version)):
             log.notice(
                 "kiosk \(id) is online" + (version.map { ", version \($0)" } ?? ""),
@@ -375,9 +364,9 @@ public final class Server {
     private func finish() {
         hub.saveLastSeen()
         for action in hub.takeActions() {
-            if case .store(let request) = action { records.perform(request) }
+            if case .store(let request) = action { records.submit(.keep(request)) }
         }
-        for entry in refusedLogins.finish(at: SystemWallClock.now()) { records.perform(.audit(entry)) }
+        for entry in logIns.finish(at: SystemWallClock.now()) { records.submit(.keep(.audit(entry))) }
         passwords.stop()
         lists.stop()
         records.stop()

@@ -1,5 +1,6 @@
 public import Configuration
 public import Primitives
+internal import Records
 public import Service
 
 extension ServerConfiguration {
@@ -196,6 +197,11 @@ extension ServerConfiguration {
         public var sessions: Duration?
         public var crewEvents: Duration?
         public var audit: Duration?
+
+        /// As the records take them.
+        var periods: RetentionPeriods {
+            RetentionPeriods(sessions: sessions, crewEvents: crewEvents, audit: audit)
+        }
 
         enum CodingKeys: CodingKey, CaseIterable { case sessions, crewEvents, audit }
         public init() {

@@ -1,13 +1,11 @@
 import JSON
 import Primitives
+internal import Records
 internal import SessionRules
 import SocketIO
 
 /// What the serving thread counts.
 struct ServerMetrics: Sendable {
-    var logins: UInt64 = 0
-    var loginFailures: UInt64 = 0
-    var loginsThrottled: UInt64 = 0
     var refreshes: UInt64 = 0
     var responses: [Int: UInt64] = [:]
     var disconnects: [DisconnectReason: UInt64] = [:]

@@ -1,0 +1,6 @@
+public import SessionRules
+
+extension Account {
+    /// A random one: positive, and exact as a JSON number (RFC 8259 section 6).
+    public static func newGeneration() -> Int64 { .random(in: 1..<1 << 53) }
+}
