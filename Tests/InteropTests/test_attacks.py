@@ -13,7 +13,7 @@ import pytest
 from conftest import populate
 from harness import attacks
 from harness.browser import say
-from harness.programs import PASSWORD, Server, eventually, running
+from harness.programs import PASSWORD, Server, running
 
 SECONDS = 3
 #: What holds where an attacker has a processor of its own, in milliseconds; and how much slower than in peace it may be on a busy machine.
