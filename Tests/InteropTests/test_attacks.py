@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import http.client
 import json
 import multiprocessing
@@ -12,7 +13,7 @@ import pytest
 from conftest import populate
 from harness import attacks
 from harness.browser import say
-from harness.programs import PASSWORD, Server, eventually, running
+from harness.programs import PASSWORD, Server, running
 
 SECONDS = 3
 #: What holds where an attacker has a processor of its own, in milliseconds; and how much slower than in peace it may be on a busy machine.
@@ -20,14 +21,14 @@ BOUNDS = {"p99Ms": 25, "crewMs": 1_000, "startMs": 1_000}
 SLOWER = 8
 
 
-def attack(name: str, server: Server, seconds: float) -> None:
+def attack(how, server: Server, seconds: float) -> None:
     os.nice(15)
-    asyncio.run(attacks.ATTACKS[name](server, seconds))
+    asyncio.run(how(server, seconds))
 
 
 @contextlib.contextmanager
-def attacked(name: str, server: Server, seconds: float):
-    process = multiprocessing.Process(target=attack, args=(name, server, seconds))
+def attacked(how, server: Server, seconds: float):
+    process = multiprocessing.Process(target=attack, args=(how, server, seconds))
     process.start()
     try:
         yield
@@ -49,7 +50,7 @@ def test_a_pair_goes_on_while_the_server_is_attacked(name, folder):
 
     with running(server):
         peace = asyncio.run(talked())
-        with attacked(name, server, SECONDS + 5):
+        with attacked(attacks.ATTACKS[name], server, SECONDS + 5):
             time.sleep(1)
             war = asyncio.run(talked())
         say(f"{name}: {war}, in peace {peace}")
@@ -69,29 +70,35 @@ def logged_in(server: Server, source: str, timeout: float) -> int:
 
 
 def test_the_owner_gets_in_while_strangers_guess(folder):
-    """From where an account has logged in before: always, after a restart too. From elsewhere: within a minute."""
+    """From where an account has logged in before: at once, after a restart too. From elsewhere: within a minute."""
     server = Server(folder, attacks.HOST)
     populate(server)
     home, elsewhere = "127.0.0.77", "127.0.9.9"
+    # All of them at this one account; and from so few networks that an honest one has its turn (docs/security.md).
+    guesses = functools.partial(attacks.guessed_passwords, names=("MONITOR_01",))
+    few = functools.partial(guesses, addresses=8)
+
+    def timed(source: str) -> float:
+        began = time.monotonic()
+        statuses = []
+        # One that waits too long is refused, and asks again as it is told.
+        while (status := logged_in(server, source, 30)) != 200:
+            statuses.append(status)
+            assert time.monotonic() - began < 60, f"{source} does not get in: {statuses}"
+            time.sleep(2)
+        return time.monotonic() - began
+
     with running(server):
         assert logged_in(server, home, 10) == 200
-        with attacked("log-ins", server, 120):
+        with attacked(guesses, server, 120):
             time.sleep(3)
-            began = time.monotonic()
-            assert [logged_in(server, home, 10) for _ in range(3)] == [200] * 3
-            took = time.monotonic() - began
+            took = [timed(home) for _ in range(3)]
             server.stop()
             server.start()
-            time.sleep(2)
-            assert logged_in(server, home, 10) == 200, "homes are forgotten with a restart"
-            began = time.monotonic()
-
-            def gets_in() -> bool:
-                # One that waits too long is refused, and asks again.
-                with contextlib.suppress(OSError, http.client.HTTPException):
-                    return logged_in(server, elsewhere, 30) == 200
-                return False
-
-            eventually(gets_in, 60, "from elsewhere not within a minute")
-            say(f"three log-ins from home took {took:.1f} s, one from elsewhere {time.monotonic() - began:.1f} s")
+            time.sleep(3)
+            took.append(timed(home))
+            assert max(took) < 2, f"it waited with the strangers: {took}"
+        with attacked(few, server, 120):
+            time.sleep(3)
+            say(f"from home: {max(took):.2f} s, from elsewhere {timed(elsewhere):.1f} s")
         assert server.alive(), server.tail()

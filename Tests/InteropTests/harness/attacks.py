@@ -78,13 +78,14 @@ async def large_connects(server: Server, seconds: float) -> int:
     return await paced(180, seconds, one)
 
 
-async def guessed_passwords(server: Server, seconds: float) -> int:
+async def guessed_passwords(
+    server: Server, seconds: float, names: tuple[str, ...] = ("KIOSK_01", "MONITOR_01", "MONITOR_02", "ADMIN", "root"), addresses: int = 200
+) -> int:
     """60 log-ins a second with wrong passwords, from 200 addresses, of the pair's own names among others."""
-    names = ["KIOSK_01", "MONITOR_01", "MONITOR_02", "ADMIN", "root"]
 
     async def one(number: int) -> None:
         body = json.dumps({"username": names[number % len(names)], "password": f"guess {number}"}).encode()
-        reader, writer = await opened(server.port, stranger(number % 200))
+        reader, writer = await opened(server.port, stranger(number % addresses))
         try:
             writer.write(
                 b"POST /api/auth/login HTTP/1.1\r\nHost: server\r\nConnection: close\r\nContent-Type: application/json\r\n"
