@@ -27,7 +27,7 @@ public final class Agent {
     let mediaEvents: Mailbox<MediaEvent>
     let deskEvents: Mailbox<DeskEvent>
     let link: LinkThread
-    let desk: ControlDesk
+    let desk: ControlThread
     let driver: NetworkThread
     let control: EncoderControl
     let videoRing: FrameRing
@@ -83,7 +83,7 @@ public final class Agent {
             deskEvents = try Mailbox(wake: wake)
             videoGate = try MediaGate()
             audioGate = try MediaGate()
-            desk = try ControlDesk(events: deskEvents)
+            desk = try ControlThread(events: deskEvents)
             link = try LinkThread(configuration, events: linkEvents)
             let section = configuration.camera
             control = EncoderControl(

@@ -18,8 +18,9 @@ import Testing
     private let worker: StoreWorker
 
     init() throws {
-        transport = try HTTPServer(HTTPServerConfiguration(listen: [SocketAddress("127.0.0.1:0")!]))
-        inbox = Inbox(waker: transport.waker)
+        inbox = try Inbox()
+        transport = try HTTPServer(
+            HTTPServerConfiguration(listen: [SocketAddress("127.0.0.1:0")!]), wokenBy: inbox.wake)
         var store = try Store(.file(file.path), Database.Options(busyTimeout: .zero), now: start.wall)
         try store.add(account("K1"), password: cheapHash, actor: "cli")
         worker = try StoreWorker(store, ServerConfiguration(), inbox: inbox, wallClock: { start.wall })

@@ -3,7 +3,6 @@ internal import HTTPTransport
 internal import Primitives
 internal import Reactor
 internal import SessionRules
-internal import Synchronization
 
 /// What the workers tell the serving thread.
 enum ServerMessage: Sendable {
@@ -26,20 +25,5 @@ enum ServerMessage: Sendable {
     case signal(SignalSource.Signal)
 }
 
-/// Messages from any thread to the serving one, which sleeps in the transport and not on a descriptor.
-final class Inbox: Sendable {
-    private let queue = Mutex(RingBuffer<ServerMessage>())
-    private let waker: ServiceWaker
-
-    init(waker: ServiceWaker) { self.waker = waker }
-
-    func post(_ message: ServerMessage) {
-        let wasEmpty = queue.withLock { queue in
-            defer { queue.append(message) }
-            return queue.isEmpty
-        }
-        if wasEmpty { waker.wake() }
-    }
-
-    func next() -> ServerMessage? { queue.withLock { $0.popFirst() } }
-}
+/// Messages from any thread to the serving one, whose transport they wake.
+typealias Inbox = Mailbox<ServerMessage>
