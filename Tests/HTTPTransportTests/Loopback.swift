@@ -81,5 +81,7 @@ final class Loopback {
     /// The first event that has come already.
     func takeServerEvent() -> HTTPServerEvent? { serverEvents.isEmpty ? nil : serverEvents.removeFirst() }
 
+    func takeClientEvent() -> HTTPClientEvent? { clientEvents.isEmpty ? nil : clientEvents.removeFirst() }
+
     var hasEvents: Bool { !serverEvents.isEmpty || !clientEvents.isEmpty }
 }

@@ -212,6 +212,19 @@ import Testing
         #expect(next { if case .running(.audio, _) = $0 { true } else { false } })
     }
 
+    /// A camera that repeats one picture is closed and opened anew, which often brings it back.
+    @Test func aCameraThatRepeatsOnePictureIsOpenedAnew() throws {
+        let source = try #require(CameraSource("test:frozen"))
+        let (pipeline, _, gate) = try makeVideo(source)
+        defer { pipeline.stop() }
+        gate.open()
+        #expect(next { if case .running(.video, _) = $0 { true } else { false } })
+        #expect(next { $0 == .condition(.video, .frozen) })
+        #expect(next { if case .trouble(.video, let trouble) = $0 { trouble.state == "frozen" } else { false } })
+        let captured = pipeline.counters.captured
+        #expect(eventually { pipeline.counters.captured > captured + 10 })
+    }
+
     @Test func aCameraThatOnlyGivesGarbageIsNamed() throws {
         let (pipeline, _, gate) = try makeVideo(try #require(CameraSource("test:garbage")))
         defer { pipeline.stop() }

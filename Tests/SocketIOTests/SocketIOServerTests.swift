@@ -80,6 +80,25 @@ import Testing
         #expect(harness.server.sessionCount == 0)
     }
 
+    /// As it comes, without being configured: the ninth in a row is one too many, and one that is accepted ends the row.
+    @Test func eightRefusalsInARowAreTheEnd() throws {
+        var harness = ServerHarness()
+        let connection = harness.openWebSocket()
+        func knock(_ harness: inout ServerHarness) throws -> SocketID {
+            harness.receive("40{\"token\":\"old\"}", on: connection)
+            guard case .connecting(let socket, _)? = harness.events().first else { throw Failure("no CONNECT") }
+            return socket
+        }
+        for _ in 0..<8 {
+            harness.server.refuse(
+                try knock(&harness), ConnectError(message: "token expired"), now: harness.now)
+            #expect(harness.actions().last == "send 1 44{\"message\":\"token expired\"}")
+            harness.advance(.seconds(1))
+        }
+        harness.receive("40{\"token\":\"old\"}", on: connection)
+        #expect(harness.events().isEmpty && harness.actions() == ["close 1"])
+    }
+
     @Test func aStrangersMessagesAreSmall() {
         let token = String(repeating: "x", count: 9 * 1024)
         var harness = ServerHarness()
