@@ -1,9 +1,9 @@
 internal import Crypto
 public import HTTP
 public import Primitives
-internal import Reactor
+public import Reactor
 
-/// HTTP/1.1 and WebSocket server. All calls come from one thread, only the `waker` from any.
+/// HTTP/1.1 and WebSocket server. All calls come from one thread.
 ///
 ///     while running {
 ///         server.service(for: untilNextTimeout)
@@ -12,8 +12,7 @@ internal import Reactor
 public final class HTTPServer {
     /// Where it listens, with real ports.
     public let addresses: [SocketAddress]
-    /// Ends a `service` that waits, from any thread.
-    public let waker: ServiceWaker
+    private let wake: WakeFD?
 
     let configuration: HTTPServerConfiguration
     private var loop: EventLoop
@@ -46,20 +45,21 @@ public final class HTTPServer {
     /// Connections open, of both kinds.
     public var connectionCount: Int { connections.count }
 
-    // Tokens of the event loop: the waker, then the listeners; connections count from far above.
+    // Tokens of the event loop: the wake-up, then the listeners; connections count from far above.
     private static let wakeToken: UInt64 = 0
     private static let firstListener: UInt64 = 1
     private static let firstConnection: UInt64 = 1 << 16
 
     /// Listens at once.
-    public init(_ configuration: HTTPServerConfiguration) throws(HTTPTransportError) {
+    /// - Parameter wake: ends a `service` that waits, which then gives `woken`; a mailbox's, as a rule.
+    public init(_ configuration: HTTPServerConfiguration, wokenBy wake: WakeFD? = nil) throws(HTTPTransportError) {
         self.configuration = configuration
         tls = try configuration.tls.map { tls throws(HTTPTransportError) in try tls.context() }
         listeners = try ListeningSockets(configuration)
         do throws(SystemError) {
             loop = try EventLoop(eventsPerWait: 256)
-            waker = ServiceWaker(target: try ServiceWaker.Target())
-            try loop.register(waker.target.wake.descriptor, token: .init(HTTPServer.wakeToken), for: .readable)
+            self.wake = wake
+            if let wake { try loop.register(wake.descriptor, token: .init(HTTPServer.wakeToken), for: .readable) }
             try listeners.register(in: &loop, firstToken: HTTPServer.firstListener)
         } catch {
             throw .outOfResources
@@ -128,7 +128,7 @@ public final class HTTPServer {
     private func handle(_ event: EventLoop.Event) {
         switch event.token.rawValue {
         case HTTPServer.wakeToken:
-            if waker.target.take() { events.append(.woken) }
+            if wake?.clear() == true { events.append(.woken) }
         case ..<HTTPServer.firstConnection: acceptAll(Int(event.token.rawValue - HTTPServer.firstListener))
         case let identifier:
             guard let connection = connections[identifier] else { return }

@@ -27,7 +27,7 @@ public final class Agent {
     let mediaEvents: Mailbox<MediaEvent>
     let deskEvents: Mailbox<DeskEvent>
     let link: LinkThread
-    let desk: ControlDesk
+    let desk: ControlThread
     let sender: Sender
     var indicator: Indicator
     /// What could not be switched when it was last tried.
@@ -74,7 +74,7 @@ public final class Agent {
             peerEvents = try Mailbox(wake: wake)
             mediaEvents = try Mailbox(wake: wake)
             deskEvents = try Mailbox(wake: wake)
-            desk = try ControlDesk(events: deskEvents)
+            desk = try ControlThread(events: deskEvents)
             link = try LinkThread(configuration, events: linkEvents)
             sender = try Sender(
                 configuration, camera: camera, microphone: microphone, media: mediaEvents, peers: peerEvents)

@@ -4,7 +4,6 @@ internal import Peer
 internal import Primitives
 public import Reactor
 internal import Service
-internal import Synchronization
 
 // The network thread: where the peer session meets sockets, clocks and the encoders.
 //
@@ -23,35 +22,32 @@ public final class NetworkThread: Sendable {
     private static let log = Log("network")
 
     /// Beats once per round of the loop, and at least every second.
-    public let progress: ThreadProgress
+    public var progress: ThreadProgress { thread.progress }
     /// Slots in use now; zero when no session is open.
     public var outstandingPackets: Int { resources.pool.outstanding }
 
     private let resources: NetworkResources
-    private let commands: Mailbox<PeerCommand>
-    private let resolver: ICEServerResolver
-    private let thread: Mutex<WorkerThread?>
+    private let resolver: ResolverThread
+    private let thread: LoopThread<PeerCommand>
 
     /// - Parameter lease: whose media the sessions carry; nil: each its own.
     public init(
         _ configuration: AgentConfiguration, hub: MediaHub, lease: Lease? = nil, tally: MediaTally,
         events: Mailbox<PeerEvent>
     ) throws(SystemError) {
-        let commands = try Mailbox<PeerCommand>()
-        self.commands = commands
-        resolver = try ICEServerResolver { answer in
+        let thread = try LoopThread<PeerCommand>(name: "network", last: .shutdown)
+        self.thread = thread
+        resolver = try ResolverThread { answer in
             switch answer {
-            case .server(let id, let server): commands.post(.iceServer(sessionId: id, server))
-            case .finished(let id): commands.post(.iceServersKnown(sessionId: id))
+            case .server(let id, let server): thread.post(.iceServer(sessionId: id, server))
+            case .finished(let id): thread.post(.iceServersKnown(sessionId: id))
             }
         }
         resources = NetworkResources(
             interfaces: InterfaceFilter(configuration.network),
             trust: NetworkThread.trust(authorities: configuration.tls.caFile),
             pool: PacketPool(slotCount: NetworkThread.packetSlots), events: events, hub: hub, lease: lease,
-            readable: commands.wake, tally: tally)
-        progress = ThreadProgress()
-        thread = Mutex(nil)
+            readable: thread.mailbox.wake, tally: tally)
     }
 
     /// Starts the network thread and the one that looks up the names of STUN and TURN servers.
@@ -59,7 +55,7 @@ public final class NetworkThread: Sendable {
     /// - Throws: When a thread cannot be made.
     public func start() throws(SystemError) {
         try resolver.start()
-        let started = try WorkerThread(name: "network") { [self] _ in
+        try thread.start { [resources] commands, progress in
             do throws(SystemError) {
                 var loop = try NetworkLoop(resources, commands: commands, progress: progress)
                 try loop.run()
@@ -68,16 +64,15 @@ public final class NetworkThread: Sendable {
                 NetworkThread.log.error("network thread ended: \(error)")
             }
         }
-        thread.withLock { $0 = started }
     }
 
     /// Hands a command to the network thread, from any thread. The names of a session's STUN and TURN servers are looked up
     /// meanwhile.
     public func post(_ command: PeerCommand) {
-        commands.post(command)
+        thread.post(command)
         switch command {
         case .sessionStarted(let id, _, let servers), .iceServersRenewed(let id, let servers):
-            resolver.ask(ICEServerResolver.Question(sessionId: id, servers: servers))
+            resolver.ask(ResolverThread.Question(sessionId: id, servers: servers))
         case .offer, .candidate, .iceServer, .iceServersKnown, .sessionEnded, .interfacesChanged, .shutdown: break
         }
     }
@@ -95,8 +90,6 @@ public final class NetworkThread: Sendable {
     /// Ends the session and the thread, and waits for it.
     public func stop() {
         resolver.stop()
-        guard let thread = thread.withLock({ $0.take() }) else { return }
-        commands.post(.shutdown)
-        thread.stopAndJoin()
+        thread.stop()
     }
 }

@@ -90,7 +90,7 @@ import Testing
     /// counted here, so that the figures only fall.
     @Test func theReactorsClocksAreAskedAtCountedPlaces() throws {
         let counted = [
-            "Capture": 16, "Media": 8, "PeerIO": 6, "ServerLink": 2, "Crew": 20, "Doctor": 49, "KioskAgent": 14,
+            "Capture": 16, "Media": 8, "PeerIO": 4, "ServerLink": 2, "Crew": 15, "Doctor": 49, "KioskAgent": 14,
             "HTTPTransport": 10, "RecordsSQLite": 7, "SignalingServer": 13, "Reactor": 4,
         ]
         let calls = ["MonotonicClock.now()", "SystemWallClock.now()", "BootTime.now()", "Moment.now"]
@@ -105,6 +105,15 @@ import Testing
     @Test func threadsAreMadeInOnePlace() throws {
         let makers = try SourceTree.targets().values.joined().filter { $0.words.contains("pthread_create") }.map(\.path)
         #expect(makers == ["Sources/Reactor/Loop/SystemThread.swift"])
+    }
+
+    /// `LoopThread` is the one skeleton: it starts, posts, stops and waits.
+    @Test func theAgentsThreadsHaveOneSkeleton() throws {
+        for target in ["PeerIO", "ServerLink", "Crew", "Doctor", "KioskAgent"] {
+            for file in try SourceTree.targets()[target] ?? [] {
+                #expect(!file.words.contains("WorkerThread"), "\(file.path)")
+            }
+        }
     }
 
     @Test func filesHoldOneIdea() throws {

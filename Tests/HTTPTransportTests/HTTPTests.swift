@@ -131,7 +131,7 @@ import Testing
 
     @Test func wakingEndsTheWait() throws {
         let loop = try Loopback()
-        loop.server.waker.wake()
+        loop.serverWake.signal()
         guard case .woken? = loop.nextServerEvent() else {
             Issue.record("server not woken")
             return

@@ -7,7 +7,8 @@ import Reactor
 final class Loopback {
     let server: HTTPServer
     let client: HTTPClient
-    /// Ends the client's wait.
+    /// End the wait of one and the other.
+    let serverWake: WakeFD
     let clientWake: WakeFD
     private(set) var serverEvents: [HTTPServerEvent] = []
     /// How often the server said that it holds more for its clients.
@@ -21,7 +22,8 @@ final class Loopback {
         var configuration = HTTPServerConfiguration(listen: [SocketAddress("127.0.0.1:0")!])
         configuration.webSocketPaths = ["/socket.io"]
         configure(&configuration)
-        server = try HTTPServer(configuration)
+        serverWake = try WakeFD()
+        server = try HTTPServer(configuration, wokenBy: serverWake)
         var clientConfiguration = HTTPClientConfiguration()
         configureClient(&clientConfiguration)
         clientWake = try WakeFD()

@@ -50,7 +50,7 @@ import Testing
         private let texts = Mutex<[String]>([])
         let wake: WakeFD
         init() throws { wake = try WakeFD() }
-        func add(_ answer: ICEServerResolver.Answer) {
+        func add(_ answer: ResolverThread.Answer) {
             texts.withLock {
                 switch answer {
                 case .server(let id, let server):
@@ -73,7 +73,7 @@ import Testing
 
     @Test func literalsWaitForNoName() throws {
         let answers = try Answers()
-        let resolver = try ICEServerResolver { answers.add($0) }
+        let resolver = try ResolverThread { answers.add($0) }
         try resolver.start()
         defer { resolver.stop() }
         resolver.ask(

@@ -146,3 +146,48 @@ import Testing
         thread.join()
     }
 }
+
+@Suite struct LoopThreadTests {
+    private enum Message: Sendable {
+        case add(Int)
+        case end
+    }
+
+    /// What is posted before the start waits, the last message ends the loop, and stopping twice is stopping once.
+    @Test func messagesReachTheLoopUntilTheLast() throws {
+        let sum = Sum()
+        let thread = try LoopThread<Message>(name: "sum", last: .end)
+        thread.post(.add(1))
+        try thread.start { mailbox, progress in
+            while true {
+                progress.beat(now: MonotonicClock.now())
+                Pause.wait(for: mailbox.wake)
+                mailbox.wake.clear()
+                while let message = mailbox.next() {
+                    switch message {
+                    case .add(let number): sum.add(number)
+                    case .end: return progress.rest()
+                    }
+                }
+            }
+        }
+        thread.post(.add(2))
+        thread.post(.add(3))
+        thread.stop()
+        thread.stop()
+        #expect(sum.value == 6)
+        #expect(thread.progress.lastBeat == nil, "it rests")
+    }
+
+    @Test func aThreadThatWasNotStartedNeedsNoEnd() throws {
+        let thread = try LoopThread<Message>(name: "none", last: .end)
+        thread.stop()
+        #expect(thread.mailbox.isEmpty)
+    }
+
+    private final class Sum: Sendable {
+        private let number = Atomic(0)
+        var value: Int { number.load(ordering: .relaxed) }
+        func add(_ other: Int) { number.add(other, ordering: .relaxed) }
+    }
+}

@@ -4,7 +4,6 @@ internal import Primitives
 internal import Reactor
 internal import Records
 internal import RecordsSQLite
-internal import Synchronization
 
 /// What other threads tell the serving thread.
 enum ServerMessage: Sendable {
@@ -13,22 +12,18 @@ enum ServerMessage: Sendable {
     case signal(SignalSource.Signal)
 }
 
-/// Messages from any thread to the serving one, which sleeps in the transport and not on a descriptor.
-final class Inbox: RecordsInbox {
-    private let queue = Mutex(RingBuffer<ServerMessage>())
-    private let waker: ServiceWaker
+/// Messages from any thread to the serving one, whose transport they wake.
+struct Inbox: RecordsInbox {
+    private let mailbox: Mailbox<ServerMessage>
 
-    init(waker: ServiceWaker) { self.waker = waker }
+    init() throws(SystemError) { mailbox = try Mailbox() }
 
-    func post(_ message: ServerMessage) {
-        let wasEmpty = queue.withLock { queue in
-            defer { queue.append(message) }
-            return queue.isEmpty
-        }
-        if wasEmpty { waker.wake() }
-    }
+    /// Signaled when there is something to take.
+    var wake: WakeFD { mailbox.wake }
 
-    func post(_ answer: RecordAnswer) { post(.records(answer)) }
+    func post(_ message: ServerMessage) { mailbox.post(message) }
 
-    func next() -> ServerMessage? { queue.withLock { $0.popFirst() } }
+    func post(_ answer: RecordAnswer) { mailbox.post(.records(answer)) }
+
+    func next() -> ServerMessage? { mailbox.next() }
 }

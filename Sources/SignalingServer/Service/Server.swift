@@ -83,8 +83,8 @@ public final class Server {
         var engine = SocketIOServerConfiguration()
         // Engine.IO's type and a CONNECT, until one is accepted.
         http.firstMessageSize = 1 + engine.maximumMessageBeforeConnect
-        transport = try HTTPServer(http)
-        inbox = Inbox(waker: transport.waker)
+        inbox = try Inbox()
+        transport = try HTTPServer(http, wokenBy: inbox.wake)
         engine.pingInterval = configuration.engine.pingInterval
         engine.pingTimeout = configuration.engine.pingTimeout
         engine.maximumPayload = configuration.limits.payload.bytes

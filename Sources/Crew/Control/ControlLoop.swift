@@ -1,94 +1,15 @@
-public import AgentSettings
-internal import Database
-internal import Glibc
-internal import JSON
-internal import Primitives
-public import Reactor
-internal import Service
-public import Signaling
-internal import Synchronization
+import AgentSettings
+import Database
+import JSON
+import Primitives
+import Reactor
+import Service
+import Signaling
 
 private let log = Log("control")
 
-/// What the control thread is told.
-public enum DeskCommand: Sendable {
-    /// The server knows the kiosk: waiting crew events may be delivered.
-    case linkRegistered
-    /// The connection to the server has ended: nothing is delivered until the next `linkRegistered`.
-    case linkLost
-    /// The server's answer to a crew event that was delivered.
-    case answered(eventId: String, Acknowledgement)
-    /// The server's clock minus this machine's, as the last heartbeat measured it.
-    case clockOffset(Duration)
-    /// The status to tell programs that ask or watch, from now on.
-    case status(StatusSheet)
-    /// Media leaves the kiosk now, or no longer.
-    case indicator(isLive: Bool)
-    /// Closes the socket and the outbox and ends the thread.
-    case stop
-}
-
-/// What it reports.
-public enum DeskEvent: Sendable {
-    /// A crew event to be sent to the server; `answered` follows, or `linkLost`.
-    case deliver(CrewEvent)
-    /// The state of the outbox has changed.
-    case crew(CrewState)
-    /// The thread cannot go on.
-    case failed(String)
-}
-
-/// The control socket for local programs, the outbox and the badge reader, on a thread of their own, because syncing a disk
-/// may take seconds and must not delay media.
-public final class ControlDesk: Sendable {
-    private let inbox: Mailbox<DeskCommand>
-    private let events: Mailbox<DeskEvent>
-    /// Beats once per round of the loop, and at least every 10 s; the watchdog reads it.
-    public let progress: ThreadProgress
-    private let thread: Mutex<WorkerThread?>
-
-    /// - Throws: When no mailbox can be made.
-    public init(events: Mailbox<DeskEvent>) throws(SystemError) {
-        inbox = try Mailbox()
-        self.events = events
-        progress = ThreadProgress()
-        thread = Mutex(nil)
-    }
-
-    /// Hands a command to the control thread, from any thread. Before `start` it waits.
-    public func post(_ command: DeskCommand) { inbox.post(command) }
-
-    /// Takes the open socket, whose errors ended the start already, and begins.
-    ///
-    /// - Parameter outbox: the file that keeps crew events; the desk works without them while it cannot be had.
-    public func start(
-        listener: consuming UnixSocketListener, outbox: String, badgeReader: AgentConfiguration.BadgeReader?
-    ) throws(SystemError) {
-        let started = try WorkerThread(name: "control", owning: listener) {
-            [inbox, events, progress] listener, _ in
-            do throws(SystemError) {
-                var work = try DeskWork(
-                    listener, outbox: outbox, badgeReader: badgeReader, inbox: inbox, events: events, progress: progress
-                )
-                try work.run()
-            } catch {
-                events.post(.failed("\(error)"))
-            }
-            progress.rest()
-        }
-        thread.withLock { $0 = started }
-    }
-
-    /// Closes socket and outbox, ends the thread and waits for it.
-    public func stop() {
-        guard let thread = thread.withLock({ $0.take() }) else { return }
-        inbox.post(.stop)
-        thread.join()
-    }
-}
-
-/// What the control thread owns.
-private struct DeskWork: ~Copyable {
+/// What the control thread owns and does; the time is asked once per round.
+struct ControlLoop: ~Copyable {
     private var loop: EventLoop
     private var connections: ControlConnections
     private var crew: CrewDesk
@@ -111,7 +32,7 @@ private struct DeskWork: ~Copyable {
         progress: ThreadProgress
     ) throws(SystemError) {
         var loop = try EventLoop()
-        try loop.register(inbox.wake.descriptor, token: DeskWork.inboxToken, for: .readable)
+        try loop.register(inbox.wake.descriptor, token: ControlLoop.inboxToken, for: .readable)
         connections = try ControlConnections(listener: listener, on: &loop)
         self.loop = loop
         crew = CrewDesk(outbox, now: MonotonicClock.now())
@@ -127,46 +48,46 @@ private struct DeskWork: ~Copyable {
 
     mutating func run() throws(SystemError) {
         reportState()
+        var now = MonotonicClock.now()
         while !isStopping {
-            let now = MonotonicClock.now()
             progress.beat(now: now)
-            let deadline = now + DeskWork.longestSleep
+            let deadline = now + ControlLoop.longestSleep
             badges.reopen(on: &loop, now: now)
             let next = [crew.nextTimeout, badges.nextTimeout, connections.nextTimeout, deadline].compactMap(\.self)
                 .min()
             try loop.wait(until: next)
+            now = MonotonicClock.now()
             for event in loop.events {
-                if event.token == DeskWork.inboxToken {
+                if event.token == ControlLoop.inboxToken {
                     inbox.wake.clear()
-                    while let command = inbox.next() { handle(command) }
+                    while let command = inbox.next() { handle(command, now: now) }
                 } else if event.token == BadgeDesk.token {
-                    readBadges()
+                    readBadges(now: now)
                 } else {
-                    for request in connections.handle(event, on: &loop, now: now) { answer(request) }
+                    for request in connections.handle(event, on: &loop, now: now) { answer(request, now: now) }
                 }
             }
-            let after = MonotonicClock.now()
-            connections.handleTimeout(on: &loop, now: after)
-            crew.handleTimeout(now: after)
-            while let event = crew.next(now: after) { events.post(.deliver(event)) }
+            connections.handleTimeout(on: &loop, now: now)
+            crew.handleTimeout(now: now)
+            while let event = crew.next(now: now) { events.post(.deliver(event)) }
             reportState()
         }
         connections.closeAll(on: &loop)
     }
 
-    private mutating func handle(_ command: DeskCommand) {
+    private mutating func handle(_ command: DeskCommand, now: Instant) {
         switch command {
-        case .linkRegistered: crew.linkRegistered(now: MonotonicClock.now())
+        case .linkRegistered: crew.linkRegistered(now: now)
         case .linkLost: crew.linkLost()
         case .answered(let eventId, let answer):
-            crew.answered(eventId: eventId, answer, now: MonotonicClock.now())
+            crew.answered(eventId: eventId, answer, now: now)
         case .clockOffset(let offset): crew.clockMeasured(offset)
         case .status(let new):
             status = new
             guard connections.hasWatchers else { return }
             var line = JSONObject()
             line["event"] = "status"
-            line["status"] = new.json(now: MonotonicClock.now())
+            line["status"] = new.json(now: now)
             connections.announce(.object(line), on: &loop)
         case .indicator(let isLive):
             self.isLive = isLive
@@ -175,13 +96,13 @@ private struct DeskWork: ~Copyable {
         }
     }
 
-    private mutating func answer(_ request: ControlConnections.Request) {
+    private mutating func answer(_ request: ControlConnections.Request, now: Instant) {
         var id: JSONValue?
         let reply: JSONValue
         do throws(ControlRequest.Refusal) {
             let line = try request.line.get()
             id = ControlRequest.identifier(line)
-            reply = ControlAnswer.ok(try perform(try ControlRequest(line), for: request.connection), id)
+            reply = ControlAnswer.ok(try perform(try ControlRequest(line), for: request.connection, now: now), id)
         } catch {
             reply = ControlAnswer.refused(error, id)
         }
@@ -189,7 +110,7 @@ private struct DeskWork: ~Copyable {
     }
 
     private mutating func perform(
-        _ request: ControlRequest, for connection: UInt64
+        _ request: ControlRequest, for connection: UInt64, now: Instant
     ) throws(ControlRequest.Refusal) -> JSONObject {
         var members = JSONObject()
         switch request {
@@ -200,7 +121,7 @@ private struct DeskWork: ~Copyable {
             if receipt.isRepeated { members["repeated"] = true }
         case .crewList:
             do {
-                members["events"] = .array(try crew.list().map(DeskWork.json))
+                members["events"] = .array(try crew.list().map(ControlLoop.json))
                 members["waiting"] = .integer(crew.state.waiting)
                 members["rejected"] = .integer(crew.state.rejected)
             } catch {
@@ -211,7 +132,7 @@ private struct DeskWork: ~Copyable {
         case .crewDiscard(let eventId):
             members["event"] = try decide(eventId) { try $0.discard(eventId: eventId) }
         case .status, .watch:
-            members["status"] = status?.json(now: MonotonicClock.now()) ?? .null
+            members["status"] = status?.json(now: now) ?? .null
             members["live"] = .bool(isLive)
             if request == .watch { connections.watch(connection) }
         }
@@ -232,11 +153,10 @@ private struct DeskWork: ~Copyable {
             throw ControlRequest.Refusal(
                 code: "no-such-event", message: "no event that the server refused has this identifier")
         }
-        return DeskWork.json(CrewOutbox.Entry(event: event))
+        return ControlLoop.json(CrewOutbox.Entry(event: event))
     }
 
-    private mutating func readBadges() {
-        let now = MonotonicClock.now()
+    private mutating func readBadges(now: Instant) {
         for crewId in badges.read(on: &loop, now: now) {
             do {
                 let last = try crew.lastEvent(of: crewId)

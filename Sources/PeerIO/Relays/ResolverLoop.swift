@@ -2,22 +2,9 @@ import Primitives
 import Reactor
 import Service
 import Signaling
-import Synchronization
 
-/// Finds the addresses of STUN and TURN servers on threads of their own, because the system's resolver blocks. All names
-/// are asked for at once, and each address is reported at once: a name without an answer delays no other server.
-final class ICEServerResolver: Sendable {
-    struct Question: Sendable {
-        var sessionId: String
-        var servers: [ICEServer]
-    }
-
-    enum Answer: Sendable {
-        case server(sessionId: String, ResolvedICEServer)
-        /// Nothing more will come of this question.
-        case finished(sessionId: String)
-    }
-
+/// What the resolver's thread does: it begins lookups, collects what they found, and gives up those that take too long.
+struct ResolverLoop {
     /// A question with names that are still being looked up.
     private struct Open {
         var sessionId: String
@@ -30,59 +17,44 @@ final class ICEServerResolver: Sendable {
     /// The most servers of a session that are used.
     private static let maximumServers = 16
 
-    private let questions: Mailbox<Question>
-    private let answer: @Sendable (Answer) -> Void
-    private let thread: Mutex<WorkerThread?>
+    private let commands: Mailbox<ResolverThread.Command>
+    private let answer: @Sendable (ResolverThread.Answer) -> Void
 
-    init(answer: @escaping @Sendable (Answer) -> Void) throws(SystemError) {
-        questions = try Mailbox()
+    init(commands: Mailbox<ResolverThread.Command>, answer: @escaping @Sendable (ResolverThread.Answer) -> Void) {
+        self.commands = commands
         self.answer = answer
-        thread = Mutex(nil)
     }
 
-    func start() throws(SystemError) {
-        let started = try WorkerThread(name: "resolver") { [self] stop in
-            var open: [Open] = []
-            while !stop.isRequested {
-                questions.wake.clear()
-                while let question = questions.next() { if let one = begin(question) { open.append(one) } }
-                collect(&open, now: MonotonicClock.now())
-                guard questions.isEmpty, !stop.isRequested else { continue }
-                let earliest = open.map(\.deadline).min()
-                Pause.wait(
-                    for: questions.wake, atMost: earliest.map { max(.milliseconds(1), $0 - MonotonicClock.now()) })
+    /// Returns after `stop`.
+    mutating func run() {
+        var open: [Open] = []
+        while true {
+            commands.wake.clear()
+            let now = MonotonicClock.now()
+            while let command = commands.next() {
+                switch command {
+                case .ask(let question): if let one = begin(question, now: now) { open.append(one) }
+                case .stop: return
+                }
             }
+            collect(&open, now: now)
+            guard commands.isEmpty else { continue }
+            let earliest = open.map(\.deadline).min()
+            Pause.wait(for: commands.wake, atMost: earliest.map { max(.milliseconds(1), $0 - now) })
         }
-        thread.withLock { $0 = started }
-    }
-
-    /// An empty list is finished at once.
-    func ask(_ question: Question) {
-        if question.servers.isEmpty {
-            answer(.finished(sessionId: question.sessionId))
-        } else {
-            questions.post(question)
-        }
-    }
-
-    func stop() {
-        guard let thread = thread.withLock({ $0.take() }) else { return }
-        thread.requestStop()
-        questions.wake.signal()
-        thread.join()
     }
 
     /// Reports literal addresses and asks for names.
-    private func begin(_ question: Question) -> Open? {
+    private func begin(_ question: ResolverThread.Question, now: Instant) -> Open? {
         var open = Open(
-            sessionId: question.sessionId, lookups: [], deadline: MonotonicClock.now() + ICEServerResolver.patience)
-        for (url, credentials) in question.servers.flatMap(usable).prefix(ICEServerResolver.maximumServers) {
+            sessionId: question.sessionId, lookups: [], deadline: now + ResolverLoop.patience)
+        for (url, credentials) in question.servers.flatMap(usable).prefix(ResolverLoop.maximumServers) {
             if let literal = IPAddress(url.host)?.unmapped {
                 report(url, credentials, at: literal, for: question.sessionId)
             } else if let index = open.lookups.firstIndex(where: { $0.lookup.host == url.host }) {
                 open.lookups[index].servers.append((url, credentials))
             } else {
-                let lookup = NameLookup.Question(url.host, wake: questions.wake)
+                let lookup = NameLookup.Question(url.host, wake: commands.wake)
                 open.lookups.append((lookup, [(url, credentials)]))
                 lookup.begin()
             }
