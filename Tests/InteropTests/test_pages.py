@@ -582,6 +582,18 @@ def test_no_rule_of_accessibility_is_broken(request, actors, role, page):
     assert found == {}
 
 
+def test_high_contrast_is_seven_to_one_everywhere(monitor, actors):
+    furnish(actors)
+    choose(monitor, appearance="contrast")
+    for name, address in {"settings": "#/settings", "room": "#/room", **PAGES_OF_MONITORS}.items():
+        go(monitor, address)
+        settled(monitor)
+        time.sleep(0.2)
+        shoot(monitor, f"contrast-{name}")
+        assert violations(monitor, rules=["color-contrast-enhanced"]) == [], name
+        assert violations(monitor) == [], name
+
+
 def test_dialogs_break_no_rule_of_accessibility(admin):
     wait_for(admin, "account", 3)
     for appearance in ("dark", "light"):

@@ -203,6 +203,7 @@ export const en = {
     appearance: 'Appearance',
     dark: 'Dark',
     light: 'Light',
+    contrast: 'High contrast',
     system: 'As the computer',
     kept: 'Kept in this browser.',
     back: 'Back to the room',
