@@ -64,7 +64,7 @@ test('the contract and the catalogues say the same', () => {
 });
 
 test('every kind of line that the server writes into its audit is a sentence', () => {
-  const folder = 'Sources/SignalingServer';
+  const folder = 'Sources';
   const path = readdirSync(new URL(`../../${folder}`, import.meta.url), { recursive: true }).map(String).find((name) => name.endsWith('/AuditEntry.swift'));
   const [, cases] = /enum Kind[^{]*\{(.*?)\n {4}\}/s.exec(read(`${folder}/${path}`));
   const kinds = [...cases.matchAll(/(\w+) = "([a-z-]+)"|(?:case|,) (\w+)(?=,|\n|$)/g)].map(([, , named, plain]) => named ?? plain);
