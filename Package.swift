@@ -55,6 +55,7 @@ let package = Package(
         system("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
         system("CSRTP", pkgConfig: "libsrtp2", apt: "libsrtp2-dev"),
         system("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
+        system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         system("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
         system("CArgon2", pkgConfig: "libargon2", apt: "libargon2-dev"),
         system("CJOSE", pkgConfig: "cjose", apt: "libcjose-dev"),
@@ -85,6 +86,7 @@ let package = Package(
         library("HTTPTransport", ["HTTP", "Reactor", "Crypto", "Primitives"]),
         library("Configuration", ["CYAML", "Primitives"]),
         library("Database", ["CSQLite"]),
+        library("Compression", ["CZlib"], settings: simulated),
         library("Service", ["CSystemd"]),
 
         // Sessions and the signaling contract.
@@ -121,6 +123,8 @@ let package = Package(
             ]),
 
         // The server.
+        // Who may watch what, sessions, presence, throttles: told the time, given randomness, answering in values.
+        library("SessionRules", ["Signaling", "SocketIO", "JSON", "Primitives"], settings: pure),
         // The monitor console: files and nothing else, so that a change of them compiles no other Swift.
         library(
             "ConsolePage", [], settings: pure, resources: [.embedInCode("Page")],
@@ -129,7 +133,7 @@ let package = Package(
             "SignalingServer",
             [
                 "Signaling", "SocketIO", "JSON", "HTTPTransport", "HTTP", "Configuration", "Database", "Service",
-                "Primitives",
+                "Compression", "Primitives", "SessionRules",
                 "Crypto", "Reactor", "ConsolePage", "CArgon2", "CJOSE",
             ],
             resources: [.embedInCode("API/openapi.json")]),
@@ -164,6 +168,8 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Crypto", "Peer", "ICE", "SDP", "RTP", "STUN", "Primitives"],
             path: "Tests/TestSupport", swiftSettings: simulated),
+        // Counts what asks for memory; linked into the test program alone, since sanitizers bring allocators of their own.
+        .target(name: "CAllocations", path: "Tests/CAllocations"),
         tests("PrimitivesTests", []),
         tests("STUNTests", ["STUN", "Crypto", "FuzzBodies", "TestSupport"]),
         tests("ICETests", ["ICE", "STUN", "Crypto", "FuzzBodies", "TestSupport"]),
@@ -177,14 +183,18 @@ let package = Package(
         tests("ReactorTests", ["Reactor", "TestSupport"]),
         tests(
             "PeerTests",
-            ["Peer", "FuzzBodies", "TestSupport", "ICE", "SDP", "RTP", "STUN", "SRTP", "Congestion", "Crypto"]),
+            [
+                "Peer", "FuzzBodies", "TestSupport", "ICE", "SDP", "RTP", "STUN", "SRTP", "Congestion", "Crypto",
+                "CAllocations",
+            ]),
         tests("JSONTests", ["JSON"]),
         tests("SocketIOTests", ["SocketIO", "JSON", "TestSupport"]),
         tests("SignalingTests", ["Signaling", "JSON"]),
         tests("HTTPTests", ["HTTP", "FuzzBodies"]),
-        tests("HTTPTransportTests", ["HTTPTransport", "HTTP", "Crypto"]),
+        tests("HTTPTransportTests", ["HTTPTransport", "HTTP", "Crypto", "Reactor"]),
         tests("ConfigurationTests", ["Configuration"]),
         tests("DatabaseTests", ["Database"]),
+        tests("CompressionTests", ["Compression"]),
         tests("AgentSettingsTests", ["AgentSettings", "Configuration"]),
         tests(
             "MediaTests",
@@ -206,11 +216,12 @@ let package = Package(
                 "JSON",
                 "Configuration", "Database", "Reactor", "Signaling", "TestSupport",
             ]),
+        tests("SessionRulesTests", ["SessionRules", "Signaling", "SocketIO", "JSON"]),
         tests(
             "SignalingServerTests",
             [
-                "SignalingServer", "Signaling", "SocketIO", "Database", "HTTPTransport", "HTTP", "Reactor",
-                "Configuration",
+                "SignalingServer", "SessionRules", "Signaling", "SocketIO", "Database", "HTTPTransport", "HTTP",
+                "Reactor", "Compression", "Configuration",
             ]),
         tests("ArchitectureTests", []),
     ],

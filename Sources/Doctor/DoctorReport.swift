@@ -68,7 +68,7 @@ public struct DoctorReport {
 
     /// The last line, with its line feed: how many findings of each status, or `no problem found`.
     public static func summary(_ entries: [Doctor.Entry]) -> String {
-        let notChecked = entries.filter { $0.finding.isBlocked && $0.finding.wasDue }.map(\.id.rawValue)
+        let notChecked = entries.filter { $0.finding.isBlocked }.map(\.id.rawValue)
         let unknown = entries.filter { $0.finding.status == .unknown }.map(\.id.rawValue).joined(separator: ", ")
         guard entries.exitStatus != .success else {
             return unknown.isEmpty ? "no problem found\n" : "no problem found; unknown: \(unknown)\n"

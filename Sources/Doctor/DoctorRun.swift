@@ -96,8 +96,7 @@ public final class DoctorRun: Sendable {
             let began = MonotonicClock.now()
             guard began < doctor.deadline else { return }
             state.withLock { $0.running[id] = began }
-            let checked = doctor.check(id)
-            let finding = doctor.options.only == nil ? checked : checked.asAskedFor
+            let finding = doctor.check(id)
             let entry = Doctor.Entry(id: id, finding: finding, duration: MonotonicClock.now() - began)
             state.withLock { state in
                 state.running[id] = nil

@@ -22,10 +22,9 @@ struct Finding: Equatable, Sendable {
     var remedy: String?
     /// Numbers and names for machines.
     var facts: JSONObject
-    /// Of `unknown`: whether there should have been an answer, so that a technician has to look. Not so where this machine
-    /// has nothing to ask, or this user may not.
+    /// Whether there should have been an answer, so that a technician has to look. Not so where this machine has nothing to ask.
     var wasDue = false
-    /// Of `skipped`: whether something else is broken or missing, so that it is not known whether this works.
+    /// Of `skipped`: whether something else is broken, missing or not to be read by this user, so that it is not known whether this works.
     var isBlocked = false
 
     init(_ status: Status, _ seen: String, why: String? = nil, remedy: String? = nil, facts: JSONObject = JSONObject())
@@ -51,13 +50,7 @@ struct Finding: Equatable, Sendable {
     static func notChecked(_ reason: String) -> Finding {
         var finding = Finding(.skipped, "not checked: \(reason)")
         finding.isBlocked = true
-        return finding
-    }
-
-    /// The finding for a technician who asked for this check by its name: a check that was blocked is a problem then.
-    var asAskedFor: Finding {
-        var finding = self
-        if isBlocked { finding.wasDue = true }
+        finding.wasDue = true
         return finding
     }
 }

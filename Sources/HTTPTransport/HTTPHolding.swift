@@ -2,8 +2,10 @@ public import Primitives
 
 /// What the server holds in memory for one connection.
 public struct HTTPHolding: Hashable, Sendable {
-    /// A later connection has a greater one.
+    /// For `evict`.
     public var connection: UInt64
+    /// When it was accepted.
+    public var since: Instant
     /// Nil for a proxy's, which stands for many clients.
     public var address: IPAddress?
     /// Nil for a stranger's.

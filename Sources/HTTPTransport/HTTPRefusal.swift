@@ -6,7 +6,7 @@ enum HTTPRefusal {
         let code =
             switch status {
             case 404: "not-found"
-            case 413: "too-large"
+            case 413, 414, 431: "too-large"
             default: "bad-request"
             }
         var headers = [HTTPHeader("Content-Type", "application/json; charset=utf-8")]

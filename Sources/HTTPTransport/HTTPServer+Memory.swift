@@ -10,7 +10,7 @@ extension HTTPServer {
             guard connection.countedBytes > 0 else { return nil }
             let address = connection.peer.address
             return HTTPHolding(
-                connection: connection.identifier,
+                connection: connection.identifier, since: connection.acceptedAt,
                 address: configuration.proxies.contains(address) ? nil : address.prefix64, account: connection.account,
                 bytes: connection.countedBytes)
         }

@@ -214,7 +214,7 @@ public final class HTTPServer {
         }
         stream.limitSendBuffer(to: 128 * 1024)
         let descriptor = stream.descriptor
-        let connection = ServerConnection(newIdentifier(), Channel(stream), peer: peer)
+        let connection = ServerConnection(newIdentifier(), Channel(stream), peer: peer, now: now)
         if let tls {
             guard let session = try? TLSConnection(context: tls) else { return }
             connection.channel.begin(session)

@@ -7,6 +7,7 @@ final class ServerConnection {
     /// Its name in the event loop.
     let identifier: UInt64
     let peer: SocketAddress
+    let acceptedAt: Instant
     var channel: Channel
     /// Nil once it is a WebSocket.
     var http: HTTPServerMachine?
@@ -46,9 +47,10 @@ final class ServerConnection {
     var interest: EventLoop.Interest
     var isDirty: Bool
 
-    init(_ identifier: UInt64, _ channel: consuming Channel, peer: SocketAddress) {
+    init(_ identifier: UInt64, _ channel: consuming Channel, peer: SocketAddress, now: Instant) {
         self.identifier = identifier
         self.peer = peer
+        acceptedAt = now
         self.channel = channel
         http = HTTPServerMachine()
         bodyLimit = 0

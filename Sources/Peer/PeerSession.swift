@@ -376,7 +376,7 @@ public struct PeerSession: ~Copyable {
         }
     }
 
-    private mutating func handle(_ event: DTLSEvent, now: Instant) {
+    mutating func handle(_ event: DTLSEvent, now: Instant) {
         guard phase != .closed else { return }
         switch event {
         case .handshakeCompleted(let result):

@@ -160,7 +160,7 @@ extension LinkTrouble {
         case _ where response.isOfTheNetwork:
             self.init(unexpected: response, server: server)
         // The code before the status: a disabled account is refused with 401 as a wrong password is.
-        case (_, .accountDisabled), (403, _):
+        case (_, .accountDisabled):
             self.init(
                 .accountDisabled, "login refused: account \(kioskId) is disabled",
                 remedy: "enable it on the server: kiosk-signaling account enable \(kioskId)")
@@ -170,6 +170,10 @@ extension LinkTrouble {
                 remedy: "check kiosk.id and the password file")
         case (429, _):
             self.init(.throttled, "too many logins of \(kioskId), the server asks to wait")
+        case (403, nil):
+            self.init(
+                .serverFailed, "something between here and \(server) forbids the login (status 403)",
+                remedy: "look at the proxy or firewall in front of the server")
         case (500..., _):
             self.init(unexpected: response, server: server)
         case (_, let code?):

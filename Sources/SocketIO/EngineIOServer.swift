@@ -247,7 +247,7 @@ public struct EngineIOServer: Sendable {
         let id = SessionID(slot: slot, generation: generations[slot])
         let address = handshake.peer?.address.prefix64
         if let address { sessionsByAddress[address, default: 0] += 1 }
-        sessions[slot] = EngineIOSession(id: id, sid: sid, transport: transport, address: address)
+        sessions[slot] = EngineIOSession(id: id, sid: sid, transport: transport, address: address, openedAt: now)
         slotBySid[sid] = slot
         events.append(.opened(id, handshake))
         awaitPing(slot, now: now)
@@ -359,6 +359,7 @@ struct EngineIOSession: Sendable {
     let sid: String
     /// Where its client is counted.
     let address: IPAddress?
+    let openedAt: Instant
     var transport: Transport
     /// Whether the application has accepted a CONNECT of its client.
     var isLetIn: Bool
@@ -373,10 +374,13 @@ struct EngineIOSession: Sendable {
     var backlog: [WebSocketMessage]
     var backlogSize: Int
 
-    init(id: EngineIOServer.SessionID, sid: String, transport: Transport, address: IPAddress?) {
+    init(
+        id: EngineIOServer.SessionID, sid: String, transport: Transport, address: IPAddress?, openedAt: Instant
+    ) {
         self.id = id
         self.sid = sid
         self.address = address
+        self.openedAt = openedAt
         self.transport = transport
         isLetIn = false
         probe = nil

@@ -5,10 +5,13 @@ extension SocketIOServer {
     // MARK: What the application decided
 
     /// Lets a connecting socket in. One that `recovers` another gets that one's session id and missed events.
-    /// - Parameter recovering: false where the application finds that the other was somebody else's.
-    public mutating func accept(_ socket: SocketID, recovering: Bool = true, now: Instant) {
+    /// - Parameters:
+    ///   - owner: for whom memory is held from now on (`SocketIOHolding.owner`), also when its client is lost; nil where nobody asks.
+    ///   - recovering: false where the application finds that the other was somebody else's.
+    public mutating func accept(_ socket: SocketID, of owner: String? = nil, recovering: Bool = true, now: Instant) {
         guard let (slot, index) = find(socket), !clients[slot]!.sockets[index].isAccepted else { return }
         clients[slot]!.sockets[index].isAccepted = true
+        clients[slot]!.sockets[index].owner = owner
         clients[slot]!.vainConnects = 0
         vainByClient.refill(clients[slot]!.session)
         if let address = clients[slot]!.address { vainByAddress.giveBack(address, now: now) }

@@ -11,12 +11,14 @@ public struct SocketIOHolding: Hashable, Sendable {
 
     /// For `evict`.
     public var holder: Holder
-    /// One that the application has accepted; nil for a stranger's.
-    public var socket: SocketID?
+    /// For whom the application has accepted a socket of this client; nil for a stranger's.
+    public var owner: String?
     /// Where its client is counted.
     public var address: IPAddress?
     /// Bytes kept, without what the process needs for any client.
     public var bytes: Int
+    /// When the client came, or was lost.
+    public var since: Instant
 }
 
 extension SocketIOServer {
@@ -37,11 +39,14 @@ extension SocketIOServer {
             guard bytes > 0 else { continue }
             all.append(
                 SocketIOHolding(
-                    holder: .client(client.session), socket: client.sockets.first(where: \.isAccepted)?.id,
-                    address: session.address, bytes: bytes))
+                    holder: .client(client.session), owner: client.sockets.first(where: \.isAccepted)?.owner,
+                    address: session.address, bytes: bytes, since: session.openedAt))
         }
         for (socket, parked) in recovery.parked where parked.log.size > 0 {
-            all.append(SocketIOHolding(holder: .lost(socket), socket: socket, address: nil, bytes: parked.log.size))
+            all.append(
+                SocketIOHolding(
+                    holder: .lost(socket), owner: parked.owner, address: nil, bytes: parked.log.size,
+                    since: parked.lostAt))
         }
         return all
     }

@@ -16,7 +16,9 @@ struct RecoveryState: Sendable {
     struct Parked: Sendable {
         var sid: String
         var namespace: String
+        var owner: String?
         var log: RecoveryLog
+        var lostAt: Instant
         /// The offset that its client has asked to go on from.
         var offset: String?
     }
@@ -77,7 +79,8 @@ extension SocketIOServer {
         guard let now, let window = configuration.recoveryWindow else { return }
         for socket in lost {
             guard let log = socket.log else { continue }
-            recovery.parked[socket.id] = .init(sid: socket.sid, namespace: socket.namespace, log: log)
+            recovery.parked[socket.id] = .init(
+                sid: socket.sid, namespace: socket.namespace, owner: socket.owner, log: log, lostAt: now)
             recovery.socketByPid[log.pid] = socket.id
             recovery.deadlines.append((now + window, socket.id))
         }

@@ -62,6 +62,8 @@ public struct SocketIOServer: Sendable {
         let namespace: String
         var sid: String
         var isAccepted: Bool
+        /// For whom the application has accepted it.
+        var owner: String?
         /// Acknowledgements that the client owes.
         var awaited: Set<AcknowledgementID>
         /// What the client may ask for again; nil without connection state recovery.

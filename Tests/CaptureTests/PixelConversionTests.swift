@@ -161,6 +161,26 @@ import Testing
         #expect(try decode(cut + [UInt8](repeating: 0, count: 512)) == Self.expected)
     }
 
+    /// The bytes without every segment of that marker (ITU-T T.81 section B.1.1.4).
+    private func without(_ marker: UInt8, _ bytes: [UInt8]) -> [UInt8] {
+        var (rest, index) = (Array(bytes.prefix(2)), 2)
+        while bytes[index + 1] != 0xDA {
+            let end = index + 2 + Int(bytes[index + 2]) << 8 + Int(bytes[index + 3])
+            if bytes[index + 1] != marker { rest += bytes[index..<end] }
+            index = end
+        }
+        return rest + bytes[index...]
+    }
+
+    /// Cameras leave the Huffman tables out of Motion JPEG: those of ITU-T T.81 section K.3 are meant.
+    @Test(arguments: [JPEGPictures.yuv420, JPEGPictures.yuv422, JPEGPictures.yuv444])
+    func aPictureWithoutHuffmanTablesHasTheStandardOnes(bytes: [UInt8]) throws {
+        let bare = without(0xC4, bytes)
+        #expect(bare.count < bytes.count - 400)
+        #expect(try decode(bare) == Self.expected)
+        #expect(try decode(Array(bare.dropLast(2))) == Self.expected)
+    }
+
     /// One camera's pictures, with and without it, and damaged ones between them.
     @Test func endMarkersMayComeAndGo() throws {
         guard var decoder = JPEGDecoder() else { throw CaptureError.missing(device: "decoder") }

@@ -131,7 +131,7 @@ test('figures are shares and rates since the reading before', () => {
   assert.equal(readFigures(report(0), first).lossRate, null);
 });
 
-test('a picture that stands still is called so after 700 ms, one of a slow camera after four of its gaps', () => {
+test('a picture that stands still is called so after 700 ms, one of a slow camera within a second, or when its next one is overdue', () => {
   const watch = new PictureWatch(() => true);
   assert.equal(watch.check(5_000), false);
   for (let at = 0; at <= 1_000; at += 40) assert.equal(watch.frameShown(at), at === 0);
@@ -143,8 +143,12 @@ test('a picture that stands still is called so after 700 ms, one of a slow camer
   assert.equal(watch.stalledSince, null);
   const slow = new PictureWatch(() => true);
   for (let at = 0; at <= 20_000; at += 500) slow.frameShown(at);
-  assert.equal(slow.check(21_900), false);
-  assert.equal(slow.check(22_000), true);
+  assert.equal(slow.check(20_990), false);
+  assert.equal(slow.check(21_000), true);
+  const seldom = new PictureWatch(() => true);
+  for (let at = 0; at <= 40_000; at += 2_000) seldom.frameShown(at);
+  assert.equal(seldom.check(42_900), false);
+  assert.equal(seldom.check(43_000), true);
 });
 
 test('a picture that is not asked for is not live, until another comes', () => {

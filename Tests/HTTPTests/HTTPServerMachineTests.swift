@@ -93,6 +93,35 @@ import Testing
         #expect(found.contentLength == nil)
     }
 
+    private func target(_ line: String) throws -> RequestTarget {
+        var machine = HTTPServerMachine()
+        machine.receive(Array("\(line) HTTP/1.1\r\nHost: x\r\n\r\n".utf8))
+        let event = machine.nextEvent()
+        let head: HTTPRequestHead? = if case .head(let head)? = event { head } else { nil }
+        return try #require(head, "\(line)").target
+    }
+
+    /// Empty parts of a query are none, and what is encoded belongs to its value, line ends too.
+    @Test(arguments: [
+        ("&a=1&b=2", [("a", "1"), ("b", "2")]), ("&&a=1&&&b=2&&", [("a", "1"), ("b", "2")]), ("&", []), ("", []),
+        ("a=1%0a2&b=%0d%0A&c=3", [("a", "1\n2"), ("b", "\r\n"), ("c", "3")]),
+        ("a%0d=1&%0ab=2", [("a\r", "1"), ("\nb", "2")]), ("a=b=c&=d&e", [("a", "b=c"), ("", "d"), ("e", "")]),
+        ("a=%26b%3D1&c=%2B+%00", [("a", "&b=1"), ("c", "+ \u{0}")]),
+    ])
+    func aQueryLosesNothing(query: String, items: [(String, String)]) throws {
+        let found = try target("GET /a?\(query)")
+        #expect(found.path == "/a")
+        #expect(found.query == items.map { QueryItem(name: $0.0, value: $0.1) })
+    }
+
+    /// RFC 9112 section 3.2.4: the asterisk is the server as a whole, and for OPTIONS alone.
+    @Test func theAsteriskIsForOptionsAlone() throws {
+        #expect(try target("OPTIONS *").path == "*")
+        #expect(try target("OPTIONS *").query.isEmpty)
+        for method in ["GET", "HEAD", "DELETE"] { #expect(status("\(method) * HTTP/1.1\r\nHost: x\r\n\r\n") == 400) }
+        #expect(status("OPTIONS *a HTTP/1.1\r\nHost: x\r\n\r\n") == 400)
+    }
+
     @Test func nothingIsReadBehindARefusal() {
         var machine = HTTPServerMachine()
         machine.receive(Array("BREW / HTTP/1.1\r\nHost: x\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n".utf8))

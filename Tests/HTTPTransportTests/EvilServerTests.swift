@@ -94,6 +94,27 @@ import Testing
         #expect(found == .failure(.tooLarge))
     }
 
+    /// RFC 6066 section 3: the server is told the host's name, so that one with several certificates shows the right one;
+    /// literal addresses must not be in it.
+    @Test(arguments: [("localhost", true), ("127.0.0.1", false)])
+    func theHostIsNamedInTheHello(host: String, isNamed: Bool) throws {
+        let server = try #require(RawServer { _ in [] })
+        let client = try HTTPClient(HTTPClientConfiguration())
+        _ = client.start(HTTPClientRequest(.get, url: "https://\(host):\(server.port)/"))
+        for _ in 0..<5000 where server.heard.count < 5 || server.heard.count < 5 + Int(server.heard[4]) {
+            server.turn()
+            client.service(for: .milliseconds(1))
+        }
+        #expect(server.heard.prefix(2) == [22, 3], "a handshake record")
+        // Extension 0: its length, the list's, a host name, its length.
+        let name = Array(host.utf8)
+        let count = UInt8(name.count)
+        let field = [0, 0, 0, count + 5, 0, count + 3, 0, 0, count] + name
+        let isThere = server.heard.indices.contains { server.heard[$0...].starts(with: field) }
+        #expect(isThere == isNamed)
+        #expect(server.heard.indices.contains { server.heard[$0...].starts(with: name) } == isNamed)
+    }
+
     /// Two clients of one process begin at once, and names do not hold them up.
     @Test func clientsDoNotDisturbEachOther() throws {
         let loop = try Loopback()
@@ -115,6 +136,8 @@ import Testing
 
 /// Accepts one connection after the other and answers each request with bytes.
 private final class RawServer {
+    /// What has been heard of a request that is not whole.
+    var heard: [UInt8] { request }
     let port: UInt16
     private let listener: Int32
     private let answer: (String) -> [UInt8]

@@ -46,6 +46,70 @@ import Testing
         guard case .message(server, large)? = loop.nextServerEvent() else { throw Failure("no message") }
     }
 
+    /// RFC 6797 section 7.2: the order to use TLS alone is given over TLS alone, with every answer that is given.
+    @Test func onlyOverTLSIsTLSAskedForEverMore() throws {
+        let authority = try Authority()
+        defer { authority.remove() }
+        let secure = try loop(authority)
+        let plain = try Loopback()
+        func header(_ loop: Loopback, _ scheme: String, _ path: String) throws -> String? {
+            _ = loop.client.start(HTTPClientRequest(.get, url: loop.url(path, scheme: scheme)))
+            let answer = loop.until { () -> HTTPClientEvent? in
+                while let event = loop.takeServerEvent() {
+                    guard case .request(let request) = event else { continue }
+                    loop.server.respond(to: request.id, HTTPResponse(status: 200))
+                }
+                return loop.takeClientEvent()
+            }
+            guard case .response(_, let response)? = answer else { throw Failure("no answer") }
+            return response.headers["strict-transport-security"]
+        }
+        #expect(try header(secure, "https", "/") == "max-age=31536000")
+        #expect(try header(plain, "http", "/") == nil)
+        // What the application does not see is answered with it too.
+        #expect(try header(secure, "https", "/%FF") == "max-age=31536000")
+        #expect(try header(plain, "http", "/%FF") == nil)
+    }
+
+    /// Two clients of one process, with authorities of their own, at once: neither takes the other's.
+    @Test func clientsDoNotDisturbEachOther() throws {
+        let (authority, other) = (try Authority(), try Authority())
+        defer {
+            authority.remove()
+            other.remove()
+        }
+        let loop = try loop(authority)
+        func client(trusting caFile: String) throws -> HTTPClient {
+            var configuration = HTTPClientConfiguration()
+            configuration.caFile = caFile
+            return try HTTPClient(configuration)
+        }
+        let second = try client(trusting: authority.caFile)
+        let distrustful = try client(trusting: other.caFile)
+        let url = loop.url("/", scheme: "https", host: "localhost")
+        var (served, refused) = (0, 0)
+        for _ in 0..<3 {
+            _ = loop.client.start(HTTPClientRequest(.get, url: url))
+            _ = distrustful.start(HTTPClientRequest(.get, url: url))
+            _ = second.start(HTTPClientRequest(.get, url: url))
+        }
+        _ = loop.until { () -> Bool? in
+            second.service(for: .zero)
+            distrustful.service(for: .zero)
+            while let event = loop.takeServerEvent() {
+                guard case .request(let request) = event else { continue }
+                loop.server.respond(to: request.id, HTTPResponse(status: 200))
+            }
+            while let event = second.nextEvent() { if case .response = event { served += 1 } }
+            while let event = loop.takeClientEvent() { if case .response = event { served += 1 } }
+            while let event = distrustful.nextEvent() {
+                if case .requestFailed(_, .tls(.notTrusted)) = event { refused += 1 }
+            }
+            return served == 6 && refused == 3 ? true : nil
+        }
+        #expect(served == 6 && refused == 3)
+    }
+
     @Test func theChainIsShownAlsoWhenItIsRefused() throws {
         let authority = try Authority()
         defer { authority.remove() }

@@ -1,10 +1,14 @@
 """A monitor sees and hears a kiosk: Debian's Chromium and Firefox, through the console's own page."""
 
 import asyncio
+import contextlib
+import os
+import pathlib
+import signal
 import time
 
 import pytest
-from harness.browser import Console, differ, say
+from harness.browser import Console, differ, say, started
 from harness.monitor import Client
 from harness.programs import PASSWORD, eventually
 
@@ -172,6 +176,48 @@ def test_a_reload_stays_signed_in_and_shows_the_same_pictures(console: Console, 
     assert console.session("KIOSK_01")["sessionId"] != before, "the session of a page that is gone"
     console.driver.get("about:blank")
     eventually(lambda: not live(agent), 5, "the camera is on for a page that is gone")
+
+
+def test_who_comes_back_after_a_crash_sees_the_kiosk_at_once(console: Console, agent):
+    """The browser is killed, with no time for a word, and its user signs in again before the server has missed it."""
+    name = {"chrome": "chromium"}.get(console.driver.name, console.driver.name)
+    with contextlib.ExitStack() as stack:
+        before = Console(stack.enter_context(started(name)), console.address).open()
+        before.sign_in("MONITOR_01", PASSWORD)
+        before.online("KIOSK_01")
+        before.watch("KIOSK_01")
+        before.decoded("KIOSK_01", 10, 20)
+        root = before.driver.service.process.pid
+        killed = time.monotonic()
+        for process in descendants(root):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        # Its driver has nothing left to quit.
+        with contextlib.suppress(Exception):
+            stack.close()
+    console.sign_in("MONITOR_01", PASSWORD)
+    console.online("KIOSK_01")
+    console.watch("KIOSK_01")
+    console.decoded("KIOSK_01", 10, 10)
+    took = time.monotonic() - killed
+    say(f"{name}: {took:.1f} s after the kill there is a picture")
+    assert took < 10, "later the grace period is over in any case"
+    console.stop("KIOSK_01")
+
+
+def descendants(root: int) -> list[int]:
+    """A browser's processes, not its driver."""
+    parents: dict[int, list[int]] = {}
+    for entry in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            pid, _, rest = entry.read_text().partition(" ")
+            parents.setdefault(int(rest.rpartition(")")[2].split()[1]), []).append(int(pid))
+    found, left = [], [root]
+    while left:
+        children = parents.get(left.pop(), [])
+        found += children
+        left += children
+    return found
 
 
 def test_a_kiosk_another_monitor_watches_is_refused_with_since_when(console: Console, server, agent):

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import random
+import resource
 import shutil
 import socket
 import sqlite3
@@ -130,6 +131,37 @@ def test_two_hundred_events_while_everything_is_killed(local):
     # What was not answered may be there, but once.
     assert len({crew for _, crew in found}) == len(found)
     assert len(accepted) >= 180
+
+
+def test_an_agent_without_descriptors_waits_and_serves_again(local):
+    """Programs that take all its descriptors cost it nothing, and what they kept out is served when they are gone."""
+    server, agent = local
+    with running(server, agent):
+        desk = Desk(agent.socket)
+        eventually(lambda: desk.ask({"command": "status"}) is not None, 10)
+        limits = resource.prlimit(agent.pid, resource.RLIMIT_NOFILE)
+        used = len(os.listdir(f"/proc/{agent.pid}/fd"))
+        resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (used + 2, limits[1]))
+        with contextlib.ExitStack() as stack:
+            for _ in range(12):
+                stream = stack.enter_context(socket.socket(socket.AF_UNIX))
+                stream.setblocking(False)
+                stream.connect(str(agent.socket))
+            time.sleep(0.5)
+            before = processor_time(agent.pid)
+            time.sleep(2)
+            spent = processor_time(agent.pid) - before
+            assert spent < 0.5, f"{spent:.2f} s of processor time in 2 s"
+            assert "no local connection can be accepted for now" in agent.log.read_text()
+            resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, limits)
+            assert desk.ask({"command": "status"}) is not None, "it serves again once there are descriptors"
+        agent.crew("sign-on", "4711")
+
+
+def processor_time(pid: int) -> float:
+    """Seconds that all threads of a process have computed."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_a_full_disk(folder):

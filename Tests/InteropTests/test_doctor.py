@@ -4,17 +4,19 @@ import contextlib
 import http.server
 import json
 import os
+import pathlib
 import pty
 import shutil
 import subprocess
 import tarfile
+import tempfile
 import threading
 
 import pytest
 
 from harness import network
 from harness.clinic import Authority, examine, place, registered
-from harness.programs import BIN, PASSWORD, eventually, running
+from harness.programs import BIN, PASSWORD, Agent, eventually, running
 
 KIOSK = "KIOSK_01"
 
@@ -54,6 +56,26 @@ def test_a_good_day(shared):
     # Nothing was taken from the running agent, and the relays were given back.
     assert agent.process is None
     assert report.seconds < 20
+
+
+def test_a_user_who_may_not_read_the_password(shared):
+    """A healthy kiosk is not broken for him, and what he could not check is not called good."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o755)
+        trust = folder / "trust.pem"
+        trust.write_bytes(shared.trust.read_bytes())
+        agent = Agent(folder, shared.address, prefix=shared.net.kiosk_side.prefix, settings=f"tls: {{ caFile: {trust} }}\n")
+        agent.state.chmod(0o700)
+        with running(agent):
+            registered(agent)
+            report = examine(agent, prefix=["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"])
+    assert report.failed() == set(), report.show()
+    for check in ("outbox", "socket-io", "stun", "nat", "turn-udp"):
+        assert report[check]["seen"].startswith("not checked: "), report.show()
+    assert "run as root" in report["outbox"]["seen"]
+    assert report["server"]["status"] == "ok" and report["certificate"]["status"] == "ok"
+    assert report.status == 3
 
 
 def test_nobody_is_registered_twice(shared):

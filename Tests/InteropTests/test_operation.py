@@ -228,6 +228,47 @@ async def test_the_log_is_json_and_tells_no_secret(watched):
 
 
 @asynchronous
+async def test_the_log_tells_who_comes_and_goes(watched):
+    """What an administrator looks for: which version listens where, which kiosks and sessions come and go, and who could not log in."""
+
+    def messages() -> list[str]:
+        return [json.loads(line)["message"] for line in watched.log.read_text().splitlines() if line.startswith("{")]
+
+    version = subprocess.run([str(BIN / "kiosk-signaling"), "version"], capture_output=True, text=True, check=True).stdout.split()[1]
+    assert messages()[0] == f"kiosk-signaling {version} listening on {watched.address}", messages()
+    async with Client(watched, "KIOSK_01") as kiosk, Client(watched, "MONITOR_01") as monitor:
+        assert (await kiosk.call("register-kiosk", {"version": "7.8.9"}))["ok"]
+        await monitor.register_monitor()
+        assert (await monitor.call("start-monitoring", {"kioskId": "KIOSK_01"}))["ok"]
+        session = (await monitor.expect("monitoring-started"))["sessionId"]
+        assert (await monitor.call("stop-monitoring", {"kioskId": "KIOSK_01"}))["ok"]
+    for message in (
+        "kiosk KIOSK_01 is online, version 7.8.9", f"session {session} begins: MONITOR_01 watches KIOSK_01",
+        f"session {session} has ended: stopped-by-monitor", "kiosk KIOSK_01 is offline",
+    ):
+        await asyncio.to_thread(eventually, lambda: message in messages(), 20, f"not in the log: {message}\n{watched.tail()}")
+
+
+@pytest.mark.parametrize("identities", [True, False], ids=["with-names", "without-names"])
+def test_the_log_names_a_refused_log_in_where_it_may(wire, folder, identities):
+    server = Server(folder, network.MONITOR, f"log: {{ format: json, identities: {str(identities).lower()} }}\n")
+    populate(server)
+    with running(server):
+        for name, code in (("MONITOR_01", 401), ("NOBODY_AT_ALL", 401)):
+            assert server.post("/api/auth/login", {"username": name, "password": "WRONGPASSWORD"})[0] == code
+        lines = [json.loads(line) for line in server.log.read_text().splitlines() if "log-in refused" in line]
+        told = [line["message"] for line in lines]
+        if identities:
+            assert told == [f"log-in refused: {name} from {network.MONITOR} (invalid-credentials)" for name in ("MONITOR_01", "NOBODY_AT_ALL")]
+            assert all({network.MONITOR, name} <= set(line.values()) for line, name in zip(lines, ("MONITOR_01", "NOBODY_AT_ALL"))), lines
+        else:
+            assert told == ["log-in refused (invalid-credentials)"] * 2
+            text = server.log.read_text().replace(server.address, "")
+            assert "MONITOR_01" not in text and "NOBODY_AT_ALL" not in text and network.MONITOR not in text
+        assert server.stop() == 0
+
+
+@asynchronous
 async def test_the_metrics_count(watched):
     async with Client(watched, "KIOSK_01") as kiosk, Client(watched, "MONITOR_01") as monitor:
         assert (await kiosk.call("register-kiosk", {}))["ok"]
@@ -321,9 +362,9 @@ def test_a_changed_audit_is_found(server):
     server.start()
 
 
-def certificate(folder: pathlib.Path, name: str) -> None:
-    """A self-signed one with that common name, in the files the server reads."""
-    key = ec.generate_private_key(ec.SECP256R1())
+def certificate(folder: pathlib.Path, name: str, key=None) -> None:
+    """A self-signed one with that common name, in the files the server reads; of an elliptic curve unless `key` is given."""
+    key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
     signed = (
@@ -475,6 +516,48 @@ def test_clients_that_never_speak_cost_little_and_nobody_else(watched):
         one.close()
 
 
+def test_accepting_pauses_while_descriptors_are_used_up(watched):
+    """What has no descriptor waits outside, costs nothing meanwhile, and is served when others have gone."""
+    # Its log is written now; what is opened later (the records' own files) keeps its room.
+    limit = watched.usage().descriptors + 40
+    subprocess.run(["prlimit", f"--pid={watched.pid}", f"--nofile={limit}:{limit}"], check=True)
+    lines = []
+    try:
+        for _ in range(limit + 20):
+            lines.append(socket.create_connection((watched.host, watched.port), 5))
+        eventually(lambda: watched.usage().descriptors >= limit, 10)
+        before, began = watched.usage().cpu, time.monotonic()
+        time.sleep(3)
+        used = (watched.usage().cpu - before) / (time.monotonic() - began)
+        assert used < 0.2, f"{used:.0%} of a processor while nothing can be accepted"
+        late = lines.pop()
+        late.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    finally:
+        for one in lines:
+            one.close()
+    late.settimeout(5)
+    answer = b""
+    while more := late.recv(4096):
+        answer += more
+    assert answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b"ok\n"), answer
+    assert get(watched, "/healthz") == "ok\n"
+
+
+def test_descriptors_are_raised_to_what_the_system_allows(wire, folder):
+    server = Server(folder, network.MONITOR, prefix=["prlimit", "--nofile=64:3000"])
+    agent = Agent(folder, server.address, prefix=["prlimit", "--nofile=64:3000", *wire.prefix])
+    populate(server)
+    with running(server, agent):
+        for one in (server, agent):
+            limit = lambda: re.search(r"Max open files +(\d+)", pathlib.Path(f"/proc/{one.pid}/limits").read_text())[1]  # noqa: E731
+            eventually(lambda: limit() == "3000", 10, f"{one.name} has {limit()}")
+        # More clients than the limit it was started with has room for.
+        lines = [socket.create_connection((server.host, server.port), 5) for _ in range(120)]
+        assert get(server, "/healthz") == "ok\n"
+        for line in lines:
+            line.close()
+
+
 @asynchronous
 async def test_a_client_that_never_reads_is_closed(wire, folder):
     """A monitor registers and reads no more, while a kiosk's status changes and changes."""
@@ -550,6 +633,64 @@ def test_forwarded_addresses_count_only_from_a_trusted_proxy(wire, folder):
             other = attempts(server, "198.51.100.2", 1)
             assert other == ([401] if trusted else [429]), (trusted, other)
             assert server.stop() == 0
+
+
+#: How proxies write whom they forward for; each with another number is another client.
+FORMS = {
+    "plain": "203.0.113.{}", "address-and-port": "203.0.113.{}:5123", "v6-and-port": "[2001:db8:{}::1]:5123", "mapped": "::ffff:203.0.113.{}",
+    "mapped-and-port": "[::ffff:203.0.113.{}]:5123",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_limits_are_each_clients_behind_a_proxy(wire, folder, form):
+    """Connections and log-ins are counted by the client that the proxy names, in whatever form; a port makes no other client."""
+    server = Server(folder, network.MONITOR, f"proxy: {{ trusted: ['::ffff:{network.MONITOR}'] }}\nlimits: {{ connectionsPerAddress: 3 }}\n")
+    populate(server)
+    write = FORMS[form].format
+
+    def connected(forwarded: str) -> socket.socket | None:
+        line = socket.create_connection((server.host, server.port), 5)
+        line.sendall(
+            "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nX-Forwarded-For: {forwarded}\r\n\r\n".encode()
+        )
+        line.settimeout(5)
+        heard = b""
+        # Engine.IO's first packet, or the close frame of a connection too many.
+        while not (frame := heard.partition(b"\r\n\r\n")[2]):
+            more = line.recv(4096)
+            assert more, heard
+            heard += more
+        if frame[0] == 0x81:
+            return line
+        assert frame[0] == 0x88, heard
+        line.close()
+        return None
+
+    def attempt(forwarded: str, name: str, password: str) -> int:
+        return server.post("/api/auth/login", {"username": name, "password": password}, {"X-Forwarded-For": forwarded})[0]
+
+    with running(server):
+        clients = [connected(write(number)) for number in range(1, 6)]
+        assert all(clients), f"five clients are one: {clients}"
+        # Two more of the first, and the fourth is too many, from whatever port.
+        more = [connected(write(1).replace("5123", f"60{number}")) for number in range(3)]
+        assert [one is not None for one in more] == [True, True, False]
+        guesses = [attempt(write(7).replace("5123", f"50{number}"), f"NOBODY_{number}", "wrong") for number in range(40)]
+        assert 429 in guesses, guesses
+        assert attempt(write(8), "MONITOR_01", PASSWORD) == 200, "another client pays for it"
+        for line in [*clients, *more]:
+            if line:
+                line.close()
+        assert server.stop() == 0
+
+
+def test_metrics_are_for_an_address_in_whatever_form_it_is_written(wire, folder):
+    server = Server(folder, network.MONITOR, f"metrics: {{ allow: ['::ffff:{network.MONITOR}'] }}\n")
+    with running(server):
+        assert "kiosk_signaling_" in get(server, "/metrics")
+        assert server.stop() == 0
 
 
 def test_the_small_soak(wire):

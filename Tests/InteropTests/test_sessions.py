@@ -1,5 +1,8 @@
 """What a monitor is told when a session cannot be what it asked for."""
 
+import asyncio
+
+import pytest
 from harness.monitor import Client, asynchronous
 
 #: A peer that speaks none of the kiosk's codecs; its transport is a real one.
@@ -52,3 +55,22 @@ async def test_one_kind_without_a_common_codec_is_named_and_the_other_is_answere
         assert "m=video 0 " in answer and "m=audio 9 " in answer
         error = await client.expect("session-error")
         assert error["error"]["code"] == "no-common-codec" and "video" in error["error"]["message"], error
+
+
+@pytest.mark.parametrize("sdp", [
+    "nonsense", "v=0\r\n", offer(("video", "VP8/90000"))["sdp"].replace("a=ice-pwd:0123456789abcdef01234567\r\n", ""),
+    offer(("video", "VP8/90000"))["sdp"].replace("a=fingerprint", "a=other"),
+], ids=["no-sdp", "no-media", "no-password", "no-fingerprint"])
+def test_an_offer_that_cannot_be_read_is_named(server, agent, sdp):
+    async def told() -> None:
+        async with Client(server, "MONITOR_01") as client:
+            await watch(client)
+            await client.emit("offer", {"targetId": "KIOSK_01", "offer": {"type": "offer", "sdp": sdp}})
+            error = await client.expect("session-error")
+            assert error["error"]["code"] == "bad-offer" and "sdp" in error["error"]["message"].lower(), error
+            # The session is there for a better one.
+            await client.emit("offer", {"targetId": "KIOSK_01", "offer": offer(("video", "VP8/90000"))})
+            assert "m=video 9 " in (await client.expect("answer"))["answer"]["sdp"]
+
+    asyncio.run(told())
+    assert "offer refused: " in agent.log.read_text()

@@ -14,11 +14,12 @@ import time
 import pytest
 
 from conftest import populate
+from cryptography.hazmat.primitives.asymmetric import rsa
 from harness import attacks, network
 from harness.clinic import Authority
 from harness.programs import PASSWORD, Agent, eventually, running
 from test_http import frame
-from test_operation import SecureServer, certificate
+from test_operation import SecureServer, certificate, common_name
 
 UPGRADE = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 PATH = "/socket.io/?EIO=4&transport="
@@ -282,6 +283,98 @@ def test_the_kiosks_close_notify_comes_before_the_end(wire, folder):
                     pass
                 line.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
                 assert line.recv(1) == b""
+
+
+# What is spoken: versions, ciphers, protocols, sessions.
+
+
+def client(version: ssl.TLSVersion, ciphers: str = "ALL") -> ssl.SSLContext:
+    """Speaks that version alone, with whatever is left of security."""
+    context = ssl._create_unverified_context()
+    context.set_ciphers(f"{ciphers}:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = version
+    return context
+
+
+def opened(server: SecureServer, context: ssl.SSLContext, session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
+    """A connection that has had an answer: with it came the tickets of TLS 1.3."""
+    line = context.wrap_socket(socket.create_connection((server.host, server.port), 10), session=session)
+    line.sendall(b"GET /healthz HTTP/1.1\r\nHost: server\r\n\r\n")
+    heard = b""
+    while not heard.endswith(b"ok\n"):
+        more = line.recv(65_536)
+        assert more, heard
+        heard += more
+    return line
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_old_versions_are_refused(secure):
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        with opened(secure, client(version)) as line:
+            assert line.version() == version.name.replace("_", ".")
+    for version in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
+        with pytest.raises(ssl.SSLError, match="TLSV1_ALERT_PROTOCOL_VERSION"):
+            opened(secure, client(version))
+
+
+@pytest.mark.parametrize("kind", ["ECDSA", "RSA"])
+def test_ciphers_without_authentication_or_forward_secrecy_are_refused(wire, folder, kind):
+    """RFC 9325 section 4.2: what is left of TLS 1.2 are ciphers that authenticate what they encrypt, with keys that no later theft gives away."""
+    certificate(folder, "tls", rsa.generate_private_key(65537, 2048) if kind == "RSA" else None)
+    server = SecureServer(folder, network.MONITOR, f"tls: {{ certificateFile: {folder}/chain.pem, privateKeyFile: {folder}/key.pem }}\n")
+    with running(server):
+        for good in (f"ECDHE-{kind}-AES128-GCM-SHA256", f"ECDHE-{kind}-AES256-GCM-SHA384", f"ECDHE-{kind}-CHACHA20-POLY1305"):
+            with opened(server, client(ssl.TLSVersion.TLSv1_2, good)) as line:
+                assert line.cipher()[0] == good
+        bad = [f"ECDHE-{kind}-AES128-SHA256", f"ECDHE-{kind}-AES128-SHA", f"ECDHE-{kind}-NULL-SHA"]
+        # Without forward secrecy: the key is encrypted with the certificate's, or nobody shows a certificate.
+        bad += ["AES128-GCM-SHA256", "AES256-GCM-SHA384", "AES128-SHA"] if kind == "RSA" else ["AECDH-AES128-SHA"]
+        for cipher in bad:
+            with pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
+                opened(server, client(ssl.TLSVersion.TLSv1_2, cipher))
+        assert server.stop() == 0
+
+
+def test_the_protocol_is_http_1(secure):
+    """ALPN (RFC 7301): of what a client offers only http/1.1 is taken; one that can do others only is told at once."""
+    for offered, chosen in ((["h2", "http/1.1"], "http/1.1"), (["http/1.1"], "http/1.1"), ([], None)):
+        context = client(ssl.TLSVersion.TLSv1_3)
+        if offered:
+            context.set_alpn_protocols(offered)
+        with opened(secure, context) as line:
+            assert line.selected_alpn_protocol() == chosen
+    for offered in (["h2"], ["http/1.0", "spdy/3"]):
+        context = client(ssl.TLSVersion.TLSv1_3)
+        context.set_alpn_protocols(offered)
+        with pytest.raises(ssl.SSLError, match="no application protocol"):
+            opened(secure, context)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+def test_a_session_goes_on_in_another_connection(secure, version):
+    """A console that comes back saves the certificate and its signature. After new certificates nothing of before is taken."""
+    context = client(version)
+    with opened(secure, context) as line:
+        assert not line.session_reused
+        session = line.session
+    assert session.has_ticket
+    with opened(secure, context, session) as line:
+        assert line.session_reused
+    certificate(secure.folder, "renewed")
+    os.kill(secure.pid, signal.SIGHUP)
+    eventually(lambda: common_name(secure.host, secure.port) == "CN=renewed", 5)
+    with opened(secure, context, session) as line:
+        assert not line.session_reused
+
+
+def test_an_upgrade_to_something_else_is_an_ordinary_request(secure):
+    """However much text is in it, on a connection that is kept."""
+    line = Line(secure)
+    for size in (3, 500, 600, 4000):
+        for connection in ("", "Connection: Upgrade\r\n"):
+            assert line.request("GET", "/healthz", headers=f"{connection}Upgrade: {'x' * size}\r\n").answer() == "ok\n"
+    assert secure.alive()
 
 
 def test_an_answer_arrives_although_more_was_coming(secure):

@@ -243,6 +243,35 @@ import Testing
         #expect(try check("http://other.example").status == 2)
     }
 
+    /// A release before took any server. What it worked with goes on after the upgrade, and says so; what is new has to be allowed.
+    @Test func aServerWithoutTLSOfBeforeStillServesWithAWarning() throws {
+        let agent = try AgentProcess()
+        func configure(_ more: String = "") throws {
+            try agent.write(
+                "agent.yaml",
+                """
+                server: http://signaling.invalid
+                kiosk: { id: K, passwordFile: \(agent.directory)/password }
+                camera: { device: test-pattern }
+                microphone: { device: test-tone }
+                controlSocket: \(agent.socket)
+                \(more)
+                """)
+        }
+        try configure()
+        let refused = try AgentProcess.run(["run", "--config", "\(agent.directory)/agent.yaml"], in: agent)
+        #expect(refused.status == 2 && refused.output.contains("agent.yaml:1: server: must be https://"))
+        let warning = "http://signaling.invalid is reached without TLS"
+        AcceptedServer(in: agent.directory).record(try #require(ServerAddress("http://signaling.invalid")))
+        try agent.start()
+        #expect(agent.log.contains(warning) && agent.log.contains("write allowInsecure: true"))
+        #expect(agent.terminate() == 0)
+        try configure("allowInsecure: true")
+        try agent.start()
+        #expect(!agent.log.contains(warning), "who has allowed it knows")
+        #expect(agent.terminate() == 0)
+    }
+
     /// Programs that close their side after the last line may leave its end out.
     @Test func theLastLineNeedsNoEnd() throws {
         let agent = try AgentProcess()

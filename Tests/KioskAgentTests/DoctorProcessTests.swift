@@ -49,6 +49,35 @@ import Testing
         #expect(try report(["--only", "camera-devices"], agent).0 == 0)
     }
 
+    /// What everybody on the way can read is a finding, also where it is allowed; how to allow it is said where it is not.
+    @Test func aServerWithoutTLSIsAFinding() throws {
+        let agent = try AgentProcess()
+        func finding(_ server: String, _ more: String = "") throws -> (exit: Int32, check: JSONValue) {
+            try agent.write(
+                "agent.yaml",
+                """
+                server: \(server)
+                kiosk: { id: K, passwordFile: \(agent.directory)/password }
+                controlSocket: \(agent.socket)
+                \(more)
+                """)
+            let (exit, report) = try report(["--only", "certificate"], agent)
+            let check = report["checks"]?.array?.first { $0["id"] == "certificate" }
+            return (exit, try #require(check))
+        }
+        // An agent of before has made its outbox here.
+        try agent.write("outbox.db", "", mode: 0o600)
+        let old = try finding("http://signaling.invalid")
+        #expect(old.exit == 3 && old.check["status"] == "warning")
+        #expect(old.check["seen"] == "http://signaling.invalid is reached without TLS")
+        #expect(old.check["remedy"]?.string?.contains("https://") == true)
+        #expect(old.check["remedy"]?.string?.contains("allowInsecure: true") == true)
+        let allowed = try finding("http://signaling.invalid", "allowInsecure: true")
+        #expect(allowed.exit == 3 && allowed.check["status"] == "warning")
+        #expect(allowed.check["remedy"]?.string?.contains("allowInsecure") == false)
+        #expect(try finding("http://127.0.0.1:9").check["status"] == "ok")
+    }
+
     /// A covered camera is something to look at; one that hangs says nothing about the encoder.
     @Test func camerasThatAreWrongInTheirOwnWay() throws {
         let agent = try AgentProcess()

@@ -44,6 +44,11 @@ import Testing
         return (pipeline, ring, gate)
     }
 
+    @Test(arguments: [(60, 960), (20, 960), (19, 480), (10, 480), (9, 240), (5, 240), (4, 120), (1, 120)])
+    func packetsHoldNoMoreThanTheReceiverWants(milliseconds: Int, samples: Int) {
+        #expect(AudioPipeline.packetSize(atMost: milliseconds) == samples)
+    }
+
     @Test func nothingIsEncodedBeforeThePeerIsThereAndTheFirstFrameIsAKeyframe() throws {
         let (pipeline, ring, gate) = try makeVideo(.testPattern)
         defer { pipeline.stop() }
@@ -205,6 +210,19 @@ import Testing
         gate.close()
         gate.open()
         #expect(next { if case .running(.audio, _) = $0 { true } else { false } })
+    }
+
+    /// A camera that repeats one picture is closed and opened anew, which often brings it back.
+    @Test func aCameraThatRepeatsOnePictureIsOpenedAnew() throws {
+        let source = try #require(CameraSource("test:frozen"))
+        let (pipeline, _, gate) = try makeVideo(source)
+        defer { pipeline.stop() }
+        gate.open()
+        #expect(next { if case .running(.video, _) = $0 { true } else { false } })
+        #expect(next { $0 == .condition(.video, .frozen) })
+        #expect(next { if case .trouble(.video, let trouble) = $0 { trouble.state == "frozen" } else { false } })
+        let captured = pipeline.counters.captured
+        #expect(eventually { pipeline.counters.captured > captured + 10 })
     }
 
     @Test func aCameraThatOnlyGivesGarbageIsNamed() throws {

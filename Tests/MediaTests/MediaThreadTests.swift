@@ -57,11 +57,6 @@ import Testing
         #expect(control.maximumPacketTime == 20 && control.maximumPlaybackRate == 48_000)
     }
 
-    @Test(arguments: [(60, 960), (20, 960), (19, 480), (10, 480), (9, 240), (5, 240), (4, 120), (1, 120)])
-    func packetsHoldNoMoreThanTheReceiverWants(milliseconds: Int, samples: Int) {
-        #expect(AudioPipeline.packetSize(atMost: milliseconds) == samples)
-    }
-
     private func beginVideo() -> Bitrate { control.beginVideo(start: .kilobits(800)) }
 
     @Test func theConfigurationsLimitHoldsFromTheNextSessionOn() {

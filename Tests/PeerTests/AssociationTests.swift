@@ -116,6 +116,38 @@ import Testing
         #expect(pair.kiosk.session.snapshot.dropped["dtlsShortRecord"] == 1)
     }
 
+    /// The keys that were exported are as good as before: what goes wrong with DTLS afterwards, a forged record's doing
+    /// perhaps, ends nothing. The peer's consent does.
+    @Test func aFailureAfterTheHandshakeDoesNotEndMedia() throws {
+        let pair = try playing()
+        pair.kiosk.session.handle(DTLSEvent.failed(.timedOut), now: pair.simulation.now)
+        let before = pair.monitor.video.count
+        try pair.simulation.run(for: .seconds(60))
+        #expect(pair.kiosk.closeReason == nil && pair.kiosk.isConnected)
+        #expect(pair.monitor.video.count > before + 1500)
+        let areIntact = pair.monitor.video.allSatisfy { $0.isIntact }
+        #expect(areIntact)
+        #expect(pair.kiosk.session.snapshot.dropped["associationFailed"] == 1)
+        // Another offer is answered as ever.
+        try pair.offer()
+        try pair.simulation.run(for: .seconds(2))
+        #expect(pair.kiosk.isConnected)
+        pair.simulation.network.changeLinks(of: pair.monitorHost) { $0.isDown = true }
+        try pair.simulation.run(for: .seconds(35))
+        #expect(pair.kiosk.closeReason == .consentExpired)
+    }
+
+    /// During the handshake the same is the end: there are no keys.
+    @Test func aFailureInTheHandshakeEndsTheSession() throws {
+        let pair = try Pair()
+        try pair.offer()
+        _ = try #require(try pair.simulation.run(within: .seconds(5)) { pair.kiosk.session.selectedPath != nil })
+        #expect(!pair.kiosk.isConnected)
+        pair.kiosk.session.handle(DTLSEvent.failed(.timedOut), now: pair.simulation.now)
+        pair.kiosk.settle(now: pair.simulation.now)
+        #expect(pair.kiosk.closeReason?.errorCode == "dtls-failed")
+    }
+
     /// Nothing of an offer that is refused is taken over.
     @Test func aRefusedRestartRestartsNothing() throws {
         let pair = try playing()

@@ -1,5 +1,6 @@
 import JSON
 import Primitives
+import SessionRules
 import Testing
 
 @testable import SignalingServer
@@ -11,7 +12,8 @@ import Testing
         -> ByteLedger.Entry
     {
         ByteLedger.Entry(
-            holder: .connection(id), account: account, address: address.map { .v4($0) }, bytes: bytes, arrival: id)
+            holder: .connection(id), account: account, address: address.map { .v4($0) }, bytes: bytes,
+            arrival: .zero + .seconds(Int64(id)))
     }
 
     private func gone(_ entries: ByteLedger.Entry...) -> [UInt64] {

@@ -1,3 +1,4 @@
+import Compression
 import Configuration
 import Database
 import Foundation
@@ -6,6 +7,7 @@ import HTTPTransport
 import JSON
 import Primitives
 import Reactor
+import SessionRules
 import Signaling
 import SocketIO
 import Testing
@@ -20,7 +22,7 @@ import Testing
         let now = SystemWallClock.now()
         return Account(
             id: id, role: role, organization: organization, displayName: "The \(id)", createdAt: now,
-            tokensValidFrom: now)
+            tokensValidFrom: now, generation: 7)
     }
 
     private func start(_ configure: (inout ServerConfiguration) -> Void = { _ in }) throws -> RunningServer {
@@ -315,6 +317,36 @@ import Testing
             #expect(try client.request(.get, path).status == 404, "\(path)")
         }
         #expect(try client.request(.post, "/", ["a": 1]).status == 405)
+    }
+
+    @Test func theConsoleIsCompressedForWhoReadsIt() throws {
+        let server = try start()
+        defer { server.stop() }
+        let client = try TestClient(server.address)
+        var sum = 0
+        for name in ConsoleFiles.paths {
+            let plain = try client.request(.get, "/\(name)")
+            #expect(plain.headers["content-encoding"] == nil && plain.headers["vary"] == "Accept-Encoding")
+            let asked = [HTTPHeader("Accept-Encoding", "gzip, deflate, br")]
+            let coded = try client.request(.get, "/\(name)", headers: asked)
+            sum += coded.body.count
+            if coded.headers["content-encoding"] != nil {
+                #expect(coded.headers["content-encoding"] == "gzip")
+                #expect(Gzip.decompressed(coded.body, limit: plain.body.count) == plain.body)
+                #expect(coded.headers["etag"] != plain.headers["etag"])
+            } else {
+                #expect(coded.body == plain.body)
+            }
+            let tag = try #require(coded.headers["etag"])
+            let again = try client.request(.get, "/\(name)", headers: asked + [HTTPHeader("If-None-Match", tag)])
+            #expect(again.status == 304 && again.body.isEmpty)
+            // The tag of one coding does not stand for another.
+            if coded.headers["content-encoding"] != nil {
+                let other = try client.request(.get, "/\(name)", headers: [HTTPHeader("If-None-Match", tag)])
+                #expect(other.status == 200)
+            }
+        }
+        #expect(sum < 200_000, "the whole page is \(sum) bytes")
     }
 
     @Test func healthAndMetrics() throws {

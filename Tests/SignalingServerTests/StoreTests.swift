@@ -3,6 +3,7 @@ import Foundation
 import HTTP
 import HTTPTransport
 import Primitives
+import SessionRules
 import Signaling
 import Testing
 
@@ -133,6 +134,35 @@ let cheapHash = PasswordHash(
         #expect(outcomes.last == .reused(family: "F"))
         #expect(outcomes.dropLast().allSatisfy { $0 == .renewed(account("K1"), family: "F") })
         #expect(try store.directory(now: after(.seconds(200)).wall).revokedFamilies == ["F"])
+    }
+
+    /// Each trade is a row that is kept for a month.
+    @Test func oneLogInIsNotRefreshedWithoutEnd() throws {
+        var store = try store()
+        var last = Tokens.newRefreshToken().hash
+        try store.beginFamily("F", account: account("K1"), refreshHash: last, address: "a", now: start.wall)
+        func refresh(at seconds: Int) throws -> Store.RefreshOutcome {
+            let next = Tokens.newRefreshToken().hash
+            let outcome = try store.refresh(hash: last, nextHash: next, now: after(.seconds(seconds)).wall)
+            if case .renewed = outcome { last = next }
+            return outcome
+        }
+        let outcomes = try (0..<100).map { try refresh(at: $0 / 10) }
+        #expect(outcomes.count { $0 == .tooOften } == 100 - (Tokens.refreshesPerWindow - 1))
+        #expect(outcomes.last == .tooOften)
+        // What was refused is as good as before.
+        #expect(try refresh(at: 320) == .renewed(account("K1"), family: "F"))
+    }
+
+    /// Made while the clock was a year ahead, a token is not good for a year.
+    @Test func aTokenOfTheFutureIsShortened() throws {
+        var store = try store()
+        let (a, b) = (Tokens.newRefreshToken().hash, Tokens.newRefreshToken().hash)
+        let year = after(.seconds(365 * 86_400)).wall
+        try store.beginFamily("F", account: account("K1"), refreshHash: a, address: "a", now: year)
+        try store.pruneTokens(now: start.wall)
+        let month = after(Tokens.refreshLifetime).wall
+        #expect(try store.refresh(hash: a, nextHash: b, now: month) == .expired)
     }
 
     @Test func aDisabledAccountHasNoGrace() throws {
@@ -511,7 +541,7 @@ let cheapHash = PasswordHash(
         try store.recordTransaction { store throws(DatabaseError) in
             for index in 0..<1200 {
                 try store.append(
-                    AuditEntry(at: start.wall, kind: .login, organization: "west", actor: "K\(index)"))
+                    AuditEntry(at: start.wall, kind: .login, organization: "west", principal: "K\(index)"))
             }
         }
         var retention = ServerConfiguration.Retention()
@@ -592,7 +622,7 @@ let cheapHash = PasswordHash(
         var store = try Store(.memory, now: start.wall)
         for index in 0..<10 {
             try store.append(
-                AuditEntry(at: after(.seconds(index)).wall, kind: .login, organization: "west", actor: "K\(index)"))
+                AuditEntry(at: after(.seconds(index)).wall, kind: .login, organization: "west", principal: "K\(index)"))
         }
         #expect(try store.pruneAudit(before: after(.seconds(4)).wall, now: after(.seconds(20)).wall) == 4)
         // What stays: six of the ten, and the line about the deletion.

@@ -80,6 +80,25 @@ import Testing
         #expect(harness.server.sessionCount == 0)
     }
 
+    /// As it comes, without being configured: the ninth in a row is one too many, and one that is accepted ends the row.
+    @Test func eightRefusalsInARowAreTheEnd() throws {
+        var harness = ServerHarness()
+        let connection = harness.openWebSocket()
+        func knock(_ harness: inout ServerHarness) throws -> SocketID {
+            harness.receive("40{\"token\":\"old\"}", on: connection)
+            guard case .connecting(let socket, _)? = harness.events().first else { throw Failure("no CONNECT") }
+            return socket
+        }
+        for _ in 0..<8 {
+            harness.server.refuse(
+                try knock(&harness), ConnectError(message: "token expired"), now: harness.now)
+            #expect(harness.actions().last == "send 1 44{\"message\":\"token expired\"}")
+            harness.advance(.seconds(1))
+        }
+        harness.receive("40{\"token\":\"old\"}", on: connection)
+        #expect(harness.events().isEmpty && harness.actions() == ["close 1"])
+    }
+
     @Test func aStrangersMessagesAreSmall() {
         let token = String(repeating: "x", count: 9 * 1024)
         var harness = ServerHarness()
@@ -416,6 +435,22 @@ import Testing
             ])
         harness.server.emit("d", [], to: again, now: harness.now)
         #expect(harness.actions() == ["send 2 42[\"d\",\"4\"]"])
+    }
+
+    /// What is kept for a lost client counts for whom it was accepted.
+    @Test func whatIsHeldNamesItsOwnerAndItsTime() throws {
+        var harness = ServerHarness { $0.recoveryWindow = .seconds(120) }
+        let came = harness.now
+        let (connection, socket, _) = try #require(connecting(&harness, "{}"))
+        harness.advance(.seconds(1))
+        harness.server.accept(socket, of: "K1", now: harness.now)
+        harness.server.emit("a", [1], to: socket, now: harness.now)
+        #expect(harness.server.holdings.map(\.owner) == ["K1"])
+        #expect(harness.server.holdings.map(\.since) == [came])
+        harness.server.webSocketClosed(connection, now: harness.now)
+        _ = harness.actions()
+        let lost = try #require(harness.server.holdings.first)
+        #expect(lost.holder == .lost(socket) && lost.owner == "K1" && lost.since == harness.now)
     }
 
     enum Loss: CaseIterable {

@@ -163,7 +163,7 @@ public final class Pair {
         captured.append(simulation.now)
         if isKeyframe { keyframeAt = nil }
         framesSent += 1
-        kiosk.session.send(frame, now: simulation.now)
+        kiosk.send(frame, now: simulation.now)
     }
 
     private func sendAudio() {
@@ -172,6 +172,6 @@ public final class Pair {
         SyntheticFrame.write(
             audioSent, kind: .audio, isKeyframe: true, size: 80, captureTime: simulation.now, into: &frame)
         audioSent += 1
-        kiosk.session.send(frame, now: simulation.now)
+        kiosk.send(frame, now: simulation.now)
     }
 }

@@ -16,6 +16,9 @@ public final class SimulatedPeer: SimulatedNode {
         public var isIntact: Bool
     }
 
+    /// A call of the session that carries media.
+    public enum Entry: Hashable, Sendable, CaseIterable { case send, handle, timeout, poll }
+
     public var session: PeerSession
     public private(set) var events: [PeerSession.Event]
     public private(set) var video: [Frame]
@@ -25,6 +28,8 @@ public final class SimulatedPeer: SimulatedNode {
     public private(set) var keyframeRequests: Int
     /// What the video encoder was told last.
     public private(set) var videoBitrate: Bitrate?
+    /// Called before and after each call of the session that carries media: what one costs is read in between.
+    public var measure: (_ entry: Entry, _ isBegin: Bool) -> Void
     private var buffer: [UInt8]
     private var packet: PacketBuffer
 
@@ -45,6 +50,7 @@ public final class SimulatedPeer: SimulatedNode {
         candidates = []
         keyframeRequests = 0
         videoBitrate = nil
+        measure = { _, _ in }
         buffer = []
         packet = PacketBuffer(capacity: PacketPool.slotSize)
         for address in addresses { session.addLocalAddress(address, now: now) }
@@ -63,14 +69,29 @@ public final class SimulatedPeer: SimulatedNode {
 
     public func receive(_ datagram: Datagram, now: Instant) {
         var packet = PacketBuffer(datagram.bytes)
+        measure(.handle, true)
         session.handle(&packet, from: datagram.source, local: datagram.destination, now: now)
+        measure(.handle, false)
     }
 
-    public func handleTimeout(now: Instant) { session.handleTimeout(now: now) }
+    public func handleTimeout(now: Instant) {
+        measure(.timeout, true)
+        session.handleTimeout(now: now)
+        measure(.timeout, false)
+    }
+
+    func send(_ frame: borrowing EncodedFrame, now: Instant) {
+        measure(.send, true)
+        session.send(frame, now: now)
+        measure(.send, false)
+    }
 
     public func pollTransmit(now: Instant) -> Datagram? {
         packet.removeAll()
-        guard let transmit = session.pollTransmit(into: &packet, now: now) else { return nil }
+        measure(.poll, true)
+        let transmit = session.pollTransmit(into: &packet, now: now)
+        measure(.poll, false)
+        guard let transmit else { return nil }
         let count = packet.count
         let bytes = packet.withUnsafeMutableMemory { Array(UnsafeRawBufferPointer(start: $0, count: count)) }
         return Datagram(source: transmit.source, destination: transmit.destination, bytes: bytes)

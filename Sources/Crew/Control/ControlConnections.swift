@@ -37,24 +37,42 @@ struct ControlConnections: ~Copyable {
     private static let mostOutput = 1 << 20
     static let listenerToken = EventLoop.Token(1)
     private static let firstConnection: UInt64 = 16
+    /// How long nothing is accepted once descriptors have run out.
+    private static let pause: Duration = .milliseconds(500)
 
     private var listener: UnixSocketListener
     private var connections: [UInt64: Connection]
     private var lastToken: UInt64
+    /// Set while nothing is accepted.
+    private var acceptsAgainAt: Instant?
 
     init(listener: consuming UnixSocketListener, on loop: inout EventLoop) throws(SystemError) {
         try loop.register(listener.descriptor, token: ControlConnections.listenerToken, for: .readable)
         self.listener = listener
         connections = [:]
         lastToken = ControlConnections.firstConnection
+        acceptsAgainAt = nil
     }
 
     var count: Int { connections.count }
 
+    /// When connections are accepted again; nil while they are.
+    var nextTimeout: Instant? { acceptsAgainAt }
+
+    mutating func handleTimeout(on loop: inout EventLoop, now: Instant) {
+        guard let time = acceptsAgainAt, time <= now else { return }
+        acceptsAgainAt = nil
+        do {
+            try loop.register(listener.descriptor, token: ControlConnections.listenerToken, for: .readable)
+        } catch {
+            acceptsAgainAt = now + ControlConnections.pause
+        }
+    }
+
     /// Handles one event of the loop; the requests that came with it.
-    mutating func handle(_ event: EventLoop.Event, on loop: inout EventLoop) -> [Request] {
+    mutating func handle(_ event: EventLoop.Event, on loop: inout EventLoop, now: Instant) -> [Request] {
         if event.token == ControlConnections.listenerToken {
-            acceptAll(on: &loop)
+            acceptAll(on: &loop, now: now)
             return []
         }
         let token = event.token.rawValue
@@ -94,20 +112,29 @@ struct ControlConnections: ~Copyable {
 
     // MARK: below
 
-    private mutating func acceptAll(on loop: inout EventLoop) {
-        do {
-            while let stream = try listener.accept() {
+    private mutating func acceptAll(on loop: inout EventLoop, now: Instant) {
+        while true {
+            switch listener.accept() {
+            case .noneWaits: return
+            case .exhausted(let error):
+                log.repeated(.error, "accept", "no local connection can be accepted for now: \(error)")
+                acceptsAgainAt = now + ControlConnections.pause
+                try? loop.deregister(listener.descriptor)
+                return
+            case .accepted(let stream):
                 guard connections.count < ControlConnections.mostConnections else {
                     log.repeated(.warning, "too-many", "too many local connections, the newest is refused")
                     continue
                 }
                 lastToken += 1
                 let connection = Connection(stream)
-                try loop.register(connection.stream.descriptor, token: .init(lastToken), for: .readable)
-                connections[lastToken] = connection
+                do throws(SystemError) {
+                    try loop.register(connection.stream.descriptor, token: .init(lastToken), for: .readable)
+                    connections[lastToken] = connection
+                } catch {
+                    log.repeated(.error, "accept", "a local connection cannot be served: \(error)")
+                }
             }
-        } catch {
-            log.repeated(.error, "accept", "a local connection cannot be accepted: \(error)")
         }
     }
 

@@ -132,7 +132,8 @@ private struct DeskWork: ~Copyable {
             progress.beat(now: now)
             let deadline = now + DeskWork.longestSleep
             badges.reopen(on: &loop, now: now)
-            let next = [crew.nextTimeout, badges.nextTimeout, deadline].compactMap(\.self).min()
+            let next = [crew.nextTimeout, badges.nextTimeout, connections.nextTimeout, deadline].compactMap(\.self)
+                .min()
             try loop.wait(until: next)
             for event in loop.events {
                 if event.token == DeskWork.inboxToken {
@@ -141,10 +142,11 @@ private struct DeskWork: ~Copyable {
                 } else if event.token == BadgeDesk.token {
                     readBadges()
                 } else {
-                    for request in connections.handle(event, on: &loop) { answer(request) }
+                    for request in connections.handle(event, on: &loop, now: now) { answer(request) }
                 }
             }
             let after = MonotonicClock.now()
+            connections.handleTimeout(on: &loop, now: after)
             crew.handleTimeout(now: after)
             while let event = crew.next(now: after) { events.post(.deliver(event)) }
             reportState()

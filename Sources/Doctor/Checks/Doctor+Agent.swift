@@ -166,7 +166,14 @@ extension Doctor {
             rejected = outbox["rejected"]?.integer ?? 0
         } else {
             guard let configuration else { return .notChecked("no configuration") }
-            guard access(configuration.outboxPath, F_OK) == 0 else { return .skipped("no outbox yet") }
+            if access(configuration.outboxPath, F_OK) != 0 {
+                guard errno == ENOENT else {
+                    return .notChecked(
+                        "\(configuration.outboxPath) cannot be read by this user (\(SystemError.text(errno))): run as root or as the agent's user"
+                    )
+                }
+                return .skipped("no outbox yet")
+            }
             do throws(DatabaseError) {
                 let outbox = try CrewOutbox(reading: configuration.outboxPath)
                 (waiting, rejected) = (Int64(outbox.waiting), Int64(outbox.rejected))

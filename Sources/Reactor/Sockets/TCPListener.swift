@@ -66,7 +66,7 @@ public struct TCPListener: ~Copyable, Sendable {
                 guard case .success(let peer) = SystemAddress.peer(accepted) else { continue }
                 return .accepted(TCPStream(accepted: socket, from: peer))
             case .failure(EAGAIN): return .noneWaits
-            case .failure(let code) where [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(code):
+            case .failure(let code) where SystemError.exhaustion.contains(code):
                 return .exhausted(SystemError("accept", code))
             // Errors of the connection that waited, accept(2).
             case .failure: continue

@@ -3,6 +3,15 @@ import Glibc
 
 /// A socket in the file system that local programs connect to.
 public struct UnixSocketListener: ~Copyable, Sendable {
+    /// What came of accepting.
+    public enum AcceptResult: ~Copyable {
+        case accepted(UnixStream)
+        case noneWaits
+        /// No connection can be taken now, for want of descriptors or memory. One that waits is reported again at once: the
+        /// caller must pause, or it turns in circles.
+        case exhausted(SystemError)
+    }
+
     private let socket: FileDescriptor
     /// Removed again at the end.
     public let path: String
@@ -39,15 +48,19 @@ public struct UnixSocketListener: ~Copyable, Sendable {
     /// For the event loop.
     public var descriptor: Int32 { socket.rawValue }
 
-    /// The next connection, or nil when none waits.
-    public mutating func accept() throws(SystemError) -> UnixStream? {
+    /// The next connection.
+    public mutating func accept() -> AcceptResult {
         let descriptor = socket.rawValue
-        switch Syscall.call({ clinux_accept4(descriptor, nil, nil, clinux_sock_nonblock | clinux_sock_cloexec) }) {
-        case .success(let accepted):
-            return UnixStream(ByteStream(socket: FileDescriptor(takingOwnershipOf: accepted)))
-        // Gone before it was accepted: as if it had never come.
-        case .failure(EAGAIN), .failure(ECONNABORTED): return nil
-        case .failure(let code): throw SystemError("accept", code)
+        while true {
+            switch Syscall.call({ clinux_accept4(descriptor, nil, nil, clinux_sock_nonblock | clinux_sock_cloexec) }) {
+            case .success(let accepted):
+                return .accepted(UnixStream(ByteStream(socket: FileDescriptor(takingOwnershipOf: accepted))))
+            case .failure(EAGAIN): return .noneWaits
+            case .failure(let code) where SystemError.exhaustion.contains(code):
+                return .exhausted(SystemError("accept", code))
+            // Errors of the connection that waited, accept(2): gone before it was accepted, as if it had never come.
+            case .failure: continue
+            }
         }
     }
 

@@ -13,6 +13,9 @@ public struct SystemError: Error, Hashable, Sendable {
         self.operation = operation
         self.code = code
     }
+
+    /// What a process is told that is out of file descriptors, or a system that is out of memory: it passes, and trying again at once does not help.
+    static let exhaustion: Set<Int32> = [EMFILE, ENFILE, ENOBUFS, ENOMEM]
 }
 
 extension SystemError: CustomStringConvertible {

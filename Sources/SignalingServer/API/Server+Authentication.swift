@@ -5,6 +5,7 @@ internal import JSON
 internal import Primitives
 internal import Reactor
 internal import Service
+internal import SessionRules
 internal import Signaling
 
 extension Server {
@@ -107,6 +108,10 @@ extension Server {
         case .unknown: fail(id, SignalingError(.tokenInvalid, "the refresh token is not valid"))
         case .expired: fail(id, SignalingError(.tokenExpired, "the refresh token has expired"))
         case .disabled: fail(id, SignalingError(.accountDisabled, "the account is disabled"))
+        case .tooOften:
+            fail(
+                id, 429, SignalingError(.throttled, "refreshed too often, try again in 10 s"),
+                headers: [HTTPHeader("Retry-After", "10")])
         case .reused(let family):
             log.warning("a refresh token was used twice, its family is revoked")
             hub.familyRevoked(family, now: now)

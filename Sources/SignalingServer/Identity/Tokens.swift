@@ -1,5 +1,6 @@
 internal import Crypto
 public import Primitives
+public import SessionRules
 public import Signaling
 
 /// Makes access tokens and judges them, with the keys of the database.
@@ -9,6 +10,10 @@ public struct Tokens {
 
     /// How long after its use a refresh token may be used once more by a client that did not get the answer.
     public static let refreshGrace: Duration = .seconds(60)
+
+    /// How many refresh tokens one log-in may be given within a time: what they are traded for is kept until they expire.
+    static let refreshesPerWindow = 60
+    static let refreshWindow: Duration = .seconds(300)
 
     /// By how much the clocks of two servers, or of one before and after a restart, may differ.
     static let futureTolerance: Duration = .seconds(5 * 60)

@@ -1,4 +1,5 @@
 internal import Database
+internal import SessionRules
 
 enum Schema {
     /// "KSIG" in the file's header.
@@ -135,6 +136,12 @@ enum Schema {
               believed_at INTEGER NOT NULL
             ) STRICT;
             INSERT INTO clock SELECT 1, max(at) FROM audit HAVING max(at) IS NOT NULL;
+            """),
+        // How many tokens a family was given of late.
+        Migration(
+            """
+            DROP INDEX refresh_token_family;
+            CREATE INDEX refresh_token_family ON refresh_token (family, expires_at);
             """),
     ]
 }

@@ -1,6 +1,7 @@
 public import Database
 internal import JSON
 public import Primitives
+public import SessionRules
 
 extension Store {
     // MARK: Signing keys
@@ -23,7 +24,7 @@ extension Store {
             let expired = now - Tokens.accessLifetime - .seconds(60)
             try store.database.execute("DELETE FROM signing_key WHERE retired_at < ?", expired.milliseconds)
             try store.insertKey(now: now)
-            try store.append(AuditEntry(at: now, kind: .keysRotated, organization: "", actor: actor))
+            try store.append(AuditEntry(at: now, kind: .keysRotated, organization: "", principal: actor))
         }
     }
 
@@ -37,7 +38,7 @@ extension Store {
     // MARK: The directory
 
     /// What the serving thread needs to know of accounts, keys and revoked tokens.
-    public mutating func directory(now: WallClock) throws(DatabaseError) -> Directory.Snapshot {
+    public mutating func directory(now: WallClock) throws(DatabaseError) -> DirectoryRecord {
         try readTransaction { store throws(DatabaseError) in
             let keys = try store.database.query(
                 "SELECT id, jwk, retired_at IS NOT NULL FROM signing_key WHERE retired_at IS NULL OR retired_at > ? ORDER BY sequence",
@@ -48,7 +49,7 @@ extension Store {
             let revoked = try store.database.query(
                 "SELECT id FROM token_family WHERE revoked_at > ?", (now - Tokens.accessLifetime).milliseconds
             ) { row throws(DatabaseError) in try row.text(0) }
-            return Directory.Snapshot(accounts: try store.accounts(), keys: keys, revokedFamilies: Set(revoked))
+            return DirectoryRecord(accounts: try store.accounts(), keys: keys, revokedFamilies: Set(revoked))
         }
     }
 
@@ -65,7 +66,7 @@ extension Store {
             try store.insertRefreshToken(refreshHash, family: family, now: now)
             try store.append(
                 AuditEntry(
-                    at: now, kind: .login, organization: account.organization, actor: account.id,
+                    at: now, kind: .login, organization: account.organization, principal: account.id,
                     details: ["address": .string(address)]))
         }
     }
@@ -75,6 +76,8 @@ extension Store {
         case unknown
         case expired
         case disabled
+        /// Asked for more often than any client needs: nothing was written, and the token is as good as before.
+        case tooOften
         /// It was used before: somebody has a copy, so the whole family is revoked.
         case reused(family: String)
     }
@@ -107,11 +110,16 @@ extension Store {
                 try store.revoke(family: found.family, now: now)
                 try store.append(
                     AuditEntry(
-                        at: now, kind: .tokenReused, organization: account.organization, actor: account.id))
+                        at: now, kind: .tokenReused, organization: account.organization, principal: account.id))
                 return .reused(family: found.family)
             }
             guard found.expires > now.milliseconds else { return .expired }
             guard !account.isDisabled else { return .disabled }
+            let recent = (now + Tokens.refreshLifetime - Tokens.refreshWindow).milliseconds
+            let count = try store.database.first(
+                "SELECT count(*) FROM refresh_token WHERE family = ? AND expires_at > ?", found.family, recent
+            ) { row throws(DatabaseError) in try row.integer(0) }
+            guard count ?? 0 < Tokens.refreshesPerWindow else { return .tooOften }
             try store.database.execute(
                 "UPDATE refresh_token SET used_at = coalesce(used_at, ?) WHERE hash = ?", now.milliseconds, hash)
             try store.database.execute(
@@ -139,7 +147,7 @@ extension Store {
         try recordTransaction { store throws(DatabaseError) in
             try store.revoke(family: family, now: now)
             try store.append(
-                AuditEntry(at: now, kind: .logout, organization: account.organization, actor: account.id))
+                AuditEntry(at: now, kind: .logout, organization: account.organization, principal: account.id))
         }
     }
 
@@ -159,6 +167,10 @@ extension Store {
     @discardableResult
     public mutating func pruneTokens(now: WallClock, limit: Int = .max) throws(DatabaseError) -> Int {
         try recordTransaction { store throws(DatabaseError) in
+            // Made while the clock was ahead, they would be good for as much longer.
+            try store.database.execute(
+                "UPDATE refresh_token SET expires_at = ?1 WHERE expires_at > ?1",
+                (now + Tokens.refreshLifetime).milliseconds)
             let count = try store.database.execute(
                 "DELETE FROM refresh_token WHERE hash IN (SELECT hash FROM refresh_token WHERE expires_at < ? LIMIT ?)",
                 now.milliseconds, limit)

@@ -1,5 +1,6 @@
 internal import JSON
 internal import Primitives
+internal import SessionRules
 internal import SocketIO
 
 /// Who must go when more is held in memory for clients than may be. It is drawn up anew each time that holdings have
@@ -25,8 +26,8 @@ struct ByteLedger {
         var account: String?
         var address: IPAddress?
         var bytes: Int
-        /// Greater for who came later.
-        var arrival: UInt64
+        /// When the client came.
+        var arrival: Instant
     }
 
     private let limits: Limits

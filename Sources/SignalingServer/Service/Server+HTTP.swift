@@ -50,7 +50,7 @@ extension Server {
             }
             respond(to: request.id, .text(200, metricsText(), type: "text/plain; version=0.0.4; charset=utf-8"))
         default:
-            if let file = ConsoleFiles.response(to: path, ifNoneMatch: request.headers["if-none-match"]) {
+            if let file = ConsoleFiles.response(to: path, request.headers) {
                 respond(to: request.id, file, isShared: true)
             } else {
                 fail(request.id, 404, SignalingError(.notFound, "nothing here"))

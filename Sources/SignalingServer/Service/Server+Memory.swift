@@ -4,6 +4,7 @@ internal import HTTPTransport
 internal import JSON
 internal import Primitives
 internal import Service
+internal import SessionRules
 internal import SocketIO
 
 extension Server {
@@ -16,7 +17,7 @@ extension Server {
     }
 
     func account(of handshake: EngineIOHandshake) -> String? {
-        socketIO.acceptedSocket(of: handshake).flatMap { hub.sockets[$0]?.account }
+        socketIO.acceptedSocket(of: handshake).flatMap { hub.account(of: $0) }
     }
 
     /// Looks who holds too much when clients may hold a good deal more than at the last look.
@@ -34,14 +35,12 @@ extension Server {
         let connections = transport.holdings.map {
             ByteLedger.Entry(
                 holder: .connection($0.connection), account: $0.account, address: $0.address, bytes: $0.bytes,
-                arrival: $0.connection)
+                arrival: $0.since)
         }
         let clients = socketIO.holdings.map { holding in
             ByteLedger.Entry(
-                holder: .client(holding.holder),
-                // What a lost client has missed is an account's whose name is not kept here.
-                account: holding.socket.map { hub.sockets[$0]?.account ?? "" }, address: holding.address,
-                bytes: holding.bytes, arrival: 0)
+                holder: .client(holding.holder), account: holding.owner, address: holding.address, bytes: holding.bytes,
+                arrival: holding.since)
         }
         metrics.clientBytes = clients.reduce(0) { $0 + $1.bytes }
         var ledger = ByteLedger(

@@ -138,6 +138,7 @@ class Pair:
         self.server = server
         self.forwarded: list[float] = []
         self.stored: list[float] = []
+        self.started: list[float] = []
 
     async def __aenter__(self) -> "Pair":
         self.kiosk = await Client(self.server, "KIOSK_01").__aenter__()
@@ -152,7 +153,7 @@ class Pair:
         await self.kiosk.close()
 
     async def talk(self, seconds: float) -> None:
-        """20 candidates a second, one crew event a second; times in seconds."""
+        """20 candidates a second, one crew event and one new session a second; times in seconds."""
         end, number = time.monotonic() + seconds, 0
         while time.monotonic() < end:
             began = time.monotonic()
@@ -164,6 +165,11 @@ class Pair:
                 event = {"eventId": f"pair-{os.getpid()}-{number}-{began}", "crewId": "4711", "occurredAt": "2026-01-01T00:00:00Z"}
                 assert (await asyncio.wait_for(self.kiosk.call("crew-sign-on", event), 30))["ok"]
                 self.stored.append(time.monotonic() - began)
+            if number % 20 == 10:
+                assert (await self.monitor.call("stop-monitoring", {"kioskId": "KIOSK_01"}))["ok"]
+                began = time.monotonic()
+                assert (await asyncio.wait_for(self.monitor.call("start-monitoring", {"kioskId": "KIOSK_01"}), 30))["ok"]
+                self.started.append(time.monotonic() - began)
             number += 1
             await asyncio.sleep(max(0, 0.05 - (time.monotonic() - began)))
 
@@ -174,6 +180,7 @@ class Pair:
             "medianMs": round(statistics.median(ordered) * 1000, 1),
             "p99Ms": round(ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))] * 1000, 1),
             "crewMs": round(max(self.stored) * 1000, 1),
+            "startMs": round(max(self.started) * 1000, 1),
         }
 
 

@@ -20,11 +20,10 @@ class Coturn(Program):
 
     def __init__(
         self, folder: pathlib.Path, prefix: list[str], second_address: str | None = None, alternate: "Coturn | None" = None,
-        ports: tuple[int, int] = (3478, 443), relays: tuple[int, int] = (50000, 50200),
+        ports: tuple[int, int] = (3478, 443), relays: tuple[int, int] = (50000, 50200), quota: int = 0,
     ) -> None:
         """With a second address it answers RFC 5780's questions about NATs. It sends everybody on to `alternate`, whose certificate is of the
-        same authority. `ports`: plain and TLS; it takes
-        the one after each too."""
+        same authority. `ports`: plain and TLS; it takes the one after each too. `quota`: as many allocations a user may have; 0 for any number."""
         super().__init__(f"turnserver-{ports[0]}", folder, prefix)
         self.port, self.tls_port = ports
         self.ca = folder / "ca.pem"
@@ -36,6 +35,7 @@ class Coturn(Program):
             f"listening-ip={network.INTERNET}\nlistening-ip={network.INTERNET_6}\nrelay-ip={network.INTERNET}\nrelay-ip={network.INTERNET_6}\n"
             f"listening-port={self.port}\ntls-listening-port={self.tls_port}\nmin-port={relays[0]}\nmax-port={relays[1]}\n"
             f"use-auth-secret\nstatic-auth-secret={SECRET}\nrealm=kiosk.test\nfingerprint\nno-cli\nno-dtls\n"
+            + (f"user-quota={quota}\n" if quota else "")
             + (f"listening-ip={second_address}\n" if second_address else "")
             + (f"alternate-server={name(alternate.port)}\ntls-alternate-server={name(alternate.tls_port)}\n" if alternate else "")
             + f"cert={folder}/turn.pem\npkey={folder}/turn.key\n"
@@ -65,13 +65,13 @@ class Coturn(Program):
             done = subprocess.run(["openssl", *command.split()], capture_output=True, text=True)
             assert done.returncode == 0, done.stderr
 
-    def settings(self, host: str = network.INTERNET, tls_host: str | None = None) -> str:
+    def settings(self, host: str = network.INTERNET, tls_host: str | None = None, secret: str = SECRET) -> str:
         """The `ice` section of a server's configuration that hands this TURN server out."""
         host = f"[{host}]" if ":" in host else host
         return (
             f'ice:\n  stun: ["stun:{host}:3478"]\n'
             f'  turn: ["turn:{host}:3478?transport=udp", "turn:{host}:3478?transport=tcp", "turns:{tls_host or host}:443?transport=tcp"]\n'
-            f'  sharedSecret: "{SECRET}"\n'
+            f'  sharedSecret: "{secret}"\n'
         )
 
     def key_digest(self) -> str:

@@ -1,7 +1,8 @@
 // A picture that stands still is no live picture. Frames on the screen say so; a page that is hidden or left shows none, there the decoder does.
 
-/** How long a picture may stand still before it is called so, where pictures come at their usual rate; a slow camera has longer. */
-const STALL = { least: 700, most: 5_000, usualGaps: 4 };
+/** How long a picture may stand still before it is called so: four of its usual gaps, between 700 ms and a second. Where pictures come less often than that, one and
+ * a half gaps, since the next one is not due before. */
+const STALL = { least: 700, usual: 1_000, usualGaps: 4, dueGaps: 1.5, most: 5_000 };
 
 /** Times are milliseconds of `performance.now()`. */
 export class PictureWatch {
@@ -42,7 +43,8 @@ export class PictureWatch {
     if (this.#lastFrameAt === null || this.stalledSince !== null) return false;
     // What was hidden, or just is shown again, has had no chance to show a frame.
     if (!isShown || isBack) { this.#lastFrameAt = now; return false; }
-    const patience = Math.min(STALL.most, Math.max(STALL.least, this.#gap * STALL.usualGaps));
+    const usual = Math.min(STALL.usual, Math.max(STALL.least, this.#gap * STALL.usualGaps));
+    const patience = Math.min(STALL.most, Math.max(usual, this.#gap * STALL.dueGaps));
     if (now - this.#lastFrameAt < patience) return false;
     this.stalledSince = this.#lastFrameAt;
     return true;
