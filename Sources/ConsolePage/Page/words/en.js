@@ -41,7 +41,7 @@ export const en = {
     'no-session': ['The server knows of no session with this kiosk.', 'Watch it again.'],
     'not-your-session': ['The session with this kiosk belongs to another monitor.', 'Wait until it is free.'],
     'unknown-event': ['This server is older than this page.', 'Reload the page.'],
-    'internal-error': ['The server could not record the session.', 'Its operator finds the reason in its log.'],
+    'internal-error': ['The server cannot read or write its records.', 'Its operator finds the reason in its log.'],
     'token-missing': ['You are not signed in.', 'Please sign in again.'],
     'token-expired': ['Your sign-in has expired.', 'Please sign in again.'],
     'token-invalid': ['Your sign-in is no longer valid.', 'Please sign in again.'],
