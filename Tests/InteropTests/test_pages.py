@@ -269,6 +269,9 @@ def test_pages_of_other_roles_are_closed_and_say_so(monitor, server):
     # Whoever watches nobody is not led to a room without pictures.
     monitor.wait(lambda: fragment(monitor) == "#/people", 5)
     assert not all_of(monitor, "nav-room")[0].is_displayed() and not monitor.find("crew-events").is_displayed()
+    for key in ("1", "w", "c", "!"):
+        monitor.driver.switch_to.active_element.send_keys(key)
+    assert fragment(monitor) == "#/people", "a key leads to a room without pictures"
     go(monitor, "#/room?kiosks=KIOSK_01")
     monitor.wait(lambda: "Not for this account" in monitor.find("closed").text, 5)
     assert monitor.driver.execute_script("return kioskConsole.kioskIds") == []
