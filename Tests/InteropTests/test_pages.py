@@ -188,6 +188,11 @@ def test_the_history_is_narrowed_kept_in_the_address_and_saved(monitor, actors):
     monitor.find("crew-csv").click()
     head, *lines = caught_file(monitor).splitlines()
     assert head.startswith("event,eventId,kioskId") and len(lines) == 5 and any("'=HYPERLINK" in line for line in lines)
+    answer_with(monitor, 500, json.dumps({"error": {"code": "internal-error", "message": "x"}}))
+    monitor.find("crew-csv").click()
+    monitor.wait(lambda: "Its operator finds the reason" in monitor.find("crew-csv-told").text, 5)
+    assert monitor.find("crew-csv").is_enabled()
+    monitor.driver.execute_script("window.fetch = window.realFetch")
     # Times are those of arrival: nothing has arrived before today.
     go(monitor, "#/crew?tab=history&to=2020-01-01T00:00")
     monitor.wait(lambda: "No event is like this" in texts(monitor, "remote-text")[0], 5)
@@ -264,6 +269,9 @@ def test_pages_of_other_roles_are_closed_and_say_so(monitor, server):
     # Whoever watches nobody is not led to a room without pictures.
     monitor.wait(lambda: fragment(monitor) == "#/people", 5)
     assert not all_of(monitor, "nav-room")[0].is_displayed() and not monitor.find("crew-events").is_displayed()
+    for key in ("1", "w", "c", "!"):
+        monitor.driver.switch_to.active_element.send_keys(key)
+    assert fragment(monitor) == "#/people", "a key leads to a room without pictures"
     go(monitor, "#/room?kiosks=KIOSK_01")
     monitor.wait(lambda: "Not for this account" in monitor.find("closed").text, 5)
     assert monitor.driver.execute_script("return kioskConsole.kioskIds") == []
@@ -520,7 +528,7 @@ def test_every_page_says_that_it_waits_and_what_went_wrong(admin):
     for address in ("#/crew?tab=history", "#/audit", "#/audit?tab=lines"):
         go(admin, address)
         admin.wait(lambda: texts(admin, "remote-text") == ["Loading…"], 2, f"{address} says nothing")
-        admin.wait(lambda: "The server could not record" in texts(admin, "remote-text")[0] and len(texts(admin, "remote-again")) == 1, 5, address)
+        admin.wait(lambda: "cannot read or write its records" in texts(admin, "remote-text")[0] and len(texts(admin, "remote-again")) == 1, 5, address)
     answer_with(admin, 403, json.dumps({"error": {"code": "forbidden", "message": "x"}}))
     admin.find("remote-again", admin.find("audit-page").find_elements(By.TAG_NAME, "section")[1]).click()
     admin.wait(lambda: "not allowed" in texts(admin, "remote-text")[0], 5)
@@ -580,6 +588,18 @@ def test_no_rule_of_accessibility_is_broken(request, actors, role, page):
     finally:
         who.driver.set_window_size(size["width"], size["height"])
     assert found == {}
+
+
+def test_high_contrast_is_seven_to_one_everywhere(monitor, actors):
+    furnish(actors)
+    choose(monitor, appearance="contrast")
+    for name, address in {"settings": "#/settings", "room": "#/room", **PAGES_OF_MONITORS}.items():
+        go(monitor, address)
+        settled(monitor)
+        time.sleep(0.2)
+        shoot(monitor, f"contrast-{name}")
+        assert violations(monitor, rules=["color-contrast-enhanced"]) == [], name
+        assert violations(monitor) == [], name
 
 
 def test_dialogs_break_no_rule_of_accessibility(admin):

@@ -31,11 +31,13 @@ import { timeOfDay } from './words/texts.js';
 const store = new Store();
 const account = new Account();
 const role = () => account.user?.role ?? 'monitor';
+/** Whether the account may watch kiosks. */
+const hasRoom = () => mayOpen(role(), 'room');
 const line = new Line({ account, store, refused: (why) => { if (entrance.isOpen) entrance.leave(why); } });
 
 const kiosks = new KioskList({
   list: $('kiosk-list'), template: $('kiosk-template'), search: $('search'), count: $('kiosk-count'), none: $('kiosk-none'), kinds: $('kinds'),
-  chosen: (kioskId) => { if (mayOpen(role(), 'room')) watch(kioskId); else showKiosk(kioskId); },
+  chosen: (kioskId) => { if (hasRoom()) watch(kioskId); else showKiosk(kioskId); },
   asked: (kioskId) => showKiosk(kioskId),
 });
 const crew = new CrewFeed({ list: $('crew-events'), template: $('crew-template'), none: $('crew-none'), count: $('crew-count') });
@@ -90,7 +92,7 @@ const entrance = new Entrance({
     line.open(heard);
     records.open();
     // Nobody is led to a page that has nothing for them, unless they ask for it later.
-    if (router.page === 'room' && !mayOpen(role(), 'room')) router.replace(homeOf(role())); else router.read();
+    if (router.page === 'room' && !hasRoom()) router.replace(homeOf(role())); else router.read();
   },
   left: () => {
     records.clear();
@@ -158,7 +160,7 @@ const sets = new SetsDialog({
 /** Whether there is such a set. */
 function showSet(place) {
   const set = readSets()[place];
-  if (!set) return false;
+  if (!set || !hasRoom()) return false;
   tour.stop();
   router.go('room');
   room.want(set);
@@ -188,11 +190,11 @@ listenToKeys({
     ['/', () => $('search').focus()],
     ['?', () => $('help').showModal()],
     ['l', () => listPanel.toggle()],
-    ['c', () => crewPanel.toggle()],
-    ['w', () => toggleWall()],
+    ['c', () => hasRoom() && crewPanel.toggle()],
+    ['w', () => hasRoom() && toggleWall()],
     ['Escape', () => (router.page === 'room' ? room.evenOut() : router.go(homeOf(role())))],
   ]),
-  goTo: (place) => { router.go('room'); return room.goTo(place); },
+  goTo: (place) => { if (!hasRoom()) return false; router.go('room'); return room.goTo(place); },
   showSet: (place) => showSet(place),
 });
 // A link to the list would be another address.

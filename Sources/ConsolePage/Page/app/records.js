@@ -10,7 +10,7 @@ import { BulkDialog } from '../views/records/bulkdialog.js';
 import { CrewPage } from '../views/records/crewpage.js';
 import { KioskPage } from '../views/records/kioskpage.js';
 import { PeoplePage } from '../views/records/peoplepage.js';
-import { $, notice } from './page.js';
+import { $ } from './page.js';
 
 /** Seconds between two looks at what does not come by itself. */
 const LOOK_EVERY = 15;
@@ -42,7 +42,7 @@ export class Records {
     });
     const narrow = (page) => (query) => router.open({ page, query });
     this.#pages = {
-      crew: new CrewPage({ element: $('crew-page'), api, world, on: { narrow: narrow('crew'), notice } }),
+      crew: new CrewPage({ element: $('crew-page'), api, world, on: { narrow: narrow('crew') } }),
       audit: new AuditPage({ element: $('audit-page'), api, world, on: { narrow: narrow('audit'), ask } }),
       people: new PeoplePage({ element: $('people-page'), api, accounts: this.#accounts, world, on: { ask, addMany: () => bulk.open() } }),
       kiosk: new KioskPage({ element: $('kiosk-page'), title: $('kiosk-page-title'), api, world, on: { watch } }),

@@ -3,7 +3,7 @@
 import { faultsOf } from './status.js';
 
 /** So many changes of one kiosk are kept. */
-export const MOST_CHANGES = 50;
+const MOST_CHANGES = 50;
 
 const NONE = Object.freeze({ since: 0, byId: new Map() });
 

@@ -2,7 +2,7 @@
 
 import { fill, LANGUAGES, language, preferred, speak } from '../words/language.js';
 
-const APPEARANCES = new Set(['dark', 'light', 'system']);
+const APPEARANCES = new Set(['dark', 'light', 'contrast', 'system']);
 
 export class Settings {
   #language; #appearance; #spoken;

@@ -22,5 +22,3 @@ export function reduceRemote(list = NOTHING, event) {
     default: return list;
   }
 }
-
-export const isUnderWay = ({ phase }) => phase === 'loading' || phase === 'more';

@@ -21,12 +21,12 @@ const MOST_ARRIVALS = 200;
 export class CrewPage {
   #api; #world; #on;
   #query = null;
-  #tabs; #parts; #filters; #rows; #states; #count; #known; #csv;
+  #tabs; #parts; #filters; #rows; #states; #count; #known; #csv; #saved;
   #latest; #history; #roster;
 
   /**
    * - element: the page's. - world: `state()` of the store, `kioskName(kioskId)`, `hearsEvents()`: whether crew events come by themselves.
-   * - on: `narrow(query)`: the history is to be narrowed; `notice(text, tone)`.
+   * - on: `narrow(query)`: the history is to be narrowed.
    */
   constructor({ element, api, world, on }) {
     this.#api = api;
@@ -65,10 +65,11 @@ export class CrewPage {
     this.#count = make('p', { class: 'figure', testid: 'duty-count' });
     this.#known = make('p', { class: 'hint', testid: 'duty-known' });
     this.#csv = button('log.csv', () => void this.#save(), { testid: 'crew-csv' });
+    this.#saved = make('p', { class: 'hint', role: 'status', testid: 'crew-csv-told' });
     this.#parts = {
       now: make('section', { label: 'log.now' }, make('p', { class: 'hint', word: 'log.nowHint' }), arrivals, this.#states.now.element),
       duty: make('section', { label: 'log.duty' }, this.#count, this.#known, duty.element, this.#states.duty.element),
-      history: make('section', { label: 'log.history' }, this.#filters.element, make('p', { class: 'hint', word: 'log.historyHint' }), this.#csv, history.element,
+      history: make('section', { label: 'log.history' }, this.#filters.element, make('p', { class: 'hint', word: 'log.historyHint' }), this.#csv, this.#saved, history.element,
         this.#states.history.element),
     };
     element.append(this.#tabs.element, ...Object.values(this.#parts));
@@ -85,6 +86,7 @@ export class CrewPage {
       case 'duty': void this.#roster.load(); break;
       case 'history':
         this.#filters.show(query);
+        this.#saved.textContent = '';
         void this.#history.load(asked(query));
         break;
     }
@@ -191,11 +193,12 @@ export class CrewPage {
 
   async #save() {
     this.#csv.disabled = true;
+    this.#saved.textContent = say('remote.loading');
     const { kiosk, person, from, to } = this.#filters.values;
     const result = await fetchCrewCSV(this.#api, asked({ kiosk, person, from, to }));
     this.#csv.disabled = false;
-    if (!result.ok) { this.#on.notice(refusalText(result.error), 'bad'); return; }
-    if (!result.value.isWhole) this.#on.notice(say('log.csvCut'), 'warn');
+    this.#saved.textContent = !result.ok ? refusalText(result.error) : result.value.isWhole ? '' : say('log.csvCut');
+    if (!result.ok) return;
     download(new Blob([result.value.text], { type: 'text/csv' }), 'crew-events.csv');
   }
 }
