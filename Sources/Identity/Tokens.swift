@@ -12,8 +12,9 @@ public struct Tokens {
     public static let refreshGrace: Duration = .seconds(60)
 
     /// How many refresh tokens one log-in may be given within a time: what they are traded for is kept until they expire.
-    static let refreshesPerWindow = 60
-    static let refreshWindow: Duration = .seconds(300)
+    public static let refreshesPerWindow = 60
+    /// The time of `refreshesPerWindow`.
+    public static let refreshWindow: Duration = .seconds(300)
 
     /// By how much the clocks of two servers, or of one before and after a restart, may differ.
     static let futureTolerance: Duration = .seconds(5 * 60)

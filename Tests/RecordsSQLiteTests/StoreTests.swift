@@ -125,7 +125,7 @@ private let defaultRetention = RetentionPeriods(
         var store = try store()
         var last = Tokens.newRefreshToken().hash
         try store.beginFamily("F", account: account("K1"), refreshHash: last, address: "a", now: start.wall)
-        func refresh(at seconds: Int) throws -> Store.RefreshOutcome {
+        func refresh(at seconds: Int) throws -> RefreshOutcome {
             let next = Tokens.newRefreshToken().hash
             let outcome = try store.refresh(hash: last, nextHash: next, now: after(.seconds(seconds)).wall)
             if case .renewed = outcome { last = next }
