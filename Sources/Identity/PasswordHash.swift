@@ -16,6 +16,7 @@ public struct PasswordHash: Hashable, Sendable {
     private static let saltLength = 16
     private static let hashLength = 32
 
+    /// A hash as the records keep it; nothing is checked, and one that is malformed matches no password.
     public init(encoded: String) { self.encoded = encoded }
 
     /// Hashes a password under a new salt.

@@ -12,11 +12,13 @@ public struct TokenClock: Sendable {
     /// What a clock is corrected by all the time.
     private static let tolerance: Duration = .seconds(2)
 
+    /// Follows the wall clock until that is set back.
     public init() {
         last = nil
         heldUntil = nil
     }
 
+    /// The time by which a token is made or judged now.
     public mutating func time(_ now: Moment) -> WallClock {
         let steady = last.map { $0.wall + (now.instant - $0.instant) } ?? now.wall
         let until = heldUntil ?? now.instant + Tokens.accessLifetime

@@ -5,7 +5,9 @@ public import Signaling
 
 /// Makes access tokens and judges them, with the keys of the database.
 public struct Tokens {
+    /// From the issue of an access token to its end.
     public static let accessLifetime: Duration = .seconds(15 * 60)
+    /// From the issue of a refresh token to its end.
     public static let refreshLifetime: Duration = .seconds(30 * 24 * 3600)
 
     /// How long after its use a refresh token may be used once more by a client that did not get the answer.
@@ -22,6 +24,7 @@ public struct Tokens {
     private var signing: TokenKey?
     private var keys: [String: TokenKey]
 
+    /// Without keys: issues nothing and believes nothing.
     public init() {
         signing = nil
         keys = [:]
@@ -29,11 +32,14 @@ public struct Tokens {
 
     /// A key as the database holds it.
     public struct StoredKey: Hashable, Sendable {
+        /// The key's name in a token's header (RFC 7515 section 4.1.4).
         public var id: String
+        /// The key with its private part (RFC 7517).
         public var jwk: Redacted<String>
         /// A retired key signs nothing more; it still verifies until its last token has expired.
         public var isRetired: Bool
 
+        /// A key as it was read; it is parsed when it is used.
         public init(id: String, jwk: Redacted<String>, isRetired: Bool) {
             self.id = id
             self.jwk = jwk

@@ -3,6 +3,7 @@ public import SessionRules
 
 /// What the serving thread needs to know of accounts, keys and revoked tokens, at one moment of the records.
 public struct DirectoryRecord: Sendable {
+    /// By organization and id.
     public var accounts: [Account]
     /// Oldest first.
     public var keys: [Tokens.StoredKey]
@@ -14,6 +15,7 @@ public struct DirectoryRecord: Sendable {
         Directory.Snapshot(accounts: accounts, revokedFamilies: revokedFamilies)
     }
 
+    /// As the records have it.
     public init(accounts: [Account], keys: [Tokens.StoredKey], revokedFamilies: Set<String>) {
         self.accounts = accounts
         self.keys = keys

@@ -15,16 +15,20 @@ public struct ListReader: Sendable {
 
     /// A part of the answer.
     public struct Piece: Sendable {
+        /// As the answer has them.
         public var bytes: [UInt8]
         /// The first piece of an export that does not reach the end: where the next page begins.
         public var nextCursor: Int64?
+        /// Whether nothing follows.
         public var isLast: Bool
     }
 
     /// Rows read at a time.
     public static let pageSize = 100
 
+    /// Of the one who asks; only its rows are listed.
     public let organization: String
+    /// What is listed.
     public let source: Source
     /// Rows that are asked for.
     private let limit: Int
@@ -54,7 +58,9 @@ public struct ListReader: Sendable {
 
     /// What the next piece is made of.
     public struct Query: Sendable {
+        /// What is listed.
         public var source: Source
+        /// Only its rows.
         public var organization: String
         /// The sequence number before which the page begins; nil for the newest.
         public var cursor: Int64?
@@ -75,6 +81,7 @@ public struct ListReader: Sendable {
         case accounts([Account])
     }
 
+    /// For the next piece.
     public var query: Query {
         var endsAt: Int?
         if case .crewEventsAsCSV = source, count == 0 { endsAt = limit }

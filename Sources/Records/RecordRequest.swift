@@ -40,16 +40,20 @@ public enum ListRequest: Sendable {
 
 /// A log-in whose password has been checked.
 public struct CheckedLogIn: Sendable {
+    /// What was typed as a name.
     public var name: String
     /// What the password was checked against; nil where nobody had that name.
     public var checkedAgainst: StoredCredentials?
+    /// Whether the password matched.
     public var isRight: Bool
+    /// The client's; kept as a home of the account.
     public var address: IPAddress
     /// What the family of tokens is called if it begins.
     public var family: String
     /// Of its first refresh token.
     public var refreshHash: [UInt8]
 
+    /// A log-in that the records are to judge.
     public init(
         name: String, checkedAgainst: StoredCredentials?, isRight: Bool, address: IPAddress, family: String,
         refreshHash: [UInt8]
@@ -65,9 +69,12 @@ public struct CheckedLogIn: Sendable {
 
 /// An account and what its password is checked against, as the records had them at one moment.
 public struct StoredCredentials: Hashable, Sendable {
+    /// Without the password.
     public var account: Account
+    /// As it is stored.
     public var password: PasswordHash
 
+    /// Both of one moment.
     public init(account: Account, password: PasswordHash) {
         self.account = account
         self.password = password
@@ -86,11 +93,14 @@ public enum AccountChange: Sendable {
 public struct CrewFilter: Hashable, Sendable {
     /// Nil does not restrict; so with the others.
     public var kioskId: String?
+    /// The crew member's number.
     public var crewId: String?
+    /// The first moment that counts.
     public var from: WallClock?
     /// The first moment that is too late.
     public var to: WallClock?
 
+    /// All of the organization's, unless something restricts.
     public init(kioskId: String? = nil, crewId: String? = nil, from: WallClock? = nil, to: WallClock? = nil) {
         self.kioskId = kioskId
         self.crewId = crewId
@@ -105,8 +115,10 @@ public struct RetentionPeriods: Hashable, Sendable {
     public var sessions: Duration?
     /// Crew events since their arrival.
     public var crewEvents: Duration?
+    /// Audit lines since they were written.
     public var audit: Duration?
 
+    /// Nil keeps a kind for ever.
     public init(sessions: Duration?, crewEvents: Duration?, audit: Duration?) {
         self.sessions = sessions
         self.crewEvents = crewEvents

@@ -15,10 +15,12 @@ public final class RecordsThread: Sendable {
     public struct Settings: Sendable {
         /// The records' own file.
         public var file: String
+        /// How long what is kept.
         public var retention: RetentionPeriods
         /// Bytes that must be free on the file's disk for the records to be well.
         public var leastSpace: Int
 
+        /// What the thread is told at its start.
         public init(file: String, retention: RetentionPeriods, leastSpace: Int) {
             self.file = file
             self.retention = retention

@@ -19,6 +19,7 @@ public struct SQLiteRecords: ~Copyable, Sendable {
 
     /// What a server begins with.
     public struct Beginning: Sendable {
+        /// Accounts, keys and revocations.
         public var directory: DirectoryRecord
         /// The addresses from which accounts logged in before, the latest last.
         public var homes: [String: [IPAddress]]

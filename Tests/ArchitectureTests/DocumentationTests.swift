@@ -8,6 +8,7 @@ import Testing
         "Primitives", "STUN", "SDP", "RTP", "Congestion", "SocketIO", "HTTP", "Crypto", "SRTP", "Codecs", "Capture",
         "Reactor", "HTTPTransport", "Configuration", "Database", "Compression", "Service", "Peer", "Signaling",
         "ICE", "AgentSettings", "Media", "PeerIO", "ServerLink", "Crew", "Doctor",
+        "SessionRules", "Identity", "Records", "RecordsSQLite", "SignalingServer",
     ]
 
     @Test(arguments: documented)

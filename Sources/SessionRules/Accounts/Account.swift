@@ -3,11 +3,17 @@ public import Signaling
 
 /// Who may log in, without the password.
 public struct Account: Hashable, Sendable {
+    /// What it logs in as; by the rule `AccountRule.id`.
     public var id: String
+    /// What it may do.
     public var role: Role
+    /// Accounts of two organizations see nothing of each other.
     public var organization: String
+    /// For people.
     public var displayName: String
+    /// A disabled one is let in nowhere.
     public var isDisabled: Bool
+    /// By the server's clock.
     public var createdAt: WallClock
     /// When a kiosk was last online.
     public var lastSeenAt: WallClock?
@@ -19,8 +25,10 @@ public struct Account: Hashable, Sendable {
     public var generation: Int64
     /// What a kiosk said of itself when it last registered.
     public var version: String?
+    /// The name of its machine, as it says itself.
     public var hostname: String?
 
+    /// An account whose kiosk has said nothing of itself yet.
     public init(
         id: String, role: Role, organization: String, displayName: String, isDisabled: Bool = false,
         createdAt: WallClock, lastSeenAt: WallClock? = nil, tokensValidFrom: WallClock,
@@ -42,7 +50,9 @@ public struct Account: Hashable, Sendable {
 
 /// What an account's fields must look like. Returns the rule that is broken.
 public enum AccountRule {
+    /// In Unicode scalars.
     public static let minimumPasswordLength = 10
+    /// In Unicode scalars.
     public static let maximumPasswordLength = 256
 
     /// A name that is safe in logs, URLs, TURN user names and on command lines.
@@ -55,13 +65,16 @@ public enum AccountRule {
             ? nil : "must be 1 to 64 letters, digits or any of - . _ @"
     }
 
+    /// As a name.
     public static func organization(_ text: String) -> String? { id(text) }
 
+    /// 1 to 64 characters of one line.
     public static func displayName(_ text: String) -> String? {
         (1...64).contains(text.unicodeScalars.count) && TextRule.line.allows(text)
             ? nil : "must be 1 to 64 characters, none of them a control character or one that turns the order of text"
     }
 
+    /// Between the shortest and the longest, without U+0000.
     public static func password(_ text: String) -> String? {
         // A C string ends there, and the hash would be that of the beginning.
         guard TextRule.secret.allows(text) else { return "must not contain U+0000" }

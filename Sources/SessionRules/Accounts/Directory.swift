@@ -6,10 +6,12 @@ public import Signaling
 public struct Directory: Sendable {
     /// What the records say at one moment.
     public struct Snapshot: Sendable {
+        /// All there are.
         public var accounts: [Account]
         /// Families whose access tokens may not have expired yet.
         public var revokedFamilies: Set<String>
 
+        /// As the records have them.
         public init(accounts: [Account], revokedFamilies: Set<String>) {
             self.accounts = accounts
             self.revokedFamilies = revokedFamilies
@@ -20,12 +22,14 @@ public struct Directory: Sendable {
     private var kiosks: [String: [String]]
     private var revokedFamilies: Set<String>
 
+    /// Without accounts: nobody is admitted.
     public init() {
         accounts = [:]
         kiosks = [:]
         revokedFamilies = []
     }
 
+    /// Takes the place of everything known before.
     public mutating func update(_ snapshot: Snapshot) {
         accounts = Dictionary(snapshot.accounts.map { ($0.id, $0) }) { $1 }
         kiosks = Dictionary(grouping: snapshot.accounts.filter { $0.role == .kiosk }, by: \.organization)
@@ -33,6 +37,7 @@ public struct Directory: Sendable {
         revokedFamilies = snapshot.revokedFamilies
     }
 
+    /// Nil where nobody has that name.
     public subscript(id: String) -> Account? { accounts[id] }
 
     /// Sorted by id.

@@ -10,14 +10,18 @@ public import SocketIO
 /// The driver tells it what sockets and records did, and performs `takeActions()` in order. Sessions are
 /// `MonitoringSessions`', who is online is `Presence`'s; what is checked here is who may say what.
 public struct Hub: Sendable {
+    /// What the hub is configured with.
     public struct Settings: Sendable {
+        /// For sessions.
         public var rules: MonitoringSessions.Rules
+        /// What one socket may send, on average.
         public var messagesPerSecond: Int
         /// How long the TURN credentials are good that clients are given.
         public var iceCredentialLifetime: Duration
         /// How long a lost socket's client may come back as what it was; nil where it begins anew.
         public var recoveryWindow: Duration?
 
+        /// The defaults are the server's own.
         public init(
             rules: MonitoringSessions.Rules = .init(), messagesPerSecond: Int = 50,
             iceCredentialLifetime: Duration = .seconds(3600), recoveryWindow: Duration? = nil
@@ -29,6 +33,7 @@ public struct Hub: Sendable {
         }
     }
 
+    /// What the driver is to do.
     public enum Action: Sendable {
         /// `recovering` lets it have what the socket that it was has missed.
         case accept(SocketID, recovering: Bool)
@@ -67,10 +72,15 @@ public struct Hub: Sendable {
         case kioskWent(id: String)
     }
 
+    /// As it was made with.
     public let settings: Settings
+    /// The accounts as far as the records have said.
     public internal(set) var directory: Directory
+    /// The sessions of this node's kiosks.
     public internal(set) var sessions: MonitoringSessions
+    /// The kiosks and monitors of this node.
     public internal(set) var presence: Presence
+    /// What has happened since the start.
     public internal(set) var metrics: HubMetrics
     var clients: Clients
     var unrecorded: UnrecordedSessions
@@ -322,6 +332,7 @@ public struct Hub: Sendable {
 
     // MARK: Time
 
+    /// Also when nothing is due.
     public mutating func handleTimeout(now: Moment) {
         handleNodeTimeouts(now: now)
         perform(sessions.handleTimeout(now: now.instant), now: now)
@@ -337,6 +348,7 @@ public struct Hub: Sendable {
         }
     }
 
+    /// When `handleTimeout` is to be called next at the latest.
     public var nextTimeout: Instant? {
         [sessions.nextTimeout, presence.nextTimeout, ownership.nextTimeout, lastSeenDue ?? .zero].compactMap { $0 }
             .min()

@@ -9,6 +9,7 @@ public import SocketIO
 public struct Presence: Sendable {
     /// Three heartbeats.
     public static let silenceLimit: Duration = .seconds(90)
+    /// How often a kiosk is asked to give a sign of life.
     public static let heartbeatInterval: Duration = .seconds(30)
 
     struct Kiosk: Sendable {
@@ -30,6 +31,7 @@ public struct Presence: Sendable {
     /// One entry for each sign of life, in order because all silences are equally long.
     private var silenceDeadlines: RingBuffer<(at: Instant, kiosk: String, socket: SocketID)>
 
+    /// Nobody is here.
     public init() {
         kiosks = [:]
         lastSeen = [:]
@@ -39,7 +41,9 @@ public struct Presence: Sendable {
         silenceDeadlines = RingBuffer()
     }
 
+    /// Kiosks that are registered and alive.
     public var onlineCount: Int { kiosks.values.count { $0.isOnline } }
+    /// Sockets of monitors that are registered.
     public var monitorCount: Int { monitors.values.reduce(0) { $0 + $1.count } }
 
     /// The registered socket of a kiosk that is online.
@@ -107,6 +111,7 @@ public struct Presence: Sendable {
         return silent
     }
 
+    /// When the first kiosk may have been silent for too long; earlier when it has given a sign of life since.
     public var nextTimeout: Instant? { silenceDeadlines.first?.at }
 
     /// As monitors see it.
@@ -136,10 +141,12 @@ public struct Presence: Sendable {
 
     // MARK: Monitors
 
+    /// A socket of a monitor hears of its organization's kiosks from now on.
     public mutating func monitorRegistered(organization: String, socket: SocketID) {
         monitors[organization, default: []].insert(socket)
     }
 
+    /// It hears nothing any more.
     public mutating func monitorLost(organization: String, socket: SocketID) {
         monitors[organization]?.remove(socket)
         if monitors[organization]?.isEmpty == true { monitors[organization] = nil }

@@ -20,13 +20,17 @@ public enum LogInVerdict: Hashable, Sendable {
 public struct LogInMachine<Ticket: Hashable & Sendable, Credentials: Sendable>: Sendable {
     /// A log-in whose password has been checked.
     public struct Checked: Sendable {
+        /// As it was typed.
         public var name: String
         /// What the password was checked against; nil where nobody had that name.
         public var checkedAgainst: Credentials?
+        /// Whether the password was what it was checked against.
         public var isRight: Bool
+        /// The client's own, behind a trusted proxy too.
         public var address: IPAddress
     }
 
+    /// What the driver is to do.
     public enum Action: Sendable {
         /// Read what that name's password is checked against; `credentialsRead` follows.
         case read(name: String, Ticket)
@@ -52,8 +56,11 @@ public struct LogInMachine<Ticket: Hashable & Sendable, Credentials: Sendable>: 
 
     /// What was counted since the start.
     public struct Counts: Hashable, Sendable {
+        /// Log-ins let in.
         public internal(set) var succeeded: UInt64 = 0
+        /// Wrong passwords, unknown names and disabled accounts.
         public internal(set) var refused: UInt64 = 0
+        /// Log-ins told to come back.
         public internal(set) var throttled: UInt64 = 0
         /// Answers of records and passwords that no log-in waited for.
         public internal(set) var unexpected: UInt64 = 0
@@ -72,6 +79,7 @@ public struct LogInMachine<Ticket: Hashable & Sendable, Credentials: Sendable>: 
         case judging(Attempt)
     }
 
+    /// Since the start.
     public private(set) var counts: Counts
     private var gate: LoginGate<Ticket, Ticket>
     private var refusals: RefusedLogins
@@ -113,12 +121,14 @@ public struct LogInMachine<Ticket: Hashable & Sendable, Credentials: Sendable>: 
         if case .waiting? = phases[ticket] { phases[ticket] = nil }
     }
 
+    /// The records have read what the name's password is checked against; nil where nobody has that name.
     public mutating func credentialsRead(_ found: Credentials?, _ ticket: Ticket) {
         guard case .reading(let attempt)? = phases[ticket] else { return unexpected() }
         phases[ticket] = .checking(attempt, against: found)
         actions.append(.check(attempt.password, against: found, ticket))
     }
 
+    /// The password has been compared.
     public mutating func passwordChecked(isRight: Bool, _ ticket: Ticket) {
         guard case .checking(let attempt, let found)? = phases[ticket] else { return unexpected() }
         phases[ticket] = .judging(attempt)
@@ -126,6 +136,7 @@ public struct LogInMachine<Ticket: Hashable & Sendable, Credentials: Sendable>: 
         actions.append(.judge(checked, ticket))
     }
 
+    /// The records have judged, and begun a family of tokens where they let it in.
     public mutating func judged(_ verdict: LogInVerdict, _ ticket: Ticket, now: Moment) {
         guard case .judging(let attempt)? = phases[ticket] else { return unexpected() }
         finish(ticket, attempt, isRight: { if case .succeeded = verdict { true } else { false } }(), now: now.instant)
@@ -167,6 +178,7 @@ public struct LogInMachine<Ticket: Hashable & Sendable, Credentials: Sendable>: 
         for entry in refusals.handleTimeout(now: now) { actions.append(.record(entry)) }
     }
 
+    /// When `handleTimeout` is to be called next at the latest.
     public func nextTimeout(now: Instant) -> Instant? {
         [gate.nextTimeout(now: now), refusals.nextTimeout].compactMap { $0 }.min()
     }

@@ -39,12 +39,15 @@ public struct LoginGate<Attempt: Sendable, Ticket: Hashable & Sendable>: Sendabl
         judging = 0
     }
 
+    /// What becomes of one that has arrived.
     public enum Admission {
         /// `givesWay` is somebody, perhaps this one, who is to come back after `pause`.
         case queued(givesWay: Attempt?)
         case mustWait(Duration)
     }
 
+    /// A log-in has arrived.
+    /// - Parameter ticket: of no attempt that is waiting.
     public mutating func arrived(
         _ attempt: Attempt, _ ticket: Ticket, account: String, address: IPAddress, now: Instant
     ) -> Admission {

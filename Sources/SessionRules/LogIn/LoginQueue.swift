@@ -8,6 +8,7 @@ public import Primitives
 /// however many attempts it has waiting, and within a network each attempt. When a lane is full, one of the network that
 /// has most waiting gives way.
 public struct LoginQueue<Ticket: Hashable & Sendable>: Sendable {
+    /// Whether an attempt comes from an address where its account has logged in before.
     public enum Lane: Int, Sendable, CaseIterable { case home, elsewhere }
 
     private struct Entry: Sendable {
@@ -36,6 +37,7 @@ public struct LoginQueue<Ticket: Hashable & Sendable>: Sendable {
     private static var failuresLimit: Int { 10_000 }
     private static var failuresForgottenAfter: Duration { .seconds(15 * 60) }
 
+    /// - Parameter random: what the lots are drawn from.
     public init(random: RandomSource) {
         lanes = Lane.allCases.map { _ in [:] }
         counts = Lane.allCases.map { _ in 0 }
@@ -46,6 +48,7 @@ public struct LoginQueue<Ticket: Hashable & Sendable>: Sendable {
         turn = 0
     }
 
+    /// Attempts waiting in both lanes.
     public var count: Int { places.count }
 
     /// - Returns: the attempt that had to give way, which may be this one.
@@ -125,6 +128,7 @@ public struct LoginQueue<Ticket: Hashable & Sendable>: Sendable {
         return expired
     }
 
+    /// When the oldest entry, which may be gone by then, has waited too long.
     public var nextTimeout: Instant? { deadlines.first?.at }
 }
 

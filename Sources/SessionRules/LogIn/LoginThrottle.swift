@@ -27,6 +27,7 @@ public struct LoginThrottle: Sendable {
         var lastFailure: Instant
     }
 
+    /// Between two attempts, however many have failed.
     public static let longestWait: Duration = .seconds(60)
     /// Homes kept of one account; a new one takes the place of the one that was used least lately.
     public static let homesPerAccount = 8
@@ -43,6 +44,7 @@ public struct LoginThrottle: Sendable {
         self.homes = homes
     }
 
+    /// Whether the account has logged in from there, or from the same /64, before.
     public func isHome(_ address: IPAddress, of account: String) -> Bool {
         homes[account]?.contains(address.prefix64) == true
     }

@@ -6,14 +6,18 @@ public import Primitives
 ///
 /// Names that have an account have lines of their own, so that made-up names do not push them out.
 public struct RefusedLogins: Sendable {
+    /// One refused log-in.
     public struct Refusal: Hashable, Sendable {
         /// Of the account; empty where nobody has that name.
         public var organization: String
+        /// What was tried as a name.
         public var name: String
+        /// The client's.
         public var address: IPAddress
         /// `invalid-credentials` or `account-disabled`.
         public var code: String
 
+        /// Two that are equal are counted as one line.
         public init(organization: String, name: String, address: IPAddress, code: String) {
             self.organization = organization
             self.name = name
@@ -34,6 +38,7 @@ public struct RefusedLogins: Sendable {
     /// Those that no line names, by organization.
     private var others: [String: Int]
 
+    /// No minute has begun.
     public init() {
         ends = nil
         told = [:]
@@ -77,6 +82,7 @@ public struct RefusedLogins: Sendable {
             }
     }
 
+    /// When the minute ends; nil when nothing was refused since the last one.
     public var nextTimeout: Instant? { ends }
 
     private static func entry(_ refusal: Refusal, count: Int?, at wall: WallClock) -> AuditEntry {

@@ -29,6 +29,7 @@ public struct NodeLink: Sendable {
         public var acknowledged: UInt64
         /// From 1; 0 without a message.
         public var sequence: UInt64
+        /// Nil for a beat or an acknowledgement alone.
         public var message: NodeMessage?
     }
 
@@ -143,6 +144,7 @@ public struct NodeLink: Sendable {
         phase = .joined(joined)
     }
 
+    /// Gives up one that is silent, sends again, beats.
     public mutating func handleTimeout(now: Instant) {
         if isJoined, lastHeard + NodeLink.silenceLimit <= now { giveUp() }
         if case .joined(var joined) = phase, let resendsAt = joined.resendsAt, resendsAt <= now {
@@ -158,6 +160,7 @@ public struct NodeLink: Sendable {
         }
     }
 
+    /// When `handleTimeout` is to be called next at the latest.
     public var nextTimeout: Instant {
         guard case .joined(let joined) = phase else { return beatsAt }
         return min(beatsAt, lastHeard + NodeLink.silenceLimit, joined.resendsAt ?? .distantFuture)

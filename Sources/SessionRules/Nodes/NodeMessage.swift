@@ -39,6 +39,7 @@ public enum NodeMessage: Hashable, Sendable {
 
 /// Whose socket a node holds, and since when in the order of all claims to that kiosk.
 public struct KioskClaim: Hashable, Sendable {
+    /// The kiosk's account.
     public var kioskId: String
     /// Greater than that of each earlier claim that the node knew of.
     public var number: UInt64
@@ -48,9 +49,11 @@ public struct KioskClaim: Hashable, Sendable {
 
 /// What a node gives away that held a kiosk, or may have held it.
 public struct KioskRelease: Hashable, Sendable {
+    /// The kiosk's account.
     public var kioskId: String
     /// Of the claim that it answers.
     public var number: UInt64
+    /// Its session, if it goes on; nobody's until it is taken.
     public var session: HandedOverSession?
     /// How sessions ended that the kiosk asks for, or that it has not been told of.
     public var ended: [EndedSession]
@@ -58,13 +61,19 @@ public struct KioskRelease: Hashable, Sendable {
 
 /// A kiosk as the monitors of other nodes see it.
 public struct KioskState: Hashable, Sendable {
+    /// The kiosk's account.
     public var kioskId: String
     /// Of the claim under which its node holds it.
     public var number: UInt64
+    /// Whether it is registered and its heartbeats come.
     public var online: Bool
+    /// By its node's clock.
     public var lastSeen: WallClock?
+    /// What it said of itself last.
     public var status: JSONObject?
+    /// Of the session that goes on.
     public var sessionId: String?
+    /// That session's monitor.
     public var monitoredBy: String?
 }
 
@@ -96,13 +105,19 @@ public enum MonitorRequest: Hashable, Sendable {
 
 /// A session on its way from one owner to the next. Clocks of two nodes have nothing in common, so spans stand for moments.
 public struct HandedOverSession: Hashable, Sendable {
+    /// Its name stays what it is.
     public var id: String
+    /// The kiosk's account.
     public var kioskId: String
+    /// The monitor's account.
     public var monitorId: String
+    /// Of both.
     public var organization: String
+    /// By the clock of the node where it began; for people and records.
     public var startedAt: WallClock
     /// Since its start.
     public var age: Duration
+    /// The client of the monitor that carries it; nil where that one did not say.
     public var clientId: String?
     /// Nil while the monitor is away.
     public var monitorAddress: Address?
@@ -110,7 +125,9 @@ public struct HandedOverSession: Hashable, Sendable {
     public var waitingForMonitor: [ServerEvent]
     /// What waits for the kiosk.
     public var waitingForKiosk: [ServerEvent]
+    /// Whether an offer has passed.
     public var hasOffer: Bool
+    /// Whether an answer has passed.
     public var hasAnswer: Bool
     /// What is left of the grace period of media that failed.
     public var mediaGrace: Duration?

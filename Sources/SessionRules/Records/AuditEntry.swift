@@ -3,6 +3,7 @@ public import Primitives
 
 /// One line of the audit: who did what to whom, when.
 public struct AuditEntry: Hashable, Sendable {
+    /// What was done; the raw value stands in the records.
     public enum Kind: String, Hashable, Sendable, CaseIterable {
         case login, loginRefused = "login-refused", logout
         case tokenReused = "token-reused"
@@ -21,7 +22,9 @@ public struct AuditEntry: Hashable, Sendable {
         case auditPruned = "audit-pruned"
     }
 
+    /// By the server's clock.
     public var at: WallClock
+    /// What was done.
     public var kind: Kind
     /// Empty where the server as a whole is meant.
     public var organization: String
@@ -33,6 +36,7 @@ public struct AuditEntry: Hashable, Sendable {
     /// As JSON text, an object.
     public var details: String
 
+    /// `details` become one JSON object in the order given.
     public init(
         at: WallClock, kind: Kind, organization: String, principal: String, subject: String = "",
         details: KeyValuePairs<String, JSONValue> = [:]

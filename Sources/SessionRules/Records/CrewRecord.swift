@@ -7,11 +7,14 @@ public struct CrewRecord: Hashable, Sendable {
     public var sequence: Int64
     /// Of its kiosk.
     public var organization: String
+    /// The kiosk that sent it.
     public var kioskId: String
+    /// What the kiosk said.
     public var event: CrewEvent
     /// By the server's clock.
     public var receivedAt: WallClock
 
+    /// An event that has just arrived, unless it has a sequence number.
     public init(sequence: Int64 = 0, organization: String, kioskId: String, event: CrewEvent, receivedAt: WallClock) {
         self.sequence = sequence
         self.organization = organization

@@ -4,10 +4,15 @@ public import Signaling
 
 /// One monitor watching one kiosk.
 public struct MonitoringSession: Hashable, Sendable {
+    /// Unique.
     public let id: String
+    /// The kiosk's account.
     public let kioskId: String
+    /// The monitor's account.
     public let monitorId: String
+    /// Of both.
     public let organization: String
+    /// For people and records; spans are measured otherwise.
     public let startedAt: WallClock
     let started: Instant
 
@@ -54,12 +59,16 @@ public struct MonitoringSession: Hashable, Sendable {
 
 /// Who sends an event: an account at one of its addresses.
 public struct Party: Hashable, Sendable {
+    /// The account.
     public var id: String
+    /// The account's.
     public var organization: String
+    /// Where it is connected.
     public var address: Address
     /// Which of the account's clients; nil where it did not say.
     public var clientId: String?
 
+    /// Nothing is checked: the hub knows who it is.
     public init(id: String, organization: String, address: Address, clientId: String? = nil) {
         self.id = id
         self.organization = organization

@@ -21,6 +21,7 @@ public import Signaling
 ///
 /// Every event is a method in the past tense; it returns what to do, or throws the refusal the sender hears.
 public struct MonitoringSessions: Sendable {
+    /// How long sessions live.
     public struct Rules: Hashable, Sendable {
         /// How long a lost socket may take to come back.
         public var gracePeriod: Duration
@@ -31,6 +32,7 @@ public struct MonitoringSessions: Sendable {
         /// However well it works; nil for no limit.
         public var maximumDuration: Duration?
 
+        /// The defaults are the contract's. The grace period after a restart is never shorter than the other.
         public init(
             gracePeriod: Duration = .seconds(10), restoredGracePeriod: Duration = .seconds(60),
             negotiationTimeout: Duration = .seconds(60), maximumDuration: Duration? = nil
@@ -42,6 +44,7 @@ public struct MonitoringSessions: Sendable {
         }
     }
 
+    /// What is to be done, in order.
     public enum Action: Hashable, Sendable {
         case send(ServerEvent, to: Address)
         /// `monitoring-started`, which carries fresh credentials for the path.
@@ -57,11 +60,14 @@ public struct MonitoringSessions: Sendable {
 
     /// A kiosk as far as a start depends on it.
     public struct Kiosk: Hashable, Sendable {
+        /// The account.
         public var id: String
+        /// The account's.
         public var organization: String
         /// Its registered address; nil when it is offline.
         public var address: Address?
 
+        /// A kiosk as the hub knows it.
         public init(id: String, organization: String, address: Address?) {
             self.id = id
             self.organization = organization
@@ -69,6 +75,7 @@ public struct MonitoringSessions: Sendable {
         }
     }
 
+    /// As they were made with.
     public let rules: Rules
     var sessions: [String: MonitoringSession] { didSet { knownTimeout = .unknown } }
     /// Most messages change no deadline, and there may be thousands of sessions to ask.
@@ -77,6 +84,7 @@ public struct MonitoringSessions: Sendable {
     var sessionByKiosk: [String: String]
     var ended: EndedSessions
 
+    /// None goes on.
     public init(_ rules: Rules) {
         self.rules = rules
         sessions = [:]
@@ -90,9 +98,13 @@ public struct MonitoringSessions: Sendable {
         case known(Instant?)
     }
 
+    /// Sessions that go on.
     public var count: Int { sessions.count }
+    /// Those that go on, in no order.
     public var all: some Collection<MonitoringSession> { sessions.values }
+    /// By its name; nil when it is over.
     public subscript(id: String) -> MonitoringSession? { sessions[id] }
+    /// The one that goes on; nil when nobody watches.
     public func session(ofKiosk id: String) -> MonitoringSession? { sessionByKiosk[id].flatMap { sessions[$0] } }
 
     // MARK: Start and stop
@@ -145,6 +157,7 @@ public struct MonitoringSessions: Sendable {
         return actions + adopt(session.id, by: monitor)
     }
 
+    /// A monitor does not want to watch any longer.
     public mutating func stopRequested(
         by monitor: Party, kioskId: String, sessionId: String?
     ) throws(Refusal) -> [Action] {
@@ -163,8 +176,10 @@ public struct MonitoringSessions: Sendable {
     /// The session's kiosk said that its program ends on purpose.
     public mutating func kioskLeft(sessionId: String) -> [Action] { end(sessionId, .kioskRestarting) }
 
+    /// By a request of the session's own monitor.
     public mutating func endedByMonitor(sessionId: String) -> [Action] { end(sessionId, .stoppedByMonitor) }
 
+    /// By an administrator's request.
     public mutating func endedByAdmin(sessionId: String) -> [Action] { end(sessionId, .endedByAdmin) }
 
     /// An account was disabled or removed: nothing of it goes on, whichever side it was.
@@ -277,6 +292,7 @@ public struct MonitoringSessions: Sendable {
         named.filter { sessions[$0]?.monitorId == id }
     }
 
+    /// A socket of a monitor is gone: sessions that it carried have their grace period.
     public mutating func monitorLost(_ monitorId: String, address: Address, now: Moment) -> [Action] {
         let graceEnds = now.instant + rules.gracePeriod
         var isAffected = false
@@ -289,6 +305,7 @@ public struct MonitoringSessions: Sendable {
 
     // MARK: Time
 
+    /// Ends what is due.
     public mutating func handleTimeout(now: Instant) -> [Action] {
         let next = nextTimeout
         knownTimeout = .known(next)
@@ -308,6 +325,7 @@ public struct MonitoringSessions: Sendable {
         return nil
     }
 
+    /// When the first deadline is; nil when there is none.
     public var nextTimeout: Instant? {
         if case .known(let instant) = knownTimeout { return instant }
         return sessions.values.compactMap { session in

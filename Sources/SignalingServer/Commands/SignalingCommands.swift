@@ -12,6 +12,7 @@ internal import Signaling
 
 /// What `kiosk-signaling` does on its command line.
 public enum SignalingCommands {
+    /// The program's.
     public static let version = ProductVersion.text
 
     private static let configFlag = Flag("--config", "FILE", help: "configuration file (YAML)")
@@ -23,6 +24,7 @@ public enum SignalingCommands {
         "A password is never an argument: other users of the machine could read it there.\n"
         + "It needs at least \(AccountRule.minimumPasswordLength) characters."
 
+    /// What the command line may say.
     public static let parser = CommandLineParser(
         program: "kiosk-signaling",
         summary: "logs kiosks and monitors in and carries their signaling; media never passes here",

@@ -14,6 +14,7 @@ public struct ICESettings: Sendable {
     /// How long a client may allocate with its credentials; an allocation made in time goes on for longer.
     public var credentialLifetime: Duration
 
+    /// Without servers: clients find only direct paths.
     public init(
         stun: [String] = [], turn: [String] = [], sharedSecret: Redacted<String>? = nil,
         credentialLifetime: Duration = .seconds(3600)

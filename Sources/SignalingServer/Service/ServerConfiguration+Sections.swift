@@ -4,15 +4,22 @@ internal import Records
 public import Service
 
 extension ServerConfiguration {
+    /// `ice`: the servers that clients find each other with.
     public struct ICE: Sendable, Decodable {
+        /// `stun:host:port`.
         public var stun: [String]
+        /// `turn:host:port?transport=udp`, `turns:…`.
         public var turn: [String]
+        /// Shared with the TURN servers; read from `sharedSecretFile` where that is given.
         public var sharedSecret: Redacted<String>?
+        /// Where the secret stands instead.
         public var sharedSecretFile: String?
+        /// How long TURN credentials are good.
         public var credentialLifetime: Duration
 
         enum CodingKeys: CodingKey, CaseIterable { case stun, turn, sharedSecret, sharedSecretFile, credentialLifetime }
 
+        /// No servers; credentials for an hour.
         public init() {
             (stun, turn, sharedSecret, sharedSecretFile, credentialLifetime) = ([], [], nil, nil, .seconds(3600))
         }
@@ -37,11 +44,13 @@ extension ServerConfiguration {
         }
     }
 
+    /// `cors`: pages of other origins.
     public struct CORS: Sendable, Decodable {
         /// `https://host[:port]`, or `*` for every origin. The console's own needs no entry.
         public var origins: [String]
 
         enum CodingKeys: CodingKey, CaseIterable { case origins }
+        /// None.
         public init() { origins = [] }
         public init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
@@ -52,12 +61,17 @@ extension ServerConfiguration {
         }
     }
 
+    /// `sessions`: how long they live.
     public struct Sessions: Sendable, Decodable {
+        /// How long a lost socket may take to come back.
         public var gracePeriod: Duration
+        /// From a session's start to offer and answer.
         public var negotiationTimeout: Duration
+        /// Nil for no limit.
         public var maximumDuration: Duration?
 
         enum CodingKeys: CodingKey, CaseIterable { case gracePeriod, negotiationTimeout, maximumDuration }
+        /// The contract's.
         public init() { (gracePeriod, negotiationTimeout, maximumDuration) = (.seconds(10), .seconds(60), nil) }
         public init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
@@ -68,25 +82,36 @@ extension ServerConfiguration {
         }
     }
 
+    /// `limits`: what clients may take of the server.
     public struct Limits: Sendable, Decodable {
+        /// By one socket, on average.
         public var messagesPerSecond: Int
+        /// Connections at once.
         public var connections: Int
+        /// Connections of one address at once.
         public var connectionsPerAddress: Int
+        /// Engine.IO handshakes a second of one address.
         public var handshakesPerAddress: Int
+        /// HTTP requests a second of one address; ten times as many at once.
         public var requestsPerAddress: Int
+        /// What may wait for one client.
         public var pendingBytes: ConfiguredSize
+        /// One message or body.
         public var payload: ConfiguredSize
         /// On the disk of the records; with less, `/readyz` says no.
         public var freeSpace: ConfiguredSize
         /// Held for all clients together, for one account, and for the strangers of one address.
         public var memory: ConfiguredSize
+        /// Held for one account at once.
         public var memoryPerAccount: ConfiguredSize
+        /// Held for strangers of one address at once.
         public var memoryPerAddress: ConfiguredSize
 
         enum CodingKeys: CodingKey, CaseIterable {
             case messagesPerSecond, connections, connectionsPerAddress, handshakesPerAddress, requestsPerAddress,
                 pendingBytes, payload, freeSpace, memory, memoryPerAccount, memoryPerAddress
         }
+        /// For a few thousand kiosks on one machine.
         public init() {
             messagesPerSecond = 50
             connections = 20_000
@@ -128,12 +153,15 @@ extension ServerConfiguration {
 
     /// Engine.IO's timing, as the handshake announces it.
     public struct Engine: Sendable, Decodable {
+        /// Between two pings of Engine.IO.
         public var pingInterval: Duration
+        /// How long a client may take to answer one.
         public var pingTimeout: Duration
         /// How long a lost client may come back for what it missed; nil where it begins anew.
         public var recoveryWindow: Duration?
 
         enum CodingKeys: CodingKey, CaseIterable { case pingInterval, pingTimeout, recoveryWindow }
+        /// Those of the Socket.IO project.
         public init() {
             (pingInterval, pingTimeout, recoveryWindow) = (.milliseconds(25_000), .milliseconds(20_000), nil)
         }
@@ -151,8 +179,11 @@ extension ServerConfiguration {
         }
     }
 
+    /// `tls`: the server's certificate.
     public struct TLS: Sendable, Hashable, Decodable {
+        /// PEM, the chain behind the certificate.
         public var certificateFile: String
+        /// PEM.
         public var privateKeyFile: String
 
         enum CodingKeys: CodingKey, CaseIterable { case certificateFile, privateKeyFile }
@@ -163,11 +194,13 @@ extension ServerConfiguration {
         }
     }
 
+    /// `proxy`: whose `X-Forwarded-For` is believed.
     public struct Proxy: Sendable, Decodable {
         /// Addresses whose `X-Forwarded-For` is believed.
         public var trusted: [IPAddress]
 
         enum CodingKeys: CodingKey, CaseIterable { case trusted }
+        /// Nobody.
         public init() { trusted = [] }
         public init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
@@ -178,12 +211,15 @@ extension ServerConfiguration {
         }
     }
 
+    /// `shutdown`: how the server ends.
     public struct Shutdown: Sendable, Decodable {
         /// Whether a stop ends the sessions. Otherwise they wait, for their grace period, for the server to be back.
         public var endSessions: Bool
+        /// For clients to take what waits for them.
         public var timeout: Duration
 
         enum CodingKeys: CodingKey, CaseIterable { case endSessions, timeout }
+        /// Sessions wait for the next start; five seconds.
         public init() { (endSessions, timeout) = (false, .seconds(5)) }
         public init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
@@ -194,8 +230,11 @@ extension ServerConfiguration {
 
     /// How long records are kept; nil is for ever, which the file writes as `forever`.
     public struct Retention: Sendable, Decodable {
+        /// Since their end.
         public var sessions: Duration?
+        /// Since their arrival.
         public var crewEvents: Duration?
+        /// Since it was written.
         public var audit: Duration?
 
         /// As the records take them.
@@ -204,6 +243,7 @@ extension ServerConfiguration {
         }
 
         enum CodingKeys: CodingKey, CaseIterable { case sessions, crewEvents, audit }
+        /// A year, two years for crew events.
         public init() {
             (sessions, crewEvents, audit) = (.seconds(365 * 86_400), .seconds(730 * 86_400), .seconds(365 * 86_400))
         }
@@ -233,11 +273,13 @@ extension ServerConfiguration {
         }
     }
 
+    /// `metrics`: who may read them.
     public struct Metrics: Sendable, Decodable {
         /// Who may read `/metrics`: these addresses. Nobody else, because it tells what goes on.
         public var allow: [IPAddress]
 
         enum CodingKeys: CodingKey, CaseIterable { case allow }
+        /// This machine.
         public init() { allow = [IPAddress("127.0.0.1")!, IPAddress("::1")!] }
         public init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
@@ -250,16 +292,21 @@ extension ServerConfiguration {
         }
     }
 
+    /// `log`: what is written, and how.
     public struct LogSection: Sendable, Decodable {
+        /// From the fewest lines to the most.
         public enum Level: String, Sendable, CaseIterable, Decodable { case error, warning, notice, info, debug }
         /// `auto` is the journal where the standard error leads there, else lines of text.
         public enum Format: String, Sendable, CaseIterable, Decodable { case auto, text, json }
+        /// Lines of this level and of graver ones are written.
         public var level: Level
+        /// Text, JSON, or what the output is for.
         public var format: Format
         /// Whether the log says which name and which address failed to log in. The audit does in any case.
         public var identities: Bool
 
         enum CodingKeys: CodingKey, CaseIterable { case level, format, identities }
+        /// Everything but debugging, with names and addresses.
         public init() { (level, format, identities) = (.info, .auto, true) }
         public init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
@@ -276,6 +323,7 @@ extension ServerConfiguration {
             }
         }
 
+        /// As the log takes it.
         public var logLevel: LogLevel {
             switch level {
             case .error: .error

@@ -5,27 +5,43 @@ internal import Service
 
 /// Everything `kiosk-signaling serve` is told, with its defaults. Sections and keys are those of the file.
 public struct ServerConfiguration: Sendable, Decodable {
+    /// Addresses and ports; port 0 takes a free one.
     public var listen: [SocketAddress]
+    /// The records' file.
     public var database: String
+    /// STUN and TURN servers.
     public var ice: ICE
+    /// Pages of other origins.
     public var cors: CORS
+    /// Lives of sessions.
     public var sessions: Sessions
+    /// What clients may take.
     public var limits: Limits
+    /// Engine.IO's timing.
     public var engine: Engine
+    /// Nil serves in the clear, for a proxy or this machine.
     public var tls: TLS?
+    /// Trusted proxies.
     public var proxy: Proxy
+    /// How the server ends.
     public var shutdown: Shutdown
+    /// How long records are kept.
     public var retention: Retention
+    /// Who may read them.
     public var metrics: Metrics
+    /// What is written.
     public var log: LogSection
 
+    /// This machine only.
     public static let defaultListen = "127.0.0.1:8080"
+    /// Where the Debian package keeps them.
     public static let defaultDatabase = "/var/lib/kiosk-signaling/signaling.db"
 
     enum CodingKeys: CodingKey, CaseIterable {
         case listen, database, ice, cors, sessions, limits, engine, tls, proxy, shutdown, retention, metrics, log
     }
 
+    /// The defaults of every key.
     public init() {
         listen = [SocketAddress(ServerConfiguration.defaultListen)!]
         database = ServerConfiguration.defaultDatabase
