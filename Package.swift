@@ -123,6 +123,8 @@ let package = Package(
             ]),
 
         // The server.
+        // Who may watch what, sessions, presence, throttles: told the time, given randomness, answering in values.
+        library("SessionRules", ["Signaling", "SocketIO", "JSON", "Primitives"], settings: pure),
         // The monitor console: files and nothing else, so that a change of them compiles no other Swift.
         library(
             "ConsolePage", [], settings: pure, resources: [.embedInCode("Page")],
@@ -131,7 +133,7 @@ let package = Package(
             "SignalingServer",
             [
                 "Signaling", "SocketIO", "JSON", "HTTPTransport", "HTTP", "Configuration", "Database", "Service",
-                "Compression", "Primitives",
+                "Compression", "Primitives", "SessionRules",
                 "Crypto", "Reactor", "ConsolePage", "CArgon2", "CJOSE",
             ],
             resources: [.embedInCode("API/openapi.json")]),
@@ -189,7 +191,7 @@ let package = Package(
         tests("SocketIOTests", ["SocketIO", "JSON", "TestSupport"]),
         tests("SignalingTests", ["Signaling", "JSON"]),
         tests("HTTPTests", ["HTTP", "FuzzBodies"]),
-        tests("HTTPTransportTests", ["HTTPTransport", "HTTP", "Crypto"]),
+        tests("HTTPTransportTests", ["HTTPTransport", "HTTP", "Crypto", "Reactor"]),
         tests("ConfigurationTests", ["Configuration"]),
         tests("DatabaseTests", ["Database"]),
         tests("CompressionTests", ["Compression"]),
@@ -214,11 +216,12 @@ let package = Package(
                 "JSON",
                 "Configuration", "Database", "Reactor", "Signaling", "TestSupport",
             ]),
+        tests("SessionRulesTests", ["SessionRules", "Signaling", "SocketIO", "JSON"]),
         tests(
             "SignalingServerTests",
             [
-                "SignalingServer", "Signaling", "SocketIO", "Database", "HTTPTransport", "HTTP", "Reactor",
-                "Compression", "Configuration",
+                "SignalingServer", "SessionRules", "Signaling", "SocketIO", "Database", "HTTPTransport", "HTTP",
+                "Reactor", "Compression", "Configuration",
             ]),
         tests("ArchitectureTests", []),
     ],

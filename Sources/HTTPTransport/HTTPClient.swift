@@ -1,17 +1,15 @@
 internal import Crypto
 public import HTTP
 public import Primitives
-internal import Reactor
+public import Reactor
 
-/// HTTP/1.1 and WebSocket client. All calls come from one thread, only the `waker` from any.
+/// HTTP/1.1 and WebSocket client. All calls come from one thread.
 ///
 /// Each exchange has a connection of its own: there are a few at most.
 public final class HTTPClient {
-    /// Ends a `service` that waits, from any thread.
-    public let waker: ServiceWaker
-
     private let configuration: HTTPClientConfiguration
     private let trust: TLSClientContext
+    private let wake: WakeFD?
     /// Signaled when a name has been looked up.
     private let lookups: WakeFD
     private var loop: EventLoop
@@ -28,8 +26,11 @@ public final class HTTPClient {
     private static let lookupToken: UInt64 = 1
 
     /// Reads the trusted authorities.
+    /// - Parameter wake: ends a `service` that waits, which then gives `woken`; a mailbox's, as a rule.
     /// - Throws: `cannotLoadTrust`, `outOfResources`.
-    public init(_ configuration: HTTPClientConfiguration) throws(HTTPTransportError) {
+    public init(
+        _ configuration: HTTPClientConfiguration, wokenBy wake: WakeFD? = nil
+    ) throws(HTTPTransportError) {
         self.configuration = configuration
         if let file = configuration.caFile {
             do throws(SystemError) { try SystemFile.checkReadable(file) } catch {
@@ -43,9 +44,11 @@ public final class HTTPClient {
         }
         do throws(SystemError) {
             loop = try EventLoop(eventsPerWait: 16)
-            waker = ServiceWaker(target: try ServiceWaker.Target())
+            self.wake = wake
             lookups = try WakeFD()
-            try loop.register(waker.target.wake.descriptor, token: .init(HTTPClient.wakeToken), for: .readable)
+            if let wake {
+                try loop.register(wake.descriptor, token: .init(HTTPClient.wakeToken), for: .readable)
+            }
             try loop.register(lookups.descriptor, token: .init(HTTPClient.lookupToken), for: .readable)
         } catch {
             throw .outOfResources
@@ -89,7 +92,7 @@ public final class HTTPClient {
     private func handle(_ event: EventLoop.Event) {
         switch event.token.rawValue {
         case HTTPClient.wakeToken:
-            if waker.target.take() { events.append(.woken) }
+            if wake?.clear() == true { events.append(.woken) }
         case HTTPClient.lookupToken:
             lookups.clear()
             for exchange in exchanges.values { takeAddresses(exchange) }

@@ -26,9 +26,9 @@ public final class Agent {
     let peerEvents: Mailbox<PeerEvent>
     let mediaEvents: Mailbox<MediaEvent>
     let deskEvents: Mailbox<DeskEvent>
-    let link: SignalingLink
+    let link: LinkThread
     let desk: ControlDesk
-    let driver: PeerDriver
+    let driver: NetworkThread
     let control: EncoderControl
     let videoRing: FrameRing
     let audioRing: FrameRing
@@ -84,7 +84,7 @@ public final class Agent {
             videoGate = try MediaGate()
             audioGate = try MediaGate()
             desk = try ControlDesk(events: deskEvents)
-            link = SignalingLink(configuration, events: linkEvents)
+            link = try LinkThread(configuration, events: linkEvents)
             let section = configuration.camera
             control = EncoderControl(
                 videoBitrate: configuration.video.maxBitrate, frameRate: section.frameRate, width: section.width,
@@ -98,7 +98,7 @@ public final class Agent {
             audioRing = FrameRing(
                 kind: .audio, frameCapacity: 1500, readable: readable, opened: audioGate.wake, needsPermission: true)
             let tally = MediaTally()
-            driver = try PeerDriver(
+            driver = try NetworkThread(
                 configuration, video: videoRing, audio: audioRing, control: control, tally: tally, events: peerEvents)
             video = VideoPipeline(
                 section.request(camera), ring: videoRing, control: control, tally: tally, gate: videoGate,

@@ -1,406 +1,105 @@
-import Media
-import Peer
-import Primitives
-import Reactor
-import Service
-import Signaling
+public import AgentSettings
+public import Media
+internal import Peer
+internal import Primitives
+public import Reactor
+internal import Service
+internal import Synchronization
 
-/// The state of the network thread: its loop, and the present session.
-struct NetworkThread: ~Copyable {
-    static let log = Log("network")
-    private static let wakeToken = EventLoop.Token(0)
-    /// Batches taken from one socket before the others get their turn.
-    static let batchesPerRound = 4
-    static let statisticsInterval = Duration.seconds(1)
+// The network thread: where the peer session meets sockets, clocks and the encoders.
+//
+//   signaling thread ─ post ─▶ Mailbox<PeerCommand> ┐
+//   video thread     ─ push ─▶ FrameRing            ├─▶ NetworkLoop ─▶ PeerSlot.mutate { PeerSession } ─▶ settle ─▶ UDPSocket
+//   audio thread     ─ push ─▶ FrameRing            │                                     └▶ PeerEvent ─▶ supervisor
+//   network          ─────────▶ UDPSocket           ┘
+//
+// `NetworkThread` is the handle, `NetworkLoop` what the thread does, `PeerSlot` one session with everything that is its own. The loop asks
+// for the time once per round.
 
-    let interfaces: InterfaceFilter
-    /// Nil where TURN over TLS is not possible.
-    let trust: RelayTrust?
-    let pool: PacketPool
-    let commands: Mailbox<PeerCommand>
-    let events: Mailbox<PeerEvent>
-    let videoRing: FrameRing
-    let audioRing: FrameRing
-    let control: EncoderControl
-    let tally: MediaTally
-    let progress: ThreadProgress
+/// Runs peer sessions on a thread of its own. One session at a time.
+public final class NetworkThread: Sendable {
+    /// Datagrams on their way in and out at once; more are dropped and counted.
+    private static let packetSlots = 256
+    private static let log = Log("network")
 
-    var loop: EventLoop
-    var session: LiveSession
-    /// The session whose peer connection ended by itself, until another begins: its supervisor may not know yet.
-    var endedSession: String?
-    var peer: PeerSession?
-    var sockets: [BoundSocket]
-    /// Sockets that ask for names, and those that receive multicast answers; from the session's beginning until it is
-    /// connected, and while a name is asked for.
-    var nameSockets: [BoundSocket]
-    /// The networks that they are on.
-    var nameNetworks: [InterfaceAddress]
-    var relays: [RelayConnection]
-    /// What is read from a relay's connection goes through it.
-    var relayBuffer: [UInt8]
-    /// Relays whose connection is to be tried again.
-    var relayRetries: [RelayRetry]
-    var nextToken: UInt64
-    private var videoFrame: EncodedFrame
-    private var audioFrame: EncodedFrame
-    var isRunning: Bool
+    /// Beats once per round of the loop, and at least every second.
+    public let progress: ThreadProgress
+    /// Slots in use now; zero when no session is open.
+    public var outstandingPackets: Int { resources.pool.outstanding }
 
-    /// What is known of the session besides the peer itself. Meaningful only while there is one.
-    struct LiveSession {
-        var id = ""
-        /// What the configuration allowed the video encoder when the session began.
-        var maximumVideo = Bitrate.zero
-        var offerArrivedAt: Instant?
-        var statisticsAt: Instant?
-        var lastBytes: UInt64 = 0
-        var lastStatisticsAt: Instant?
-        var keyframeRequests = 0
-        var lostDatagrams = 0
-        var backpressure = Backpressure()
-        var areServersKnown = false
-        var hasFinishedGathering = false
-        /// TURN servers behind streams whose credentials are newer than the stream's.
-        var renewedServers: [ResolvedICEServer] = []
-        var restarts = RestartRequests()
-        /// Why TURN servers gave no relay, each once.
-        var relayTroubles: [String] = []
-        /// What the encoders were told of the peer's wishes.
-        var audioWishes: AudioWishes?
-        var videoWishes: VideoWishes?
-        /// When addresses that could not be bound are tried again, and how often yet.
-        var rebindAt: Instant?
-        var rebindsLeft = 0
-    }
+    private let resources: NetworkResources
+    private let commands: Mailbox<PeerCommand>
+    private let resolver: ICEServerResolver
+    private let thread: Mutex<WorkerThread?>
 
-    init(
-        interfaces: InterfaceFilter, trust: RelayTrust?, pool: PacketPool, commands: Mailbox<PeerCommand>,
-        events: Mailbox<PeerEvent>, video: FrameRing, audio: FrameRing, control: EncoderControl,
-        tally: MediaTally, progress: ThreadProgress
+    /// Both rings must wake the same reader, which becomes this thread.
+    public init(
+        _ configuration: AgentConfiguration, video: FrameRing, audio: FrameRing, control: EncoderControl,
+        tally: MediaTally, events: Mailbox<PeerEvent>
     ) throws(SystemError) {
-        // First what can throw: a half-made thread state could not be taken apart.
-        var loop = try EventLoop()
-        try loop.register(commands.wake.descriptor, token: NetworkThread.wakeToken, for: .readable)
-        self.loop = loop
-        self.interfaces = interfaces
-        self.trust = trust
-        self.pool = pool
+        guard let wake = video.readable, audio.readable === wake else {
+            preconditionFailure("peer driver: both rings must wake the same reader")
+        }
+        let commands = try Mailbox<PeerCommand>(wake: wake)
         self.commands = commands
-        self.events = events
-        videoRing = video
-        audioRing = audio
-        self.control = control
-        self.tally = tally
-        self.progress = progress
-        session = LiveSession()
-        endedSession = nil
-        peer = nil
-        sockets = []
-        nameSockets = []
-        nameNetworks = []
-        relays = []
-        relayRetries = []
-        relayBuffer = [UInt8](repeating: 0, count: 16 * 1024)
-        nextToken = 1
-        videoFrame = EncodedFrame(kind: .video, capacity: 64 * 1024)
-        audioFrame = EncodedFrame(kind: .audio, capacity: 1500)
-        isRunning = true
-    }
-
-    // MARK: The loop
-
-    mutating func run() throws(SystemError) {
-        while isRunning {
-            let now = MonotonicClock.now()
-            progress.beat(now: now)
-            // The beat needs a round now and then even when nothing happens.
-            var deadline = now + .seconds(1)
-            if let wake = nextTimeout { deadline = min(deadline, wake.at) }
-            if let at = driverTimeout { deadline = min(deadline, at) }
-            try loop.wait(until: deadline)
-            for event in loop.events {
-                if event.token == NetworkThread.wakeToken {
-                    commands.wake.clear()
-                    takeCommands()
-                    takeFrames()
-                } else if let bound = sockets.first(where: { $0.token == event.token }) {
-                    if event.isWritable, bound.isBlocked { unblock(bound) }
-                    if event.isReadable { receive(on: bound) }
-                } else if let relay = relays.first(where: { $0.token == event.token }) {
-                    advance(relay, event)
-                } else if let bound = nameSockets.first(where: { $0.token == event.token }) {
-                    if event.isWritable, bound.isBlocked { unblock(bound) }
-                    if event.isReadable { receiveNames(on: bound) }
-                }
-            }
-            handleTimeouts()
-        }
-        progress.rest()
-    }
-
-    private var nextTimeout: Wake? {
-        switch peer {
-        case .some(let peer): session.backpressure.postpone(peer.nextTimeout)
-        case .none: nil
-        }
-    }
-
-    /// What the driver itself waits for.
-    private var driverTimeout: Instant? {
-        // Asked in every round: an array of the three would be an allocation each time.
-        NetworkThread.earlier(NetworkThread.earlier(session.statisticsAt, session.rebindAt), relayTimeout)
-    }
-
-    static func earlier(_ a: Instant?, _ b: Instant?) -> Instant? {
-        guard let a, let b else { return a ?? b }
-        return min(a, b)
-    }
-
-    private mutating func handleTimeouts() {
-        let now = MonotonicClock.now()
-        if let wake = nextTimeout, wake.at <= now {
-            session.backpressure.release()
-            mutate { peer, now in peer.handleTimeout(now: now) }
-            if let next = nextTimeout {
-                precondition(
-                    next.at > now, "network thread: a deadline stays in the past and would spin (\(next.reason))")
+        resolver = try ICEServerResolver { answer in
+            switch answer {
+            case .server(let id, let server): commands.post(.iceServer(sessionId: id, server))
+            case .finished(let id): commands.post(.iceServersKnown(sessionId: id))
             }
         }
-        if let at = session.statisticsAt, at <= now { reportStatistics(now: now) }
-        if let at = session.rebindAt, at <= now { rebind(now: now) }
-        handleRelayTimeouts(now: now)
+        resources = NetworkResources(
+            interfaces: InterfaceFilter(configuration.network),
+            trust: NetworkThread.trust(authorities: configuration.tls.caFile),
+            pool: PacketPool(slotCount: NetworkThread.packetSlots), events: events, video: video, audio: audio,
+            control: control, tally: tally)
+        progress = ThreadProgress()
+        thread = Mutex(nil)
     }
 
-    // MARK: The one way to the session
-
-    mutating func mutate(_ body: (inout PeerSession, Instant) -> Void) {
-        guard hasSession else { return }
-        let now = MonotonicClock.now()
-        body(&peer!, now)
-        drain(now: now)
-    }
-
-    mutating func drain(now: Instant) {
-        while hasSession {
-            transmit(now: now)
-            guard let event = peer?.pollEvent() else { return }
-            handle(event, now: now)
-        }
-    }
-
-    mutating func transmit(now: Instant) {
-        while true {
-            // A full batch that the kernel does not take means: wait for the socket; packets rest in their queues.
-            if sockets.contains(where: { $0.socket.isQueueFull && $0.isBlocked }) {
-                return session.backpressure.hold(now: now)
-            }
-            guard var packet = pool.take() else {
-                flush()
-                // Blocked sockets hold the slots; those of all other sockets came back with the flush.
-                guard pool.outstanding < pool.slotCount else { return session.backpressure.hold(now: now) }
-                continue
-            }
-            guard let transmit = peer?.pollTransmit(into: &packet, now: now) else { break }
-            guard transmit.transport == .udp else {
-                sendToRelay(packet, from: transmit.source)
-                continue
-            }
-            guard let bound = socket(at: transmit.source) else {
-                session.lostDatagrams += 1
-                continue
-            }
-            if bound.socket.isQueueFull { flush(bound) }
-            guard !bound.socket.isQueueFull else {
-                session.lostDatagrams += 1
-                continue
-            }
-            bound.socket.enqueue(packet, to: transmit.destination)
-        }
-        session.backpressure.release()
-        flush()
-        flushRelays()
-    }
-
-    private func socket(at source: SocketAddress) -> BoundSocket? {
-        sockets.first { $0.socket.localAddress == source } ?? nameSockets.first { $0.socket.localAddress == source }
-    }
-
-    private mutating func flush() {
-        for bound in sockets where bound.socket.queuedCount > 0 { flush(bound) }
-        for bound in nameSockets where bound.socket.queuedCount > 0 { flush(bound) }
-    }
-
-    private mutating func flush(_ bound: BoundSocket) {
-        let result = bound.socket.flush()
-        if result.failed > 0 {
-            session.lostDatagrams += result.failed
-            if let error = result.lastError {
-                NetworkThread.log.repeated(.debug, "send-failed", "datagram not sent: \(error)")
+    /// Starts the network thread and the one that looks up the names of STUN and TURN servers.
+    ///
+    /// - Throws: When a thread cannot be made.
+    public func start() throws(SystemError) {
+        try resolver.start()
+        let started = try WorkerThread(name: "network") { [self] _ in
+            do throws(SystemError) {
+                var loop = try NetworkLoop(resources, commands: commands, progress: progress)
+                try loop.run()
+            } catch {
+                // Without its event loop the agent cannot carry a session: the watchdog sees the missing beat.
+                NetworkThread.log.error("network thread ended: \(error)")
             }
         }
-        guard result.isBlocked != bound.isBlocked else { return }
-        bound.isBlocked = result.isBlocked
-        watch(bound)
+        thread.withLock { $0 = started }
     }
 
-    private mutating func unblock(_ bound: BoundSocket) {
-        flush(bound)
-        if !bound.isBlocked { mutate { _, _ in } }
-    }
-
-    private mutating func watch(_ bound: BoundSocket) {
-        do throws(SystemError) {
-            try loop.modify(
-                bound.socket.descriptor, token: bound.token, for: bound.isBlocked ? [.readable, .writable] : .readable)
-        } catch {
-            NetworkThread.log.repeated(.warning, "watch-failed", "socket cannot be watched: \(error)")
+    /// Hands a command to the network thread, from any thread. The names of a session's STUN and TURN servers are looked up
+    /// meanwhile.
+    public func post(_ command: PeerCommand) {
+        commands.post(command)
+        switch command {
+        case .sessionStarted(let id, _, let servers), .iceServersRenewed(let id, let servers):
+            resolver.ask(ICEServerResolver.Question(sessionId: id, servers: servers))
+        case .offer, .candidate, .iceServer, .iceServersKnown, .sessionEnded, .interfacesChanged, .shutdown: break
         }
     }
 
-    // MARK: Into the session
-
-    private mutating func receive(on bound: BoundSocket) {
-        let local = bound.socket.localAddress
-        for _ in 0..<NetworkThread.batchesPerRound {
-            guard case .received = bound.socket.receive(from: pool) else { return }
-            while var datagram = bound.socket.nextDatagram() {
-                guard hasSession else { continue }
-                let source = datagram.source
-                peer!.handle(&datagram.packet, from: source, local: local, now: MonotonicClock.now())
-            }
-            mutate { _, _ in }
-        }
-    }
-
-    private mutating func takeFrames() {
-        while audioRing.pop(into: &audioFrame) {
-            guard hasSession else { continue }
-            peer!.send(audioFrame, now: MonotonicClock.now())
-        }
-        while videoRing.pop(into: &videoFrame) {
-            guard hasSession else { continue }
-            peer!.send(videoFrame, now: MonotonicClock.now())
-        }
-        mutate { _, _ in }
-    }
-
-    // MARK: Commands
-
-    private mutating func takeCommands() {
-        while let command = commands.next() {
-            switch command {
-            case .sessionStarted(let id, _, _): open(id)
-            // The resolver has been asked too.
-            case .iceServersRenewed: break
-            case .iceServer(let id, let server): if isCurrent(id) { add(server) }
-            case .iceServersKnown(let id):
-                if isCurrent(id) {
-                    session.areServersKnown = true
-                    finishGatheringIfDone()
-                }
-            case .offer(let id, let sdp):
-                if isCurrent(id) {
-                    accept(offer: sdp)
-                } else if id == endedSession {
-                    events.post(.offerAfterEnd(sessionId: id, sdp: sdp))
-                }
-            case .candidate(let id, let candidate):
-                if isCurrent(id) {
-                    mutate { peer, now in peer.addRemoteCandidate(candidate.candidate, now: now) }
-                } else if id == endedSession {
-                    events.post(.candidateAfterEnd(sessionId: id, candidate))
-                }
-            case .sessionEnded(let id): if isCurrent(id) { close() }
-            case .interfacesChanged: interfacesChanged()
-            case .shutdown:
-                close()
-                isRunning = false
-            }
-        }
-    }
-
-    private func isCurrent(_ id: String) -> Bool { hasSession && session.id == id }
-
-    private var refusals: [SessionErrorPayload] {
-        switch peer {
-        case .some(let peer): peer.refusals.map(NetworkThread.payload)
-        case .none: []
-        }
-    }
-
-    private static func payload(_ refusal: RefusedMedia) -> SessionErrorPayload {
-        switch refusal {
-        case .noCommonCodec(let kind):
-            SessionErrorPayload(
-                .noCommonCodec, message: "the offer has no \(kind.rawValue) codec that this kiosk sends")
-        case .notBundled(let kind):
-            SessionErrorPayload(
-                .notBundled,
-                message: "one transport is served, and \(kind.rawValue) is not in it: offer with max-bundle")
-        }
-    }
-
-    var numbers: (PeerSnapshot, StatsReport)? {
-        switch peer {
-        case .some(let peer):
-            (peer.snapshot, peer.statsReport.adding(video: tally.session(.video), audio: tally.session(.audio)))
-        case .none: nil
-        }
-    }
-
-    var hasSession: Bool {
-        switch peer {
-        case .some: true
-        case .none: false
-        }
-    }
-
-    /// Everything that takes time is done before the offer comes: the certificate, the sockets, the host candidates.
-    private mutating func open(_ id: String) {
-        close()
-        endedSession = nil
-        let now = MonotonicClock.now()
-        let maximumVideo = control.beginVideo(start: PeerBitrates().start)
+    /// Nil, with a warning in the log, when no trusted certificates can be had: TURN over TLS is not used then.
+    private static func trust(authorities: String?) -> RelayTrust? {
         do throws(PeerError) {
-            peer = try PeerSession(
-                PeerSession.Configuration(bitrates: PeerBitrates(maximumVideo: maximumVideo)),
-                wallClock: SystemWallClock.now(), random: .system, now: now)
+            return try RelayTrust(authorities: authorities)
         } catch {
-            NetworkThread.log.error("session not possible: \(error)")
-            events.post(.ended(sessionId: id, reason: "\(error)", code: .dtlsFailed))
-            return
+            NetworkThread.log.warning("turn over tls not possible: \(error)")
+            return nil
         }
-        session = LiveSession(id: id, maximumVideo: maximumVideo)
-        tally.beginSession()
-        for address in usableAddresses(mayBeLoopback: true) { bind(address.address, now: now) }
-        openNameSockets()
     }
 
-    private mutating func accept(offer: String) {
-        let id = session.id
-        if session.offerArrivedAt == nil { session.offerArrivedAt = MonotonicClock.now() }
-        var outcome: Result<String, PeerError> = .failure(.wrongState)
-        guard hasSession else { return }
-        let now = MonotonicClock.now()
-        do throws(PeerError) {
-            outcome = .success(try peer!.accept(offer: offer, now: now))
-        } catch { outcome = .failure(error) }
-        switch outcome {
-        case .success(let answer):
-            events.post(.answer(sessionId: id, sdp: answer))
-            matchWishes()
-            for refusal in refusals { events.post(.sessionError(sessionId: id, refusal)) }
-        case .failure(let error):
-            NetworkThread.log.repeated(.warning, "offer-refused", "offer refused: \(error)")
-            let code: SessionErrorCode =
-                switch error {
-                case .noCommonCodec: .noCommonCodec
-                case .malformedDescription: .badOffer
-                case .wrongState: .iceFailed
-                case .cryptography: .dtlsFailed
-                }
-            events.post(.sessionError(sessionId: id, SessionErrorPayload(code, message: "\(error)")))
-        }
-        drain(now: now)
+    /// Ends the session and the thread, and waits for it.
+    public func stop() {
+        resolver.stop()
+        guard let thread = thread.withLock({ $0.take() }) else { return }
+        commands.post(.shutdown)
+        thread.stopAndJoin()
     }
 }

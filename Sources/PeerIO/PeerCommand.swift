@@ -1,7 +1,7 @@
 public import Primitives
 public import Signaling
 
-/// What the agent asks of the network thread. Posted to `PeerDriver`, executed there in order.
+/// What the agent asks of the network thread. Posted to `NetworkThread`, executed there in order.
 ///
 /// A command that names a session other than the current one is stale and ignored.
 public enum PeerCommand: Sendable {

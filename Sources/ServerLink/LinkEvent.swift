@@ -2,7 +2,7 @@ public import Primitives
 public import Signaling
 
 /// What the signaling thread reports.
-public enum LinkEvent: Sendable {
+public enum LinkEvent: Hashable, Sendable {
     /// The phase of the link has changed: for the status and the supervisor.
     case phaseChanged(LinkPhase)
     /// The server knows this kiosk again; what waited may be sent.

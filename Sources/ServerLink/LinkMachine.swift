@@ -6,354 +6,413 @@ import Primitives
 import Signaling
 import SocketIO
 
-/// When the kiosk logs in, opens its socket, registers, and what it does when any of that fails. No socket, no
-/// clock: `SignalingLink` performs the actions and tells what happened.
-///
-/// ```
-///            ┌──────────────── token refused: refresh at once, log in when that fails ─────────────┐
-///            ▼                                                                                     │
-///  logging in / refreshing ──▶ opening ──▶ joining ──▶ registering ──▶ registered ── lost ──┐      │
-///            ▲                    │           │             │                               │      │
-///            └──── waiting ◀──────┴───────────┴─────────────┴───────────────────────────────┴──────┘
-/// ```
-///
-/// The credentials of TURN servers end while a session may go on for days: a registered kiosk registers again in time, and
-/// the answer brings new ones.
-///
-/// A token is kept and used again until the server refuses it: only the server's clock judges it, so a wrong clock
-/// here does no harm. One refused token is replaced at once; a second one in a row means waiting.
+// The link to kiosk-signaling: everything that is decided about it. No socket, no clock, no file: `LinkLoop` performs the actions and tells
+// what happened.
+//
+//   LinkCommand, HTTP answers, WebSocket ─▶ LinkMachine ─▶ actions: request, WebSocket, messages, reports for the agent
+//                                             │ ConnectionMachine   when to log in, open, register, beat, try again
+//                                             │ SocketIOClient      the protocol on the WebSocket
+//                                             │ WaitingEvents       what the link owes the server
+//                                             └ ClockMeasurement    how far the server's clock is from ours
+//
+//   line:   none ──▶ request ──▶ socket ──▶ none …
+//             └── stop, from any ──▶ leaving ── closed, or two seconds ──▶ ended
+//
+// What belongs to one connection lives in `socket` and goes with it: what is unacknowledged, the heartbeat on its way, the end of the
+// credentials that the registration brought.
+
+/// Decides what the server link does.
 struct LinkMachine: Sendable {
-    enum Phase: Hashable, Sendable {
-        /// Nothing is asked of the server: before the start and after the stop.
-        case idle
-        /// Until `deadline`; then a new attempt.
-        case waiting
-        /// HTTP; then opening.
-        case loggingIn
-        /// HTTP; then opening, or logging in when the refresh token is refused too.
-        case refreshing
-        /// The WebSocket and the Socket.IO CONNECT; then registering.
-        case opening
-        /// Until `deadline`; then registered.
-        case registering
-        case registered
-    }
-
     enum Action: Equatable, Sendable {
+        /// Then `passwordRead` or `passwordUnreadable`.
+        case readPassword
+        /// POST to this path; then `responded` or `requestFailed`.
+        case request(path: String, JSONValue)
+        case cancelRequest
+        /// Then `webSocketOpened` or `webSocketFailed`.
+        case openWebSocket(path: String)
+        case send(WebSocketMessage)
+        /// Close the WebSocket after what was sent before; `webSocketClosed` follows.
+        case closeWebSocket
+        /// Close it, and tell nothing more of it.
+        case abandonWebSocket
+        case report(LinkEvent)
+        /// For the log: the server refused this event of ours.
+        case logRefusal(SignalingError, event: String)
+        /// For the log: an event of the server that nobody understands.
+        case logUnreadable(String)
+    }
+
+    /// Who registers.
+    struct Identity: Sendable {
+        var kioskId: String
+        var server: ServerAddress
+        var hostname: String?
+        var hasMicrophone: Bool
+        /// Whether the service manager handed the password over at the start.
+        var passwordIsOfTheStart: Bool
+    }
+
+    private struct Socket {
+        var client: SocketIOClient
+        var registration: AcknowledgementID?
+        /// Crew events on their way, by the acknowledgement that will answer them.
+        var deliveries: [AcknowledgementID: String] = [:]
+        var clock = ClockMeasurement()
+        /// When the credentials of the registration's TURN servers end, by the server's clock.
+        var credentialsEnd: WallClock?
+    }
+
+    private enum Line {
         case none
-        case logIn
-        case refresh(Redacted<String>)
-        /// Open the WebSocket, and present this token.
-        case open(Redacted<String>)
-        case register
-        /// Registered: send what waits.
-        case announce
-        case sendHeartbeat
-        /// Close whatever is open; the machine's deadline brings the next attempt.
-        case abandon(LinkTrouble, retryIn: Duration)
+        case request
+        case socket(Socket)
+        /// Goodbye has been said.
+        case leaving(Socket?, until: Instant)
+        case ended
     }
 
-    private let kioskId: String
-    private let server: ServerAddress
-    /// Whether the service manager handed the password over at the start, so that a corrected file changes nothing here.
-    private let passwordIsOfTheStart: Bool
-    private(set) var phase: Phase
-    private var schedule: ReconnectSchedule
-    private var token: Redacted<String>?
-    private var refreshToken: Redacted<String>?
-    /// Whether the server refused a token since it last accepted one.
-    private var tokenWasRefused: Bool
-    private var deadline: Instant?
-    /// No attempt before, whatever becomes of the network: the server asked to wait, or only a person can help.
-    private var notBefore: Instant?
-    /// Whether the wait is for a person, who changes a password or an account.
-    private var needsPerson: Bool
-    private var registeredAt: Instant
-    private var heartbeatInterval: Duration
-    private var heartbeatAt: Instant?
-    private var lastHeartbeatAt: Instant?
-    private var pongDeadline: Instant?
-    /// When to register again, for new credentials.
-    private var renewAt: Instant?
+    static let goodbyeTime = Duration.seconds(2)
 
-    private static let registrationTimeout = Duration.seconds(15)
-    /// A registration that held this long was a success; a shorter one counts as one more failure.
-    private static let settledAfter = Duration.seconds(30)
-    private static let pongTimeout = Duration.seconds(30)
-    private static let pongTimeoutAfterChange = Duration.seconds(10)
-    /// Addresses and routes change one by one; after this time the change is complete.
-    private static let networkSettles = Duration.milliseconds(200)
-    /// The least time between two registrations, however short-lived the credentials are.
-    private static let leastRenewal = Duration.seconds(15)
-    /// Status changes within this time go out together.
-    private static let heartbeatSpacing = Duration.seconds(1)
+    private let identity: Identity
+    private var connection: ConnectionMachine
+    private var line: Line
+    private var waiting: WaitingEvents
+    private var status: KioskStatus
+    private var actions: RingBuffer<Action>
 
-    init(kioskId: String, server: ServerAddress, passwordIsOfTheStart: Bool = false, random: RandomSource) {
-        self.kioskId = kioskId
-        self.server = server
-        self.passwordIsOfTheStart = passwordIsOfTheStart
-        phase = .idle
-        schedule = ReconnectSchedule(random: random)
-        token = nil
-        refreshToken = nil
-        tokenWasRefused = false
-        deadline = nil
-        notBefore = nil
-        needsPerson = false
-        registeredAt = .zero
-        heartbeatInterval = .seconds(30)
-        heartbeatAt = nil
-        lastHeartbeatAt = nil
-        pongDeadline = nil
-        renewAt = nil
+    init(_ identity: Identity, random: RandomSource) {
+        self.identity = identity
+        connection = ConnectionMachine(
+            kioskId: identity.kioskId, server: identity.server, passwordIsOfTheStart: identity.passwordIsOfTheStart,
+            random: random)
+        line = .none
+        waiting = WaitingEvents()
+        status = KioskStatus()
+        actions = RingBuffer()
     }
 
-    /// When `timeoutReached` is due.
-    var nextTimeout: Instant? { [deadline, heartbeatAt, pongDeadline, renewAt].compactMap(\.self).min() }
+    /// The next thing to do.
+    mutating func pollAction() -> Action? { actions.popFirst() }
 
-    // MARK: the way up
+    /// Whether the thread may end: goodbye is said.
+    var isFinished: Bool { if case .ended = line { true } else { false } }
 
-    mutating func started(now: Instant) -> Action { attempt() }
-
-    mutating func loggedIn(_ answer: LoginAnswer, now: Instant) -> Action {
-        guard phase == .loggingIn || phase == .refreshing else { return .none }
-        guard answer.user.role == .kiosk else {
-            return abandon(
-                LinkTrouble(
-                    .wrongRole, "account \(kioskId) is a \(answer.user.role.rawValue), not a kiosk",
-                    remedy: "check kiosk.id, or add the account with --role kiosk"), now: now)
-        }
-        token = answer.token
-        refreshToken = answer.refreshToken
-        phase = .opening
-        return .open(answer.token)
-    }
-
-    mutating func connected(now: Instant) -> Action {
-        guard phase == .opening else { return .none }
-        phase = .registering
-        deadline = now + LinkMachine.registrationTimeout
-        return .register
-    }
-
-    mutating func registered(heartbeatInterval interval: Duration, now: Instant) -> Action {
-        renewAt = nil
-        guard phase == .registering else { return .none }
-        phase = .registered
-        deadline = nil
-        tokenWasRefused = false
-        registeredAt = now
-        // The server's wish, within reason: its answer comes from outside.
-        heartbeatInterval = min(max(interval, .seconds(1)), .seconds(60))
-        heartbeatAt = now
-        return .announce
-    }
-
-    // MARK: while registered
-
-    mutating func pongReceived(now: Instant) -> Action {
-        pongDeadline = nil
-        return .none
-    }
-
-    /// Credentials that the registration brought end in `remaining`, by the server's own clock.
-    mutating func credentialsEnd(in remaining: Duration, now: Instant) {
-        guard phase == .registered, renewAt == nil else { return }
-        renewAt = now + max(LinkMachine.leastRenewal, remaining / 2)
-    }
-
-    /// Something in the heartbeat's status is different now.
-    mutating func statusChanged(now: Instant) -> Action {
-        guard phase == .registered, let due = heartbeatAt else { return .none }
-        let earliest = lastHeartbeatAt.map { $0 + LinkMachine.heartbeatSpacing } ?? now
-        guard earliest <= now else {
-            heartbeatAt = min(due, earliest)
-            return .none
-        }
-        return heartbeat(now: now)
-    }
-
-    /// The machine's addresses changed: a waiting machine tries soon, a connected one makes sure. What is connected from an
-    /// address that is gone only waits for its end, and is given up.
-    mutating func networkChanged(isOwnAddressGone: Bool, now: Instant) -> Action {
-        if isOwnAddressGone, phase != .idle, phase != .waiting {
-            return abandon(
-                LinkTrouble(.connectionLost, "the address that the server was reached from is gone"),
-                retryIn: LinkMachine.networkSettles, now: now)
-        }
-        switch phase {
-        case .waiting:
-            // A server that throttles and a password that is wrong are the same in every network.
-            if let notBefore, notBefore > now { return .none }
-            schedule.reset()
-            // An address that flaps does not put it off for ever.
-            deadline = min(deadline ?? now + LinkMachine.networkSettles, now + LinkMachine.networkSettles)
-            return .none
-        case .registered:
-            let action = heartbeat(now: now)
-            let deadline = now + LinkMachine.pongTimeoutAfterChange
-            pongDeadline = min(pongDeadline ?? deadline, deadline)
-            return action
-        case .idle, .loggingIn, .refreshing, .opening, .registering:
-            return .none
-        }
-    }
-
-    /// The configuration was read again, so a fault that only a person could correct may be corrected. A wait that the
-    /// server asked for is not cut short.
-    mutating func credentialsChanged(now: Instant) -> Action {
-        guard phase == .waiting, needsPerson else { return .none }
-        needsPerson = false
-        schedule.reset()
-        return attempt()
-    }
-
-    // MARK: what goes wrong
-
-    /// The server answered a login or refresh with an error.
-    mutating func requestRefused(
-        _ response: HTTPResponse, error: SignalingError?, retryAfter: Duration?, now: Instant
-    ) -> Action {
-        if phase == .refreshing, response.refusesToken {
-            token = nil
-            refreshToken = nil
-            return attempt()
-        }
-        guard phase == .loggingIn || phase == .refreshing else { return .none }
-        var trouble = LinkTrouble(response, error: error, kioskId: kioskId, server: server)
-        if trouble.kind == .wrongPassword, passwordIsOfTheStart {
-            trouble.remedy = LinkTrouble.correctPasswordAndRestart
-        }
-        return abandon(trouble, notBefore: retryAfter, now: now)
-    }
-
-    /// A login, a refresh or the opening of the WebSocket failed below HTTP.
-    mutating func failed(_ failure: HTTPFailure, now: Instant) -> Action {
-        guard phase == .loggingIn || phase == .refreshing || phase == .opening else { return .none }
-        return abandon(LinkTrouble(failure, server: server), now: now)
-    }
-
-    /// The password file cannot be read any more.
-    mutating func passwordUnreadable(_ reason: String, now: Instant) -> Action {
-        abandon(
-            LinkTrouble(.passwordUnreadable, "the password \(reason)", remedy: "check kiosk.passwordFile"), now: now)
-    }
-
-    /// The server's answer to a login cannot be understood.
-    mutating func answerUnreadable(_ response: HTTPResponse, now: Instant) -> Action {
-        abandon(LinkTrouble(unexpected: response, server: server), now: now)
-    }
-
-    /// Instead of an attempt: the clock has not been set since power came, so every certificate would look wrong. Asked
-    /// again soon, for a time service sets it any moment.
-    mutating func clockIsNotSet(_ clock: WallClock, now: Instant) -> Action {
-        guard phase != .idle else { return .none }
-        let action = abandon(.clockNotSet(clock), now: now)
-        schedule.reset()
-        return action
-    }
-
-    mutating func connectRefused(_ error: ConnectError, now: Instant) -> Action {
-        guard phase == .opening else { return .none }
-        let code = error.data?["code"]?.string.flatMap(SignalingErrorCode.init(rawValue:))
-        let isFirst = !tokenWasRefused
-        tokenWasRefused = true
-        token = nil
-        if code == .accountDisabled {
-            refreshToken = nil
-            return abandon(
-                LinkTrouble(
-                    .accountDisabled, "account \(kioskId) is disabled",
-                    remedy: "enable it on the server: kiosk-signaling account enable \(kioskId)"), now: now)
-        }
-        if code != .tokenExpired { refreshToken = nil }
-        if isFirst { return attempt() }
-        return abandon(
-            LinkTrouble(.tokenRefused, "server \(server) refuses the token it just gave (\(error.message))"), now: now)
-    }
-
-    mutating func registrationRefused(_ error: SignalingError, now: Instant) -> Action {
-        guard phase == .registering else { return .none }
-        return abandon(
-            LinkTrouble(.serverFailed, "registration of \(kioskId) refused (\(error.code.rawValue): \(error.message))"),
-            now: now)
-    }
-
-    mutating func disconnected(_ reason: DisconnectReason, now: Instant) -> Action {
-        switch phase {
-        case .opening, .registering, .registered: abandon(LinkTrouble(reason), now: now)
-        case .idle, .waiting, .loggingIn, .refreshing: .none
-        }
-    }
-
-    mutating func timeoutReached(now: Instant) -> Action {
-        if let due = pongDeadline, due <= now {
-            return abandon(LinkTrouble(.connectionLost, "the server does not answer heartbeats"), now: now)
-        }
-        if let due = deadline, due <= now {
-            deadline = nil
-            if phase == .registering {
-                return abandon(
-                    LinkTrouble(.serverFailed, "server \(server) does not answer the registration"), now: now)
+    /// When `handleTimeout` is due.
+    var nextTimeout: Instant? {
+        let own: [Instant?] =
+            switch line {
+            case .none, .request, .ended: []
+            case .socket(let socket): [socket.client.nextTimeout]
+            case .leaving(let socket, let until): [socket?.client.nextTimeout, until]
             }
-            return attempt()
-        }
-        if let due = heartbeatAt, due <= now { return heartbeat(now: now) }
-        if let due = renewAt, due <= now {
-            // Unanswered or refused, it is asked again when a pong has told once more how long they last.
-            renewAt = nil
-            return .register
-        }
-        return .none
+        return (own + [connection.nextTimeout]).compactMap(\.self).min()
     }
 
-    /// No more attempts. The driver closes what is open.
-    mutating func stopped() {
-        phase = .idle
-        deadline = nil
-        heartbeatAt = nil
-        pongDeadline = nil
-        renewAt = nil
-    }
+    mutating func started(now: Moment) { run(connection.started(now: now.instant), now: now) }
 
-    // MARK: below
+    // MARK: What the agent asks for
 
-    private mutating func attempt() -> Action {
-        deadline = nil
-        notBefore = nil
-        if let token {
-            phase = .opening
-            return .open(token)
+    /// - Parameter own: the address that the server is reached from; nil without a connection.
+    mutating func handle(_ command: LinkCommand, own: IPAddress?, now: Moment) {
+        switch command {
+        case .send(let event):
+            if connection.phase == .registered { emit(event, now: now) } else { waiting.append(event) }
+        case .deliver(let event): deliver(event, now: now)
+        case .status(let new):
+            guard new != status else { return }
+            status = new
+            run(connection.statusChanged(now: now.instant), now: now)
+        case .carried(let sessionId): waiting.carriedSession = sessionId
+        case .passwordFile: run(connection.credentialsChanged(now: now.instant), now: now)
+        case .networkChanged(let usable):
+            let isOwnGone = own.map { !usable.contains($0) } ?? false
+            run(connection.networkChanged(isOwnAddressGone: isOwnGone, now: now.instant), now: now)
+        case .stop: stop(now: now)
         }
-        if let refreshToken {
-            phase = .refreshing
-            return .refresh(refreshToken)
+    }
+
+    private mutating func stop(now: Moment) {
+        connection.stopped()
+        switch line {
+        case .none: line = .ended
+        case .request:
+            actions.append(.cancelRequest)
+            line = .ended
+        case .socket(let socket):
+            line = .leaving(socket, until: now.instant + LinkMachine.goodbyeTime)
+            withSocket { $0.client.disconnect(now: now.instant) }
+            settle(now: now)
+        case .leaving, .ended: break
         }
-        phase = .loggingIn
-        return .logIn
     }
 
-    private mutating func heartbeat(now: Instant) -> Action {
-        lastHeartbeatAt = now
-        heartbeatAt = now + heartbeatInterval
-        if pongDeadline == nil { pongDeadline = now + LinkMachine.pongTimeout }
-        return .sendHeartbeat
+    private mutating func deliver(_ event: CrewEvent, now: Moment) {
+        guard connection.phase == .registered else { return }
+        let sent = ClientEvent.crew(event)
+        withSocket { socket in
+            if let id = socket.client.emitForAcknowledgement(sent.name, sent.arguments, now: now.instant) {
+                socket.deliveries[id] = event.eventId
+            }
+        }
+        settle(now: now)
     }
 
-    private mutating func abandon(
-        _ trouble: LinkTrouble, notBefore: Duration? = nil, retryIn soon: Duration? = nil, now: Instant
-    ) -> Action {
-        if phase == .registered, now - registeredAt >= LinkMachine.settledAfter { schedule.reset() }
-        heartbeatAt = nil
-        lastHeartbeatAt = nil
-        pongDeadline = nil
-        renewAt = nil
-        phase = .waiting
-        needsPerson = trouble.isSlow && notBefore == nil
-        var delay = soon ?? schedule.delayAfterFailure(trouble.isSlow ? .slow : .ordinary)
-        if let notBefore { delay = max(delay, min(notBefore, .seconds(300))) }
-        deadline = now + delay
-        self.notBefore = trouble.isOfTheNetwork ? nil : deadline
-        return .abandon(trouble, retryIn: delay)
+    private mutating func emit(_ event: ClientEvent, now: Moment) {
+        withSocket { $0.client.emit(event.name, event.arguments, now: now.instant) }
+        settle(now: now)
+    }
+
+    // MARK: What HTTP says
+
+    mutating func passwordRead(_ password: Redacted<String>, now: Moment) {
+        request("/api/auth/login", LoginRequest(username: identity.kioskId, password: password).json)
+    }
+
+    mutating func passwordUnreadable(_ reason: String, now: Moment) {
+        run(connection.passwordUnreadable(reason, now: now.instant), now: now)
+    }
+
+    mutating func requestFailed(_ failure: HTTPFailure, now: Moment) {
+        guard case .request = line else { return }
+        line = .none
+        run(connection.failed(failure, now: now.instant), now: now)
+    }
+
+    mutating func responded(_ response: HTTPResponse, now: Moment) {
+        guard case .request = line else { return }
+        line = .none
+        run(judge(response, now: now.instant), now: now)
+    }
+
+    private mutating func judge(_ response: HTTPResponse, now: Instant) -> ConnectionMachine.Action {
+        let body = try? JSONValue(parsing: response.body)
+        guard response.status == 200 else {
+            let error = body.flatMap { try? SignalingError(httpBody: $0) }
+            let retryAfter = response.headers["Retry-After"].flatMap(Int64.init).map { Duration.seconds(max(0, $0)) }
+            return connection.requestRefused(response, error: error, retryAfter: retryAfter, now: now)
+        }
+        guard let body, let answer = try? LoginAnswer(json: body) else {
+            return connection.answerUnreadable(response, now: now)
+        }
+        return connection.loggedIn(answer, now: now)
+    }
+
+    // MARK: What the WebSocket says
+
+    mutating func webSocketOpened(now: Moment) {
+        withSocket { $0.client.webSocketOpened(now: now.instant) }
+        settle(now: now)
+    }
+
+    mutating func webSocketFailed(_ failure: HTTPFailure, now: Moment) {
+        guard forgetSocket() else { return }
+        run(connection.failed(failure, now: now.instant), now: now)
+    }
+
+    mutating func webSocketReceived(_ message: WebSocketMessage, now: Moment) {
+        withSocket { $0.client.webSocketReceived(message, now: now.instant) }
+        settle(now: now)
+    }
+
+    mutating func webSocketClosed(now: Moment) {
+        withSocket { $0.client.webSocketClosed(now: now.instant) }
+        settle(now: now)
+        _ = forgetSocket()
+    }
+
+    /// False when there is none.
+    private mutating func forgetSocket() -> Bool {
+        switch line {
+        case .none, .request, .ended, .leaving(nil, _): return false
+        case .socket: line = .none
+        case .leaving: line = .ended
+        }
+        return true
+    }
+
+    // MARK: Time
+
+    mutating func handleTimeout(now: Moment) {
+        if case .leaving(_, let until) = line, until <= now.instant { line = .ended }
+        withSocket { socket in
+            if let due = socket.client.nextTimeout, due <= now.instant { socket.client.handleTimeout(now: now.instant) }
+        }
+        settle(now: now)
+        if let due = connection.nextTimeout, due <= now.instant {
+            run(connection.timeoutReached(now: now.instant), now: now)
+        }
+    }
+
+    // MARK: The Socket.IO client
+
+    /// Nothing happens without a connection.
+    private mutating func withSocket(_ body: (inout Socket) -> Void) {
+        switch line {
+        case .socket(var socket):
+            // One reference to what the socket holds, so that nothing is copied.
+            line = .none
+            body(&socket)
+            line = .socket(socket)
+        case .leaving(.some(var socket), let until):
+            line = .leaving(nil, until: until)
+            body(&socket)
+            line = .leaving(socket, until: until)
+        case .none, .request, .leaving(nil, _), .ended: break
+        }
+    }
+
+    /// Takes out what the client wants sent and what it has heard.
+    private mutating func settle(now: Moment) {
+        var heard: [SocketIOClient.Event] = []
+        repeat {
+            heard = []
+            var wanted: [SocketIOClient.Action] = []
+            withSocket { socket in
+                while let action = socket.client.nextAction() { wanted.append(action) }
+                if let event = socket.client.nextEvent() { heard.append(event) }
+            }
+            for action in wanted {
+                switch action {
+                case .send(let message): actions.append(.send(message))
+                case .close: actions.append(.closeWebSocket)
+                }
+            }
+            for event in heard { handle(event, now: now) }
+        } while !heard.isEmpty
+    }
+
+    private mutating func handle(_ event: SocketIOClient.Event, now: Moment) {
+        switch event {
+        case .connected: run(connection.connected(now: now.instant), now: now)
+        case .refused(let error): run(connection.connectRefused(error, now: now.instant), now: now)
+        case .event(let event): received(event, now: now)
+        case .acknowledged(let id, let arguments): acknowledged(id, arguments, now: now)
+        case .disconnected(let reason): run(connection.disconnected(reason, now: now.instant), now: now)
+        }
+    }
+
+    private mutating func received(_ event: SocketIOEvent, now: Moment) {
+        let parsed: ServerEvent
+        do {
+            parsed = try ServerEvent(name: event.name, arguments: event.arguments)
+        } catch {
+            return actions.append(.logUnreadable(error.message))
+        }
+        switch parsed {
+        case .kioskRegistered(_, let interval, let servers):
+            withSocket { $0.credentialsEnd = servers.compactMap(\.credentialEnd).min() }
+            run(connection.registered(heartbeatInterval: interval, now: now.instant), now: now)
+            report(.server(parsed))
+        case .heartbeatPong(let serverTime):
+            run(connection.pongReceived(now: now.instant), now: now)
+            ponged(serverTime, now: now)
+        case .error(let error, let event): actions.append(.logRefusal(error, event: event))
+        case .kioskList, .kioskOnline, .kioskOffline, .kioskStatus, .monitoringStartedForMonitor,
+            .monitoringStartedForKiosk, .offer, .answer, .iceCandidate, .restartRequest, .sessionError, .crew,
+            .monitoringStopped:
+            report(.server(parsed))
+        }
+    }
+
+    private mutating func ponged(_ serverTime: String, now: Moment) {
+        guard let server = WallClock(text: serverTime) else { return }
+        var offset: Duration?
+        var end: WallClock?
+        withSocket { socket in
+            offset = socket.clock.answered(server, at: now.wall)
+            end = socket.credentialsEnd
+        }
+        if let offset { report(.clockOffset(offset)) }
+        if let end { connection.credentialsEnd(in: end - server, now: now.instant) }
+    }
+
+    private mutating func acknowledged(_ id: AcknowledgementID, _ arguments: [JSONValue], now: Moment) {
+        guard let answer = try? Acknowledgement(arguments: arguments) else { return }
+        var isRegistration = false
+        var eventId: String?
+        withSocket { socket in
+            if id == socket.registration {
+                socket.registration = nil
+                isRegistration = true
+            } else {
+                eventId = socket.deliveries.removeValue(forKey: id)
+            }
+        }
+        if let eventId { report(.crewAnswered(eventId: eventId, answer)) }
+        if isRegistration, case .refused(let error, _) = answer {
+            run(connection.registrationRefused(error, now: now.instant), now: now)
+        }
+    }
+
+    // MARK: What the connection's machine wants
+
+    private mutating func report(_ event: LinkEvent) { actions.append(.report(event)) }
+
+    private mutating func run(_ action: ConnectionMachine.Action, now: Moment) {
+        switch action {
+        case .none: break
+        case .logIn: if isClockSet(now: now) { actions.append(.readPassword) }
+        case .refresh(let token):
+            if isClockSet(now: now) { request("/api/auth/refresh", RefreshRequest(refreshToken: token).json) }
+        case .open(let token): if isClockSet(now: now) { open(token, now: now) }
+        case .register: register(now: now)
+        case .announce:
+            report(.phaseChanged(.registered))
+            report(.registered)
+            for event in waiting.takeAll() { emit(event, now: now) }
+        case .sendHeartbeat:
+            withSocket { $0.clock.asked(at: now.wall) }
+            emit(.heartbeatPing(status), now: now)
+        case .abandon(let trouble, let delay):
+            close()
+            report(.phaseChanged(.waiting(trouble, retryIn: delay)))
+        }
+    }
+
+    /// Otherwise the attempt is put off.
+    private mutating func isClockSet(now: Moment) -> Bool {
+        guard identity.server.isSecure, now.wall < WallClock.earliestSane else { return true }
+        run(connection.clockIsNotSet(now.wall, now: now.instant), now: now)
+        return false
+    }
+
+    private mutating func request(_ path: String, _ body: JSONValue) {
+        close()
+        line = .request
+        report(.phaseChanged(.connecting))
+        actions.append(.request(path: path, body))
+    }
+
+    private mutating func open(_ token: Redacted<String>, now: Moment) {
+        close()
+        line = .socket(
+            Socket(
+                client: SocketIOClient(
+                    SocketIOClientConfiguration(), auth: ["token": .string(token.unredacted)], now: now.instant)))
+        report(.phaseChanged(.connecting))
+        actions.append(.openWebSocket(path: "/socket.io/?\(SocketIOClient.query)"))
+    }
+
+    private mutating func close() {
+        switch line {
+        case .none, .ended, .leaving: return
+        case .request: actions.append(.cancelRequest)
+        case .socket: actions.append(.abandonWebSocket)
+        }
+        line = .none
+    }
+
+    private mutating func register(now: Moment) {
+        let event = ClientEvent.registerKiosk(
+            KioskRegistration(
+                version: ProductVersion.text, hostname: identity.hostname,
+                media: MediaAvailability(video: true, audio: identity.hasMicrophone),
+                sessions: waiting.carriedSession.map { [$0] } ?? []))
+        withSocket { socket in
+            socket.registration = socket.client.emitForAcknowledgement(
+                event.name, event.arguments, now: now.instant)
+        }
+        settle(now: now)
     }
 }

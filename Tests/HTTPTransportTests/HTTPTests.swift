@@ -1,6 +1,7 @@
 import HTTP
 import HTTPTransport
 import Primitives
+import Reactor
 import Testing
 
 @Suite struct HTTPTests {
@@ -135,7 +136,7 @@ import Testing
             Issue.record("server not woken")
             return
         }
-        loop.client.waker.wake()
+        loop.clientWake.signal()
         guard case .woken? = loop.nextClientEvent() else {
             Issue.record("client not woken")
             return

@@ -1,11 +1,14 @@
 import HTTP
 import HTTPTransport
 import Primitives
+import Reactor
 
 /// A server and a client on the loopback interface, both serviced by the test's own thread in turns.
 final class Loopback {
     let server: HTTPServer
     let client: HTTPClient
+    /// Ends the client's wait.
+    let clientWake: WakeFD
     private(set) var serverEvents: [HTTPServerEvent] = []
     /// How often the server said that it holds more for its clients.
     private(set) var holdingsGrew = 0
@@ -21,7 +24,8 @@ final class Loopback {
         server = try HTTPServer(configuration)
         var clientConfiguration = HTTPClientConfiguration()
         configureClient(&clientConfiguration)
-        client = try HTTPClient(clientConfiguration)
+        clientWake = try WakeFD()
+        client = try HTTPClient(clientConfiguration, wokenBy: clientWake)
     }
 
     var port: UInt16 { server.addresses[0].port }

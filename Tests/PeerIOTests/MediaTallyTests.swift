@@ -17,12 +17,11 @@ import Testing
     private let events = try! Mailbox<PeerEvent>()
     private let commands = try! Mailbox<PeerCommand>()
 
-    private func makeThread() throws -> NetworkThread {
-        try NetworkThread(
-            interfaces: InterfaceFilter(), trust: nil, pool: PacketPool(slotCount: 8), commands: commands,
-            events: events, video: FrameRing(kind: .video, frameCapacity: 1000),
-            audio: FrameRing(kind: .audio, frameCapacity: 1000), control: control, tally: tally,
-            progress: ThreadProgress())
+    private var resources: NetworkResources {
+        NetworkResources(
+            interfaces: InterfaceFilter(), trust: nil, pool: PacketPool(slotCount: 8), events: events,
+            video: FrameRing(kind: .video, frameCapacity: 1000), audio: FrameRing(kind: .audio, frameCapacity: 1000),
+            control: control, tally: tally)
     }
 
     @Test func aSessionCountsFromItsBeginning() {
@@ -37,10 +36,10 @@ import Testing
     /// The encoders' numbers of the session before are not this one's.
     @Test func theNetworkThreadBeginsTheSession() throws {
         tally.count(.video) { ($0.encoded, $0.width) = (100, 640) }
-        var thread = try makeThread()
+        var loop = try NetworkLoop(resources, commands: commands, progress: ThreadProgress())
         commands.post(.sessionStarted(sessionId: "second", monitorId: "m", iceServers: []))
         commands.post(.shutdown)
-        try thread.run()
+        try loop.run()
         #expect(tally.session(.video) == MediaCounters())
         #expect(tally.total(.video).encoded == 100)
         var summarized: String?
@@ -62,10 +61,12 @@ import Testing
         _ = try #require(try pair.connect())
         pair.startMedia()
         try pair.simulation.run(for: .seconds(10))
-        var thread = try makeThread()
+        let slot = try PeerSlot(
+            "session", resources, registry: try SocketRegistry(wokenBy: commands.wake),
+            wall: WallClock(secondsSince1970: 1_800_000_000), now: pair.simulation.now)
         #expect(control.expectedLossPercent == 0)
         for event in pair.kiosk.events {
-            if case .lossReported = event { thread.handle(event, now: pair.simulation.now) }
+            if case .lossReported = event { slot.handle(event, now: pair.simulation.now) }
         }
         #expect(15...25 ~= control.expectedLossPercent)
     }

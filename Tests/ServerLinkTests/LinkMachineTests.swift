@@ -9,365 +9,312 @@ import Testing
 
 @testable import ServerLink
 
+/// The whole link against a server that speaks in messages.
 @Suite struct LinkMachineTests {
     private let server = ServerAddress("https://signaling.example")!
-    private let start = Instant.zero
+    private let start = Moment(
+        instant: Instant(nanoseconds: 1_000_000_000), wall: WallClock(secondsSince1970: 1_800_000_000))
 
-    private func machine() -> LinkMachine { LinkMachine(kioskId: "KIOSK_01", server: server, random: .seeded(4)) }
+    private func after(_ time: Duration) -> Moment { Moment(instant: start.instant + time, wall: start.wall + time) }
 
-    private func answer(_ token: String, role: Role = .kiosk) -> LoginAnswer {
-        LoginAnswer(
-            token: Redacted(token), expiresAt: "2026-01-01T00:00:00Z", refreshToken: Redacted("refresh-\(token)"),
-            user: .init(id: "KIOSK_01", role: role, organization: "RAIL", displayName: "Lobby"))
+    private func machine() -> LinkMachine {
+        LinkMachine(
+            LinkMachine.Identity(
+                kioskId: "KIOSK_01", server: server, hostname: "lobby", hasMicrophone: true, passwordIsOfTheStart: false
+            ),
+            random: .seeded(4))
     }
 
-    private func refused(_ code: SignalingErrorCode) -> ConnectError {
-        ConnectError(message: "refused", data: ["code": .string(code.rawValue)])
+    private func actions(_ machine: inout LinkMachine) -> [LinkMachine.Action] {
+        var actions: [LinkMachine.Action] = []
+        while let action = machine.pollAction() { actions.append(action) }
+        return actions
     }
 
-    /// A machine that is registered since `start`.
-    private func registered() -> LinkMachine {
+    /// The texts that are sent; other actions are left out.
+    private func sent(_ machine: inout LinkMachine) -> [String] {
+        actions(&machine).compactMap {
+            if case .send(.text(let bytes)) = $0 { String(decoding: bytes, as: UTF8.self) } else { nil }
+        }
+    }
+
+    private func text(_ text: String) -> WebSocketMessage { .text(Array(text.utf8)) }
+
+    private func login(_ token: String) -> HTTPResponse {
+        HTTPResponse(
+            status: 200,
+            body: Array(
+                """
+                {"token":"\(token)","expiresAt":"2027-01-01T00:00:00Z","refreshToken":"refresh-\(token)",
+                "user":{"id":"KIOSK_01","role":"kiosk","organization":"RAIL","displayName":"Lobby"}}
+                """.utf8))
+    }
+
+    private func post(_ path: String, _ body: JSONValue) -> [LinkMachine.Action] {
+        [.report(.phaseChanged(.connecting)), .request(path: path, body)]
+    }
+
+    private let openWebSocket: [LinkMachine.Action] = [
+        .report(.phaseChanged(.connecting)), .openWebSocket(path: "/socket.io/?EIO=4&transport=websocket"),
+    ]
+
+    /// Up to the WebSocket that is being opened.
+    private func opening() -> LinkMachine {
         var machine = machine()
-        _ = machine.started(now: start)
-        _ = machine.loggedIn(answer("t1"), now: start)
-        _ = machine.connected(now: start)
-        _ = machine.registered(heartbeatInterval: .seconds(30), now: start)
-        _ = machine.timeoutReached(now: start)
-        _ = machine.pongReceived(now: start)
+        machine.started(now: start)
+        machine.passwordRead(Redacted("secret"), now: start)
+        machine.responded(login("t1"), now: start)
+        _ = actions(&machine)
         return machine
     }
 
-    private func trouble(_ action: LinkMachine.Action) -> LinkTrouble? {
-        if case .abandon(let trouble, _) = action { trouble } else { nil }
+    private func registered(_ machine: inout LinkMachine, iceServers: String = "[]", now: Moment) {
+        machine.webSocketOpened(now: now)
+        machine.webSocketReceived(
+            text(#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#), now: now
+        )
+        machine.webSocketReceived(text(#"40{"sid":"n"}"#), now: now)
+        machine.webSocketReceived(
+            text(
+                #"42["kiosk-registered",{"kioskId":"KIOSK_01","heartbeatInterval":30000,"iceServers":"# + iceServers
+                    + "}]"), now: now)
     }
 
-    private func delay(_ action: LinkMachine.Action) -> Duration? {
-        if case .abandon(_, let delay) = action { delay } else { nil }
+    private func registered(iceServers: String = "[]") -> LinkMachine {
+        var machine = opening()
+        registered(&machine, iceServers: iceServers, now: start)
+        _ = actions(&machine)
+        return machine
+    }
+
+    private func trouble(_ actions: [LinkMachine.Action]) -> LinkTrouble.Kind? {
+        for case .report(.phaseChanged(.waiting(let trouble, _))) in actions { return trouble.kind }
+        return nil
+    }
+
+    private func pong(_ wall: WallClock) -> WebSocketMessage {
+        text(#"42["heartbeat-pong",{"serverTime":"\#(wall.text)"}]"#)
     }
 
     @Test func theWayUp() {
         var machine = machine()
-        #expect(machine.nextTimeout == nil)
-        #expect(machine.started(now: start) == .logIn)
-        #expect(machine.loggedIn(answer("t1"), now: start) == .open(Redacted("t1")))
-        #expect(machine.connected(now: start) == .register)
-        #expect(machine.nextTimeout == start + .seconds(15))
-        #expect(machine.registered(heartbeatInterval: .seconds(30), now: start) == .announce)
-        #expect(machine.nextTimeout == start)
-        #expect(machine.timeoutReached(now: start) == .sendHeartbeat)
-        #expect(machine.pongReceived(now: start) == .none)
-        #expect(machine.nextTimeout == start + .seconds(30))
-        #expect(machine.timeoutReached(now: start + .seconds(30)) == .sendHeartbeat)
-    }
-
-    @Test("A kiosk registers again at half the life of its TURN credentials, and again when nothing comes of it")
-    func credentialsAreRenewed() {
-        var machine = registered()
-        machine.credentialsEnd(in: .seconds(40), now: start)
-        machine.credentialsEnd(in: .seconds(30), now: start + .seconds(5))
-        #expect(machine.nextTimeout == start + .seconds(20))
-        #expect(machine.timeoutReached(now: start + .seconds(20)) == .register)
-        #expect(machine.phase == .registered)
-        // Refused: the next pong tells how long they last still.
-        #expect(machine.registrationRefused(SignalingError(.throttled, "too many"), now: start + .seconds(20)) == .none)
-        #expect(machine.timeoutReached(now: start + .seconds(30)) == .sendHeartbeat)
-        #expect(machine.pongReceived(now: start + .seconds(30)) == .none)
-        machine.credentialsEnd(in: .seconds(10), now: start + .seconds(30))
-        #expect(machine.timeoutReached(now: start + .seconds(45)) == .register)
-        #expect(machine.registered(heartbeatInterval: .seconds(30), now: start + .seconds(45)) == .none)
-        #expect(machine.nextTimeout == start + .seconds(60))
-        machine.credentialsEnd(in: .seconds(43_200), now: start + .seconds(46))
-        #expect(machine.disconnected(.transportClosed, now: start + .seconds(50)) != .none)
-        #expect(machine.nextTimeout.map { $0 < start + .seconds(90) } == true, "nothing is renewed while away")
-    }
-
-    @Test func anAwayServerIsTriedForEverBetweenOneAndThirtySeconds() throws {
-        var machine = machine()
-        var now = start
-        var delays: [Duration] = []
-        #expect(machine.started(now: now) == .logIn)
-        for _ in 0..<40 {
-            let action = machine.failed(.cannotConnect(reason: "refused"), now: now)
-            #expect(trouble(action)?.kind == .serverAway)
-            let wait = try #require(delay(action))
-            #expect(machine.nextTimeout == now + wait)
-            #expect(machine.timeoutReached(now: now + wait - .milliseconds(1)) == .none)
-            now += wait
-            #expect(machine.timeoutReached(now: now) == .logIn)
-            delays.append(wait)
-        }
-        #expect(delays.allSatisfy { $0 >= .seconds(1) && $0 <= .seconds(30) })
-        #expect(delays[0] <= .seconds(2))
-        #expect(delays.suffix(20).allSatisfy { $0 >= .seconds(15) })
-        #expect(Set(delays.suffix(20)).count > 10, "without jitter all kiosks come back at once")
-    }
-
-    @Test func aWrongPasswordIsNamedAndTriedSlowly() throws {
-        var machine = machine()
-        #expect(machine.started(now: start) == .logIn)
-        let action = machine.requestRefused(
-            HTTPResponse(status: 401), error: SignalingError(.invalidCredentials, "no"), retryAfter: nil, now: start)
+        machine.started(now: start)
+        #expect(actions(&machine) == [.readPassword])
+        machine.passwordRead(Redacted("secret"), now: start)
         #expect(
-            trouble(action)?.description
-                == "login refused: wrong password, or no account KIOSK_01 on https://signaling.example; "
-                + "check kiosk.id and the password file")
-        let wait = try #require(delay(action))
-        #expect(wait >= .seconds(30) && wait <= .seconds(60))
-        #expect(machine.timeoutReached(now: start + wait) == .logIn)
-    }
-
-    /// Under systemd the service has the password of its start, whatever the file says now.
-    @Test func aPasswordOfTheStartNeedsARestart() {
-        let response = HTTPResponse(status: 401)
-        let error = SignalingError(.invalidCredentials, "")
-        var fixed = LinkMachine(kioskId: "KIOSK_01", server: server, passwordIsOfTheStart: true, random: .seeded(4))
-        _ = fixed.started(now: .zero)
-        let told = trouble(fixed.requestRefused(response, error: error, retryAfter: nil, now: .zero))
-        #expect(told?.kind == .wrongPassword && told?.remedy?.contains("systemctl restart kiosk-agent") == true)
-        var read = machine()
-        _ = read.started(now: .zero)
-        let other = trouble(read.requestRefused(response, error: error, retryAfter: nil, now: .zero))
-        #expect(other?.kind == .wrongPassword && other?.remedy?.contains("restart") == false)
-        // Read again, the file may be right by now: nobody waits for the next attempt.
-        #expect(read.credentialsChanged(now: .zero + .seconds(1)) == .logIn)
-        #expect(read.credentialsChanged(now: .zero + .seconds(2)) == .none)
-    }
-
-    @Test func aThrottledLoginWaitsAsLongAsItIsTold() throws {
-        var machine = machine()
-        _ = machine.started(now: start)
-        let action = machine.requestRefused(
-            HTTPResponse(status: 429), error: SignalingError(.throttled, "slow down"), retryAfter: .seconds(40),
+            actions(&machine) == post("/api/auth/login", ["username": "KIOSK_01", "password": "secret"]))
+        machine.responded(login("t1"), now: start)
+        #expect(actions(&machine) == openWebSocket)
+        machine.webSocketOpened(now: start)
+        machine.webSocketReceived(
+            text(#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#),
             now: start)
-        #expect(try #require(delay(action)) == .seconds(40))
-        _ = machine.timeoutReached(now: start + .seconds(40))
-        let absurd = machine.requestRefused(
-            HTTPResponse(status: 429), error: nil, retryAfter: .seconds(1_000_000), now: start)
-        #expect(try #require(delay(absurd)) == .seconds(300))
-    }
-
-    @Test func aMonitorsAccountIsNoKiosk() {
-        var machine = machine()
-        _ = machine.started(now: start)
-        #expect(trouble(machine.loggedIn(answer("t1", role: .monitor), now: start))?.kind == .wrongRole)
-    }
-
-    @Test func anExpiredTokenIsRefreshedOnce() {
-        var machine = registered()
-        var now = start + .seconds(100)
-        #expect(trouble(machine.disconnected(.transportClosed, now: now))?.kind == .connectionLost)
-        now = machine.nextTimeout!
-        #expect(machine.timeoutReached(now: now) == .open(Redacted("t1")))
-        #expect(machine.connectRefused(refused(.tokenExpired), now: now) == .refresh(Redacted("refresh-t1")))
-        #expect(machine.loggedIn(answer("t2"), now: now) == .open(Redacted("t2")))
-        // The new one is refused too: no ping-pong.
-        #expect(trouble(machine.connectRefused(refused(.tokenExpired), now: now))?.kind == .tokenRefused)
-        now = machine.nextTimeout!
-        #expect(machine.timeoutReached(now: now) == .refresh(Redacted("refresh-t2")))
+        #expect(sent(&machine) == [#"40{"token":"t1"}"#])
+        machine.webSocketReceived(text(#"40{"sid":"n"}"#), now: start)
+        let registration = sent(&machine)
+        #expect(registration.count == 1 && registration[0].hasPrefix(#"420["register-kiosk",{"#))
+        #expect(registration[0].contains(#""hostname":"lobby""#) && registration[0].contains(#""audio":true"#))
+        machine.webSocketReceived(
+            text(#"42["kiosk-registered",{"kioskId":"KIOSK_01","heartbeatInterval":30000,"iceServers":[]}]"#),
+            now: start)
+        let reports = actions(&machine)
         #expect(
-            machine.requestRefused(
-                HTTPResponse(status: 401), error: SignalingError(.tokenInvalid, ""), retryAfter: nil, now: now)
-                == .logIn)
-        #expect(machine.loggedIn(answer("t3"), now: now) == .open(Redacted("t3")))
-        #expect(machine.connected(now: now) == .register)
+            reports == [
+                .report(.phaseChanged(.registered)), .report(.registered),
+                .report(
+                    .server(.kioskRegistered(kioskId: "KIOSK_01", heartbeatInterval: .seconds(30), iceServers: []))),
+            ])
+        #expect(machine.nextTimeout == start.instant)
+        machine.handleTimeout(now: start)
+        let beat = sent(&machine)
+        #expect(beat.count == 1 && beat[0].hasPrefix(#"42["heartbeat-ping",{"#))
     }
 
-    @Test func anInvalidTokenMeansTheRefreshTokenIsNoBetter() {
+    @Test func whatWaitsIsSentWhenItIsOfTheSessionThatIsCarried() {
+        var machine = opening()
+        machine.handle(.carried(sessionId: "now"), own: nil, now: start)
+        for session in ["then", "now"] {
+            let candidate = CandidatePayload(candidate: "candidate:\(session)")
+            machine.handle(
+                .send(.iceCandidate(targetId: "M", sessionId: session, candidate)), own: nil, now: start)
+            machine.handle(.send(.restartRequest(targetId: "M", sessionId: session)), own: nil, now: start)
+        }
+        #expect(actions(&machine).isEmpty)
+        registered(&machine, now: start)
+        let events = sent(&machine).filter { $0.hasPrefix("42[") }
+        #expect(events.count == 1 && events[0].contains("candidate:now"), "\(events)")
+        // Once.
+        machine.handle(.send(.restartRequest(targetId: "M", sessionId: "now")), own: nil, now: start)
+        #expect(sent(&machine).count == 1)
+    }
+
+    @Test func onlySoMuchWaits() {
+        var waiting = WaitingEvents()
+        waiting.carriedSession = "s"
+        for number in 0..<WaitingEvents.limit + 3 {
+            waiting.append(
+                .iceCandidate(targetId: "K", sessionId: "s", CandidatePayload(candidate: "\(number)")))
+        }
+        let events = waiting.takeAll()
+        #expect(events.count == WaitingEvents.limit)
+        #expect(events.first == .iceCandidate(targetId: "K", sessionId: "s", CandidatePayload(candidate: "3")))
+        #expect(waiting.takeAll().isEmpty)
+    }
+
+    private func crew(_ id: String) -> CrewEvent {
+        CrewEvent(kind: .signOn, eventId: id, crewId: "C1", occurredAt: "2027-01-15T08:00:00.000Z")
+    }
+
+    /// An acknowledgement answers the event that it belongs to, and none of a connection that is gone.
+    @Test func whatIsUnacknowledgedGoesWithItsConnection() {
         var machine = registered()
-        _ = machine.disconnected(.pingTimeout, now: start)
-        _ = machine.timeoutReached(now: machine.nextTimeout!)
-        #expect(machine.connectRefused(refused(.tokenInvalid), now: start) == .logIn)
+        machine.handle(.deliver(crew("e1")), own: nil, now: start)
+        machine.handle(.deliver(crew("e2")), own: nil, now: start)
+        #expect(
+            sent(&machine).map { String($0.prefix(22)) } == [#"421["crew-sign-on",{"e"#, #"422["crew-sign-on",{"e"#])
+        machine.webSocketReceived(text(#"432[{"ok":true}]"#), now: start)
+        machine.webSocketReceived(text(#"432[{"ok":true}]"#), now: start)
+        #expect(actions(&machine) == [.report(.crewAnswered(eventId: "e2", .ok(JSONObject())))])
+        machine.webSocketClosed(now: start)
+        #expect(trouble(actions(&machine)) == .connectionLost)
+        machine.handle(.deliver(crew("e3")), own: nil, now: start)
+        #expect(actions(&machine).isEmpty, "registration asks again")
+        let again = Moment(instant: machine.nextTimeout!, wall: start.wall)
+        machine.handleTimeout(now: again)
+        #expect(actions(&machine) == openWebSocket)
+        registered(&machine, now: again)
+        _ = actions(&machine)
+        machine.webSocketReceived(text(#"431[{"ok":true}]"#), now: again)
+        #expect(actions(&machine).isEmpty)
     }
 
-    @Test func aRefreshThatFailsForTheNetworkKeepsItsToken() {
+    @Test func theServersClockIsMeasuredByTheHeartbeat() {
         var machine = registered()
-        _ = machine.disconnected(.transportClosed, now: start)
-        _ = machine.timeoutReached(now: machine.nextTimeout!)
-        #expect(machine.connectRefused(refused(.tokenExpired), now: start) == .refresh(Redacted("refresh-t1")))
-        #expect(trouble(machine.failed(.timedOut, now: start))?.kind == .serverAway)
-        #expect(machine.timeoutReached(now: machine.nextTimeout!) == .refresh(Redacted("refresh-t1")))
+        machine.handleTimeout(now: start)
+        _ = actions(&machine)
+        // Sent at 0, answered at 400 ms: the server said so at 200 ms, its clock is 5 s ahead.
+        machine.webSocketReceived(pong(start.wall + .milliseconds(5200)), now: after(.milliseconds(400)))
+        #expect(actions(&machine) == [.report(.clockOffset(.seconds(5)))])
+        machine.webSocketReceived(pong(start.wall), now: after(.milliseconds(500)))
+        #expect(actions(&machine).isEmpty, "an answer to nothing")
     }
 
-    @Test func aDisabledAccountIsTriedSlowly() throws {
-        var machine = registered()
-        _ = machine.disconnected(.left, now: start + .seconds(60))
-        let now = machine.nextTimeout!
-        _ = machine.timeoutReached(now: now)
-        let action = machine.connectRefused(refused(.accountDisabled), now: now)
-        #expect(trouble(action)?.kind == .accountDisabled)
-        #expect(try #require(delay(action)) >= .seconds(30))
-        #expect(machine.timeoutReached(now: machine.nextTimeout!) == .logIn)
+    @Test func aSlowAnswerAndAClockThatWasSetBackMeasureNothing() {
+        var measurement = ClockMeasurement()
+        let wall = start.wall
+        measurement.asked(at: wall)
+        let late = measurement.answered(wall, at: wall + .seconds(10))
+        measurement.asked(at: wall)
+        let back = measurement.answered(wall, at: wall + .seconds(-1))
+        measurement.asked(at: wall)
+        let behind = measurement.answered(wall + .seconds(-60), at: wall + .seconds(2))
+        #expect(late == nil && back == nil && behind == .seconds(-61))
     }
 
-    @Test func aSilentServerIsLeft() {
-        var machine = registered()
-        #expect(machine.timeoutReached(now: start + .seconds(30)) == .sendHeartbeat)
-        #expect(machine.nextTimeout == start + .seconds(60))
-        #expect(trouble(machine.timeoutReached(now: start + .seconds(60)))?.kind == .connectionLost)
-        #expect(machine.phase == .waiting)
+    /// Half of the time that the server's clock gives them, by its own account.
+    @Test func theEndOfCredentialsIsRenewedInTime() {
+        let end = 1_800_000_000 + 600
+        var machine = registered(
+            iceServers: #"[{"urls":["turn:t.example"],"username":"\#(end):KIOSK_01","credential":"x"}]"#)
+        machine.handleTimeout(now: start)
+        _ = actions(&machine)
+        // The server is 100 s ahead: 500 s are left.
+        machine.webSocketReceived(pong(start.wall + .seconds(100)), now: start)
+        for second in stride(from: 30, to: 250, by: 30) {
+            let now = after(.seconds(second))
+            machine.webSocketReceived(text("2"), now: now)
+            machine.handleTimeout(now: now)
+            machine.webSocketReceived(pong(now.wall + .seconds(100)), now: now)
+            #expect(!sent(&machine).contains { $0.contains("register-kiosk") }, "\(second) s")
+        }
+        machine.handleTimeout(now: after(.seconds(250)))
+        #expect(sent(&machine).contains { $0.contains("register-kiosk") })
     }
 
-    @Test func aServerThatDropsUsAtOnceIsAskedLessAndLess() throws {
+    @Test func aRefusedTokenIsReplacedOnAConnectionOfItsOwn() {
+        var machine = opening()
+        machine.webSocketOpened(now: start)
+        machine.webSocketReceived(
+            text(#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#),
+            now: start)
+        _ = actions(&machine)
+        machine.webSocketReceived(text(#"44{"message":"expired","data":{"code":"token-expired"}}"#), now: start)
+        #expect(
+            actions(&machine)
+                == [.closeWebSocket, .abandonWebSocket] + post("/api/auth/refresh", ["refreshToken": "refresh-t1"]))
+        // What the old WebSocket still says is nobody's.
+        machine.webSocketClosed(now: start)
+        #expect(actions(&machine).isEmpty)
+        machine.responded(login("t2"), now: start)
+        #expect(actions(&machine) == openWebSocket)
+    }
+
+    @Test func anAnswerThatIsNoneIsNamed() {
         var machine = machine()
-        var now = start
-        _ = machine.started(now: now)
-        _ = machine.loggedIn(answer("t"), now: now)
-        var delays: [Duration] = []
-        for _ in 0..<6 {
-            #expect(machine.connected(now: now) == .register)
-            #expect(machine.registered(heartbeatInterval: .seconds(30), now: now) == .announce)
-            delays.append(try #require(delay(machine.disconnected(.left, now: now + .seconds(2)))))
-            now = machine.nextTimeout!
-            #expect(machine.timeoutReached(now: now) == .open(Redacted("t")))
-        }
-        #expect(delays.last! >= .seconds(15))
-        // One that held is a new beginning.
-        #expect(machine.connected(now: now) == .register)
-        _ = machine.registered(heartbeatInterval: .seconds(30), now: now)
-        #expect(try #require(delay(machine.disconnected(.left, now: now + .seconds(31)))) <= .seconds(2))
+        machine.started(now: start)
+        machine.passwordRead(Redacted("secret"), now: start)
+        _ = actions(&machine)
+        machine.responded(HTTPResponse(status: 200, body: Array("<html>".utf8)), now: start)
+        #expect(trouble(actions(&machine)) != nil)
+        var unreadable = self.machine()
+        unreadable.started(now: start)
+        unreadable.passwordUnreadable("file is not there", now: start)
+        #expect(trouble(actions(&unreadable)) == .passwordUnreadable)
     }
 
-    @Test func aChangedStatusGoesOutAtOnceButNotInAFlood() {
-        var machine = registered()
-        let now = start + .seconds(5)
-        #expect(machine.statusChanged(now: now) == .sendHeartbeat)
-        #expect(machine.statusChanged(now: now + .milliseconds(100)) == .none)
-        #expect(machine.statusChanged(now: now + .milliseconds(200)) == .none)
-        #expect(machine.nextTimeout == now + .seconds(1))
-        #expect(machine.timeoutReached(now: now + .seconds(1)) == .sendHeartbeat)
-        #expect(machine.nextTimeout == now + .seconds(30), "the first unanswered heartbeat's deadline")
-    }
-
-    @Test func aChangedNetworkIsUsedAtOnce() {
-        var waiting = machine()
-        _ = waiting.started(now: start)
-        for _ in 0..<6 {
-            _ = waiting.failed(.nameNotFound(host: "signaling.example"), now: start)
-            _ = waiting.timeoutReached(now: waiting.nextTimeout!)
-        }
-        _ = waiting.failed(.nameNotFound(host: "signaling.example"), now: start)
-        #expect(waiting.networkChanged(isOwnAddressGone: false, now: start) == .none)
-        #expect(waiting.nextTimeout == start + .milliseconds(200))
-
-        var connected = registered()
-        #expect(connected.networkChanged(isOwnAddressGone: false, now: start + .seconds(7)) == .sendHeartbeat)
-        #expect(connected.nextTimeout == start + .seconds(17))
-        // One more change is no reason to wait longer.
-        #expect(connected.networkChanged(isOwnAddressGone: false, now: start + .seconds(9)) == .sendHeartbeat)
-        #expect(connected.nextTimeout == start + .seconds(17))
-    }
-
-    /// Whatever is under way from an address that is gone would only wait for its end.
-    @Test func aConnectionWhoseAddressIsGoneIsGivenUp() throws {
-        var loggingIn = machine()
-        _ = loggingIn.started(now: start)
-        var opening = loggingIn
-        _ = opening.loggedIn(answer("t"), now: start)
-        var registering = opening
-        _ = registering.connected(now: start)
-        for (phase, before) in [
-            (LinkMachine.Phase.loggingIn, loggingIn), (.opening, opening), (.registering, registering),
-            (.registered, registered()),
-        ] {
-            var machine = before
-            #expect(machine.phase == phase)
-            let now = start + .seconds(7)
-            #expect(delay(machine.networkChanged(isOwnAddressGone: true, now: now)) == .milliseconds(200))
-            #expect(machine.phase == .waiting)
-            // Further changes do not put it off.
-            #expect(machine.networkChanged(isOwnAddressGone: false, now: now + .milliseconds(100)) == .none)
-            #expect(machine.nextTimeout == now + .milliseconds(200))
-            #expect(machine.timeoutReached(now: now + .milliseconds(200)) != .none)
-        }
-        var idle = machine()
-        #expect(idle.networkChanged(isOwnAddressGone: true, now: start) == .none)
-        #expect(idle.nextTimeout == nil)
-    }
-
-    /// An address that flaps brings no login before the server's time, and none a second with a wrong password.
-    @Test func anotherNetworkDoesNotHelpAgainstAServerThatRefuses() throws {
-        func waiting(after status: Int, retryAfter: Duration? = nil) -> LinkMachine {
-            var machine = machine()
-            _ = machine.started(now: start)
-            _ = machine.requestRefused(
-                HTTPResponse(status: status), error: nil, retryAfter: retryAfter, now: start)
-            return machine
-        }
-        for machine in [waiting(after: 401), waiting(after: 429, retryAfter: .seconds(40)), waiting(after: 403)] {
-            var flapping = machine
-            for second in 0..<30 {
-                let now = start + .seconds(second)
-                #expect(flapping.networkChanged(isOwnAddressGone: second % 2 == 0, now: now) == .none)
-                #expect(flapping.timeoutReached(now: now) == .none, "\(second) s")
-            }
-            #expect(flapping.nextTimeout == machine.nextTimeout)
-            // The failures before it are not forgotten either.
-            let due = try #require(machine.nextTimeout)
-            #expect(flapping.timeoutReached(now: due) == .logIn)
-        }
-    }
-
-    @Test func aNetworkThatKeepsChangingDoesNotPutTheAttemptOff() throws {
+    @Test func beforeTheClockIsSetNothingIsAsked() {
         var machine = machine()
-        _ = machine.started(now: start)
-        for _ in 0..<6 {
-            _ = machine.failed(.timedOut, now: start)
-            _ = machine.timeoutReached(now: machine.nextTimeout!)
-        }
-        _ = machine.failed(.timedOut, now: start)
-        for step in 0..<4 {
-            _ = machine.networkChanged(isOwnAddressGone: false, now: start + .milliseconds(60 * step))
-        }
-        #expect(machine.nextTimeout == start + .milliseconds(200))
+        let early = Moment(instant: start.instant, wall: WallClock(secondsSince1970: 100))
+        machine.started(now: early)
+        #expect(trouble(actions(&machine)) == .clockWrong)
+        let set = Moment(instant: machine.nextTimeout!, wall: start.wall)
+        machine.handleTimeout(now: set)
+        #expect(actions(&machine) == [.readPassword])
     }
 
-    @Test func aStoppedMachineIsQuiet() {
+    @Test func aConnectionFromAnAddressThatIsGoneIsGivenUp() {
         var machine = registered()
-        machine.stopped()
-        #expect(machine.nextTimeout == nil)
-        #expect(machine.disconnected(.ended, now: start) == .none)
-        #expect(machine.statusChanged(now: start) == .none)
+        let own = IPAddress("192.0.2.1")!
+        machine.handle(.networkChanged(usable: [own]), own: own, now: start)
+        #expect(sent(&machine).count == 1, "a heartbeat makes sure")
+        machine.handle(.networkChanged(usable: []), own: own, now: start)
+        let given = actions(&machine)
+        #expect(given.first == .abandonWebSocket)
+        #expect(trouble(given) == .connectionLost)
     }
 
-    @Test func whatComesTooLateChangesNothing() {
+    @Test func goodbyeIsSaidAndWaitedFor() {
         var machine = registered()
-        #expect(machine.connected(now: start) == .none)
-        #expect(machine.loggedIn(answer("x"), now: start) == .none)
-        #expect(machine.failed(.timedOut, now: start) == .none)
-        #expect(machine.connectRefused(refused(.tokenExpired), now: start) == .none)
-        #expect(machine.registrationRefused(SignalingError(.forbidden, ""), now: start) == .none)
-        #expect(machine.phase == .registered)
+        machine.handle(.stop, own: nil, now: start)
+        #expect(actions(&machine) == [.send(text("41")), .closeWebSocket])
+        #expect(!machine.isFinished)
+        var silent = machine
+        machine.webSocketClosed(now: start)
+        #expect(machine.isFinished)
+        #expect(silent.nextTimeout == start.instant + LinkMachine.goodbyeTime)
+        silent.handleTimeout(now: after(.seconds(2)))
+        #expect(silent.isFinished)
+        var asking = self.machine()
+        asking.started(now: start)
+        asking.passwordRead(Redacted("secret"), now: start)
+        _ = actions(&asking)
+        asking.handle(.stop, own: nil, now: start)
+        #expect(actions(&asking) == [.cancelRequest])
+        #expect(asking.isFinished)
+        #expect(asking.nextTimeout == nil)
     }
 
-    @Test(arguments: [
-        (HTTPFailure.tls(.notYetValid), LinkTrouble.Kind.clockWrong, "clock is behind"),
-        (.tls(.expired), .clockWrong, "has expired"),
-        (.tls(.selfSigned), .tlsRefused, "tls.caFile"),
-        (.tls(.hostNameMismatch), .tlsRefused, "another host name"),
-        (.nameNotFound(host: "h"), .nameNotFound, "host name h not found"),
-        (.timedOut, .serverAway, "does not answer in time"),
-        (.upgradeRefused(status: 502), .serverFailed, "status 502"),
-        (.badResponse(reason: "x"), .notAServer, "unlike kiosk-signaling"),
-    ])
-    func failuresAreNamedInPlainWords(failure: HTTPFailure, kind: LinkTrouble.Kind, words: String) {
-        let trouble = LinkTrouble(failure, server: server)
-        #expect(trouble.kind == kind)
-        #expect(trouble.description.contains(words), "\(trouble)")
-    }
-
-    /// The clock was never set: nothing is tried, the cause is named, and it is asked again soon, however often.
-    @Test func aClockThatWasNeverSetIsWaitedFor() throws {
-        var machine = machine()
-        var now = start
-        #expect(machine.started(now: now) == .logIn)
-        for _ in 0..<20 {
-            let action = machine.clockIsNotSet(WallClock(secondsSince1970: 100), now: now)
-            #expect(trouble(action)?.kind == .clockWrong)
-            #expect(trouble(action)?.message.hasPrefix("this machine's clock says 1970-01-01") == true)
-            #expect(try #require(delay(action)) <= .seconds(2))
-            now = try #require(machine.nextTimeout)
-            #expect(machine.timeoutReached(now: now) == .logIn)
+    @Test func eventsThatNobodyUnderstandsAreToldToTheLog() {
+        var machine = registered()
+        machine.webSocketReceived(text(#"42["offer",{}]"#), now: start)
+        let told = actions(&machine)
+        #expect(told.count == 1)
+        if case .logUnreadable? = told.first {} else { Issue.record("\(told)") }
+        machine.webSocketReceived(
+            text(#"42["error",{"code":"forbidden","message":"no","event":"crew-sign-on"}]"#), now: start)
+        if case .logRefusal(_, event: "crew-sign-on")? = actions(&machine).first {
+        } else {
+            Issue.record("no refusal")
         }
-        #expect(machine.loggedIn(answer("t"), now: now) == .open(Redacted("t")))
     }
 }

@@ -1,5 +1,6 @@
 import JSON
 import Primitives
+import SessionRules
 import Testing
 
 @testable import SignalingServer

@@ -1,6 +1,7 @@
 import Database
 import Foundation
 import Primitives
+import SessionRules
 import Testing
 
 @testable import SignalingServer

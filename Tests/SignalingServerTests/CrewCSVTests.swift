@@ -1,3 +1,4 @@
+import SessionRules
 import Testing
 
 @testable import SignalingServer

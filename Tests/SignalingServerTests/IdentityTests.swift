@@ -1,4 +1,5 @@
 import Primitives
+import SessionRules
 import Signaling
 import Testing
 
@@ -33,7 +34,7 @@ import Testing
 @Suite struct TokenTests {
     private let account = Account(
         id: "K1", role: .kiosk, organization: "west", displayName: "Kiosk", createdAt: start.wall,
-        tokensValidFrom: start.wall)
+        tokensValidFrom: start.wall, generation: Account.newGeneration())
 
     private func tokens(_ count: Int = 1) -> (Tokens, [Tokens.StoredKey]) {
         let keys = (0..<count).map { index in
@@ -168,146 +169,6 @@ import Testing
     }
 }
 
-@Suite struct DirectoryTests {
-    @Test func onlyWhatTheRecordsStillSayIsAdmitted() throws {
-        let account = Account(
-            id: "K1", role: .kiosk, organization: "west", displayName: "", createdAt: start.wall,
-            tokensValidFrom: start.wall, generation: 7)
-        let claims = TokenClaims(
-            subject: "K1", role: .kiosk, organization: "west", issuedAt: start.wall,
-            expiresAt: after(.seconds(900)).wall, tokenId: "t", family: "f", generation: 7)
-        var legacy = claims
-        legacy.generation = nil
-        func verdict(_ accounts: [Account], revoked: Set<String> = [], legacy isLegacy: Bool = false)
-            -> SignalingErrorCode?
-        {
-            var directory = Directory()
-            directory.update(Directory.Snapshot(accounts: accounts, keys: [], revokedFamilies: revoked))
-            do throws(SignalingError) {
-                _ = try directory.admit(isLegacy ? legacy : claims)
-                return nil
-            } catch { return error.code }
-        }
-        func changed(_ change: (inout Account) -> Void) -> [Account] {
-            var copy = account
-            change(&copy)
-            return [copy]
-        }
-        #expect(verdict([account]) == nil)
-        #expect(verdict([]) == .tokenInvalid)
-        #expect(verdict([account], revoked: ["f"]) == .tokenInvalid)
-        #expect(verdict(changed { $0.role = .monitor }) == .tokenInvalid)
-        #expect(verdict(changed { $0.organization = "east" }) == .tokenInvalid)
-        #expect(verdict(changed { $0.generation = 8 }) == .tokenInvalid)
-        // Made, or given another password, with the clock years ahead.
-        #expect(verdict(changed { $0.tokensValidFrom = after(.seconds(100_000_000)).wall }) == nil)
-        // A token of before there were generations goes on, but not with an account of later.
-        #expect(verdict(changed { $0.generation = 0 }, legacy: true) == nil)
-        #expect(verdict([account], legacy: true) == .tokenInvalid)
-        #expect(
-            verdict(
-                changed {
-                    $0.generation = 0
-                    $0.tokensValidFrom = after(.seconds(1)).wall
-                }, legacy: true) == .tokenInvalid)
-        #expect(verdict(changed { $0.isDisabled = true }) == .accountDisabled)
-    }
-}
-
-@Suite struct LoginThrottleTests {
-    private let here = IPAddress("192.0.2.1")!
-    private let there = IPAddress("198.51.100.7")!
-
-    @Test func failuresCostEverMoreAndAMinuteAtMost() {
-        var throttle = LoginThrottle()
-        var now = Instant.zero
-        var waits: [Int64] = []
-        for _ in 0..<14 {
-            if let wait = throttle.attemptBegan(account: "K1", address: here, now: now) {
-                waits.append(wait.components.seconds)
-                now += wait
-                #expect(throttle.attemptBegan(account: "K1", address: here, now: now) == nil)
-            }
-        }
-        #expect(waits == [1, 2, 4, 8, 16, 32, 60, 60, 60])
-    }
-
-    @Test func manyAtOnceGainNothing() {
-        var throttle = LoginThrottle()
-        let begun = (0..<100).count { _ in throttle.attemptBegan(account: "K1", address: here, now: .zero) == nil }
-        #expect(begun == 5)
-    }
-
-    @Test func successForgetsTheFailures() {
-        var throttle = LoginThrottle()
-        for _ in 0..<4 { #expect(throttle.attemptBegan(account: "K1", address: here, now: .zero) == nil) }
-        throttle.attemptSucceeded(account: "K1", address: here)
-        for _ in 0..<4 { #expect(throttle.attemptBegan(account: "K1", address: here, now: .zero) == nil) }
-    }
-
-    @Test func aStrangersGuessesDoNotLockTheKioskOut() {
-        var throttle = LoginThrottle()
-        #expect(throttle.attemptBegan(account: "K1", address: here, now: .zero) == nil)
-        throttle.attemptSucceeded(account: "K1", address: here)
-        for _ in 0..<50 { _ = throttle.attemptBegan(account: "K1", address: there, now: .zero) }
-        #expect(throttle.attemptBegan(account: "K1", address: there, now: .zero) != nil)
-        #expect(throttle.attemptBegan(account: "K1", address: here, now: .zero) == nil)
-    }
-
-    @Test func anAccountHasSeveralHomes() {
-        var throttle = LoginThrottle(homes: ["K1": [here]])
-        let hotel = IPAddress("2001:db8:1:2::7")!
-        #expect(throttle.attemptBegan(account: "K1", address: hotel, now: .zero) == nil)
-        throttle.attemptSucceeded(account: "K1", address: hotel)
-        #expect(throttle.isHome(here, of: "K1") && throttle.isHome(IPAddress("2001:db8:1:2::8")!, of: "K1"))
-        #expect(!throttle.isHome(IPAddress("2001:db8:1:3::7")!, of: "K1"))
-        for index in 0..<LoginThrottle.homesPerAccount {
-            throttle.attemptSucceeded(account: "K1", address: IPAddress("203.0.113.\(index)")!)
-        }
-        #expect(!throttle.isHome(here, of: "K1"), "the one used least lately makes room")
-    }
-
-    @Test func othersOfADepotDoNotKeepOneOut() {
-        var throttle = LoginThrottle(homes: ["K1": [here]])
-        for _ in 0..<200 { _ = throttle.attemptBegan(account: "K2", address: here, now: .zero) }
-        for index in 0..<200 { _ = throttle.attemptBegan(account: "X\(index)", address: here, now: .zero) }
-        #expect(throttle.attemptBegan(account: "X", address: here, now: .zero) != nil)
-        #expect(throttle.attemptBegan(account: "K1", address: here, now: .zero) == nil)
-    }
-
-    @Test func oneAddressTryingManyNamesWaitsToo() {
-        var throttle = LoginThrottle()
-        let begun = (0..<200).count { throttle.attemptBegan(account: "K\($0)", address: here, now: .zero) == nil }
-        #expect(begun == 25)
-        #expect(throttle.attemptBegan(account: "other", address: there, now: .zero) == nil)
-    }
-
-    @Test func addressesOfOneSubscriberAreOne() {
-        var throttle = LoginThrottle()
-        let begun = (0..<200).count { index in
-            let address = IPAddress("2001:db8::\(String(index + 1, radix: 16))")!
-            return throttle.attemptBegan(account: "K\(index)", address: address, now: .zero) == nil
-        }
-        #expect(begun == 25)
-    }
-
-    @Test func aDepotBehindOneAddressComesUpAtOnce() {
-        var throttle = LoginThrottle()
-        for index in 0..<500 {
-            #expect(throttle.attemptBegan(account: "K\(index)", address: here, now: .zero) == nil)
-            throttle.attemptSucceeded(account: "K\(index)", address: here)
-        }
-    }
-
-    @Test func whatWasNeverJudgedCountsForNothing() {
-        var throttle = LoginThrottle()
-        for _ in 0..<100 {
-            #expect(throttle.attemptBegan(account: "K1", address: here, now: .zero) == nil)
-            throttle.attemptWithdrawn(account: "K1", address: here)
-        }
-    }
-}
-
 @Suite struct ICESettingsTests {
     /// The password of a TURN REST user as coturn computes it:
     /// echo -n 1767268800:K1 | openssl dgst -sha1 -hmac secret -binary | base64
@@ -315,11 +176,12 @@ import Testing
         let settings = ICESettings(
             stun: ["stun:s:3478"], turn: ["turn:t:3478?transport=udp"], sharedSecret: Redacted("secret"),
             credentialLifetime: .seconds(43_200))
-        let servers = settings.servers(for: "K1", now: start.wall)
+        let arguments = ICECredentialArguments(for: "K1", lifetime: settings.credentialLifetime, now: start.wall)
+        let servers = settings.servers(arguments)
         #expect(servers.count == 2)
         #expect(servers[0] == ICEServer(urls: ["stun:s:3478"]))
         #expect(servers[1].username == "1767268800:K1")
         #expect(servers[1].credential == "qdTyPXziUyor+NZOraGOyQshHMA=")
-        #expect(ICESettings().servers(for: "K1", now: start.wall).isEmpty)
+        #expect(ICESettings().servers(arguments).isEmpty)
     }
 }

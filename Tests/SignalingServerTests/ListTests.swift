@@ -2,6 +2,7 @@ import Database
 import HTTP
 import JSON
 import Primitives
+import SessionRules
 import Signaling
 import Testing
 

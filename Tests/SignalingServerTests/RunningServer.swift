@@ -5,6 +5,7 @@ import HTTPTransport
 import JSON
 import Primitives
 import Reactor
+import SessionRules
 import Signaling
 import SocketIO
 import Synchronization

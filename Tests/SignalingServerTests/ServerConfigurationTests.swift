@@ -1,6 +1,7 @@
 import Configuration
 import Foundation
 import Primitives
+import SessionRules
 import Testing
 
 @testable import SignalingServer

@@ -7,6 +7,7 @@ import HTTPTransport
 import JSON
 import Primitives
 import Reactor
+import SessionRules
 import Signaling
 import SocketIO
 import Testing
@@ -21,7 +22,7 @@ import Testing
         let now = SystemWallClock.now()
         return Account(
             id: id, role: role, organization: organization, displayName: "The \(id)", createdAt: now,
-            tokensValidFrom: now)
+            tokensValidFrom: now, generation: 7)
     }
 
     private func start(_ configure: (inout ServerConfiguration) -> Void = { _ in }) throws -> RunningServer {

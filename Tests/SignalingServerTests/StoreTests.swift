@@ -3,6 +3,7 @@ import Foundation
 import HTTP
 import HTTPTransport
 import Primitives
+import SessionRules
 import Signaling
 import Testing
 
@@ -575,7 +576,7 @@ let cheapHash = PasswordHash(
         try store.recordTransaction { store throws(DatabaseError) in
             for index in 0..<1200 {
                 try store.append(
-                    AuditEntry(at: start.wall, kind: .login, organization: "west", actor: "K\(index)"))
+                    AuditEntry(at: start.wall, kind: .login, organization: "west", principal: "K\(index)"))
             }
         }
         var retention = ServerConfiguration.Retention()
@@ -656,7 +657,7 @@ let cheapHash = PasswordHash(
         var store = try Store(.memory, now: start.wall)
         for index in 0..<10 {
             try store.append(
-                AuditEntry(at: after(.seconds(index)).wall, kind: .login, organization: "west", actor: "K\(index)"))
+                AuditEntry(at: after(.seconds(index)).wall, kind: .login, organization: "west", principal: "K\(index)"))
         }
         #expect(try store.pruneAudit(before: after(.seconds(4)).wall, now: after(.seconds(20)).wall) == 4)
         // What stays: six of the ten, and the line about the deletion.

@@ -4,6 +4,7 @@ import HTTP
 import HTTPTransport
 import Primitives
 import Reactor
+import SessionRules
 import Synchronization
 import Testing
 

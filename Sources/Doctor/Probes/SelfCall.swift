@@ -13,7 +13,7 @@ import Signaling
 /// A complete call to oneself: the camera and its encoder, the peer session that answers monitors, and over a real UDP
 /// socket a second session that receives and decodes. All but the browser.
 ///
-///     VideoPipeline ─▶ FrameRing ─▶ PeerDriver ══ DTLS-SRTP over UDP ══▶ PeerSession ─▶ VP8Decoder
+///     VideoPipeline ─▶ FrameRing ─▶ NetworkThread ══ DTLS-SRTP over UDP ══▶ PeerSession ─▶ VP8Decoder
 final class SelfCall {
     struct Outcome: Sendable {
         var connected: Duration?
@@ -41,7 +41,7 @@ final class SelfCall {
 
     private let peerEvents: Mailbox<PeerEvent>
     private let mediaEvents: Mailbox<MediaEvent>
-    private let driver: PeerDriver
+    private let driver: NetworkThread
     private let pipeline: VideoPipeline
     private let gate: MediaGate
     private let ring: FrameRing
@@ -66,7 +66,7 @@ final class SelfCall {
         let audio = FrameRing(
             kind: .audio, frameCapacity: 1500, readable: readable, opened: silent.wake, needsPermission: true)
         let tally = MediaTally()
-        driver = try PeerDriver(
+        driver = try NetworkThread(
             configuration, video: ring, audio: audio, control: control, tally: tally, events: peerEvents)
         pipeline = VideoPipeline(
             section.request(source), ring: ring, control: control, tally: tally, gate: gate, events: mediaEvents)

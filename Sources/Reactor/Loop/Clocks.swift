@@ -20,6 +20,11 @@ public enum SystemWallClock {
     public static func now() -> WallClock { WallClock(nanosecondsSince1970: Clock.read(CLOCK_REALTIME)) }
 }
 
+extension Moment {
+    /// Both clocks now: what a loop asks once per round and passes on.
+    public static var now: Moment { Moment(instant: MonotonicClock.now(), wall: SystemWallClock.now()) }
+}
+
 /// A point in the life of the running system, whatever its time of day is set to: CLOCK_BOOTTIME and which boot it
 /// counts from. Two of the same boot are so far apart as they say; two of different boots cannot be compared.
 public struct BootTime: Hashable, Sendable {

@@ -1,4 +1,5 @@
 internal import Primitives
+internal import SessionRules
 internal import Signaling
 
 /// Crew events as RFC 4180 has them.

@@ -1,5 +1,6 @@
 internal import HTTP
 internal import Primitives
+internal import SessionRules
 
 /// A few lists of an account are answered at a time; some more wait for their turn, the rest is refused. Who takes no
 /// answer holds nothing but a place of its own account.

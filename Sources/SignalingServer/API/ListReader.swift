@@ -2,6 +2,7 @@ internal import Database
 internal import HTTP
 internal import JSON
 internal import Primitives
+internal import SessionRules
 
 /// Reads a list out of the records page by page, newest first (accounts by id), and writes each page as the next piece of an answer. One
 /// page is read for each piece that the client has taken, so that neither the records nor the memory wait for a client.

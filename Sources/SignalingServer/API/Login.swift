@@ -3,6 +3,7 @@ internal import HTTP
 internal import HTTPTransport
 internal import Primitives
 internal import Reactor
+internal import SessionRules
 internal import Signaling
 
 /// One try to log in, on its way from the serving thread over records and passwords back.

@@ -2,6 +2,7 @@ internal import HTTP
 internal import HTTPTransport
 internal import JSON
 internal import Primitives
+internal import SessionRules
 internal import Signaling
 
 extension Server {
@@ -38,7 +39,7 @@ extension Server {
         case ("ice-servers", 0):
             try request.allow(.get, .head)
             let (account, _) = try identify(request, now: now)
-            let servers = hub.settings.ice.servers(for: account.id, now: now.wall)
+            let servers = ice.servers(hub.iceCredentials(for: account.id, now: now))
             respond(to: request.id, .json(200, ICEServerList(servers).json))
         case ("kiosks", 0):
             try request.allow(.get, .head)

@@ -4,6 +4,7 @@ internal import HTTPTransport
 internal import JSON
 internal import Primitives
 internal import Reactor
+internal import SessionRules
 internal import Signaling
 
 extension Server {
@@ -31,7 +32,7 @@ extension Server {
         let displayName = try body.text("displayName", AccountRule.displayName)
         let account = Account(
             id: name, role: role, organization: admin.organization, displayName: displayName ?? name,
-            createdAt: now.wall, tokensValidFrom: now.wall)
+            createdAt: now.wall, tokensValidFrom: now.wall, generation: Account.newGeneration())
         let (id, records) = (request.id, records)
         try hash(Redacted(password)) { hash in
             records.change(id) { store throws(RecordError) in

@@ -5,6 +5,7 @@ internal import JSON
 internal import Primitives
 internal import Reactor
 internal import Service
+internal import SessionRules
 internal import Signaling
 
 extension Server {

@@ -3,6 +3,7 @@ internal import HTTP
 internal import HTTPTransport
 internal import JSON
 internal import Primitives
+internal import SessionRules
 internal import Signaling
 
 extension Server {

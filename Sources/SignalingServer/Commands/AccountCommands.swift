@@ -4,6 +4,7 @@ internal import JSON
 internal import Primitives
 internal import Reactor
 internal import Service
+internal import SessionRules
 internal import Signaling
 
 enum AccountCommands {
@@ -24,7 +25,8 @@ enum AccountCommands {
         let password = try password(invocation, confirming: true)
         let now = SystemWallClock.now()
         let account = Account(
-            id: id, role: role, organization: organization, displayName: name, createdAt: now, tokensValidFrom: now)
+            id: id, role: role, organization: organization, displayName: name, createdAt: now, tokensValidFrom: now,
+            generation: Account.newGeneration())
         try checked { () throws(RecordError) in
             try store.add(account, password: PasswordHash(of: password), actor: actor)
         }

@@ -6,6 +6,7 @@ internal import HTTPTransport
 internal import Primitives
 internal import Reactor
 internal import Service
+internal import SessionRules
 internal import Signaling
 
 /// What `kiosk-signaling` does on its command line.

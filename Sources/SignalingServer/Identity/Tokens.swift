@@ -1,5 +1,6 @@
 internal import Crypto
 public import Primitives
+public import SessionRules
 public import Signaling
 
 /// Makes access tokens and judges them, with the keys of the database.

@@ -1,4 +1,5 @@
 internal import Database
+internal import SessionRules
 
 enum Schema {
     /// "KSIG" in the file's header.

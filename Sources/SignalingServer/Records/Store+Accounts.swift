@@ -1,6 +1,7 @@
 public import Database
 internal import JSON
 public import Primitives
+public import SessionRules
 internal import Signaling
 
 extension Store {
@@ -54,7 +55,7 @@ extension Store {
                 account.generation)
             try store.append(
                 AuditEntry(
-                    at: account.createdAt, kind: .accountAdded, organization: account.organization, actor: actor,
+                    at: account.createdAt, kind: .accountAdded, organization: account.organization, principal: actor,
                     subject: account.id,
                     details: ["role": .string(account.role.rawValue), "displayName": .string(account.displayName)]))
             return true
@@ -156,7 +157,7 @@ extension Store {
             guard let account = try store.account(id) else { return false }
             try body(&store)
             try store.append(
-                AuditEntry(at: now, kind: kind, organization: account.organization, actor: actor, subject: id))
+                AuditEntry(at: now, kind: kind, organization: account.organization, principal: actor, subject: id))
             return true
         }
         guard exists else { throw .noSuchAccount(id) }

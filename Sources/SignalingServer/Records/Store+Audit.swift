@@ -1,6 +1,7 @@
 public import Database
 internal import JSON
 public import Primitives
+public import SessionRules
 
 extension Store {
     // MARK: Audit
@@ -11,7 +12,7 @@ extension Store {
             let last = try store.chainEnd()
             var row = AuditRow(
                 sequence: last.sequence + 1, at: entry.at, kind: entry.kind.rawValue, organization: entry.organization,
-                actor: entry.actor, subject: entry.subject, details: entry.details, hash: [])
+                actor: entry.principal, subject: entry.subject, details: entry.details, hash: [])
             row.hash = row.expectedHash(after: last.hash)
             try store.database.execute(
                 """
@@ -141,7 +142,7 @@ extension AuditEntry {
     /// The line that tells a beginning which retention has moved from a forged one.
     fileprivate static func pruned(through sequence: Int64, at: WallClock) -> AuditEntry {
         AuditEntry(
-            at: at, kind: .auditPruned, organization: "", actor: "server", details: ["through": .integer(sequence)])
+            at: at, kind: .auditPruned, organization: "", principal: "server", details: ["through": .integer(sequence)])
     }
 }
 

@@ -1,5 +1,6 @@
 internal import Database
 internal import Primitives
+internal import SessionRules
 
 extension Store {
     // MARK: The clock that retention goes by

@@ -1,25 +1,8 @@
 public import Database
 internal import JSON
 public import Primitives
+public import SessionRules
 public import Signaling
-
-/// A session as it is kept.
-public struct SessionRecord: Hashable, Sendable {
-    public var sequence: Int64
-    public var id: String
-    public var organization: String
-    public var kioskId: String
-    public var monitorId: String
-    public var startedAt: WallClock
-    public var negotiatedAt: WallClock?
-    public var mediaStartedAt: WallClock?
-    public var firstFrameMs: Int64?
-    public var mediaStoppedAt: WallClock?
-    public var endedAt: WallClock?
-    public var endReason: SessionEndReason?
-    /// The client of the monitor that carried it last; nil where that one did not say which it was.
-    public var clientId: String?
-}
 
 extension Store {
     // MARK: Sessions, each step with its line in the audit
@@ -33,7 +16,8 @@ extension Store {
             try store.append(
                 AuditEntry(
                     at: session.startedAt, kind: .monitoringStarted, organization: session.organization,
-                    actor: session.monitorId, subject: session.kioskId, details: ["sessionId": .string(session.id)]))
+                    principal: session.monitorId, subject: session.kioskId, details: ["sessionId": .string(session.id)])
+            )
         }
     }
 
@@ -64,7 +48,7 @@ extension Store {
             try store.append(
                 AuditEntry(
                     at: now, kind: report.state == .mediaStarted ? .mediaStarted : .mediaStopped,
-                    organization: session.organization, actor: session.kioskId, subject: session.monitorId,
+                    organization: session.organization, principal: session.kioskId, subject: session.monitorId,
                     details: [
                         "sessionId": .string(session.id),
                         "firstFrameMs": report.firstFrameMs.map { .integer($0) } ?? .null,
@@ -84,7 +68,7 @@ extension Store {
             try store.append(
                 AuditEntry(
                     at: now, kind: .monitoringStopped, organization: session.organization,
-                    actor: actor ?? session.monitorId, subject: session.kioskId,
+                    principal: actor ?? session.monitorId, subject: session.kioskId,
                     details: [
                         "sessionId": .string(id), "monitorId": .string(session.monitorId),
                         "reason": .string(reason.rawValue), "seconds": .integer(seconds),

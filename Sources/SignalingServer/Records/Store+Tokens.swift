@@ -1,6 +1,7 @@
 public import Database
 internal import JSON
 public import Primitives
+public import SessionRules
 
 extension Store {
     // MARK: Signing keys
@@ -23,7 +24,7 @@ extension Store {
             let expired = now - Tokens.accessLifetime - .seconds(60)
             try store.database.execute("DELETE FROM signing_key WHERE retired_at < ?", expired.milliseconds)
             try store.insertKey(now: now)
-            try store.append(AuditEntry(at: now, kind: .keysRotated, organization: "", actor: actor))
+            try store.append(AuditEntry(at: now, kind: .keysRotated, organization: "", principal: actor))
         }
     }
 
@@ -37,7 +38,7 @@ extension Store {
     // MARK: The directory
 
     /// What the serving thread needs to know of accounts, keys and revoked tokens.
-    public mutating func directory(now: WallClock) throws(DatabaseError) -> Directory.Snapshot {
+    public mutating func directory(now: WallClock) throws(DatabaseError) -> DirectoryRecord {
         try readTransaction { store throws(DatabaseError) in
             let keys = try store.database.query(
                 "SELECT id, jwk, retired_at IS NOT NULL FROM signing_key WHERE retired_at IS NULL OR retired_at > ? ORDER BY sequence",
@@ -48,7 +49,7 @@ extension Store {
             let revoked = try store.database.query(
                 "SELECT id FROM token_family WHERE revoked_at > ?", (now - Tokens.accessLifetime).milliseconds
             ) { row throws(DatabaseError) in try row.text(0) }
-            return Directory.Snapshot(accounts: try store.accounts(), keys: keys, revokedFamilies: Set(revoked))
+            return DirectoryRecord(accounts: try store.accounts(), keys: keys, revokedFamilies: Set(revoked))
         }
     }
 
@@ -65,7 +66,7 @@ extension Store {
             try store.insertRefreshToken(refreshHash, family: family, now: now)
             try store.append(
                 AuditEntry(
-                    at: now, kind: .login, organization: account.organization, actor: account.id,
+                    at: now, kind: .login, organization: account.organization, principal: account.id,
                     details: ["address": .string(address)]))
         }
     }
@@ -109,7 +110,7 @@ extension Store {
                 try store.revoke(family: found.family, now: now)
                 try store.append(
                     AuditEntry(
-                        at: now, kind: .tokenReused, organization: account.organization, actor: account.id))
+                        at: now, kind: .tokenReused, organization: account.organization, principal: account.id))
                 return .reused(family: found.family)
             }
             guard found.expires > now.milliseconds else { return .expired }
@@ -146,7 +147,7 @@ extension Store {
         try recordTransaction { store throws(DatabaseError) in
             try store.revoke(family: family, now: now)
             try store.append(
-                AuditEntry(at: now, kind: .logout, organization: account.organization, actor: account.id))
+                AuditEntry(at: now, kind: .logout, organization: account.organization, principal: account.id))
         }
     }
 

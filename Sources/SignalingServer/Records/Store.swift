@@ -1,5 +1,6 @@
 public import Database
 public import Primitives
+internal import SessionRules
 
 /// The records: accounts, keys, refresh tokens, sessions, crew events, audit. The one seam between the server and what
 /// keeps them; here that is SQLite. It blocks on the disk, so it lives on a thread of its own (`StoreWorker`).

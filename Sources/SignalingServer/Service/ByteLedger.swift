@@ -1,5 +1,6 @@
 internal import JSON
 internal import Primitives
+internal import SessionRules
 internal import SocketIO
 
 /// Who must go when more is held in memory for clients than may be. It is drawn up anew each time that holdings have

@@ -2,11 +2,12 @@ internal import HTTP
 internal import HTTPTransport
 internal import Primitives
 internal import Reactor
+internal import SessionRules
 internal import Synchronization
 
 /// What the workers tell the serving thread.
 enum ServerMessage: Sendable {
-    case directory(Directory.Snapshot)
+    case directory(DirectoryRecord)
     case crewStored(CrewRecord, isNew: Bool, PendingReply)
     case crewFailed(PendingReply)
     case sessionStored(String)
@@ -15,7 +16,7 @@ enum ServerMessage: Sendable {
     case listRead(RequestID, ListReader, ListReader.Piece)
     case listFailed(RequestID)
     /// The records were changed here; the directory is up to date before the answer is out.
-    case changed(Directory.Snapshot, RequestID, HTTPResponse)
+    case changed(DirectoryRecord, RequestID, HTTPResponse)
     case credentialsRead(LoginAttempt, StoredCredentials?)
     case loginFinished(LoginAttempt, LoginOutcome)
     case refreshFinished(RequestID, Store.RefreshOutcome, next: Redacted<String>)

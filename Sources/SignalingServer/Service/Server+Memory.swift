@@ -4,6 +4,7 @@ internal import HTTPTransport
 internal import JSON
 internal import Primitives
 internal import Service
+internal import SessionRules
 internal import SocketIO
 
 extension Server {
@@ -16,7 +17,7 @@ extension Server {
     }
 
     func account(of handshake: EngineIOHandshake) -> String? {
-        socketIO.acceptedSocket(of: handshake).flatMap { hub.sockets[$0]?.account }
+        socketIO.acceptedSocket(of: handshake).flatMap { hub.account(of: $0) }
     }
 
     /// Looks who holds too much when clients may hold a good deal more than at the last look.

@@ -2,6 +2,7 @@ internal import HTTP
 internal import HTTPTransport
 internal import JSON
 internal import Primitives
+internal import SessionRules
 internal import Signaling
 internal import SocketIO
 
@@ -12,7 +13,7 @@ extension Server {
         page.gauge("kiosk_signaling_connections", "TCP connections open.", transport.connectionCount)
         page.family("kiosk_signaling_sockets", "gauge", "Socket.IO clients let in, by role.")
         for role in Role.allCases {
-            page.sample(["role": role.rawValue], hub.sockets.values.count { $0.role == role })
+            page.sample(["role": role.rawValue], hub.clientCount(of: role))
         }
         page.gauge("kiosk_signaling_kiosks_online", "Kiosks registered and alive.", hub.presence.onlineCount)
         page.gauge("kiosk_signaling_monitoring_sessions", "Sessions going on.", hub.sessions.count)

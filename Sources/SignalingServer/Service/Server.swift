@@ -6,6 +6,7 @@ internal import JSON
 public import Primitives
 internal import Reactor
 internal import Service
+internal import SessionRules
 internal import Signaling
 internal import SocketIO
 
@@ -24,6 +25,7 @@ public final class Server {
     let log: Log
     var socketIO: SocketIOServer
     var hub: Hub
+    let ice: ICESettings
     var tokens: Tokens
     var tokenClock: TokenClock
     var logins: Logins
@@ -87,14 +89,16 @@ public final class Server {
         engine.handshakesPerSecondPerAddress = configuration.limits.handshakesPerAddress
         engine.recoveryWindow = configuration.engine.recoveryWindow
         socketIO = SocketIOServer(engine, random: .system)
+        ice = configuration.ice.settings
         hub = Hub(
             Hub.Settings(
                 rules: MonitoringSessions.Rules(
                     gracePeriod: configuration.sessions.gracePeriod,
                     negotiationTimeout: configuration.sessions.negotiationTimeout,
                     maximumDuration: configuration.sessions.maximumDuration),
-                messagesPerSecond: configuration.limits.messagesPerSecond, ice: configuration.ice.settings,
-                recoveryWindow: configuration.engine.recoveryWindow))
+                messagesPerSecond: configuration.limits.messagesPerSecond,
+                iceCredentialLifetime: configuration.ice.credentialLifetime,
+                recoveryWindow: configuration.engine.recoveryWindow), random: .system)
         tokens = Tokens()
         tokenClock = TokenClock()
         refusedLogins = RefusedLogins()
@@ -115,9 +119,9 @@ public final class Server {
         let now = Moment(instant: MonotonicClock.now(), wall: SystemWallClock.now())
         let snapshot = try opened.directory(now: now.wall)
         tokens.use(snapshot.keys)
-        hub.directoryChanged(snapshot, now: now)
+        hub.directoryChanged(snapshot.directory, now: now)
         logins = Logins(homes: try opened.homes(), random: .system)
-        hub.restore(try opened.openSessions(), ended: try opened.endedSessions(limit: Endings.limit), now: now)
+        hub.restore(try opened.openSessions(), ended: try opened.endedSessions(limit: EndedSessions.limit), now: now)
         passwords = try PasswordWorker()
         do {
             let readOnly = try Store(.file(configuration.database), Database.Options(isReadOnly: true), now: now.wall)
@@ -214,7 +218,7 @@ public final class Server {
         switch message {
         case .directory(let snapshot):
             tokens.use(snapshot.keys)
-            hub.directoryChanged(snapshot, now: now)
+            hub.directoryChanged(snapshot.directory, now: now)
         case .crewStored(let record, let isNew, let reply): hub.crewStored(record, isNew: isNew, reply)
         case .crewFailed(let reply): hub.crewFailed(reply)
         case .sessionStored(let id): hub.sessionStored(id)
@@ -224,7 +228,7 @@ public final class Server {
         case .listFailed(let id): listFailed(id)
         case .changed(let snapshot, let id, let response):
             tokens.use(snapshot.keys)
-            hub.directoryChanged(snapshot, now: now)
+            hub.directoryChanged(snapshot.directory, now: now)
             respond(to: id, response)
         case .credentialsRead(let attempt, let found): attempt.check(found, passwords, records)
         case .loginFinished(let attempt, let outcome): finish(attempt, outcome, now: now)
@@ -323,7 +327,7 @@ public final class Server {
     private func perform(_ action: Hub.Action, now: Moment) {
         switch action {
         case .accept(let socket, let recovering):
-            let account = hub.sockets[socket]?.account
+            let account = hub.account(of: socket)
             socketIO.accept(socket, of: account, recovering: recovering, now: now.instant)
             if let account, let connection = socketIO.connection(of: socket) {
                 transport.attribute(connection, to: account)
@@ -333,6 +337,9 @@ public final class Server {
                 socket, ConnectError(message: error.message, data: ["code": .string(error.code.rawValue)]),
                 now: now.instant)
         case .emit(let event, let socket): socketIO.emit(event.name, event.arguments, to: socket, now: now.instant)
+        case .emitWithICEServers(let event, let credentials, let socket):
+            let event = event.event(iceServers: ice.servers(credentials))
+            socketIO.emit(event.name, event.arguments, to: socket, now: now.instant)
         case .broadcast(let event, let sockets):
             socketIO.emit(event.name, event.arguments, toAll: sockets, now: now.instant)
         case .acknowledge(let socket, let id, let acknowledgement):
@@ -345,6 +352,7 @@ public final class Server {
             log.notice(
                 "kiosk \(id) is online" + (version.map { ", version \($0)" } ?? ""),
                 [LogField("KIOSK", id), LogField("ADDRESS", address?.description ?? "-")])
+        case .send: preconditionFailure("server: a single node has nobody to send to")
         case .note(.kioskWent(let id)): log.notice("kiosk \(id) is offline", [LogField("KIOSK", id)])
         }
     }

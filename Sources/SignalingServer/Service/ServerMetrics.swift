@@ -1,5 +1,6 @@
 import JSON
 import Primitives
+internal import SessionRules
 import SocketIO
 
 /// What the serving thread counts.

@@ -1,5 +1,6 @@
 internal import Database
 internal import Primitives
+internal import SessionRules
 
 extension StoreWorker {
     /// Writes down what the hub decided.
