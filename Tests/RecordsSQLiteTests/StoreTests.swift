@@ -507,6 +507,41 @@ private let defaultRetention = RetentionPeriods(
         #expect(try count(&store) == 0)
     }
 
+    /// A clock that is years ahead does not log everybody out: refresh tokens are pruned by a time that is believed.
+    @Test func aClockSetYearsAheadPrunesNoToken() throws {
+        var store = try store()
+        let tokens = (0..<3).map { _ in Tokens.newRefreshToken().hash }
+        for (index, token) in tokens.enumerated() {
+            try store.beginFamily(
+                "F\(index)", account: account("K1"), refreshHash: token, address: "a", now: start.wall)
+        }
+        func count() throws -> Int64 {
+            try store.database.first("SELECT count(*) FROM refresh_token") { row throws(DatabaseError) in
+                try row.integer(0)
+            } ?? 0
+        }
+        // Nothing else expires: tokens alone are reason enough for doubt.
+        var retention = ServerConfiguration.Retention()
+        (retention.crewEvents, retention.sessions, retention.audit) = (nil, nil, nil)
+        var housekeeping = Housekeeping(retention, lastBelieved: nil, now: start)
+        #expect(try housekeeping.perform(on: &store, now: start) == .done)
+        let wrong = later(.seconds(60), wall: .seconds(3 * 365 * 86_400))
+        #expect(try housekeeping.perform(on: &store, now: wrong) == .doubted(expected: later(.seconds(60)).wall))
+        #expect(try count() == 3)
+        // The clock is right again, and so is the token.
+        #expect(try housekeeping.perform(on: &store, now: later(.seconds(120))) == .done)
+        let next = Tokens.newRefreshToken().hash
+        guard
+            case .renewed(_, family: "F2") = try store.refresh(
+                hash: tokens[2], nextHash: next, now: later(.seconds(120)).wall)
+        else { throw Failed("refused") }
+        // Time that passes takes what has expired.
+        let month = later(Tokens.refreshLifetime + .seconds(60))
+        #expect(try housekeeping.perform(on: &store, now: month) == .done)
+        #expect(try count() == 1, "what was made last")
+        #expect(try store.refresh(hash: tokens[0], nextHash: [9], now: month.wall) == .unknown)
+    }
+
     @Test func timeThatPassesIsBelieved() throws {
         var store = try yearOfEvents()
         var retention = defaultRetention
