@@ -108,7 +108,9 @@ public final class RecordsThread: Sendable {
             while batch.count < batchLimit, let next = queue.next() { batch.append(next) }
             if batch.isEmpty, isEnding { return }
             if !batch.isEmpty {
-                let answers = answers(to: batch.map(\.request), &store, now: wallClock(), log, beat)
+                let moment = Moment(instant: MonotonicClock.now(), wall: wallClock())
+                let now = (try? upkeep.housekeeping.time(&store, now: moment)) ?? moment.wall
+                let answers = answers(to: batch.map(\.request), &store, now: now, log, beat)
                 for answer in answers { inbox.post(answer) }
                 let done = MonotonicClock.now()
                 for timed in batch { latency.record(done - timed.submitted) }

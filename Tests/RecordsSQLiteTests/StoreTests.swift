@@ -521,13 +521,19 @@ private let defaultRetention = RetentionPeriods(
             } ?? 0
         }
         // Nothing else expires: tokens alone are reason enough for doubt.
-        var retention = ServerConfiguration.Retention()
-        (retention.crewEvents, retention.sessions, retention.audit) = (nil, nil, nil)
+        let retention = RetentionPeriods(sessions: nil, crewEvents: nil, audit: nil)
         var housekeeping = Housekeeping(retention, lastBelieved: nil, now: start)
         #expect(try housekeeping.perform(on: &store, now: start) == .done)
         let wrong = later(.seconds(60), wall: .seconds(3 * 365 * 86_400))
         #expect(try housekeeping.perform(on: &store, now: wrong) == .doubted(expected: later(.seconds(60)).wall))
         #expect(try count() == 3)
+        // Nor does it end a log-in whose client comes meanwhile.
+        let believed = try housekeeping.time(&store, now: wrong)
+        #expect(believed == later(.seconds(60)).wall)
+        guard
+            case .renewed(_, family: "F1") = try store.refresh(
+                hash: tokens[1], nextHash: Tokens.newRefreshToken().hash, now: believed)
+        else { throw Failed("refused") }
         // The clock is right again, and so is the token.
         #expect(try housekeeping.perform(on: &store, now: later(.seconds(120))) == .done)
         let next = Tokens.newRefreshToken().hash

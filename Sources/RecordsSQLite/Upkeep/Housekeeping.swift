@@ -26,6 +26,18 @@ struct Housekeeping: Sendable {
         auditEnd = nil
     }
 
+    /// The time by which tokens are judged and made: what the clock would say had it not been set, for as long as it is doubted. A clock that is years ahead for a
+    /// moment then ends nobody's log-in.
+    mutating func time(_ store: inout Store, now: Moment) throws(DatabaseError) -> WallClock {
+        let verdict = try clock.judge(now: now) { () throws(DatabaseError) in
+            try store.expiresMuch(retention, now: now.wall)
+        }
+        return switch verdict {
+        case .believed: now.wall
+        case .doubted(let expected): expected
+        }
+    }
+
     mutating func perform(on store: inout Store, now: Moment) throws(DatabaseError) -> Outcome {
         let verdict = try clock.judge(now: now) { () throws(DatabaseError) in
             try store.expiresMuch(retention, now: now.wall)
