@@ -1,4 +1,3 @@
-import Glibc
 import Reactor
 
 /// Which server this kiosk used before, as its state directory tells.
@@ -20,9 +19,9 @@ public struct AcceptedServer {
             return known.split(separator: "\n").first == Substring(server.description)
         }
         // A user without access to the directory cannot tell; the agent itself can.
-        if access(directory, R_OK | X_OK) != 0, errno == EACCES { return true }
+        if FileSystem.refusal(of: .listing, to: directory)?.isDenied == true { return true }
         // Only an agent makes an outbox, and one that knows this file writes it.
-        return access("\(directory)/outbox.db", F_OK) == 0
+        return FileSystem.allows(.existence, to: "\(directory)/outbox.db")
     }
 
     /// Remembers what the agent started with.

@@ -1,7 +1,7 @@
 internal import Capture
 public import Configuration
-internal import Glibc
 public import Primitives
+internal import Reactor
 public import Service
 
 /// Everything `kiosk-agent run --config FILE` is told, with its defaults. Sections and keys are those of the file.
@@ -320,7 +320,7 @@ extension AgentConfiguration {
     /// else the control socket's own unless that is volatile.
     public var stateDirectoryPath: String {
         if let stateDirectory { return stateDirectory }
-        if let directory = getenv("STATE_DIRECTORY") { return String(cString: directory) }
+        if let directory = ProcessEnvironment.value("STATE_DIRECTORY") { return directory }
         let parent = controlSocket.lastIndex(of: "/").map { String(controlSocket[..<$0]) } ?? ""
         let isVolatile = parent.isEmpty || parent == "/run" || parent.hasPrefix("/run/") || parent.hasPrefix("/var/run")
         return isVolatile ? "/var/lib/kiosk-agent" : parent
@@ -343,13 +343,13 @@ extension AgentConfiguration {
                 throw document.violation(at: ["kiosk", "passwordFile"], "\(error)", value: kiosk.passwordFile)
             }
         }
-        if let file = tls.caFile, access(file, R_OK) != 0 {
+        if let file = tls.caFile, !FileSystem.allows(.reading, to: file) {
             throw document.violation(at: ["tls", "caFile"], "cannot be read", value: file)
         }
         for (section, device) in [("camera", camera.device), ("microphone", microphone.device)]
         where device.hasPrefix("file:") {
             let file = String(device.dropFirst(5))
-            guard access(file, R_OK) == 0 else {
+            guard FileSystem.allows(.reading, to: file) else {
                 throw document.violation(at: [section, "device"], "cannot be read", value: file)
             }
         }

@@ -1,18 +1,18 @@
-import Glibc
+import Reactor
 
 /// Directories that the agent needs and may have to make.
 public enum StateDirectory {
     /// Makes `path` and what is above it, for the owner and the group only.
     public static func make(_ path: String) throws(StateDirectoryError) {
-        var status = stat()
-        if stat(path, &status) == 0 {
-            guard status.st_mode & S_IFMT == S_IFDIR else { throw StateDirectoryError("\(path): not a directory") }
+        if let status = try? FileSystem.status(of: path) {
+            guard status.isDirectory else { throw StateDirectoryError("\(path): not a directory") }
             return
         }
         if let slash = path.lastIndex(of: "/"), slash != path.startIndex { try make(String(path[..<slash])) }
-        guard mkdir(path, 0o750) == 0 || errno == EEXIST else {
-            let reason = strerror(errno).map { String(cString: $0).lowercased() } ?? "error"
-            throw StateDirectoryError("\(path): cannot be made (\(reason))")
+        do throws(SystemError) {
+            try FileSystem.makeDirectory(path, permissions: 0o750)
+        } catch {
+            throw StateDirectoryError("\(path): cannot be made (\(error.reason))")
         }
     }
 

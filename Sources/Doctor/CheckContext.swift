@@ -1,7 +1,6 @@
 import AgentSettings
 import Configuration
 import Crew
-import Glibc
 import JSON
 import Primitives
 import Reactor
@@ -34,7 +33,7 @@ struct CheckContext: Sendable {
     }
 
     private static func isRefused(_ socket: String) -> Bool {
-        access(socket, W_OK) != 0 && (errno == EACCES || errno == EPERM)
+        FileSystem.refusal(of: .writing, to: socket)?.isDenied == true
     }
 
     private static func load(_ path: String) -> (AgentConfiguration?, ConfigurationError?, files: [String]) {

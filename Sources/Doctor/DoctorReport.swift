@@ -15,7 +15,7 @@ public struct DoctorReport {
         self.isVerbose = isVerbose
     }
 
-    private var hasColours: Bool { isTerminal && getenv("NO_COLOR") == nil }
+    private var hasColours: Bool { isTerminal && ProcessEnvironment.value("NO_COLOR") == nil }
     private static let idWidth = (CheckID.allCases.map(\.rawValue.count).max() ?? 0) + 2
 
     /// One line that the next one overwrites.

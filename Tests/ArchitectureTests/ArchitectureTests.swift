@@ -107,6 +107,26 @@ import Testing
         #expect(makers == ["Sources/Reactor/Loop/SystemThread.swift"])
     }
 
+    /// Paths are asked about and changed by the reactor's `FileSystem` alone, in the agent's half.
+    @Test func theAgentAsksTheFileSystemInOnePlace() throws {
+        let calls: Set<String> = ["access", "stat", "lstat", "statvfs", "mkdir", "rename", "getenv"]
+        for target in ["AgentSettings", "PeerIO", "ServerLink", "Crew", "Doctor", "KioskAgent"] {
+            for file in try SourceTree.targets()[target] ?? [] {
+                for call in calls where file.words.contains(call) && Self.calls(call, in: file.code) {
+                    Issue.record("\(file.path): \(call)")
+                }
+            }
+        }
+    }
+
+    /// Whether a function of that name is called that is nobody's method and is not declared here.
+    private static func calls(_ name: String, in code: String) -> Bool {
+        code.components(separatedBy: "\(name)(").dropLast().contains { before in
+            guard let last = before.last else { return true }
+            return last == " " ? !before.hasSuffix("func ") : !(last.isLetter || last.isNumber || "._".contains(last))
+        }
+    }
+
     /// `LoopThread` is the one skeleton: it starts, posts, stops and waits.
     @Test func theAgentsThreadsHaveOneSkeleton() throws {
         for target in ["PeerIO", "ServerLink", "Crew", "Doctor", "KioskAgent"] {

@@ -1,6 +1,5 @@
 import AgentSettings
 import Database
-import Glibc
 import Primitives
 import Reactor
 import Signaling
@@ -29,9 +28,9 @@ struct CrewStorage: ~Copyable, Sendable {
             damaged = nil
         } catch {
             let aside = "\(path).damaged-\(wall.secondsSince1970)"
-            guard error.kind == .corrupt, rename(path, aside) == 0 else { throw error }
+            guard error.kind == .corrupt, (try? FileSystem.rename(path, to: aside)) != nil else { throw error }
             // What belongs to it goes with it; a new file must not find it.
-            for suffix in ["-wal", "-shm"] { rename(path + suffix, aside + suffix) }
+            for suffix in ["-wal", "-shm"] { try? FileSystem.rename(path + suffix, to: aside + suffix) }
             outbox = try CrewOutbox(.file(path), random: .system)
             damaged = aside
         }
@@ -48,7 +47,6 @@ struct CrewStorage: ~Copyable, Sendable {
     }
 
     private var freeBytes: Int? {
-        var room = statvfs()
-        return statvfs(directory, &room) == 0 ? Int(room.f_bavail) * Int(room.f_frsize) : nil
+        (try? FileSystem.volume(of: directory)).map { Int($0.freeBytes) }
     }
 }

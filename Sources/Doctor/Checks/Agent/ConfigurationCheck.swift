@@ -1,7 +1,7 @@
 import AgentSettings
 import Configuration
-import Glibc
 import JSON
+import Reactor
 import Service
 
 /// Whether the configuration can be used.
@@ -30,7 +30,8 @@ enum ConfigurationCheck: Check {
         let kiosk = configuration?.kiosk.id ?? ""
         let server = configuration.map { "\($0.server)" } ?? ""
         if let configuration, context.configurationError != nil, Credentials.path("password") == nil,
-            access(configuration.kiosk.passwordFile, F_OK) == 0, access(configuration.kiosk.passwordFile, R_OK) != 0
+            FileSystem.allows(.existence, to: configuration.kiosk.passwordFile),
+            !FileSystem.allows(.reading, to: configuration.kiosk.passwordFile)
         {
             return .passwordIsHidden(kiosk: kiosk, server: server)
         }

@@ -1,7 +1,6 @@
 import AgentSettings
 import Crew
 import Database
-import Glibc
 import JSON
 import Primitives
 import Reactor
@@ -19,10 +18,10 @@ enum OutboxCheck: Check {
         if let outbox = context.agent?.outbox { return .seen(.read(outbox)) }
         guard let configuration = context.configuration else { return .noConfiguration }
         let path = configuration.outboxPath
-        if access(path, F_OK) != 0 {
-            guard errno == ENOENT else {
+        if let refusal = FileSystem.refusal(of: .existence, to: path) {
+            guard refusal.isNotThere else {
                 return .notChecked(
-                    "\(path) cannot be read by this user (\(SystemError.text(errno))): run as root or as the agent's user"
+                    "\(path) cannot be read by this user (\(refusal.reason)): run as root or as the agent's user"
                 )
             }
             return .skipped("no outbox yet")

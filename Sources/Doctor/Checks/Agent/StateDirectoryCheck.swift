@@ -1,5 +1,4 @@
 import AgentSettings
-import Glibc
 import JSON
 import Reactor
 
@@ -11,39 +10,36 @@ enum StateDirectoryCheck: Check {
     }
 
     enum Outcome: Sendable {
-        case found(mode: mode_t, isReadOnly: Bool)
-        /// The system's error.
-        case unreadable(Int32)
+        case found(mode: UInt32, isReadOnly: Bool)
+        case unreadable(SystemError)
     }
 
     static func gather(_ context: CheckContext) -> Gathered<Observation> {
         guard let configuration = context.configuration else { return .noConfiguration }
         let path = configuration.stateDirectoryPath
-        var status = stat()
-        guard stat(path, &status) == 0 else {
-            return .seen(Observation(path: path, outcome: .unreadable(errno)))
+        do throws(SystemError) {
+            let mode = try FileSystem.status(of: path).permissions
+            let isReadOnly = (try? FileSystem.volume(of: path))?.isReadOnly ?? false
+            return .seen(Observation(path: path, outcome: .found(mode: mode, isReadOnly: isReadOnly)))
+        } catch {
+            return .seen(Observation(path: path, outcome: .unreadable(error)))
         }
-        var volume = statvfs()
-        let isReadOnly = statvfs(path, &volume) == 0 && volume.f_flag & UInt(ST_RDONLY) != 0
-        return .seen(
-            Observation(path: path, outcome: .found(mode: status.st_mode & 0o777, isReadOnly: isReadOnly)))
     }
 
     static func judge(_ observation: Observation) -> Finding {
         let path = observation.path
         switch observation.outcome {
-        case .unreadable(EACCES):
+        case .unreadable(let error) where error.isDenied:
+            return Finding(.unknown, "\(path): \(error.reason)", remedy: "run as root or as the agent's user")
+        case .unreadable(let error):
             return Finding(
-                .unknown, "\(path): \(SystemError.text(EACCES))", remedy: "run as root or as the agent's user")
-        case .unreadable(let code):
-            return Finding(
-                .warning, "\(path): \(SystemError.text(code))", why: "crew events are kept there",
+                .warning, "\(path): \(error.reason)", why: "crew events are kept there",
                 remedy: "the service makes it at its start; otherwise make it and give it to the agent's user")
         case .found(let mode, let isReadOnly): return judge(path, mode: mode, isReadOnly: isReadOnly)
         }
     }
 
-    private static func judge(_ path: String, mode: mode_t, isReadOnly: Bool) -> Finding {
+    private static func judge(_ path: String, mode: UInt32, isReadOnly: Bool) -> Finding {
         let text = "0" + String(mode, radix: 8)
         var facts = JSONObject()
         facts["path"] = .string(path)

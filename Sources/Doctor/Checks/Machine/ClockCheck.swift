@@ -1,4 +1,3 @@
-import Glibc
 import HTTP
 import HTTPTransport
 import JSON
@@ -28,7 +27,8 @@ enum ClockCheck: Check {
         return .seen(
             Observation(
                 offset: offset(heartbeat: context.agent?.clockOffset, date: date, at: exchange.at), refusal: refusal,
-                now: SystemWallClock.now(), isSynchronized: access("/run/systemd/timesync/synchronized", F_OK) == 0))
+                now: SystemWallClock.now(),
+                isSynchronized: FileSystem.allows(.existence, to: "/run/systemd/timesync/synchronized")))
     }
 
     /// The Date field of an answer tells the server's clock to the second; the offset that the agent's heartbeat measured is finer, but may

@@ -1,5 +1,4 @@
 import AgentSettings
-import Glibc
 import JSON
 import Primitives
 import Reactor
@@ -21,13 +20,13 @@ enum DiskCheck: Check {
         guard let configuration = context.configuration else { return .noConfiguration }
         // Before the first start only the directory above is there.
         var path = configuration.stateDirectoryPath
-        while access(path, F_OK) != 0, path != "/" { path = StateDirectory.parent(of: path) }
-        var status = statvfs()
-        guard statvfs(path, &status) == 0 else {
-            return .seen(Observation(path: path, outcome: .unreadable(errno)))
+        while !FileSystem.allows(.existence, to: path), path != "/" { path = StateDirectory.parent(of: path) }
+        do throws(SystemError) {
+            let volume = try FileSystem.volume(of: path)
+            return .seen(Observation(path: path, outcome: .free(bytes: volume.freeBytes)))
+        } catch {
+            return .seen(Observation(path: path, outcome: .unreadable(error.code)))
         }
-        return .seen(
-            Observation(path: path, outcome: .free(bytes: Int64(status.f_bavail) * Int64(status.f_frsize))))
     }
 
     static func judge(_ observation: Observation) -> Finding {

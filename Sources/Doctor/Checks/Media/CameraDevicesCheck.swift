@@ -1,6 +1,5 @@
 import AgentSettings
 import Capture
-import Glibc
 import JSON
 import Reactor
 
@@ -20,7 +19,7 @@ enum CameraDevicesCheck: Check {
         return .seen(
             Observation(
                 cameras: CameraSelection.ranked(CameraFacts.enumerate()), configured: configured,
-                isThere: access(configured, F_OK) == 0))
+                isThere: FileSystem.allows(.existence, to: configured)))
     }
 
     static func judge(_ observation: Observation) -> Finding {
