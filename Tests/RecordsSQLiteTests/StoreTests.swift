@@ -544,7 +544,7 @@ private let defaultRetention = RetentionPeriods(
         // Time that passes takes what has expired.
         let month = later(Tokens.refreshLifetime + .seconds(60))
         #expect(try housekeeping.perform(on: &store, now: month) == .done)
-        #expect(try count() == 1, "what was made last")
+        #expect(try count() == 2, "what was made last")
         #expect(try store.refresh(hash: tokens[0], nextHash: [9], now: month.wall) == .unknown)
     }
 

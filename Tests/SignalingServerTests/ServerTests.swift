@@ -456,6 +456,7 @@ import Testing
         #expect(second["items"]?.array?.compactMap { $0["eventId"]?.string } == ["e0"])
         #expect(second["next"] == .null)
         let csv = try client.request(.get, "/api/crew-events?format=csv", token: admin)
+        #expect(csv.headers["content-disposition"] == "attachment; filename=\"crew-events.csv\"")
         let lines = String(decoding: csv.body, as: UTF8.self).split(separator: "\r\n")
         #expect(lines.count == 4)
         #expect(lines[1].hasPrefix(#"crew-sign-on,e2,K1,'=1,"A, ""B""",,,2026-01-01T00:00:00Z,"#))
