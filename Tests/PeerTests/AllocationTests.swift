@@ -39,8 +39,10 @@ import Testing
         withExtendedLifetime(array) {}
     }
 
-    @Test func framesAndPacketsTakeNoMemory() throws {
-        let pair = try Pair(seed: 5)
+    /// Also with every limit that a configuration sets, as the agent's does.
+    @Test(arguments: [PeerBitrates(), PeerBitrates(maximumVideo: .kilobits(1_500))])
+    func framesAndPacketsTakeNoMemory(bitrates: PeerBitrates) throws {
+        let pair = try Pair(seed: 5, bitrates: bitrates)
         try #require(try pair.connect() != nil)
         pair.startMedia()
         // Until rings and histories have their size.

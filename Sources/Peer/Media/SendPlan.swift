@@ -70,7 +70,13 @@ struct SendPlan: Sendable {
         let left = limits.session.map { all in
             limits.sendsAudio ? max(SendPlan.leastLimit, all - min(configured.audio, all * 0.5)) : all
         }
-        return [limits.video, left].compactMap(\.self).min().map { max(SendPlan.leastLimit, $0) }
+        return SendPlan.least(limits.video, left).map { max(SendPlan.leastLimit, $0) }
+    }
+
+    /// Nil sets no limit. It is asked for with every packet, so no array is made of the two.
+    private static func least(_ a: Bitrate?, _ b: Bitrate?) -> Bitrate? {
+        guard let a else { return b }
+        return b.map { min(a, $0) } ?? a
     }
 
     /// What the audio encoder may make now.
@@ -89,7 +95,7 @@ struct SendPlan: Sendable {
         if limits.sendsVideo {
             change.video = videoBudget.update(
                 target: target, repairs: repairs, waiting: waiting, audio: limits.sendsAudio ? audioBudget.rate : nil,
-                limit: [negotiatedVideo, configured.maximumVideo].compactMap(\.self).min())
+                limit: SendPlan.least(negotiatedVideo, configured.maximumVideo))
         }
         return change
     }
