@@ -25,6 +25,24 @@ public struct MonitoringSession: Hashable, Sendable {
     /// Until when a new offer may come, after the kiosk has reported that its media failed; nil while media may flow.
     var mediaGraceEnds: Instant?
 
+    /// Which end of the session; a key path would cost each message more than its routing.
+    enum End: Sendable { case kiosk, monitor }
+
+    subscript(end: End) -> Side {
+        get {
+            switch end {
+            case .kiosk: kiosk
+            case .monitor: monitor
+            }
+        }
+        set {
+            switch end {
+            case .kiosk: kiosk = newValue
+            case .monitor: monitor = newValue
+            }
+        }
+    }
+
     /// One end of the session.
     enum Side: Hashable, Sendable {
         case connected(Address)

@@ -18,7 +18,7 @@ extension MonitoringSessions {
             // It speaks before it has registered the session again: it is back.
             actions += adopt(session.id, by: monitor)
         }
-        return actions + (try forward(message, in: session.id, to: \.kiosk, from: monitor.id))
+        return actions + (try forward(message, in: session.id, to: .kiosk, from: monitor.id))
     }
 
     /// A kiosk sent something to its monitor.
@@ -30,7 +30,7 @@ extension MonitoringSessions {
         guard session.monitorId == targetId else {
             throw Refusal(.notYourSession, "targetId: not the monitor of this session")
         }
-        return try forward(message, in: session.id, to: \.monitor, from: kioskId)
+        return try forward(message, in: session.id, to: .monitor, from: kioskId)
     }
 
     /// A kiosk reported on its media. A report may come after the session's end. After `media-failed` the session goes on
@@ -69,20 +69,19 @@ extension MonitoringSessions {
     }
 
     private mutating func forward(
-        _ message: RelayedMessage, in id: String, to side: WritableKeyPath<MonitoringSession, MonitoringSession.Side>,
-        from sender: String
+        _ message: RelayedMessage, in id: String, to end: MonitoringSession.End, from sender: String
     ) throws(Refusal) -> [Action] {
         guard var session = sessions[id] else { return [] }
         let event = message.event(from: sender, session: id)
         let wasNegotiated = session.isNegotiated
         var actions: [Action] = []
-        switch session[keyPath: side] {
+        switch session[end] {
         case .connected(let address): actions.append(.send(event, to: address))
         case .away(let until, let waiting):
             guard waiting.count < MonitoringSession.Side.waitingLimit else {
                 throw Refusal(.throttled, "the other side is away and too much waits for it")
             }
-            session[keyPath: side] = .away(until: until, waiting: waiting + [event])
+            session[end] = .away(until: until, waiting: waiting + [event])
         }
         switch message {
         case .offer:

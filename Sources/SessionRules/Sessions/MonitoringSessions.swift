@@ -225,7 +225,7 @@ public struct MonitoringSessions: Sendable {
         if let session = session(ofKiosk: kioskId), session.kiosk.address != address {
             // Without the field the grace period decides; an earlier socket that is still open has none.
             if carried.map({ $0.contains(session.id) }) ?? (replaced == nil) {
-                actions += adopt(\.kiosk, of: session.id, address: address)
+                actions += adopt(.kiosk, of: session.id, address: address)
             } else {
                 if replaced == nil { sessions[session.id]?.kiosk = .connected(address) }
                 actions += end(session.id, .kioskReplaced)
@@ -358,15 +358,15 @@ public struct MonitoringSessions: Sendable {
 
     /// A side is back: what waited for it goes to its socket, in order.
     private mutating func adopt(
-        _ side: WritableKeyPath<MonitoringSession, MonitoringSession.Side>, of id: String, address: Address
+        _ end: MonitoringSession.End, of id: String, address: Address
     ) -> [Action] {
         guard var session = sessions[id] else { return [] }
         let waiting: [ServerEvent] =
-            switch session[keyPath: side] {
+            switch session[end] {
             case .connected: []
             case .away(_, let waiting): waiting
             }
-        session[keyPath: side] = .connected(address)
+        session[end] = .connected(address)
         sessions[id] = session
         return waiting.map { .send($0, to: address) }
     }
@@ -375,7 +375,7 @@ public struct MonitoringSessions: Sendable {
     mutating func adopt(_ id: String, by monitor: Party) -> [Action] {
         guard let before = sessions[id] else { return [] }
         sessions[id]?.clientId = monitor.clientId
-        return adopt(\.monitor, of: id, address: monitor.address)
+        return adopt(.monitor, of: id, address: monitor.address)
             + (before.clientId == monitor.clientId ? [] : [.moved(sessionId: id, clientId: monitor.clientId)])
     }
 }

@@ -24,22 +24,30 @@ extension Server {
 
     /// Does what the log-ins have come to. No thread waits for another: the records, the passwords, the records again.
     func serveLogIns(now: Moment) {
+        guard logInsAreDue <= now.instant else { return }
         logIns.handleTimeout(now: now)
-        for action in logIns.takeActions() {
-            switch action {
-            case .read(let name, let ticket): records.submit(.readCredentials(name: name, ticket))
-            case .check(let password, let found, let ticket):
-                let inbox = inbox
-                passwords.submit {
-                    // A name that nobody has takes as long as one that somebody has.
-                    let isRight = (found?.password ?? PasswordHash.decoy).matches(password)
-                    inbox.post(.passwordChecked(ticket, isRight: isRight))
-                }
-            case .judge(let checked, let ticket): judge(checked, ticket)
-            case .answer(let answer, let ticket): self.answer(ticket, answer, now: now)
-            case .record(let entry): records.submit(.keep(.audit(entry)))
-            case .noteRefusal(let name, let address, let code): noteRefusal(name, address, code)
+        var actions = logIns.takeActions()
+        while !actions.isEmpty {
+            for action in actions { perform(action, now: now) }
+            actions = logIns.takeActions()
+        }
+        logInsAreDue = logIns.nextTimeout(now: now.instant) ?? .distantFuture
+    }
+
+    private func perform(_ action: LogIns.Action, now: Moment) {
+        switch action {
+        case .read(let name, let ticket): records.submit(.readCredentials(name: name, ticket))
+        case .check(let password, let found, let ticket):
+            let inbox = inbox
+            passwords.submit {
+                // A name that nobody has takes as long as one that somebody has.
+                let isRight = (found?.password ?? PasswordHash.decoy).matches(password)
+                inbox.post(.passwordChecked(ticket, isRight: isRight))
             }
+        case .judge(let checked, let ticket): judge(checked, ticket)
+        case .answer(let answer, let ticket): self.answer(ticket, answer, now: now)
+        case .record(let entry): records.submit(.keep(.audit(entry)))
+        case .noteRefusal(let name, let address, let code): noteRefusal(name, address, code)
         }
     }
 

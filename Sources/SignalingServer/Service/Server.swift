@@ -30,7 +30,9 @@ public final class Server {
     let ice: ICESettings
     var tokens: Tokens
     var tokenClock: TokenClock
-    var logIns: LogIns
+    /// Log-ins are rare beside messages: their machine is asked when something was done with it, or is due.
+    var logIns: LogIns { didSet { logInsAreDue = .zero } }
+    var logInsAreDue: Instant
     /// Drawn before the records are asked.
     var newTokens: [RecordTicket: NewTokens]
     /// Of one address, but Socket.IO's, whose clients have limits of their own.
@@ -121,6 +123,7 @@ public final class Server {
 
         tokens.use(beginning.directory.keys)
         hub.directoryChanged(beginning.directory.directory, now: now)
+        logInsAreDue = .zero
         logIns = LogIns(homes: beginning.homes, random: .system)
         newTokens = [:]
         hub.restore(beginning.openSessions, ended: beginning.endedSessions, now: now)
@@ -186,7 +189,7 @@ public final class Server {
 
     private func pause(_ now: Instant) -> Duration? {
         [
-            socketIO.nextTimeout, hub.nextTimeout, logIns.nextTimeout(now: now),
+            socketIO.nextTimeout, hub.nextTimeout, logInsAreDue < .distantFuture ? logInsAreDue : nil,
             drainDeadline,
             heartbeat.map { _ in nextBeat },
         ].compactMap { $0 }.min().map { max(.zero, $0 - now) }
