@@ -53,10 +53,6 @@ public struct Row: ~Copyable {
     public func optionalText(_ column: Int) throws(DatabaseError) -> String? {
         isNull(column) ? nil : try text(column)
     }
-    /// Nil for NULL; throws for every other storage class.
-    public func optionalBlob(_ column: Int) throws(DatabaseError) -> [UInt8]? {
-        isNull(column) ? nil : try blob(column)
-    }
 
     // MARK: By name
 

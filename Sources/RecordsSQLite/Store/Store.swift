@@ -4,7 +4,7 @@ internal import Records
 internal import SessionRules
 
 /// The records: accounts, keys, refresh tokens, sessions, crew events, audit. The one seam between the server and what
-/// keeps them; here that is SQLite. It blocks on the disk, so it lives on a thread of its own (`StoreWorker`).
+/// keeps them; here that is SQLite. It blocks on the disk, so it lives on a thread of its own (`RecordsThread`).
 ///
 /// What a method has written when it returns survives the loss of power.
 struct Store: ~Copyable, Sendable {

@@ -43,8 +43,6 @@ public struct Presence: Sendable {
 
     /// Kiosks that are registered and alive.
     public var onlineCount: Int { kiosks.values.count { $0.isOnline } }
-    /// Sockets of monitors that are registered.
-    public var monitorCount: Int { monitors.values.reduce(0) { $0 + $1.count } }
 
     /// The registered socket of a kiosk that is online.
     public func socket(ofOnlineKiosk id: String) -> SocketID? {
