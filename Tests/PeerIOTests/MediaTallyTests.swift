@@ -118,6 +118,22 @@ import Testing
         third.close(now: now)
     }
 
+    /// The encoder makes what the slower of two can take, and what the other can when that one has gone.
+    @Test func twoSlotsWishTogether() throws {
+        let now = MonotonicClock.now()
+        let fast = try makeSlot("S1", now: now)
+        hub.control.videoBitrateLimit = .kilobits(300)
+        let slow = try makeSlot("S2", now: now)
+        #expect(hub.control.videoBitrate == .kilobits(300))
+        fast.handle(.videoBitrateChanged(.kilobits(500)), now: now)
+        #expect(hub.control.videoBitrate == .kilobits(300))
+        slow.handle(.videoBitrateChanged(.kilobits(120)), now: now)
+        #expect(hub.control.videoBitrate == .kilobits(120))
+        slow.close(now: now)
+        #expect(hub.control.videoBitrate == .kilobits(500))
+        fast.close(now: now)
+    }
+
     @Test func aLimitationIsTimedFromPictureToPicture() {
         var meter = LimitationMeter()
         var times = LimitationTimes()
