@@ -17,7 +17,7 @@ extension Agent {
     func takeMessages(now: Instant) {
         while let event = linkEvents.next() { handle(event, now: now) }
         while let event = peerEvents.next() { handle(event, now: now) }
-        while let event = mediaEvents.next() { perform(supervisor.mediaReported(event), now: now) }
+        while let event = mediaEvents.next() { perform(supervisor.mediaReported(event, now: now), now: now) }
         while let event = deskEvents.next() { handle(event, now: now) }
     }
 
@@ -45,14 +45,12 @@ extension Agent {
     }
 
     private func handle(_ event: PeerEvent, now: Instant) {
-        switch event {
-        case .statistics(let statistics): status.peer = statistics
-        case .summary(let statistics, let reason):
-            log.notice(
-                "session over, \(reason): \(statistics.summary)",
-                [LogField("SESSION_ID", statistics.sessionId), LogField("STATS", statistics.reportForLog)])
-        default: perform(supervisor.peerReported(event, now: now), now: now)
+        guard case .summary(let statistics, let reason) = event else {
+            return perform(supervisor.peerReported(event, now: now), now: now)
         }
+        log.notice(
+            "session over, \(reason): \(statistics.summary)",
+            [LogField("SESSION_ID", statistics.sessionId), LogField("STATS", statistics.reportForLog)])
     }
 
     private func handle(_ event: DeskEvent, now: Instant) {
@@ -123,7 +121,7 @@ extension Agent {
         }
         if let source = MicrophoneSource(configuration.microphone.device) { sender.audio?.update(source) }
         sender.adopt(configuration)
-        supervisor.liveWithoutServer = configuration.session.withoutServer
+        supervisor.setLiveWithoutServer(configuration.session.withoutServer)
         if case .waiting(let trouble, _) = status.link, trouble.kind == .wrongPassword,
             Credentials.path("password") != nil
         {
@@ -138,35 +136,41 @@ extension Agent {
     func perform(_ actions: [Supervisor.Action], now: Instant) {
         for action in actions {
             switch action {
-            case .peer(let order): sender.network.post(PeerCommand(order))
+            case .peer(let command): sender.network.post(command)
             case .send(let event): link.post(.send(event))
-            case .carried(let sessionId): link.post(.carried(sessionId: sessionId))
+            case .carried(let sessionIds): link.post(.carried(sessionIds))
             case .hold(let sessionId, let kinds):
-                sender.setPicture(configuration.camera)
+                // A picture keeps its size while its camera is open.
+                if case .opening = supervisor.video.state { sender.setPicture(configuration.camera) }
                 sender.hub.hold(.session(sessionId), Set(kinds))
             case .release(let sessionId, let kinds):
                 sender.hub.release(.session(sessionId), Set(kinds))
             case .indicator(let sessionId, let isLive):
-                setLive(isLive, .session(sessionId), now: now)
+                setLive(isLive, sessionId, now: now)
             case .status:
                 publish(now: now)
             }
         }
     }
 
-    /// The sign is lit before the first picture leaves and goes out after the last.
-    private func setLive(_ isLive: Bool, _ lease: Lease, now: Instant) {
-        indicatorCheckAt = nil
-        if !isLive { sender.hub.forbid(lease) }
-        let problems = switchIndicator(isLive)
-        guard isLive else { return log.notice("no longer live", sessionFields) }
-        if configuration.requireIndicator, let problem = problems.first {
-            return perform(supervisor.indicatorFailed(problem), now: now)
+    /// The sign is lit before the first picture leaves and goes out after the last, whatever session it is of.
+    private func setLive(_ isLive: Bool, _ sessionId: String, now: Instant) {
+        let lease = Lease.session(sessionId)
+        guard isLive else {
+            sender.hub.forbid(lease)
+            if !supervisor.isLit {
+                indicatorCheckAt = nil
+                switchIndicator(false)
+            }
+            return log.notice("no longer live", fields(of: sessionId))
         }
-        log.notice("live: media leaves the kiosk", sessionFields)
-        if !configuration.indicator.isEmpty { indicatorCheckAt = now + Agent.indicatorInterval }
+        if let problem = switchIndicator(true).first, configuration.requireIndicator {
+            return perform(supervisor.indicatorFailed(problem, now: now), now: now)
+        }
+        log.notice("live: media leaves the kiosk", fields(of: sessionId))
+        indicatorCheckAt = configuration.indicator.isEmpty ? nil : now + Agent.indicatorInterval
         sender.hub.permit(lease)
-        perform(supervisor.mediaPermitted(), now: now)
+        perform(supervisor.mediaPermitted(sessionId, now: now), now: now)
     }
 
     /// A lamp may be unplugged, or another program may switch it, while media leaves.
@@ -175,7 +179,7 @@ extension Agent {
         guard let problem = indicator.problems().first else { return }
         log.repeated(.error, "indicator", "the indicator is not lit while media leaves: \(problem)")
         if configuration.requireIndicator {
-            perform(supervisor.indicatorFailed(problem), now: now)
+            perform(supervisor.indicatorFailed(problem, now: now), now: now)
             // It may let itself be switched off, and was dark all the same.
             indicatorProblem = indicatorProblem ?? problem
         } else {
@@ -193,24 +197,18 @@ extension Agent {
         return problems
     }
 
-    private var sessionFields: [LogField] {
-        guard let session = supervisor.session else { return [] }
-        return [LogField("SESSION_ID", session.id), LogField("MONITOR_ID", session.monitorId)]
+    private func fields(of sessionId: String) -> [LogField] {
+        let monitor = supervisor.session(sessionId).map { LogField("MONITOR_ID", $0.monitorId) }
+        return [LogField("SESSION_ID", sessionId), monitor].compactMap(\.self)
     }
 
     // MARK: status
 
     /// Tells whoever wants to know what the agent does now.
     func publish(now: Instant) {
-        status.session = supervisor.session.map { session in
-            AgentStatus.Session(
-                id: session.id, monitorId: session.monitorId, phase: session.phase, liveSince: session.liveSince,
-                firstFrameMilliseconds: session.firstFrameMilliseconds, reason: session.reason,
-                relayTrouble: session.relayTrouble, sends: session.sends)
-        }
-        if status.session?.phase != .live { status.peer = nil }
-        status.camera = AgentStatus.Device(supervisor.video, supervisor.videoCondition, supervisor.videoFinding)
-        status.microphone = AgentStatus.Device(supervisor.audio, supervisor.audioCondition, supervisor.audioFinding)
+        status.sessions = supervisor.sessions.map { AgentStatus.Session($0) }
+        status.camera = AgentStatus.Device(supervisor.video)
+        status.microphone = AgentStatus.Device(supervisor.audio)
         status.indicator = configuration.indicator.isEmpty ? nil : indicatorProblem ?? ""
         status.video = sender.video.counters
         status.audio = sender.audio?.counters ?? MediaCounters()
@@ -226,11 +224,13 @@ extension Agent {
     }
 
     func handleTimeouts(now: Instant) {
-        let ends = supervisor.timeoutReached(now: now)
-        if !ends.isEmpty { log.warning("session given up: \(supervisor.session?.reason ?? "")", sessionFields) }
-        perform(ends, now: now)
-        if let due = supervisor.nextOffer, due <= now { perform(supervisor.offerIsDue(now: now), now: now) }
-        if let due = supervisor.nextDevice, due <= now { perform(supervisor.devicesAreLate(now: now), now: now) }
+        if let due = supervisor.nextTimeout, due <= now {
+            let actions = supervisor.timeoutReached(now: now)
+            for case .peer(.sessionEnded(let id)) in actions {
+                log.warning("session given up: \(supervisor.session(id)?.failure ?? "")", fields(of: id))
+            }
+            perform(actions, now: now)
+        }
         if let due = indicatorCheckAt, due <= now { checkIndicator(now: now) }
         if let due = statusDueAt, due <= now { publish(now: now) }
         if let due = networkCheckAt, due <= now {
@@ -303,20 +303,6 @@ extension Agent {
             log.repeated(.error, "watchdog", "not alive: \(verdict)")
         } else {
             notifier.watchdog()
-        }
-    }
-}
-
-extension PeerCommand {
-    init(_ order: Supervisor.PeerOrder) {
-        switch order {
-        case .start(let sessionId, let monitorId, let iceServers):
-            self = .sessionStarted(sessionId: sessionId, monitorId: monitorId, iceServers: iceServers)
-        case .offer(let sessionId, let sdp): self = .offer(sessionId: sessionId, sdp: sdp)
-        case .candidate(let sessionId, let candidate): self = .candidate(sessionId: sessionId, candidate)
-        case .iceServers(let sessionId, let iceServers):
-            self = .iceServersRenewed(sessionId: sessionId, iceServers: iceServers)
-        case .end(let sessionId): self = .sessionEnded(sessionId: sessionId)
         }
     }
 }

@@ -83,9 +83,9 @@ public final class Agent {
         }
         status = AgentStatus(
             kioskId: configuration.kiosk.id, server: configuration.server.description, startedAt: now,
-            link: .connecting, session: nil, camera: .init(supervisor.video), microphone: .init(supervisor.audio),
-            video: .init(), audio: .init(), peer: nil, packetsInUse: 0, crew: CrewState(), memory: .read(),
-            thermal: .read(), sessionsServed: 0, clockOffset: nil)
+            link: .connecting, sessions: [], camera: .init(supervisor.video), microphone: .init(supervisor.audio),
+            video: .init(), audio: .init(), packetsInUse: 0, crew: CrewState(), memory: .read(), thermal: .read(),
+            sessionsServed: 0, clockOffset: nil)
         addresses = []
         machineCheckAt = now
     }
@@ -133,7 +133,8 @@ public final class Agent {
                 takeMessages(now: now)
                 handleTimeouts(now: now)
             }
-            perform(supervisor.stop(), now: MonotonicClock.now())
+            let now = MonotonicClock.now()
+            perform(supervisor.stop(now: now), now: now)
         } catch {
             fail(AgentError("\(error)"))
         }
@@ -178,8 +179,7 @@ public final class Agent {
 
     private var nextTimeout: Instant? {
         [
-            supervisor.nextTimeout, supervisor.nextOffer, supervisor.nextDevice, networkCheckAt, statusDueAt,
-            indicatorCheckAt, watchdogDueAt, machineCheckAt,
+            supervisor.nextTimeout, networkCheckAt, statusDueAt, indicatorCheckAt, watchdogDueAt, machineCheckAt,
         ]
         .compactMap(\.self).min()
     }

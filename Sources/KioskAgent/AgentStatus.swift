@@ -20,14 +20,13 @@ struct AgentStatus: Sendable, Equatable {
         /// What to do about it, or nil.
         var remedy: String?
 
-        /// - Parameter finding: what was wrong when the device was last tried; it, or what was wrong with its media, is told
-        ///   while nobody has the device open too, and until it delivers.
-        init(
-            _ device: Supervisor.DeviceState, _ condition: MediaCondition? = nil, _ finding: MediaTrouble? = nil
-        ) {
-            state = device.word
+        /// What was wrong when the device was last tried, or with its media, is told while nobody has the device open too,
+        /// and until it delivers.
+        init(_ device: DeviceMachine) {
+            let (condition, finding) = (device.condition, device.finding)
+            state = device.state.word
             (source, message, remedy) = (nil, nil, nil)
-            switch device {
+            switch device.state {
             case .none: break
             case .idle, .opening:
                 guard let word = finding?.state ?? condition?.rawValue else { return }
@@ -48,9 +47,13 @@ struct AgentStatus: Sendable, Equatable {
     }
 
     struct Session: Sendable, Equatable {
+        enum Phase: String, Sendable, Hashable {
+            case granted, negotiating, live, failed
+        }
+
         var id: String
         var monitorId: String
-        var phase: Supervisor.Phase
+        var phase: Phase
         var liveSince: Instant?
         var firstFrameMilliseconds: Int?
         var reason: String?
@@ -58,6 +61,25 @@ struct AgentStatus: Sendable, Equatable {
         var relayTrouble: String?
         /// The kinds of media that the monitor takes.
         var sends: Set<MediaKind>
+        /// While it is live, and the network thread has told any.
+        var statistics: PeerStatistics?
+
+        init(_ session: SessionMachine) {
+            (id, monitorId) = (session.id, session.monitorId)
+            phase =
+                switch session.state {
+                case .granted: .granted
+                case .negotiating: .negotiating
+                case .live: .live
+                case .failed: .failed
+                }
+            reason = session.failure
+            liveSince = session.live?.since
+            firstFrameMilliseconds = session.live?.firstFrameMilliseconds
+            statistics = session.live?.statistics
+            relayTrouble = session.relayTrouble
+            sends = session.sends
+        }
 
         /// Whether media leaves the kiosk.
         var isLit: Bool { phase == .live && !sends.isEmpty }
@@ -67,14 +89,14 @@ struct AgentStatus: Sendable, Equatable {
     var server: String
     var startedAt: Instant
     var link: LinkPhase
-    var session: Session?
+    /// In the order in which they were granted.
+    var sessions: [Session]
     var camera: Device
     var microphone: Device
     /// Nil without an indicator, empty when it is as it should be, else why not.
     var indicator: String?
     var video: MediaCounters
     var audio: MediaCounters
-    var peer: PeerStatistics?
     /// Packet slots of the network thread in use; none when no session is open.
     var packetsInUse: Int
     var crew: CrewState
@@ -83,6 +105,9 @@ struct AgentStatus: Sendable, Equatable {
     var sessionsServed: Int
     /// The server's clock minus ours, once measured.
     var clockOffset: Duration?
+
+    /// The one to tell about: that which is live, else the oldest.
+    var session: Session? { sessions.first { $0.phase == .live } ?? sessions.first }
 
     /// One word for the whole: `connecting`, `offline`, `idle`, `negotiating`, `live`, `stopped`.
     var state: String {
@@ -108,7 +133,7 @@ struct AgentStatus: Sendable, Equatable {
             } else if camera.message == nil, video.width > 0 {
                 text += ", \(video.width)x\(video.height) at \(Int(video.framesPerSecond.rounded()))"
             }
-            if let peer { text += ", \(peer.sentBitsPerSecond / 1000) kbit/s" }
+            if let peer = session.statistics { text += ", \(peer.sentBitsPerSecond / 1000) kbit/s" }
             if let message = camera.message { text += "; no picture: \(message)" }
             return text
         }
@@ -162,7 +187,9 @@ extension AgentStatus {
         object["camera"] = deviceJSON(camera)
         object["microphone"] = deviceJSON(microphone)
         if let indicator {
-            var lamp = JSONObject([("state", indicator.isEmpty ? (session?.isLit == true ? "lit" : "dark") : "failed")]
+            var lamp = JSONObject([
+                ("state", indicator.isEmpty ? (sessions.contains(where: \.isLit) ? "lit" : "dark") : "failed")
+            ]
             )
             lamp["message"] = indicator.isEmpty ? nil : .string(indicator)
             object["indicator"] = .object(lamp)
@@ -175,7 +202,7 @@ extension AgentStatus {
         object["temperature"] = thermal.celsius.map { .double(($0 * 10).rounded() / 10) }
         object["pool"] = ["inUse": .integer(packetsInUse)]
         object["sessionsServed"] = .integer(sessionsServed)
-        if let peer {
+        if let peer = session?.statistics {
             object["peer"] = peer.json
             object["stats"] = peer.report.json(takenAt: wallClock + (peer.takenAt - now))
         }

@@ -5,12 +5,13 @@ import Reactor
 import Service
 import Signaling
 
-/// What the network thread works with, whatever session it carries.
+/// What the network thread works with, whatever sessions it carries.
 struct NetworkResources: Sendable {
     let interfaces: InterfaceFilter
     /// Nil where TURN over TLS is not possible.
     let trust: RelayTrust?
-    let pool: PacketPool
+    /// One for each session that may be open.
+    let pools: [PacketPool]
     let events: Mailbox<PeerEvent>
     let hub: MediaHub
     /// Whose media the sessions carry; nil: each its own.
@@ -20,24 +21,32 @@ struct NetworkResources: Sendable {
     let tally: MediaTally
 }
 
-/// What the network thread does: it waits, tells the session what happened and hands it what is posted. One session at a time.
+/// What the network thread does: it waits, tells the sessions what happened and hands each what is posted for it.
 struct NetworkLoop: ~Copyable {
     private static let log = Log("network")
     /// The beat needs a round now and then even when nothing happens.
     private static let longestWait = Duration.seconds(1)
 
-    private enum Occupancy {
-        case empty
-        case live(PeerSlot)
-        /// Its peer connection ended by itself, until another begins: its supervisor may not know yet.
-        case ended(sessionId: String)
+    /// What is known of a session.
+    private enum Place {
+        case open(PeerSlot)
+        /// Its peer connection ended by itself, until it begins anew or is ended: its supervisor may not know yet.
+        case over(sessionId: String)
+
+        var sessionId: String {
+            switch self {
+            case .open(let slot): slot.id
+            case .over(let sessionId): sessionId
+            }
+        }
     }
 
     private let resources: NetworkResources
     private let commands: Mailbox<PeerCommand>
     private let progress: ThreadProgress
     private let registry: SocketRegistry
-    private var occupancy: Occupancy
+    /// In the order in which the sessions began; at most as many as there are pools.
+    private var places: [Place]
     private var isRunning: Bool
 
     /// - Parameter commands: their mailbox wakes the same reader as `NetworkResources.readable`.
@@ -49,7 +58,7 @@ struct NetworkLoop: ~Copyable {
         self.resources = resources
         self.commands = commands
         self.progress = progress
-        occupancy = .empty
+        places = []
         isRunning = true
     }
 
@@ -58,25 +67,40 @@ struct NetworkLoop: ~Copyable {
         var now = MonotonicClock.now()
         while isRunning {
             progress.beat(now: now)
-            let deadline = now + NetworkLoop.longestWait
-            try registry.wait(until: slot?.nextTimeout.map { min($0, deadline) } ?? deadline)
+            try registry.wait(until: nextTimeout(atMost: now + NetworkLoop.longestWait))
             now = MonotonicClock.now()
             for event in registry.events {
                 if event.token == SocketRegistry.wakeToken {
                     commands.wake.clear()
                     takeCommands(now: now)
-                    slot?.takeFrames(now: now)
+                    forEachSlot { $0.takeFrames(now: now) }
                 } else {
-                    slot?.handle(event, now: now)
+                    forEachSlot { $0.handle(event, now: now) }
                 }
             }
-            slot?.handleTimeout(now: now)
-            if let slot, slot.isOver { occupancy = .ended(sessionId: slot.id) }
+            forEachSlot { $0.handleTimeout(now: now) }
+            noteEnds()
         }
         progress.rest()
     }
 
-    private var slot: PeerSlot? { if case .live(let slot) = occupancy { slot } else { nil } }
+    // Asked in every round: neither makes an array.
+
+    private func nextTimeout(atMost deadline: Instant) -> Instant {
+        var next = deadline
+        forEachSlot { slot in if let due = slot.nextTimeout, due < next { next = due } }
+        return next
+    }
+
+    private func forEachSlot(_ body: (PeerSlot) -> Void) {
+        for place in places { if case .open(let slot) = place { body(slot) } }
+    }
+
+    private mutating func noteEnds() {
+        for index in places.indices {
+            if case .open(let slot) = places[index], slot.isOver { places[index] = .over(sessionId: slot.id) }
+        }
+    }
 
     // MARK: Commands
 
@@ -86,48 +110,44 @@ struct NetworkLoop: ~Copyable {
             case .sessionStarted(let id, _, _): open(id, now: now)
             // The resolver has been asked too.
             case .iceServersRenewed: break
-            case .iceServer(let id, let server): current(id)?.add(server, now: now)
-            case .iceServersKnown(let id): current(id)?.allServersKnown(now: now)
+            case .iceServer(let id, let server): slot(id)?.add(server, now: now)
+            case .iceServersKnown(let id): slot(id)?.allServersKnown(now: now)
             case .offer(let id, let sdp):
-                if let slot = current(id) {
+                if let slot = slot(id) {
                     slot.accept(offer: sdp, now: now)
-                } else if hasEnded(id) {
+                } else if place(of: id) != nil {
                     resources.events.post(.offerAfterEnd(sessionId: id, sdp: sdp))
                 }
             case .candidate(let id, let candidate):
-                if let slot = current(id) {
+                if let slot = slot(id) {
                     slot.add(candidate, now: now)
-                } else if hasEnded(id) {
+                } else if place(of: id) != nil {
                     resources.events.post(.candidateAfterEnd(sessionId: id, candidate))
                 }
-            case .sessionEnded(let id): if current(id) != nil { close(now: now) }
-            case .interfacesChanged: slot?.interfacesChanged(now: now)
+            case .sessionEnded(let id): if let index = place(of: id) { close(index, now: now) }
+            case .interfacesChanged: forEachSlot { $0.interfacesChanged(now: now) }
             case .shutdown:
-                close(now: now)
+                while !places.isEmpty { close(0, now: now) }
                 isRunning = false
             }
         }
     }
 
-    private func current(_ id: String) -> PeerSlot? {
-        guard let slot, slot.id == id, !slot.isOver else { return nil }
+    private func place(of id: String) -> Int? { places.firstIndex { $0.sessionId == id } }
+
+    /// The session's slot while it is open.
+    private func slot(_ id: String) -> PeerSlot? {
+        guard let index = place(of: id), case .open(let slot) = places[index], !slot.isOver else { return nil }
         return slot
     }
 
-    private func hasEnded(_ id: String) -> Bool {
-        switch occupancy {
-        case .empty: false
-        case .live(let slot): slot.isOver && slot.id == id
-        case .ended(let sessionId): sessionId == id
-        }
-    }
-
     private mutating func open(_ id: String, now: Instant) {
-        close(now: now)
+        if let index = place(of: id) { close(index, now: now) }
+        while places.count >= resources.pools.count { close(leastWanted, now: now) }
         do throws(PeerError) {
             let wall = SystemWallClock.now()
-            let slot = try PeerSlot(id, resources, registry: registry, wall: wall, now: now)
-            occupancy = .live(slot)
+            let slot = try PeerSlot(id, resources, pool: freePool, registry: registry, wall: wall, now: now)
+            places.append(.open(slot))
             slot.begin(now: now)
         } catch {
             NetworkLoop.log.error("session not possible: \(error)")
@@ -135,8 +155,22 @@ struct NetworkLoop: ~Copyable {
         }
     }
 
-    private mutating func close(now: Instant) {
-        slot?.close(now: now)
-        occupancy = .empty
+    /// The place that gives way to another session: of one that is over, else of the oldest.
+    private var leastWanted: Int {
+        places.firstIndex { if case .over = $0 { true } else { false } } ?? 0
+    }
+
+    /// One that no open session has.
+    private var freePool: PacketPool {
+        for pool in resources.pools {
+            var isTaken = false
+            forEachSlot { if $0.pool === pool { isTaken = true } }
+            if !isTaken { return pool }
+        }
+        preconditionFailure("network thread: more sessions than packet pools")
+    }
+
+    private mutating func close(_ index: Int, now: Instant) {
+        if case .open(let slot) = places.remove(at: index) { slot.close(now: now) }
     }
 }

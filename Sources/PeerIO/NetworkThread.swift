@@ -12,29 +12,36 @@ internal import Service
 //   audio thread     ─ push ─▶ MediaHub             │                                     └▶ PeerEvent ─▶ supervisor
 //   network          ─────────▶ UDPSocket           ┘
 //
-// `NetworkThread` is the handle, `NetworkLoop` what the thread does, `PeerSlot` one session with everything that is its own. The loop asks
-// for the time once per round.
+// `NetworkThread` is the handle, `NetworkLoop` what the thread does, `PeerSlot` one session with everything that is its own: its peer, its
+// sockets, its relays, its packets and its place in the hub. Slots know nothing of each other. The loop asks for the time once per round.
 
-/// Runs peer sessions on a thread of its own. One session at a time.
+/// Runs peer sessions on a thread of its own, up to `mostSessions` at once.
 public final class NetworkThread: Sendable {
-    /// Datagrams on their way in and out at once; more are dropped and counted.
+    /// How many sessions an agent has open at once: the signaling contract gives a kiosk one `live` session at a time, and the
+    /// server ends it before it grants another. So one more replaces the oldest here: its end is on the way.
+    public static let mostSessions = 1
+    /// Datagrams of one session on their way in and out at once; more are dropped and counted.
     private static let packetSlots = 256
     private static let log = Log("network")
 
     /// Beats once per round of the loop, and at least every second.
     public var progress: ThreadProgress { thread.progress }
-    /// Slots in use now; zero when no session is open.
-    public var outstandingPackets: Int { resources.pool.outstanding }
+    /// Packet slots in use now; zero when no session is open.
+    public var outstandingPackets: Int { resources.pools.reduce(0) { $0 + $1.outstanding } }
 
     private let resources: NetworkResources
     private let resolver: ResolverThread
     private let thread: LoopThread<PeerCommand>
 
-    /// - Parameter lease: whose media the sessions carry; nil: each its own.
+    /// - Parameters:
+    ///   - lease: whose media the sessions carry; nil: each its own.
+    ///   - mostSessions: how many are open at once, 1 … `FrameHub.mostSubscribers`; one more ends the oldest.
     public init(
         _ configuration: AgentConfiguration, hub: MediaHub, lease: Lease? = nil, tally: MediaTally,
-        events: Mailbox<PeerEvent>
+        events: Mailbox<PeerEvent>, mostSessions: Int = NetworkThread.mostSessions
     ) throws(SystemError) {
+        precondition(
+            1...FrameHub.mostSubscribers ~= mostSessions, "network thread: more sessions than the hub has places for")
         let thread = try LoopThread<PeerCommand>(name: "network", last: .shutdown)
         self.thread = thread
         resolver = try ResolverThread { answer in
@@ -46,8 +53,8 @@ public final class NetworkThread: Sendable {
         resources = NetworkResources(
             interfaces: InterfaceFilter(configuration.network),
             trust: NetworkThread.trust(authorities: configuration.tls.caFile),
-            pool: PacketPool(slotCount: NetworkThread.packetSlots), events: events, hub: hub, lease: lease,
-            readable: thread.mailbox.wake, tally: tally)
+            pools: (0..<mostSessions).map { _ in PacketPool(slotCount: NetworkThread.packetSlots) }, events: events,
+            hub: hub, lease: lease, readable: thread.mailbox.wake, tally: tally)
     }
 
     /// Starts the network thread and the one that looks up the names of STUN and TURN servers.
@@ -87,7 +94,7 @@ public final class NetworkThread: Sendable {
         }
     }
 
-    /// Ends the session and the thread, and waits for it.
+    /// Ends all sessions and the thread, and waits for it.
     public func stop() {
         resolver.stop()
         thread.stop()

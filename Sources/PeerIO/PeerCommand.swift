@@ -3,10 +3,10 @@ public import Signaling
 
 /// What the agent asks of the network thread. Posted to `NetworkThread`, executed there in order.
 ///
-/// A command that names a session other than the current one is stale and ignored.
-public enum PeerCommand: Sendable {
-    /// The server granted a monitor this session. An older session that is still open ends first. Nothing is sent
-    /// before the monitor's offer.
+/// A command that names a session that is not open is stale and ignored.
+public enum PeerCommand: Hashable, Sendable {
+    /// The server granted a monitor this session. Where `NetworkThread.mostSessions` are open, the oldest ends first. Nothing
+    /// is sent before the monitor's offer.
     case sessionStarted(sessionId: String, monitorId: String, iceServers: [ICEServer])
     /// The monitor's offer; a later one of the same session renegotiates or restarts ICE.
     case offer(sessionId: String, sdp: String)
@@ -22,7 +22,7 @@ public enum PeerCommand: Sendable {
     case sessionEnded(sessionId: String)
     /// The kernel reported a change of addresses or routes.
     case interfacesChanged
-    /// End the session, close all sockets, end the thread.
+    /// End all sessions, close all sockets, end the thread.
     case shutdown
 }
 
@@ -55,4 +55,15 @@ public enum PeerEvent: Sendable {
     case statistics(PeerStatistics)
     /// The last numbers of a session that is being closed, and why.
     case summary(PeerStatistics, reason: String)
+
+    /// The session that it is about.
+    public var sessionId: String {
+        switch self {
+        case .answer(let id, _), .localCandidate(let id, _), .sending(let id, _), .connected(let id),
+            .firstFrameSent(let id, _), .restartRequest(let id), .relayRefused(let id, _), .sessionError(let id, _),
+            .ended(let id, _, _), .offerAfterEnd(let id, _), .candidateAfterEnd(let id, _):
+            id
+        case .statistics(let statistics), .summary(let statistics, _): statistics.sessionId
+        }
+    }
 }

@@ -37,8 +37,8 @@ public enum LinkCommand: Sendable {
     case deliver(CrewEvent)
     /// The heartbeat's contents from now on, sent at once.
     case status(KioskStatus)
-    /// The session the kiosk carries, for the next registration.
-    case carried(sessionId: String?)
+    /// The sessions the kiosk carries, for the next registration.
+    case carried([String])
     /// The machine's addresses are others: these carry packets now.
     case networkChanged(usable: Set<IPAddress>)
     /// Where the next login reads the password.

@@ -123,7 +123,7 @@ struct LinkMachine: Sendable {
             guard new != status else { return }
             status = new
             run(connection.statusChanged(now: now.instant), now: now)
-        case .carried(let sessionId): waiting.carriedSession = sessionId
+        case .carried(let sessionIds): waiting.carriedSessions = sessionIds
         case .passwordFile: run(connection.credentialsChanged(now: now.instant), now: now)
         case .networkChanged(let usable):
             let isOwnGone = own.map { !usable.contains($0) } ?? false
@@ -408,7 +408,7 @@ struct LinkMachine: Sendable {
             KioskRegistration(
                 version: ProductVersion.text, hostname: identity.hostname,
                 media: MediaAvailability(video: true, audio: identity.hasMicrophone),
-                sessions: waiting.carriedSession.map { [$0] } ?? []))
+                sessions: waiting.carriedSessions))
         withSocket { socket in
             socket.registration = socket.client.emitForAcknowledgement(
                 event.name, event.arguments, now: now.instant)

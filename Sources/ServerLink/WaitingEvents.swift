@@ -1,13 +1,13 @@
 import Primitives
 import Signaling
 
-/// Events for the server that came while the link was down, oldest first, and whose session they must be of to be still worth sending.
+/// Events for the server that came while the link was down, oldest first, and of which sessions they must be to be still worth sending.
 struct WaitingEvents: Sendable {
     /// The oldest go first.
     static let limit = 200
 
-    /// The session that the kiosk carries; nil without one.
-    var carriedSession: String?
+    /// The sessions that the kiosk carries.
+    var carriedSessions: [String] = []
     private var events = RingBuffer<ClientEvent>()
 
     mutating func append(_ event: ClientEvent) {
@@ -29,7 +29,7 @@ struct WaitingEvents: Sendable {
         switch event {
         case .offer(_, let session, _), .answer(_, let session, _), .iceCandidate(_, let session, _),
             .restartRequest(_, let session), .sessionError(_, let session, _):
-            session == carriedSession
+            session.map(carriedSessions.contains) ?? false
         case .registerKiosk, .registerMonitor, .startMonitoring, .stopMonitoring, .sessionReport, .heartbeatPing, .crew:
             true
         }

@@ -14,8 +14,9 @@ import Testing
     private func status() -> AgentStatus {
         AgentStatus(
             kioskId: "KIOSK_01", server: "https://signaling.example", startedAt: Instant(nanoseconds: 0),
-            link: .registered, session: nil, camera: .init(.idle), microphone: .init(.idle), video: .init(),
-            audio: .init(), peer: nil, packetsInUse: 0, crew: CrewState(), memory: MemoryState(),
+            link: .registered, sessions: [], camera: .init(DeviceMachine(isConfigured: true)),
+            microphone: .init(DeviceMachine(isConfigured: true)), video: .init(),
+            audio: .init(), packetsInUse: 0, crew: CrewState(), memory: MemoryState(),
             thermal: ThermalState(throttleCount: 0), sessionsServed: 0, clockOffset: nil)
     }
 

@@ -20,8 +20,8 @@ import Testing
         supervisor.serverIs(here: true, now: now)
         _ = supervisor.serverSent(
             .monitoringStartedForKiosk(monitorId: "MONITOR_01", sessionId: "S1", iceServers: []), now: now)
-        _ = supervisor.mediaReported(.running(.video, source: "cam"))
-        _ = supervisor.mediaReported(.running(.audio, source: "mic"))
+        _ = supervisor.mediaReported(.running(.video, source: "cam"), now: now)
+        _ = supervisor.mediaReported(.running(.audio, source: "mic"), now: now)
         _ = supervisor.serverSent(
             .offer(fromId: "MONITOR_01", sessionId: "S1", DescriptionPayload(type: .offer, sdp: "v=0")), now: now)
         return supervisor
@@ -33,7 +33,7 @@ import Testing
         var supervisor = negotiating()
         _ = supervisor.peerReported(sending(kinds), now: now)
         _ = supervisor.peerReported(.connected(sessionId: "S1"), now: now)
-        _ = supervisor.mediaPermitted()
+        _ = supervisor.mediaPermitted("S1", now: now)
         return supervisor
     }
 
@@ -45,11 +45,11 @@ import Testing
             supervisor.peerReported(.connected(sessionId: "S1"), now: now) == [
                 .indicator(sessionId: "S1", true), .status,
             ])
-        #expect(supervisor.mediaPermitted() == [report(.mediaStarted)])
+        #expect(supervisor.mediaPermitted("S1", now: now) == [report(.mediaStarted)])
         // What the camera said before it was told is late.
-        #expect(supervisor.mediaReported(.running(.video, source: "cam")) == [])
-        #expect(supervisor.mediaReported(.stopped(.video)) == [.status])
-        #expect(supervisor.video == .idle && supervisor.audio == .running(source: "mic"))
+        #expect(supervisor.mediaReported(.running(.video, source: "cam"), now: now) == [])
+        #expect(supervisor.mediaReported(.stopped(.video), now: now) == [.status])
+        #expect(supervisor.video.state == .idle && supervisor.audio.state == .running(source: "mic"))
         var watchdog = Watchdog()
         for second in 0...60 {
             #expect(
@@ -60,9 +60,9 @@ import Testing
         #expect(
             supervisor.serverSent(
                 .monitoringStopped(kioskId: "KIOSK_01", sessionId: "S1", reason: .stoppedByMonitor), now: now) == [
-                    .peer(.end(sessionId: "S1")), .indicator(sessionId: "S1", false), report(.mediaStopped),
+                    .peer(.sessionEnded(sessionId: "S1")), .indicator(sessionId: "S1", false), report(.mediaStopped),
                     .release(sessionId: "S1", [.audio]),
-                    .carried(sessionId: nil), .status,
+                    .carried([]), .status,
                 ])
     }
 
@@ -79,12 +79,12 @@ import Testing
 
     @Test func theMonitorMayTakeMoreAndLessInMidSession() {
         var supervisor = live([.audio])
-        #expect(supervisor.mediaReported(.stopped(.video)) == [.status])
+        #expect(supervisor.mediaReported(.stopped(.video), now: now) == [.status])
         #expect(supervisor.peerReported(sending([.audio]), now: now) == [])
         #expect(
             supervisor.peerReported(sending([.audio, .video]), now: now) == [.hold(sessionId: "S1", [.video]), .status])
-        #expect(supervisor.video == .opening)
-        #expect(supervisor.mediaReported(.running(.video, source: "cam")) == [.status])
+        #expect(supervisor.video.state == .opening(until: now + .seconds(8)))
+        #expect(supervisor.mediaReported(.running(.video, source: "cam"), now: now) == [.status])
         #expect(supervisor.expectsPictures)
         // Nothing leaves: the sign goes out, and comes back with the first of it.
         #expect(
@@ -93,11 +93,11 @@ import Testing
                     .indicator(sessionId: "S1", false), report(.mediaStopped),
                     .release(sessionId: "S1", [.audio, .video]), .status,
                 ])
-        #expect(supervisor.session?.phase == .live && !supervisor.expectsPictures)
+        #expect(supervisor.sessions.first?.live != nil && !supervisor.expectsPictures)
         #expect(
             supervisor.peerReported(sending([.audio]), now: now)
                 == [.hold(sessionId: "S1", [.audio]), .indicator(sessionId: "S1", true), .status])
-        #expect(supervisor.mediaPermitted() == [report(.mediaStarted)])
+        #expect(supervisor.mediaPermitted("S1", now: now) == [report(.mediaStarted)])
         // Of another session, and of none.
         #expect(supervisor.peerReported(.sending(sessionId: "S2", [.video]), now: now) == [])
         _ = supervisor.peerReported(.ended(sessionId: "S1", reason: "consent expired", code: .consentExpired), now: now)
@@ -107,10 +107,11 @@ import Testing
     /// The audit never hears of media that did not leave.
     @Test func aLampThatFailsEndsTheSessionBeforeAnythingIsReported() {
         var supervisor = negotiating()
-        _ = supervisor.mediaReported(.trouble(.video, MediaTrouble(.cameraMissing, state: "missing", message: "gone")))
+        _ = supervisor.mediaReported(
+            .trouble(.video, MediaTrouble(.cameraMissing, state: "missing", message: "gone")), now: now)
         var actions = supervisor.peerReported(.connected(sessionId: "S1"), now: now)
         #expect(actions == [.indicator(sessionId: "S1", true), .status])
-        actions = supervisor.indicatorFailed("lamp broken")
+        actions = supervisor.indicatorFailed("lamp broken", now: now)
         #expect(!actions.contains(report(.mediaStarted)) && !actions.contains(report(.mediaStopped)))
         #expect(
             actions.first { $0 == .indicator(sessionId: "S1", true) } == nil
@@ -130,11 +131,11 @@ import Testing
         #expect(supervisor.nextTimeout == nil)
         #expect(supervisor.timeoutReached(now: now + .seconds(700)) == [])
 
-        supervisor.liveWithoutServer = .seconds(60)
+        supervisor.setLiveWithoutServer(.seconds(60))
         supervisor.serverIs(here: false, now: now + .seconds(1000))
         #expect(
             supervisor.timeoutReached(now: now + .seconds(1060)) == [
-                .peer(.end(sessionId: "S1")), .indicator(sessionId: "S1", false),
+                .peer(.sessionEnded(sessionId: "S1")), .indicator(sessionId: "S1", false),
                 .send(
                     .sessionError(
                         targetId: "MONITOR_01", sessionId: "S1",
@@ -142,7 +143,7 @@ import Testing
                 .send(.sessionReport(SessionReport(sessionId: "S1", state: .mediaFailed, reason: "ice-failed"))),
                 .release(sessionId: "S1", [.audio, .video]), .status,
             ])
-        #expect(supervisor.session?.reason == "no server for 60 s")
+        #expect(supervisor.sessions.first?.failure == "no server for 60 s")
         #expect(supervisor.nextTimeout == nil)
     }
 }

@@ -115,10 +115,15 @@ import Testing
     @Test func theTimestampIsThatOfTheNumbers() throws {
         let pair = try playing()
         var status = AgentStatus(
-            kioskId: "kiosk", server: "server", startedAt: .zero, link: .connecting, session: nil, camera: .init(.idle),
-            microphone: .init(.idle), video: video, audio: .init(), peer: nil, packetsInUse: 0, crew: CrewState(),
+            kioskId: "kiosk", server: "server", startedAt: .zero, link: .connecting, sessions: [],
+            camera: .init(DeviceMachine(isConfigured: true)),
+            microphone: .init(DeviceMachine(isConfigured: true)), video: video, audio: .init(), packetsInUse: 0,
+            crew: CrewState(),
             memory: .read(), thermal: .read(), sessionsServed: 0, clockOffset: nil)
-        status.peer = statistics(pair, video)
+        var session = SessionMachine(id: "s", monitorId: "m", iceServers: [], now: .zero)
+        _ = session.peerReported(.connected(sessionId: "s"), cameraFails: false, now: .zero)
+        _ = session.peerReported(.statistics(statistics(pair, video)), cameraFails: false, now: pair.simulation.now)
+        status.sessions = [AgentStatus.Session(session)]
         let json = status.json(
             now: pair.simulation.now + .milliseconds(800), wallClock: WallClock(secondsSince1970: 100))
         let stamps = try #require(json["stats"]?.array).map { $0["timestamp"]?.double }

@@ -20,34 +20,56 @@ import Testing
 
     private var resources: NetworkResources {
         NetworkResources(
-            interfaces: InterfaceFilter(), trust: nil, pool: PacketPool(slotCount: 8), events: events, hub: hub,
+            interfaces: InterfaceFilter(), trust: nil, pools: [PacketPool(slotCount: 8)], events: events, hub: hub,
             lease: nil, readable: commands.wake, tally: tally)
     }
 
     private func makeSlot(_ id: String, now: Instant) throws -> PeerSlot {
         try PeerSlot(
-            id, resources, registry: try SocketRegistry(wokenBy: commands.wake),
+            id, resources, pool: PacketPool(slotCount: 8), registry: try SocketRegistry(wokenBy: commands.wake),
             wall: WallClock(secondsSince1970: 1_800_000_000), now: now)
     }
 
     @Test func aSessionCountsFromItsBeginning() {
         tally.count(.video) { $0.encoded += 3 }
-        tally.beginSession()
+        tally.begin("S1")
         tally.count(.video) { $0.encoded += 2 }
         tally.count(.audio) { $0.encoded += 1 }
-        #expect(tally.session(.video).encoded == 2 && tally.total(.video).encoded == 5)
-        #expect(tally.session(.audio).encoded == 1 && tally.total(.audio).encoded == 1)
+        tally.begin("S2")
+        tally.count(.video) { $0.encoded += 4 }
+        #expect(tally.session("S1", .video).encoded == 6 && tally.total(.video).encoded == 9)
+        #expect(tally.session("S2", .video).encoded == 4 && tally.session("S2", .audio).encoded == 0)
+        #expect(tally.session("S1", .audio).encoded == 1 && tally.total(.audio).encoded == 1)
+        tally.end("S1")
+        tally.count(.video) { $0.encoded += 8 }
+        #expect(tally.session("S1", .video) == MediaCounters())
+        #expect(tally.session("S2", .video).encoded == 12 && tally.total(.video).encoded == 17)
+        // One that begins anew under its name.
+        tally.begin("S2")
+        #expect(tally.session("S2", .video) == MediaCounters())
     }
 
-    /// The encoders' numbers of the session before are not this one's.
-    @Test func theNetworkThreadBeginsTheSession() throws {
+    /// The encoders' numbers of the session before are not this one's, and with a session its numbers go.
+    @Test func aSlotBeginsAndEndsTheCount() throws {
         tally.count(.video) { ($0.encoded, $0.width) = (100, 640) }
+        let now = MonotonicClock.now()
+        let first = try makeSlot("S1", now: now)
+        tally.count(.video) { $0.encoded += 10 }
+        let second = try makeSlot("S2", now: now)
+        tally.count(.video) { $0.encoded += 1 }
+        #expect(tally.session("S1", .video).encoded == 11 && tally.session("S2", .video).encoded == 1)
+        first.close(now: now)
+        #expect(tally.session("S1", .video) == MediaCounters() && tally.session("S2", .video).encoded == 1)
+        second.close(now: now)
+        #expect(tally.session("S2", .video) == MediaCounters() && tally.total(.video).encoded == 111)
+    }
+
+    @Test func theNetworkThreadEndsWhatIsOpen() throws {
         var loop = try NetworkLoop(resources, commands: commands, progress: ThreadProgress())
         commands.post(.sessionStarted(sessionId: "second", monitorId: "m", iceServers: []))
         commands.post(.shutdown)
         try loop.run()
-        #expect(tally.session(.video) == MediaCounters())
-        #expect(tally.total(.video).encoded == 100)
+        #expect(tally.session("second", .video) == MediaCounters())
         var summarized: String?
         while let event = events.next() {
             if case .summary(let statistics, _) = event { summarized = statistics.sessionId }
@@ -94,6 +116,22 @@ import Testing
         let third = try makeSlot("S3", now: now)
         #expect(hub.control.videoBitrate == .kilobits(300))
         third.close(now: now)
+    }
+
+    /// The encoder makes what the slower of two can take, and what the other can when that one has gone.
+    @Test func twoSlotsWishTogether() throws {
+        let now = MonotonicClock.now()
+        let fast = try makeSlot("S1", now: now)
+        hub.control.videoBitrateLimit = .kilobits(300)
+        let slow = try makeSlot("S2", now: now)
+        #expect(hub.control.videoBitrate == .kilobits(300))
+        fast.handle(.videoBitrateChanged(.kilobits(500)), now: now)
+        #expect(hub.control.videoBitrate == .kilobits(300))
+        slow.handle(.videoBitrateChanged(.kilobits(120)), now: now)
+        #expect(hub.control.videoBitrate == .kilobits(120))
+        slow.close(now: now)
+        #expect(hub.control.videoBitrate == .kilobits(500))
+        fast.close(now: now)
     }
 
     @Test func aLimitationIsTimedFromPictureToPicture() {

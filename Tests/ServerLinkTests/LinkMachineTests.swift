@@ -132,7 +132,7 @@ import Testing
 
     @Test func whatWaitsIsSentWhenItIsOfTheSessionThatIsCarried() {
         var machine = opening()
-        machine.handle(.carried(sessionId: "now"), own: nil, now: start)
+        machine.handle(.carried(["earlier", "now"]), own: nil, now: start)
         for session in ["then", "now"] {
             let candidate = CandidatePayload(candidate: "candidate:\(session)")
             machine.handle(
@@ -150,7 +150,7 @@ import Testing
 
     @Test func onlySoMuchWaits() {
         var waiting = WaitingEvents()
-        waiting.carriedSession = "s"
+        waiting.carriedSessions = ["s"]
         for number in 0..<WaitingEvents.limit + 3 {
             waiting.append(
                 .iceCandidate(targetId: "K", sessionId: "s", CandidatePayload(candidate: "\(number)")))

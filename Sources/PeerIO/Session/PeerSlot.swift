@@ -29,6 +29,8 @@ final class PeerSlot {
     /// Whether it has ended, and holds nothing any more.
     private(set) var isOver = false
 
+    /// The memory of its packets, and of no other session's: one whose packets cannot leave takes none from the others.
+    let pool: PacketPool
     private let resources: NetworkResources
     private var peer: PeerSession
     private var host: HostSockets
@@ -46,12 +48,16 @@ final class PeerSlot {
 
     /// Everything that takes time is done before the offer comes: the certificate, the sockets, the host candidates.
     ///
-    /// - Parameter wall: the time of day at `now`.
+    /// - Parameters:
+    ///   - pool: of this session alone.
+    ///   - wall: the time of day at `now`.
     /// - Throws: `PeerError` where no certificate could be made.
     init(
-        _ id: String, _ resources: NetworkResources, registry: SocketRegistry, wall: WallClock, now: Instant
+        _ id: String, _ resources: NetworkResources, pool: PacketPool, registry: SocketRegistry, wall: WallClock,
+        now: Instant
     ) throws(PeerError) {
         self.id = id
+        self.pool = pool
         self.resources = resources
         // What the configuration allows now holds to the session's end.
         let bitrates = PeerBitrates(maximumVideo: resources.hub.control.videoBitrateLimit)
@@ -62,7 +68,7 @@ final class PeerSlot {
         host = HostSockets(resources.interfaces, registry: registry)
         names = NameSockets(registry: registry)
         relays = RelayConnections(trust: resources.trust, registry: registry)
-        resources.tally.beginSession()
+        tally.begin(id)
     }
 
     /// Opens the sockets.
@@ -70,6 +76,8 @@ final class PeerSlot {
         add(host.bind(host.usableAddresses(mayBeLoopback: true), now: now), now: now)
         openNameSockets(now: now)
     }
+
+    private var tally: MediaTally { resources.tally }
 
     private func post(_ event: PeerEvent) { resources.events.post(event) }
 
@@ -96,10 +104,10 @@ final class PeerSlot {
             if host.bound.contains(where: { $0.socket.isQueueFull && $0.isBlocked }) {
                 return backpressure.hold(now: now)
             }
-            guard var packet = resources.pool.take() else {
+            guard var packet = pool.take() else {
                 flush()
                 // Blocked sockets hold the slots; those of all other sockets came back with the flush.
-                guard resources.pool.outstanding < resources.pool.slotCount else { return backpressure.hold(now: now) }
+                guard pool.outstanding < pool.slotCount else { return backpressure.hold(now: now) }
                 continue
             }
             guard let transmit = peer.pollTransmit(into: &packet, now: now) else { break }
@@ -140,7 +148,7 @@ final class PeerSlot {
             if event.isWritable { unblock(bound, now: now) }
             if event.isReadable { receive(on: bound, now: now) }
         } else if let relay = relays.connection(event.token) {
-            relays.advance(relay, event, pool: resources.pool, now: now) { packet, source, local in
+            relays.advance(relay, event, pool: pool, now: now) { packet, source, local in
                 peer.handle(&packet, from: source, local: local, now: now)
             }
             tellRelays(now: now)
@@ -160,7 +168,7 @@ final class PeerSlot {
     private func receive(on bound: BoundSocket, now: Instant) {
         let local = bound.localAddress
         for _ in 0..<PeerSlot.batchesPerRound {
-            guard case .received = bound.socket.receive(from: resources.pool) else { return }
+            guard case .received = bound.socket.receive(from: pool) else { return }
             while var datagram = bound.socket.nextDatagram() {
                 guard !isOver else { continue }
                 let source = datagram.source
@@ -171,7 +179,7 @@ final class PeerSlot {
     }
 
     private func receiveNames(on bound: BoundSocket, now: Instant) {
-        guard case .received = bound.socket.receive(from: resources.pool) else { return }
+        guard case .received = bound.socket.receive(from: pool) else { return }
         while let datagram = bound.socket.nextDatagram() {
             guard !isOver, names.isOnLink(datagram.source.address) else { continue }
             peer.handleNameResponse(datagram.packet.bytes, from: datagram.source, now: now)
@@ -390,10 +398,11 @@ final class PeerSlot {
         release()
     }
 
-    /// Gives everything of the session back: its place in the hub, sockets, packets.
+    /// Gives everything of the session back: its place in the hub, its counters, sockets, packets.
     private func release() {
         isOver = true
         media.end()
+        tally.end(id)
         host.closeAll()
         names.closeAll()
         relays.closeAll()
@@ -412,10 +421,10 @@ final class PeerSlot {
     private func summarize(reason: String, now: Instant) { post(.summary(numbers(now: now), reason: reason)) }
 
     private func numbers(now: Instant) -> PeerStatistics {
-        let tally = resources.tally
         var numbers = PeerStatistics(
             sessionId: id, snapshot: peer.snapshot,
-            report: peer.statsReport.adding(video: tally.session(.video), audio: tally.session(.audio)), now: now)
+            report: peer.statsReport.adding(video: tally.session(id, .video), audio: tally.session(id, .audio)),
+            now: now)
         numbers.keyframeRequests = media.keyframeRequests
         if lostDatagrams > 0 { numbers.dropped["datagramNotSent"] = lostDatagrams }
         return numbers
