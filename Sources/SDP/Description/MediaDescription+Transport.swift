@@ -57,6 +57,25 @@ extension MediaDescription {
     /// Whether no candidates of this generation follow by trickling (RFC 8840 section 8.2).
     public var hasEndOfCandidates: Bool { attributes.has("end-of-candidates") }
 
+    /// Whether the section is for WebRTC's data channels (RFC 8841 section 4.3), in whatever transport.
+    var isData: Bool { media == "application" && formats.contains { $0.lowercased() == "webrtc-datachannel" } }
+
+    /// The SCTP association that the section offers; nil where it has none that can be served: without a port the section
+    /// is invalid (RFC 8841 section 5), port 0 closes the association.
+    var dataParameters: DataParameters? {
+        switch transport.uppercased() {
+        case "UDP/DTLS/SCTP", "TCP/DTLS/SCTP": break
+        default: return nil
+        }
+        guard isData, let port = attributes.first("sctp-port").flatMap({ UInt16($0) }), port != 0 else { return nil }
+        // RFC 8841 section 6: 64 kB where nothing is said, and 0 is no limit.
+        guard let text = attributes.first("max-message-size") else {
+            return DataParameters(port: port, maximumMessageSize: 65_536)
+        }
+        guard let size = UInt64(text) else { return nil }
+        return DataParameters(port: port, maximumMessageSize: size == 0 ? .max : Int(clamping: size))
+    }
+
     var isRTP: Bool {
         // RFC 9429 section 5.1.2: every one of these profiles must be read as the secure one with feedback.
         switch transport.uppercased() {

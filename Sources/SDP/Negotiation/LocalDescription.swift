@@ -6,11 +6,14 @@ public struct LocalCapabilities: Hashable, Sendable {
     public var audio: MediaCapability?
     /// Nil: every video section is rejected.
     public var video: MediaCapability?
+    /// Nil: every section for data channels is rejected.
+    public var data: DataCapability?
 
     /// Nil for a kind of which every section is rejected.
-    public init(audio: MediaCapability?, video: MediaCapability?) {
+    public init(audio: MediaCapability?, video: MediaCapability?, data: DataCapability? = nil) {
         self.audio = audio
         self.video = video
+        self.data = data
     }
 
     subscript(kind: MediaKind) -> MediaCapability? {
@@ -23,6 +26,20 @@ public struct LocalCapabilities: Hashable, Sendable {
     /// Every codec of pictures and Opus, sent only: what a kiosk can do.
     public static var kiosk: LocalCapabilities {
         LocalCapabilities(audio: .opus(direction: .sendonly), video: .video(direction: .sendonly))
+    }
+}
+
+/// What we can do with data channels (RFC 8841).
+public struct DataCapability: Hashable, Sendable {
+    /// The SCTP port of ours, which the peer's packets must carry (`a=sctp-port`).
+    public var port: UInt16
+    /// Bytes of the largest message that we take (`a=max-message-size`).
+    public var maximumMessageSize: Int
+
+    /// The port that every implementation uses, and messages of 256 KiB.
+    public init(port: UInt16 = 5000, maximumMessageSize: Int = 262_144) {
+        self.port = port
+        self.maximumMessageSize = maximumMessageSize
     }
 }
 

@@ -25,6 +25,11 @@ public struct NegotiatedSession: Hashable, Sendable {
         media.first { $0.kind == kind && $0.isAccepted && $0.direction.sends }
     }
 
+    /// The peer's side of the data channels, if a section for them was accepted.
+    public var data: DataParameters? {
+        media.lazy.filter(\.isAccepted).compactMap(\.data).first
+    }
+
     /// The accepted section with this mid.
     public func section(mid: String) -> NegotiatedMedia? {
         media.first { $0.isAccepted && $0.mid == mid }
@@ -65,7 +70,7 @@ public struct MediaRefusal: Hashable, Sendable {
 public enum Rejection: String, Hashable, Sendable {
     /// The offer itself has it rejected or stopped.
     case rejectedByOffer = "rejected-by-offer"
-    /// A data channel, or another kind we do not serve.
+    /// A kind that we do not serve.
     case unsupportedMedia = "unsupported-media"
     /// A transport profile without DTLS-SRTP, or no rtcp-mux.
     case unsupportedTransport = "unsupported-transport"
@@ -82,14 +87,14 @@ public struct NegotiatedMedia: Hashable, Sendable {
     public var index: Int
     /// Empty when the offer has none.
     public var mid: String
-    /// Nil for kinds we do not know (data channels).
+    /// Nil for data channels, and for kinds that we do not know.
     public var kind: MediaKind?
     /// Nil when accepted.
     public var rejection: Rejection?
     /// From our side: `sendonly` when we send.
     public var direction: Direction
-    /// What was agreed on, most wanted first; never empty when accepted. Parameters are the peer's: what it likes to
-    /// receive.
+    /// What was agreed on, most wanted first; never empty in accepted audio or video. Parameters are the peer's: what it
+    /// likes to receive.
     public var codecs: [NegotiatedCodec]
     /// Agreed extensions, each with the direction from our side.
     public var headerExtensions: [HeaderExtensionMapping]
@@ -110,6 +115,8 @@ public struct NegotiatedMedia: Hashable, Sendable {
     public var maximumPacketTime: Int? = nil
     /// Pictures per second that the peer takes at most; nil where it does not say (`a=framerate`, RFC 8866 section 6.13).
     public var maximumFrameRate: Int? = nil
+    /// The peer's side of the data channels; nil in every other section.
+    public var data: DataParameters? = nil
 
     /// Whether the section's port in the answer is not 0.
     public var isAccepted: Bool { rejection == nil }
@@ -122,6 +129,20 @@ public struct NegotiatedMedia: Hashable, Sendable {
     /// The identifier of an agreed extension that we may receive.
     public func receiveExtensionID(_ kind: HeaderExtensionKind) -> UInt8? {
         headerExtensions.first { $0.kind == kind && $0.direction.receives }?.id
+    }
+}
+
+/// What a description says about the SCTP association of its data channels (RFC 8841).
+public struct DataParameters: Hashable, Sendable {
+    /// The SCTP port that our packets must carry as their destination.
+    public var port: UInt16
+    /// Bytes of the largest message that the peer takes; `Int.max` where it sets no limit.
+    public var maximumMessageSize: Int
+
+    /// Nothing is checked.
+    public init(port: UInt16, maximumMessageSize: Int) {
+        self.port = port
+        self.maximumMessageSize = maximumMessageSize
     }
 }
 

@@ -23,10 +23,17 @@ extension Negotiator {
                 continue
             }
             var description = MediaDescription(
-                media: section.media, port: 9, transport: section.transport, formats: formats(of: media))
-            description.attributes =
+                media: section.media, port: 9, transport: section.transport,
+                formats: media.data == nil ? formats(of: media) : section.formats)
+            if media.data == nil { description.attributes.append(Attribute("rtcp", "9 IN IP4 0.0.0.0")) }
+            description.attributes +=
                 transportAttributes(transport, role: session.dtlsRole, withCandidates: media.index == accepted.first)
-                + mediaAttributes(media, offered: section, offer: offer) + streamAttributes(media)
+            if media.data == nil {
+                description.attributes +=
+                    mediaAttributes(media, offered: section, offer: offer) + streamAttributes(media)
+            } else {
+                description.attributes += dataAttributes(media)
+            }
             answer.media.append(description)
         }
         return answer
@@ -56,7 +63,7 @@ extension Negotiator {
     private func transportAttributes(
         _ transport: LocalTransport, role: DTLSRole, withCandidates: Bool
     ) -> [Attribute] {
-        var attributes = [Attribute("rtcp", "9 IN IP4 0.0.0.0")]
+        var attributes: [Attribute] = []
         if withCandidates {
             attributes += transport.candidates.map { candidate in
                 Attribute("candidate", candidate.hasPrefix("candidate:") ? String(candidate.dropFirst(10)) : candidate)
@@ -110,6 +117,16 @@ extension Negotiator {
                 attributes.append(Attribute("fmtp", "\(retransmission) apt=\(codec.payloadType)"))
             }
         }
+        return attributes
+    }
+
+    /// Of the association that carries the data channels (RFC 8841 section 10.2).
+    private func dataAttributes(_ media: NegotiatedMedia) -> [Attribute] {
+        var attributes: [Attribute] = []
+        if !media.mid.isEmpty { attributes.append(Attribute("mid", media.mid)) }
+        guard let capability = capabilities.data else { return attributes }
+        attributes.append(Attribute("sctp-port", String(capability.port)))
+        attributes.append(Attribute("max-message-size", String(capability.maximumMessageSize)))
         return attributes
     }
 

@@ -13,6 +13,15 @@ extension Negotiator {
             {
                 rejection = .noSource
             }
+            if rejection == nil, let data = section.dataParameters {
+                // One association carries all channels (RFC 8831 section 6.2).
+                if media.contains(where: { $0.isAccepted && $0.data != nil }) {
+                    media.append(.rejected(section, at: index, because: .noSource))
+                } else {
+                    media.append(.data(data, of: section, at: index))
+                }
+                continue
+            }
             guard rejection == nil, let kind = section.kind, let capability = capabilities[kind] else {
                 media.append(.rejected(section, at: index, because: rejection ?? .unsupportedMedia))
                 continue
@@ -153,6 +162,14 @@ extension Negotiator {
 }
 
 extension NegotiatedMedia {
+    /// An accepted section for data channels: it carries no media in any direction.
+    static func data(_ data: DataParameters, of section: MediaDescription, at index: Int) -> NegotiatedMedia {
+        var media = NegotiatedMedia.rejected(section, at: index, because: .unsupportedMedia)
+        media.rejection = nil
+        media.data = data
+        return media
+    }
+
     static func rejected(_ section: MediaDescription, at index: Int, because rejection: Rejection) -> NegotiatedMedia {
         NegotiatedMedia(
             index: index, mid: section.mid ?? "", kind: section.kind, rejection: rejection, direction: .inactive,

@@ -52,6 +52,10 @@ extension Negotiator {
     private func judge(_ offer: SessionDescription) -> [Rejection?] {
         offer.media.map { section in
             if section.port == 0, !section.isBundleOnly { return .rejectedByOffer }
+            if section.isData {
+                guard capabilities.data != nil else { return .unsupportedMedia }
+                return section.dataParameters == nil ? .unsupportedTransport : nil
+            }
             guard let kind = section.kind, let capability = capabilities[kind] else { return .unsupportedMedia }
             guard section.isRTP, section.hasRTCPMux else { return .unsupportedTransport }
             let codecs = section.codecs

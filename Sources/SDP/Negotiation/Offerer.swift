@@ -21,17 +21,19 @@ public struct Offerer: Sendable {
         self.random = random
     }
 
-    /// An offer with one section per kind of media; call it again with new credentials for an ICE restart.
+    /// An offer with one section per kind of media, and one for data channels; call it again with new credentials for an ICE restart.
     public mutating func offer(with transport: LocalTransport) -> SessionDescription {
         version += 1
         var offer = SessionDescription(
             origin: SessionDescription.Origin(sessionID: sessionID, sessionVersion: String(version)))
-        let sections = kinds
         offer.attributes.append(
-            Attribute("group", (["BUNDLE"] + sections.indices.map(String.init)).joined(separator: " ")))
-        for (index, kind) in sections.enumerated() {
+            Attribute("group", (["BUNDLE"] + (0..<sectionCount).map(String.init)).joined(separator: " ")))
+        for (index, kind) in kinds.enumerated() {
             guard let capability = capabilities[kind] else { continue }
             offer.media.append(section(kind, capability, index: index, transport: transport))
+        }
+        if let data = capabilities.data {
+            offer.media.append(section(data, index: kinds.count, transport: transport))
         }
         return offer
     }
@@ -42,7 +44,7 @@ public struct Offerer: Sendable {
     public func negotiate(
         _ answer: SessionDescription, previous: NegotiatedSession? = nil
     ) throws(NegotiationError) -> NegotiatedSession {
-        guard answer.media.count == kinds.count else { throw .sectionsRemoved }
+        guard answer.media.count == sectionCount else { throw .sectionsRemoved }
         guard let tagged = answer.media.first(where: { $0.port != 0 }) else { throw .nothingToServe }
         guard let credentials = tagged.iceCredentials ?? answer.attributes.iceCredentials, credentials.isWellFormed
         else {
@@ -63,8 +65,14 @@ public struct Offerer: Sendable {
             credentials: credentials, isLite: answer.isICELite,
             options: tagged.attributes.iceOptions.union(answer.attributes.iceOptions), candidates: candidates,
             isEndOfCandidates: answer.media.contains { $0.hasEndOfCandidates })
-        let media = zip(kinds, answer.media).enumerated().map { index, pair in
+        var media = zip(kinds, answer.media).enumerated().map { index, pair in
             receiving(pair.0, pair.1, of: answer, at: index)
+        }
+        if capabilities.data != nil, let section = answer.media.last {
+            let data = section.port == 0 ? nil : section.dataParameters
+            media.append(
+                data.map { .data($0, of: section, at: kinds.count) }
+                    ?? .rejected(section, at: kinds.count, because: .unsupportedMedia))
         }
         return NegotiatedSession(
             media: media, remoteICE: ice, cname: "monitor", remoteFingerprints: fingerprints,
@@ -74,6 +82,37 @@ public struct Offerer: Sendable {
     }
 
     private var kinds: [MediaKind] { [.video, .audio].filter { capabilities[$0] != nil } }
+
+    private var sectionCount: Int { kinds.count + (capabilities.data == nil ? 0 : 1) }
+
+    /// The section of the data channels (RFC 8841 section 10.1).
+    private func section(_ data: DataCapability, index: Int, transport: LocalTransport) -> MediaDescription {
+        var section = MediaDescription(
+            media: "application", port: 9, transport: "UDP/DTLS/SCTP", formats: ["webrtc-datachannel"])
+        section.attributes =
+            transportAttributes(transport, index: index) + [
+                Attribute("sctp-port", String(data.port)),
+                Attribute("max-message-size", String(data.maximumMessageSize)),
+            ]
+        return section
+    }
+
+    /// Every section states the transport; the first has the candidates.
+    private func transportAttributes(_ transport: LocalTransport, index: Int) -> [Attribute] {
+        var attributes = [
+            Attribute("mid", String(index)), Attribute("ice-ufrag", transport.credentials.usernameFragment),
+            Attribute("ice-pwd", transport.credentials.password.unredacted), Attribute("ice-options", "trickle ice2"),
+        ]
+        attributes += transport.fingerprints.map { Attribute("fingerprint", $0.text) }
+        attributes.append(Attribute("setup", "actpass"))
+        if index == 0 {
+            attributes += transport.candidates.map {
+                Attribute("candidate", $0.hasPrefix("candidate:") ? String($0.dropFirst(10)) : $0)
+            }
+            if transport.isEndOfCandidates { attributes.append(Attribute("end-of-candidates")) }
+        }
+        return attributes
+    }
 
     private func section(
         _ kind: MediaKind, _ capability: MediaCapability, index: Int, transport: LocalTransport
@@ -100,18 +139,7 @@ public struct Offerer: Sendable {
         }
         var section = MediaDescription(
             media: kind.rawValue, port: 9, transport: "UDP/TLS/RTP/SAVPF", formats: formats)
-        section.attributes = [
-            Attribute("mid", String(index)), Attribute("ice-ufrag", transport.credentials.usernameFragment),
-            Attribute("ice-pwd", transport.credentials.password.unredacted), Attribute("ice-options", "trickle ice2"),
-        ]
-        section.attributes += transport.fingerprints.map { Attribute("fingerprint", $0.text) }
-        section.attributes.append(Attribute("setup", "actpass"))
-        if index == 0 {
-            section.attributes += transport.candidates.map {
-                Attribute("candidate", $0.hasPrefix("candidate:") ? String($0.dropFirst(10)) : $0)
-            }
-            if transport.isEndOfCandidates { section.attributes.append(Attribute("end-of-candidates")) }
-        }
+        section.attributes = transportAttributes(transport, index: index)
         let extensions = HeaderExtensionKind.allCases.filter { capability.headerExtensions.contains($0) }
         for (offset, kind) in extensions.enumerated() {
             section.attributes.append(Attribute("extmap", "\(offset + 1) \(kind.rawValue)"))
