@@ -38,6 +38,13 @@ struct ClientState: Sendable {
         }
     }
 
+    /// Of its token, as far as that can be void before it expires.
+    var claims: TokenClaims {
+        TokenClaims(
+            subject: account, role: role, organization: organization, issuedAt: issuedAt, expiresAt: issuedAt,
+            tokenId: "", family: family, generation: generation)
+    }
+
     func party(_ socket: SocketID) -> Party {
         Party(id: account, organization: organization, address: .here(socket), clientId: clientId)
     }

@@ -41,6 +41,11 @@ struct Clients: Sendable {
         states.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
+    /// Those whose tokens count no longer, with their accounts, in the order of their sockets.
+    func revoked(by directory: Directory) -> [(socket: SocketID, account: String)] {
+        all.filter { (try? directory.admit($0.state.claims)) == nil }.map { ($0.socket, $0.state.account) }
+    }
+
     /// Those of one account, or all. The newest come first: an earlier socket of the same client may be dead without anybody
     /// having noticed.
     func registeredMonitors(_ id: String? = nil) -> [Party] {

@@ -59,20 +59,12 @@ extension Hub {
         _ registration: KioskRegistration, _ kiosk: Party, on socket: SocketID, _ reply: PendingReply, now: Moment
     ) {
         clients.registered(socket)
-        let earlier = presence.kioskRegistered(
-            kiosk.id, organization: kiosk.organization, socket: socket, now: now)
         outbox.answer(reply, .ok)
         outbox.deliver(
             .eventWithICEServers(
                 .kioskRegistered(kioskId: kiosk.id, heartbeatInterval: Presence.heartbeatInterval),
                 iceCredentials(for: kiosk.id, now: now)), to: kiosk.address)
-        claim(kiosk.id, carried: registration.sessions, replacing: earlier, now: now)
-        directory.registered(kiosk.id, version: registration.version, hostname: registration.hostname)
-        outbox.act(
-            .store(
-                .kioskRegistered(id: kiosk.id, version: registration.version, hostname: registration.hostname)))
-        cameOnline(kiosk.id, on: socket)
-        if let earlier { disconnect(earlier, now: now) }
+        kioskCame(kiosk, registration, on: socket, now: now)
     }
 
     private mutating func registerMonitor(
@@ -95,25 +87,33 @@ extension Hub {
     /// A client is back as what it was; it hears what it missed and no list.
     mutating func recovered(_ socket: SocketID, now: Moment) {
         guard let state = clients[socket] else { return }
+        let party = state.party(socket)
         switch state.role {
-        case .kiosk:
-            let earlier = presence.kioskRegistered(
-                state.account, organization: state.organization, socket: socket, now: now)
-            claim(state.account, carried: nil, replacing: earlier, now: now)
-            cameOnline(state.account, on: socket)
-            if let earlier { disconnect(earlier, now: now) }
+        case .kiosk: kioskCame(party, nil, on: socket, now: now)
         case .monitor:
-            let monitor = state.party(socket)
-            perform(owned.sessions.monitorRegistered(monitor, carried: nil), now: now)
-            tellNodes(.monitorRegistered(monitor, carried: nil))
+            perform(owned.sessions.monitorRegistered(party, carried: nil), now: now)
+            tellNodes(.monitorRegistered(party, carried: nil))
         case .admin: break
         }
     }
 
-    private mutating func claim(_ kioskId: String, carried: [String]?, replacing earlier: SocketID?, now: Moment) {
+    /// - Parameter registration: nil where it goes on as what it was.
+    private mutating func kioskCame(
+        _ kiosk: Party, _ registration: KioskRegistration?, on socket: SocketID, now: Moment
+    ) {
+        let earlier = presence.kioskRegistered(
+            kiosk.id, organization: kiosk.organization, socket: socket, now: now)
         perform(
             owned.kioskRegistered(
-                kioskId, carried: carried, replacing: earlier, clients, presence, now: now.instant), now: now)
+                kiosk.id, carried: registration?.sessions, replacing: earlier, clients, presence, now: now.instant),
+            now: now)
+        if let registration {
+            let (version, hostname) = (registration.version, registration.hostname)
+            directory.registered(kiosk.id, version: version, hostname: hostname)
+            outbox.act(.store(.kioskRegistered(id: kiosk.id, version: version, hostname: hostname)))
+        }
+        cameOnline(kiosk.id, on: socket)
+        if let earlier { disconnect(earlier, now: now) }
     }
 
     private mutating func cameOnline(_ kioskId: String, on socket: SocketID) {
@@ -177,15 +177,7 @@ extension Hub {
         do throws(Refusal) {
             actions = try owned.startRequested(by: monitor, kiosk: kiosk, now: now)
         } catch {
-            // Only kiosks of the own organization are anybody's to know about.
-            let subject = error.error.code == .unknownKiosk ? "" : kioskId
-            outbox.act(
-                .store(
-                    .audit(
-                        AuditEntry(
-                            at: now.wall, kind: .monitoringRefused, organization: monitor.organization,
-                            principal: monitor.id, subject: subject,
-                            details: ["code": .string(error.error.code.rawValue)]))))
+            outbox.act(.store(.audit(.refusedStart(of: kioskId, by: monitor, error.error.code, now: now.wall))))
             throw error
         }
         let session = owned.sessions.session(ofKiosk: kioskId)?.id ?? ""

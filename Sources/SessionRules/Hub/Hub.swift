@@ -10,29 +10,6 @@ public import SocketIO
 /// other: `Clients` says who is connected and what each may send, `Presence` which kiosks are online, `OwnedSessions` who watches what and
 /// whose kiosk it is, `Outbox` in which order things are done and what waits for the records.
 public struct Hub: Sendable {
-    /// What the hub is configured with.
-    public struct Settings: Sendable {
-        /// For sessions.
-        public var rules: MonitoringSessions.Rules
-        /// What one socket may send, on average.
-        public var messagesPerSecond: Int
-        /// How long the TURN credentials are good that clients are given.
-        public var iceCredentialLifetime: Duration
-        /// How long a lost socket's client may come back as what it was; nil where it begins anew.
-        public var recoveryWindow: Duration?
-
-        /// The defaults are the server's own.
-        public init(
-            rules: MonitoringSessions.Rules = .init(), messagesPerSecond: Int = 50,
-            iceCredentialLifetime: Duration = .seconds(3600), recoveryWindow: Duration? = nil
-        ) {
-            self.recoveryWindow = recoveryWindow
-            self.rules = rules
-            self.messagesPerSecond = messagesPerSecond
-            self.iceCredentialLifetime = iceCredentialLifetime
-        }
-    }
-
     /// As it was made with.
     public let settings: Settings
     /// The accounts as far as the records have said.
@@ -156,14 +133,8 @@ public struct Hub: Sendable {
     public mutating func directoryChanged(_ snapshot: Directory.Snapshot, now: Moment) {
         let before = directory
         directory.update(snapshot)
-        for (socket, state) in clients.all {
-            let claims = TokenClaims(
-                subject: state.account, role: state.role, organization: state.organization, issuedAt: state.issuedAt,
-                expiresAt: state.issuedAt, tokenId: "", family: state.family, generation: state.generation)
-            guard (try? directory.admit(claims)) == nil else { continue }
-            if directory[state.account]?.isDisabled ?? true {
-                perform(owned.sessions.accountRevoked(state.account), now: now)
-            }
+        for (socket, account) in clients.revoked(by: directory) {
+            if directory[account]?.isDisabled ?? true { perform(owned.sessions.accountRevoked(account), now: now) }
             disconnect(socket, now: now)
         }
         // Somebody whose socket is in its grace period has none that could be found above.
@@ -173,13 +144,9 @@ public struct Hub: Sendable {
             }
         }
         for account in snapshot.accounts
-        where account.role == .kiosk && before[account.id].map(isShownAs(account)) != true {
+        where account.role == .kiosk && before[account.id]?.isShown(as: account) != true {
             announceHere(account.id, owned.entry(of: account, presence).online ? .status : .offline)
         }
-    }
-
-    private func isShownAs(_ account: Account) -> (Account) -> Bool {
-        { $0.displayName == account.displayName && $0.organization == account.organization }
     }
 
     /// A family of tokens was revoked by this process.
@@ -224,25 +191,8 @@ public struct Hub: Sendable {
     /// What was going on when the server last stopped. Sessions of other nodes are left to them.
     /// - Parameter ended: the latest that had ended, the oldest first.
     public mutating func restore(_ open: [SessionRecord], ended: [SessionRecord] = [], now: Moment) {
-        for session in ended {
-            owned.sessions.remembered(
-                session.id, kioskId: session.kioskId, monitorId: session.monitorId,
-                reason: session.endReason ?? .serverShutdown)
-        }
-        for session in open where session.node == nil || session.node == owned.node {
-            guard directory[session.kioskId]?.isDisabled == false, directory[session.monitorId]?.isDisabled == false,
-                owned.sessions.session(ofKiosk: session.kioskId) == nil
-            else {
-                outbox.act(
-                    .store(.sessionEnded(id: session.id, .serverShutdown, principal: "server", at: now.wall)))
-                owned.sessions.remembered(
-                    session.id, kioskId: session.kioskId, monitorId: session.monitorId, reason: .serverShutdown)
-                continue
-            }
-            owned.sessions.restored(
-                session.id, kioskId: session.kioskId, monitorId: session.monitorId, clientId: session.clientId,
-                organization: session.organization, startedAt: session.startedAt,
-                isNegotiated: session.negotiatedAt != nil, now: now)
+        for session in owned.restored(open, ended: ended, directory, now: now) {
+            outbox.act(.store(.sessionEnded(id: session, .serverShutdown, principal: "server", at: now.wall)))
         }
     }
 
@@ -252,26 +202,15 @@ public struct Hub: Sendable {
     /// time to say so on its socket.
     /// - Returns: false when there is no such session that the account may end.
     public mutating func sessionEnded(by account: Account, sessionId: String, now: Moment) -> Bool {
-        guard let session = owned.sessions[sessionId] else { return forwardEnd(of: sessionId, by: account) }
-        guard session.organization == account.organization else { return false }
-        switch account.role {
-        case .admin: perform(owned.sessions.endedByAdmin(sessionId: sessionId), principal: account.id, now: now)
-        case .monitor:
-            guard session.monitorId == account.id else { return false }
-            perform(owned.sessions.endedByMonitor(sessionId: sessionId), now: now)
-        case .kiosk: return false
+        switch owned.endRequested(by: account, sessionId: sessionId, directory) {
+        case .ended(let actions):
+            perform(actions, principal: account.role == .admin ? account.id : nil, now: now)
+            return true
+        case .elsewhere(let node):
+            outbox.act(.send(.sessionEnded(sessionId: sessionId, by: account), to: node))
+            return true
+        case .refused: return false
         }
-        return true
-    }
-
-    /// A session of a kiosk that another node owns ends there.
-    private mutating func forwardEnd(of sessionId: String, by account: Account) -> Bool {
-        guard let (node, state) = owned.owner(ofSession: sessionId),
-            directory[state.kioskId]?.organization == account.organization,
-            account.role == .admin || state.monitoredBy == account.id
-        else { return false }
-        outbox.act(.send(.sessionEnded(sessionId: sessionId, by: account), to: node))
-        return true
     }
 
     /// Sessions end with the server; without this they wait for it to come back.

@@ -43,9 +43,6 @@ struct OwnedSessions: Sendable {
         self.random = random
     }
 
-    /// This node's name.
-    var node: NodeID { ownership.own }
-
     /// Nodes that hear this one, in order.
     var joined: [NodeID] { ownership.joined }
 
@@ -93,11 +90,66 @@ struct OwnedSessions: Sendable {
         return named.filter { here.contains($0) || ownership.remoteSession($0)?.state?.monitoredBy == id }
     }
 
-    /// The node of a session of another node's kiosk, and what is known of that; nil where it is not known, or its node does not answer.
-    func owner(ofSession id: String) -> (node: NodeID, state: KioskState)? {
-        guard let remote = ownership.remoteSession(id), ownership.isJoined(remote.node), let state = remote.state
-        else { return nil }
-        return (remote.node, state)
+    /// What becomes of a request by HTTP to end a session.
+    enum End: Hashable, Sendable {
+        case ended([MonitoringSessions.Action])
+        /// The node that ends it.
+        case elsewhere(NodeID)
+        /// There is no such session that the account may end.
+        case refused
+    }
+
+    /// An administrator may end each session of the organization, a monitor its own.
+    mutating func endRequested(by account: Account, sessionId: String, _ directory: Directory) -> End {
+        guard let session = sessions[sessionId] else {
+            return endElsewhere(by: account, sessionId: sessionId, directory)
+        }
+        guard session.organization == account.organization else { return .refused }
+        switch account.role {
+        case .admin: return .ended(sessions.endedByAdmin(sessionId: sessionId))
+        case .monitor:
+            return session.monitorId == account.id
+                ? .ended(sessions.endedByMonitor(sessionId: sessionId)) : .refused
+        case .kiosk: return .refused
+        }
+    }
+
+    private func endElsewhere(by account: Account, sessionId: String, _ directory: Directory) -> End {
+        guard let remote = ownership.remoteSession(sessionId), ownership.isJoined(remote.node),
+            let state = remote.state, directory[state.kioskId]?.organization == account.organization,
+            account.role == .admin || state.monitoredBy == account.id
+        else { return .refused }
+        return .elsewhere(remote.node)
+    }
+
+    // MARK: A restart
+
+    /// What was going on when this node last stopped. A session whose record names another node is left to that one.
+    /// - Returns: those that cannot go on, and have ended with the server.
+    mutating func restored(
+        _ open: [SessionRecord], ended: [SessionRecord], _ directory: Directory, now: Moment
+    ) -> [String] {
+        for session in ended {
+            sessions.remembered(
+                session.id, kioskId: session.kioskId, monitorId: session.monitorId,
+                reason: session.endReason ?? .serverShutdown)
+        }
+        var over: [String] = []
+        for session in open where session.node == nil || session.node == ownership.own {
+            guard directory[session.kioskId]?.isDisabled == false, directory[session.monitorId]?.isDisabled == false,
+                sessions.session(ofKiosk: session.kioskId) == nil
+            else {
+                over.append(session.id)
+                sessions.remembered(
+                    session.id, kioskId: session.kioskId, monitorId: session.monitorId, reason: .serverShutdown)
+                continue
+            }
+            sessions.restored(
+                session.id, kioskId: session.kioskId, monitorId: session.monitorId, clientId: session.clientId,
+                organization: session.organization, startedAt: session.startedAt,
+                isNegotiated: session.negotiatedAt != nil, now: now)
+        }
+        return over
     }
 
     // MARK: Kiosks come, here and elsewhere
