@@ -63,7 +63,9 @@ extension SocketIOServer {
                 emit(name, arguments, to: socket, now: now)
                 continue
             }
-            guard let (slot, index) = clients.find(socket), clients.slots[slot]!.sockets[index].isAccepted else { continue }
+            guard let (slot, index) = clients.find(socket), clients.slots[slot]!.sockets[index].isAccepted else {
+                continue
+            }
             let namespace = clients.slots[slot]!.sockets[index].namespace
             let messages =
                 written[namespace] ?? SocketIOPacket(event: name, arguments, namespace: namespace).encoded()

@@ -61,7 +61,8 @@ extension SocketIOServer {
 
     /// The WebSocket that carries a socket; nil while it polls.
     public func connection(of socket: SocketID) -> ConnectionID? {
-        guard let (slot, _) = clients.find(socket), let session = engine.sessions.slots[clients.slots[slot]!.session.slot],
+        guard let (slot, _) = clients.find(socket),
+            let session = engine.sessions.slots[clients.slots[slot]!.session.slot],
             case .webSocket(let connection) = session.transport
         else { return nil }
         return connection

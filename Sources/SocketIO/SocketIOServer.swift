@@ -164,6 +164,17 @@ public struct SocketIOServer: Sendable {
     /// more than this has.
     public var bytesPutAside: UInt64 { unfinishedBytes &+ recovery.storedBytes &+ engine.storedBytes }
 
+    /// Closes every transport, after what was sent before; no events follow. Clients come back by themselves,
+    /// which they would not after a DISCONNECT packet.
+    public mutating func shutDown(now: Instant) {
+        for client in clients.slots {
+            guard let client else { continue }
+            forget(client.session, .serverShutdown, now: nil)
+            engine.close(client.session)
+        }
+        events.removeAll()
+    }
+
     // MARK: Book-keeping
 
     mutating func tell(_ event: Event) { events.append(event) }
@@ -177,17 +188,6 @@ public struct SocketIOServer: Sendable {
     mutating func close(_ session: EngineIOServer.SessionID, _ reason: DisconnectReason) {
         forget(session, reason, now: nil)
         engine.close(session)
-    }
-
-    /// Closes every transport, after what was sent before; no events follow. Clients come back by themselves,
-    /// which they would not after a DISCONNECT packet.
-    public mutating func shutDown(now: Instant) {
-        for client in clients.slots {
-            guard let client else { continue }
-            forget(client.session, .serverShutdown, now: nil)
-            engine.close(client.session)
-        }
-        events.removeAll()
     }
 
     /// - Parameter now: nil where nobody comes back.
