@@ -36,7 +36,7 @@ private struct OwnedTranscript {
             Self.line)
     }
 
-    mutating func start(_ kioskId: String, by monitor: Party) throws -> [String] {
+    mutating func watch(_ kioskId: String, by monitor: Party) throws -> [String] {
         let kiosk = MonitoringSessions.Kiosk(
             id: kioskId, organization: "west", address: presence.socket(ofOnlineKiosk: kioskId).map { .here($0) })
         return lines(try owned.startRequested(by: monitor, kiosk: kiosk, now: now))
@@ -89,7 +89,7 @@ private struct OwnedTranscript {
         #expect(t.owned.holds("K1") && !t.owned.isDisputed("K1") && t.owned.joined.isEmpty)
         #expect(try t.owned.server(of: "K1", forwards: 0) == nil)
         #expect(try t.owned.server(of: "K2", forwards: 0) == nil)
-        let began = try t.start("K1", by: m1)
+        let began = try t.watch("K1", by: m1)
         #expect(began.count == 3)
         #expect(t.owned.nextTimeout == after(.seconds(60)).instant, "for offer and answer, and for nothing else")
     }
@@ -119,7 +119,7 @@ private struct OwnedTranscript {
     @Test func aSessionFollowsItsKiosk() throws {
         var t = OwnedTranscript(others: [])
         _ = t.register("M1", 1) + t.register("K1", 5)
-        _ = try t.start("K1", by: m1)
+        _ = try t.watch("K1", by: m1)
         let session = try #require(t.owned.sessions.session(ofKiosk: "K1"))
         // Its socket was lost before: without a word the session goes on.
         _ = t.presence.kioskSocketLost("K1", socket: socket(5), now: t.now)
