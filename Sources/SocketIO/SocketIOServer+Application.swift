@@ -9,62 +9,68 @@ extension SocketIOServer {
     ///   - owner: for whom memory is held from now on (`SocketIOHolding.owner`), also when its client is lost; nil where nobody asks.
     ///   - recovering: false where the application finds that the other was somebody else's.
     public mutating func accept(_ socket: SocketID, of owner: String? = nil, recovering: Bool = true, now: Instant) {
-        guard let (slot, index) = find(socket), !clients[slot]!.sockets[index].isAccepted else { return }
-        clients[slot]!.sockets[index].isAccepted = true
-        clients[slot]!.sockets[index].owner = owner
-        clients[slot]!.vainConnects = 0
-        vainByClient.refill(clients[slot]!.session)
-        if let address = clients[slot]!.address { vainByAddress.giveBack(address, now: now) }
-        engine.letIn(clients[slot]!.session)
-        if !recovering { clients[slot]!.sockets[index].recovers = nil }
-        let missed = startLog(slot, index)
-        let accepted = clients[slot]!.sockets[index]
+        guard let (slot, index) = clients.find(socket), !clients.slots[slot]!.sockets[index].isAccepted else { return }
+        clients.slots[slot]!.sockets[index].isAccepted = true
+        clients.slots[slot]!.sockets[index].owner = owner
+        clients.slots[slot]!.vainConnects = 0
+        vainConnects.accepted(clients.slots[slot]!.session, at: clients.slots[slot]!.address, now: now)
+        engine.letIn(clients.slots[slot]!.session)
+        if !recovering { clients.slots[slot]!.sockets[index].recovers = nil }
+        var missed: [WebSocketMessage] = []
+        if configuration.recoveryWindow != nil {
+            if let old = recovery.takeOver(&clients.slots[slot]!.sockets[index]) {
+                missed = old
+            } else {
+                clients.slots[slot]!.sockets[index].log = RecoveryLog(pid: engine.newIdentifier())
+            }
+        }
+        let accepted = clients.slots[slot]!.sockets[index]
         var payload = JSONObject([("sid", .string(accepted.sid))])
         payload["pid"] = accepted.log.map { .string($0.pid) }
         send(SocketIOPacket(.connect, namespace: accepted.namespace, payload: .object(payload)), to: slot)
-        for message in missed { engine.sendPacket(message, to: clients[slot]!.session) }
+        for message in missed { engine.sendPacket(message, to: clients.slots[slot]!.session) }
     }
 
     /// Refuses a connecting socket; the transport stays, the client may try again, as often as the configuration lets it.
     public mutating func refuse(_ socket: SocketID, _ error: ConnectError, now: Instant) {
-        guard let (slot, index) = find(socket), !clients[slot]!.sockets[index].isAccepted else { return }
-        let removed = clients[slot]!.sockets.remove(at: index)
-        sessionBySocket[socket] = nil
+        guard let (slot, index) = clients.find(socket), !clients.slots[slot]!.sockets[index].isAccepted else { return }
+        let removed = clients.remove(slot, index)
         send(.refusal(error, namespace: removed.namespace), to: slot)
     }
 
     /// Sends an event. For a lost socket that may still recover it is kept; one that is gone is ignored.
     public mutating func emit(_ name: String, _ arguments: [JSONValue], to socket: SocketID, now: Instant) {
-        guard let (slot, index) = find(socket) else { return keep(name, arguments, for: socket, now: now) }
-        guard clients[slot]!.sockets[index].isAccepted else { return }
-        let namespace = clients[slot]!.sockets[index].namespace
-        guard let window = configuration.recoveryWindow, clients[slot]!.sockets[index].log != nil else {
-            return send(SocketIOPacket(event: name, arguments, namespace: namespace), to: slot)
+        guard let (slot, index) = clients.find(socket) else {
+            return recovery.keep(name, arguments, for: socket, now: now)
         }
-        let limit = configuration.recoveryBufferSize
-        let messages = clients[slot]!.sockets[index].log!.append(
-            name, arguments, namespace: namespace, keeping: window, limit: limit, now: now)
-        storedBytes &+= UInt64(messages.reduce(0) { $0 + $1.count })
-        for message in messages { engine.sendPacket(message, to: clients[slot]!.session) }
+        guard clients.slots[slot]!.sockets[index].isAccepted else { return }
+        let namespace = clients.slots[slot]!.sockets[index].namespace
+        guard
+            let messages = recovery.write(
+                name, arguments, namespace: namespace, into: &clients.slots[slot]!.sockets[index].log, now: now)
+        else { return send(SocketIOPacket(event: name, arguments, namespace: namespace), to: slot) }
+        for message in messages { engine.sendPacket(message, to: clients.slots[slot]!.session) }
     }
 
     /// Sends one event to many sockets, written once per namespace.
     public mutating func emit(
-        _ name: String, _ arguments: [JSONValue], toAll sockets: some Sequence<SocketID>, now: Instant
+        _ name: String, _ arguments: [JSONValue], toAll recipients: some Sequence<SocketID>, now: Instant
     ) {
         var written: [String: [WebSocketMessage]] = [:]
-        for socket in sockets {
+        for socket in recipients {
             // With recovery every socket's event carries an offset of its own.
             if configuration.recoveryWindow != nil {
                 emit(name, arguments, to: socket, now: now)
                 continue
             }
-            guard let (slot, index) = find(socket), clients[slot]!.sockets[index].isAccepted else { continue }
-            let namespace = clients[slot]!.sockets[index].namespace
+            guard let (slot, index) = clients.find(socket), clients.slots[slot]!.sockets[index].isAccepted else {
+                continue
+            }
+            let namespace = clients.slots[slot]!.sockets[index].namespace
             let messages =
                 written[namespace] ?? SocketIOPacket(event: name, arguments, namespace: namespace).encoded()
             written[namespace] = messages
-            for message in messages { engine.sendPacket(message, to: clients[slot]!.session) }
+            for message in messages { engine.sendPacket(message, to: clients.slots[slot]!.session) }
         }
     }
 
@@ -72,9 +78,9 @@ extension SocketIOServer {
     public mutating func emit(
         _ name: String, _ arguments: [JSONValue], to socket: SocketID, acknowledgement: AcknowledgementID, now: Instant
     ) {
-        guard let (slot, index) = find(socket), clients[slot]!.sockets[index].isAccepted else { return }
-        clients[slot]!.sockets[index].awaited.insert(acknowledgement)
-        var packet = SocketIOPacket(event: name, arguments, namespace: clients[slot]!.sockets[index].namespace)
+        guard let (slot, index) = clients.find(socket), clients.slots[slot]!.sockets[index].isAccepted else { return }
+        clients.slots[slot]!.sockets[index].awaited.insert(acknowledgement)
+        var packet = SocketIOPacket(event: name, arguments, namespace: clients.slots[slot]!.sockets[index].namespace)
         packet.id = acknowledgement
         send(packet, to: slot)
     }
@@ -83,74 +89,59 @@ extension SocketIOServer {
     public mutating func acknowledge(
         _ id: AcknowledgementID, _ arguments: [JSONValue], to socket: SocketID, now: Instant
     ) {
-        guard let (slot, index) = find(socket), clients[slot]!.sockets[index].isAccepted else { return }
-        let namespace = clients[slot]!.sockets[index].namespace
+        guard let (slot, index) = clients.find(socket), clients.slots[slot]!.sockets[index].isAccepted else { return }
+        let namespace = clients.slots[slot]!.sockets[index].namespace
         send(SocketIOPacket(.acknowledgement, namespace: namespace, id: id, payload: .array(arguments)), to: slot)
     }
 
     /// Takes a socket out of its namespace; with `closingTransport` the whole connection goes.
     /// No `disconnected` event follows for this socket: the application knows.
     public mutating func disconnect(_ socket: SocketID, closingTransport: Bool, now: Instant) {
-        guard let (slot, index) = find(socket) else { return }
-        let removed = clients[slot]!.sockets.remove(at: index)
-        sessionBySocket[socket] = nil
+        guard let (slot, index) = clients.find(socket) else { return }
+        let removed = clients.remove(slot, index)
         send(SocketIOPacket(.disconnect, namespace: removed.namespace), to: slot)
-        if closingTransport { close(clients[slot]!.session, .ended) }
-    }
-
-    /// Closes every transport, after what was sent before; no events follow. Clients come back by themselves,
-    /// which they would not after a DISCONNECT packet.
-    public mutating func shutDown(now: Instant) {
-        for client in clients {
-            guard let client else { continue }
-            forget(client.session, .serverShutdown)
-            engine.close(client.session)
-        }
-        events.removeAll()
+        if closingTransport { close(clients.slots[slot]!.session, .ended) }
     }
 
     // MARK: What clients send
 
     mutating func received(_ message: WebSocketMessage, on session: EngineIOServer.SessionID, now: Instant) {
-        guard let client = client(session) else { return }
+        guard let client = clients.client(session) else { return }
         let slot = session.slot
         // What a stranger sends is judged by its first byte and its length, before anything is parsed or kept.
-        if !client.sockets.contains(where: \.isAccepted), let drop = configuration.refusal(ofStranger: message) {
-            counted.add(drop)
+        if !client.sockets.contains(where: \.isAccepted), let reason = configuration.refusal(ofStranger: message) {
+            drop(reason)
             return close(session, .protocolError)
         }
         let packet: SocketIOPacket?
         do throws(SocketIOPacket.DecodingError) {
             switch message {
-            case .text(let text): packet = try clients[slot]!.decoder.decode(text: text)
-            case .binary(let bytes): packet = try clients[slot]!.decoder.decode(attachment: bytes)
+            case .text(let text): packet = try clients.slots[slot]!.decoder.decode(text: text)
+            case .binary(let bytes): packet = try clients.slots[slot]!.decoder.decode(attachment: bytes)
             }
         } catch {
-            counted.add(error.drop)
+            drop(error.drop)
             return close(session, .protocolError)
         }
         guard let packet else {
             // An attachment is missing.
-            storedBytes &+= UInt64(message.count)
-            return
+            return putAside(message)
         }
-        let index = clients[slot]!.sockets.firstIndex { $0.namespace == packet.namespace }
+        let index = clients.slots[slot]!.sockets.firstIndex { $0.namespace == packet.namespace }
         switch (packet.kind, index) {
         case (.connect, nil):
             connect(packet, on: session, now: now)
         case (.disconnect, let index?):
-            let removed = clients[slot]!.sockets.remove(at: index)
-            sessionBySocket[removed.id] = nil
-            events.append(.disconnected(removed.id, .left))
-        case (.event, let index?) where clients[slot]!.sockets[index].isAccepted:
-            events.append(.event(clients[slot]!.sockets[index].id, SocketIOEvent(packet)))
-        case (.acknowledgement, let index?) where clients[slot]!.sockets[index].isAccepted:
-            guard let id = packet.id, clients[slot]!.sockets[index].awaited.remove(id) != nil else {
-                return counted.add(.unknownAcknowledgement)
+            tell(.disconnected(clients.remove(slot, index).id, .left))
+        case (.event, let index?) where clients.slots[slot]!.sockets[index].isAccepted:
+            tell(.event(clients.slots[slot]!.sockets[index].id, SocketIOEvent(packet)))
+        case (.acknowledgement, let index?) where clients.slots[slot]!.sockets[index].isAccepted:
+            guard let id = packet.id, clients.slots[slot]!.sockets[index].awaited.remove(id) != nil else {
+                return drop(.unknownAcknowledgement)
             }
-            events.append(.acknowledged(clients[slot]!.sockets[index].id, id, packet.payload?.array ?? []))
+            tell(.acknowledged(clients.slots[slot]!.sockets[index].id, id, packet.payload?.array ?? []))
         case (.connect, _), (.disconnect, _), (.event, _), (.acknowledgement, _), (.connectError, _):
-            counted.add(.unexpectedPacket)
+            drop(.unexpectedPacket)
             close(session, .protocolError)
         }
     }
@@ -158,38 +149,31 @@ extension SocketIOServer {
     private mutating func connect(_ packet: SocketIOPacket, on session: EngineIOServer.SessionID, now: Instant) {
         let slot = session.slot
         guard configuration.namespaces.contains(packet.namespace) else {
-            counted.add(.unknownNamespace)
+            drop(.unknownNamespace)
             return send(.refusal(ConnectError(message: "Invalid namespace"), namespace: packet.namespace), to: slot)
         }
-        // Each costs the application a look at a token, whether or not its client waits for the refusal.
-        guard clients[slot]!.vainConnects < configuration.maximumVainConnects else {
-            counted.add(.tooManyConnects)
+        guard clients.slots[slot]!.vainConnects < configuration.maximumVainConnects else {
+            drop(.tooManyConnects)
             return close(session, .protocolError)
         }
-        clients[slot]!.vainConnects += 1
-        guard vainByClient.take(session, now: now),
-            clients[slot]!.address.map({ vainByAddress.take($0, now: now) }) ?? true
-        else {
-            counted.add(.hastyConnect)
+        clients.slots[slot]!.vainConnects += 1
+        guard vainConnects.take(session, at: clients.slots[slot]!.address, now: now) else {
+            drop(.hastyConnect)
             return send(.refusal(.throttled, namespace: packet.namespace), to: slot)
         }
-        lastSocket += 1
-        let recovers = recoverable(packet)
-        let socket = Socket(
-            id: SocketID(rawValue: lastSocket), namespace: packet.namespace, sid: engine.newIdentifier(),
-            isAccepted: false, awaited: [], log: nil, recovers: recovers)
-        clients[slot]!.sockets.append(socket)
-        sessionBySocket[socket.id] = session
-        events.append(
+        let recovers = recovery.recoverable(packet)
+        let socket = clients.connect(
+            slot, namespace: packet.namespace, sid: engine.newIdentifier(), recovers: recovers)
+        tell(
             .connecting(
                 socket.id,
                 ConnectRequest(
-                    namespace: packet.namespace, auth: packet.payload, handshake: clients[slot]!.handshake,
-                    sid: recovers.flatMap { recovery.parked[$0]?.sid } ?? socket.sid, recovers: recovers)))
+                    namespace: packet.namespace, auth: packet.payload, handshake: clients.slots[slot]!.handshake,
+                    sid: recovers.flatMap { recovery.sid(of: $0) } ?? socket.sid, recovers: recovers)))
     }
 
     mutating func send(_ packet: SocketIOPacket, to slot: Int) {
-        for message in packet.encoded() { engine.sendPacket(message, to: clients[slot]!.session) }
+        for message in packet.encoded() { engine.sendPacket(message, to: clients.slots[slot]!.session) }
     }
 }
 

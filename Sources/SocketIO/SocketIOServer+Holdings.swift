@@ -24,16 +24,12 @@ public struct SocketIOHolding: Hashable, Sendable {
 extension SocketIOServer {
     // MARK: Memory
 
-    /// Bytes that were ever put aside for a client: what was there when `holdings` was last asked for cannot have grown by
-    /// more than this has.
-    public var bytesPutAside: UInt64 { storedBytes &+ engine.storedBytes }
-
     /// Every client for which something is kept: packets for its next poll, a packet of which attachments are missing,
     /// what it may ask for again.
     public var holdings: [SocketIOHolding] {
         var all: [SocketIOHolding] = []
-        for case let client? in clients {
-            guard let session = engine.sessions[client.session.slot] else { continue }
+        for case let client? in clients.slots {
+            guard let session = engine.sessions.slots[client.session.slot] else { continue }
             let bytes =
                 session.backlogSize + client.decoder.heldBytes + client.sockets.reduce(0) { $0 + ($1.log?.size ?? 0) }
             guard bytes > 0 else { continue }
@@ -42,12 +38,7 @@ extension SocketIOServer {
                     holder: .client(client.session), owner: client.sockets.first(where: \.isAccepted)?.owner,
                     address: session.address, bytes: bytes, since: session.openedAt))
         }
-        for (socket, parked) in recovery.parked where parked.log.size > 0 {
-            all.append(
-                SocketIOHolding(
-                    holder: .lost(socket), owner: parked.owner, address: nil, bytes: parked.log.size,
-                    since: parked.lostAt))
-        }
+        all += recovery.holdings
         return all
     }
 
@@ -55,22 +46,23 @@ extension SocketIOServer {
     public mutating func evict(_ holder: SocketIOHolding.Holder) {
         switch holder {
         case .client(let session):
-            guard client(session) != nil else { return }
-            counted.add(.tooSlow)
+            guard clients.client(session) != nil else { return }
+            drop(.tooSlow)
             close(session, .tooSlow)
-        case .lost(let socket): unpark(socket)
+        case .lost(let socket): recovery.forget(socket)
         }
     }
 
     /// The accepted socket for which a request or WebSocket speaks, by its session.
     public func acceptedSocket(of handshake: EngineIOHandshake) -> SocketID? {
         guard let session = engine.session(of: handshake) else { return nil }
-        return client(session)?.sockets.first(where: \.isAccepted)?.id
+        return clients.client(session)?.sockets.first(where: \.isAccepted)?.id
     }
 
     /// The WebSocket that carries a socket; nil while it polls.
     public func connection(of socket: SocketID) -> ConnectionID? {
-        guard let (slot, _) = find(socket), let session = engine.sessions[clients[slot]!.session.slot],
+        guard let (slot, _) = clients.find(socket),
+            let session = engine.sessions.slots[clients.slots[slot]!.session.slot],
             case .webSocket(let connection) = session.transport
         else { return nil }
         return connection

@@ -32,60 +32,26 @@ public struct SocketIOServer: Sendable {
     public var configuration: SocketIOServerConfiguration { engine.configuration }
 
     var engine: EngineIOServer
-    /// By the slot of the Engine.IO session.
-    var clients: [Client?]
-    var sessionBySocket: [SocketID: EngineIOServer.SessionID]
-    var lastSocket: UInt64
-    var connectDeadlines: RingBuffer<(at: Instant, session: EngineIOServer.SessionID)>
-    var events: RingBuffer<Event>
-    var counted: Counter<SocketIODrop>
-    /// CONNECTs that the application has not accepted.
-    var vainByClient: TokenBuckets<EngineIOServer.SessionID>
-    var vainByAddress: TokenBuckets<IPAddress>
+    var clients: ConnectedClients
+    var vainConnects: VainConnects
     var recovery: RecoveryState
-    /// Bytes ever put aside for recovery, or of packets that were not whole.
-    var storedBytes: UInt64
-
-    struct Client: Sendable {
-        let session: EngineIOServer.SessionID
-        let handshake: EngineIOHandshake
-        var decoder: SocketIODecoder
-        var sockets: [Socket]
-        /// CONNECTs since the application last accepted one.
-        var vainConnects: Int
-
-        var address: IPAddress? { handshake.peer?.address.prefix64 }
-    }
-
-    struct Socket: Sendable {
-        let id: SocketID
-        let namespace: String
-        var sid: String
-        var isAccepted: Bool
-        /// For whom the application has accepted it.
-        var owner: String?
-        /// Acknowledgements that the client owes.
-        var awaited: Set<AcknowledgementID>
-        /// What the client may ask for again; nil without connection state recovery.
-        var log: RecoveryLog?
-        /// The lost socket whose log this one takes over when it is accepted.
-        var recovers: SocketID?
-    }
+    private var connectDeadlines: RingBuffer<(at: Instant, session: EngineIOServer.SessionID)>
+    private var events: RingBuffer<Event>
+    private var counted: Counter<SocketIODrop>
+    /// Bytes ever put aside of packets that were not whole.
+    private var unfinishedBytes: UInt64
 
     /// - Parameter random: where session identifiers come from; `.system` in service.
     public init(_ configuration: SocketIOServerConfiguration, random: RandomSource) {
         engine = EngineIOServer(configuration, random: random)
-        clients = []
-        sessionBySocket = [:]
-        lastSocket = 0
+        clients = ConnectedClients()
+        vainConnects = VainConnects(perSecondPerAddress: configuration.vainConnectsPerSecondPerAddress)
+        recovery = RecoveryState(
+            window: configuration.recoveryWindow, bufferSize: configuration.recoveryBufferSize)
         connectDeadlines = RingBuffer()
         events = RingBuffer()
         counted = Counter()
-        vainByClient = TokenBuckets(burst: 2, perSecond: 1)
-        let rate = configuration.vainConnectsPerSecondPerAddress
-        vainByAddress = TokenBuckets(burst: rate, perSecond: Double(rate))
-        recovery = RecoveryState()
-        storedBytes = 0
+        unfinishedBytes = 0
     }
 
     // MARK: What the transports heard
@@ -134,19 +100,18 @@ public struct SocketIOServer: Sendable {
         while let event = engine.nextEvent() {
             switch event {
             case .opened(let session, let handshake):
-                while clients.count <= session.slot { clients.append(nil) }
-                clients[session.slot] = Client(
-                    session: session, handshake: handshake.withoutTransport,
-                    decoder: SocketIODecoder(
-                        maximumAttachments: configuration.maximumAttachments, maximumDepth: configuration.maximumDepth,
-                        maximumNodes: configuration.maximumNodes, maximumBytes: configuration.maximumPayload),
-                    sockets: [], vainConnects: 0)
+                clients.insert(
+                    ConnectedClients.Client(
+                        session: session, handshake: handshake.withoutTransport,
+                        decoder: SocketIODecoder(
+                            maximumAttachments: configuration.maximumAttachments,
+                            maximumDepth: configuration.maximumDepth, maximumNodes: configuration.maximumNodes,
+                            maximumBytes: configuration.maximumPayload), sockets: [], vainConnects: 0))
                 if let now { connectDeadlines.append((now + configuration.connectTimeout, session)) }
             case .message(let session, let message):
                 if let now { received(message, on: session, now: now) }
             case .closed(let session, let reason):
-                forget(session, reason)
-                park(now: now)
+                forget(session, reason, now: now)
             }
         }
     }
@@ -168,19 +133,18 @@ public struct SocketIOServer: Sendable {
         drainEngine(now: now)
         while let deadline = connectDeadlines.first, deadline.at <= now {
             _ = connectDeadlines.popFirst()
-            guard let client = client(deadline.session), client.sockets.isEmpty else { continue }
-            counted.add(.connectTimeout)
+            guard let client = clients.client(deadline.session), client.sockets.isEmpty else { continue }
+            drop(.connectTimeout)
             close(deadline.session, .ended)
         }
-        expireParked(now: now)
+        recovery.handleTimeout(now: now)
     }
 
     /// When `handleTimeout` is due; nil while there is no client.
     public var nextTimeout: Instant? {
         var earliest = engine.nextTimeout
-        for at in [connectDeadlines.first?.at, recovery.deadlines.first?.at] {
-            if let at, at < earliest ?? .distantFuture { earliest = at }
-        }
+        if let at = connectDeadlines.first?.at, at < earliest ?? .distantFuture { earliest = at }
+        if let at = recovery.nextTimeout, at < earliest ?? .distantFuture { earliest = at }
         return earliest
     }
 
@@ -194,37 +158,43 @@ public struct SocketIOServer: Sendable {
     /// Engine.IO sessions alive.
     public var sessionCount: Int { engine.sessionCount }
     /// Sockets alive, those not judged yet included.
-    public var socketCount: Int { sessionBySocket.count }
+    public var socketCount: Int { clients.count }
+
+    /// Bytes that were ever put aside for a client: what was there when `holdings` was last asked for cannot have grown by
+    /// more than this has.
+    public var bytesPutAside: UInt64 { unfinishedBytes &+ recovery.storedBytes &+ engine.storedBytes }
+
+    /// Closes every transport, after what was sent before; no events follow. Clients come back by themselves,
+    /// which they would not after a DISCONNECT packet.
+    public mutating func shutDown(now: Instant) {
+        for client in clients.slots {
+            guard let client else { continue }
+            forget(client.session, .serverShutdown, now: nil)
+            engine.close(client.session)
+        }
+        events.removeAll()
+    }
 
     // MARK: Book-keeping
 
-    func client(_ session: EngineIOServer.SessionID) -> Client? {
-        guard session.slot < clients.count, let client = clients[session.slot], client.session == session else {
-            return nil
-        }
-        return client
-    }
+    mutating func tell(_ event: Event) { events.append(event) }
 
-    /// Where a socket lives: the slot of its client and its place among that client's sockets.
-    func find(_ socket: SocketID) -> (slot: Int, index: Int)? {
-        guard let session = sessionBySocket[socket], session.slot < clients.count,
-            let index = clients[session.slot]?.sockets.firstIndex(where: { $0.id == socket })
-        else { return nil }
-        return (session.slot, index)
-    }
+    mutating func drop(_ reason: SocketIODrop) { counted.add(reason) }
+
+    /// A packet waits for its attachments.
+    mutating func putAside(_ message: WebSocketMessage) { unfinishedBytes &+= UInt64(message.count) }
 
     /// Ends a session from this side and tells the application about its sockets.
     mutating func close(_ session: EngineIOServer.SessionID, _ reason: DisconnectReason) {
-        forget(session, reason)
+        forget(session, reason, now: nil)
         engine.close(session)
     }
 
-    mutating func forget(_ session: EngineIOServer.SessionID, _ reason: DisconnectReason) {
-        guard let client = client(session) else { return }
-        clients[session.slot] = nil
+    /// - Parameter now: nil where nobody comes back.
+    private mutating func forget(_ session: EngineIOServer.SessionID, _ reason: DisconnectReason, now: Instant?) {
+        guard let client = clients.remove(session) else { return }
         for socket in client.sockets {
-            sessionBySocket[socket.id] = nil
-            if socket.isAccepted, socket.log != nil, reason.isLoss { recovery.lost.append(socket) }
+            if socket.isAccepted, reason.isLoss, let now { recovery.lost(socket, now: now) }
             events.append(.disconnected(socket.id, reason))
         }
     }

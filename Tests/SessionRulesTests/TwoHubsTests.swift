@@ -391,7 +391,7 @@ private struct TwoHubs {
             let owners = hubs.filter { $0.sessions.session(ofKiosk: kiosk.id) != nil }
             #expect(owners.count <= 1, "two live sessions of one kiosk")
             #expect(
-                owners.allSatisfy { $0.ownership.holds(kiosk.id) }, "a session at a node that does not own its kiosk")
+                owners.allSatisfy { $0.owned.holds(kiosk.id) }, "a session at a node that does not own its kiosk")
         }
     }
 }

@@ -260,13 +260,13 @@ import Testing
             ConnectionID(rawValue: 1), ServerHarness.query("EIO=4&transport=websocket"), now: .zero)
         _ = engine.nextAction()
         for _ in 0..<100 { engine.webSocketReceived(ConnectionID(rawValue: 1), "3", now: .zero + .seconds(1)) }
-        #expect(engine.deadlines.ping.count == 1 && engine.deadlines.pong.isEmpty)
+        #expect(engine.deadlines.pings.count == 1 && engine.deadlines.pongs.isEmpty)
         #expect(engine.drops[.unexpectedPacket] == 100)
         // The ping comes when it would have come, and its pong is heard once.
         engine.handleTimeout(now: .zero + .seconds(25))
         #expect(engine.nextAction() == .send(ConnectionID(rawValue: 1), "2"))
         for _ in 0..<2 { engine.webSocketReceived(ConnectionID(rawValue: 1), "3", now: .zero + .seconds(26)) }
-        #expect(engine.deadlines.ping.count == 1)
+        #expect(engine.deadlines.pings.count == 1)
         #expect(engine.drops[.unexpectedPacket] == 101)
         engine.handleTimeout(now: .zero + .seconds(46))
         #expect(engine.sessionCount == 1)

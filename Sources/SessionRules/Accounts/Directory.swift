@@ -64,6 +64,11 @@ public struct Directory: Sendable {
 }
 
 extension Account {
+    /// Whether monitors see nothing new in it.
+    func isShown(as other: Account) -> Bool {
+        displayName == other.displayName && organization == other.organization
+    }
+
     /// Whether the token was issued since the last change that voided the account's tokens. Those without a generation, of
     /// before an upgrade, go on by time until they expire or the account gets its first generation.
     fileprivate func accepts(_ claims: TokenClaims) -> Bool {

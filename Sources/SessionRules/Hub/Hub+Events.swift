@@ -1,6 +1,6 @@
 internal import JSON
 public import Primitives
-public import Signaling
+internal import Signaling
 public import SocketIO
 
 extension Hub {
@@ -8,105 +8,48 @@ extension Hub {
 
     /// A client that was let in sent an event.
     public mutating func received(_ event: SocketIOEvent, from socket: SocketID, now: Moment) {
-        guard let state = clients[socket] else { return }
         let reply = PendingReply(address: .here(socket), event: event.name, acknowledgement: event.acknowledgement)
-        let isCandidate = event.name == ClientEvent.Kind.iceCandidate.rawValue
-        switch clients.admitMessage(from: socket, isCandidate: isCandidate, now: now.instant) {
-        case .admitted: break
-        case .hopeless:
-            // One that goes on regardless is no client of the contract.
-            metrics.refused(.throttled)
-            return disconnect(socket, now: now)
-        case .refused:
-            return refuse(
-                reply, Refusal(.throttled, "more than \(settings.messagesPerSecond) messages a second"))
-        }
-        do throws(Refusal) {
-            let parsed: ClientEvent
-            do throws(SignalingError) {
-                parsed = try ClientEvent(name: event.name, arguments: event.arguments)
+        switch clients.admit(event, from: socket, now: now.instant) {
+        case .admitted(let event, let sender, let role):
+            do throws(Refusal) {
+                try handle(event, sender, role, on: socket, reply, now: now)
             } catch {
-                // A wrong payload of an event that is not the sender's to send is first of all that.
-                if let kind = ClientEvent.Kind(rawValue: event.name) { try Hub.check(kind, state) }
-                throw Refusal(error)
+                refuse(reply, error)
             }
-            try Hub.check(parsed.kind, state)
-            metrics.events[parsed.kind, default: 0] += 1
-            try handle(parsed, state.party(socket), on: socket, reply, now: now)
-        } catch {
-            refuse(reply, error)
-        }
-    }
-
-    /// Whose event it is, and whether that one has registered.
-    private static func check(_ kind: ClientEvent.Kind, _ state: ClientState) throws(Refusal) {
-        let role: Set<Role> =
-            switch kind {
-            case .registerKiosk, .answer, .restartRequest, .sessionError, .sessionReport, .heartbeatPing, .crewSignOn,
-                .crewSignOff:
-                [.kiosk]
-            case .registerMonitor, .startMonitoring, .stopMonitoring, .offer: [.monitor]
-            case .iceCandidate: [.kiosk, .monitor]
-            }
-        guard role.contains(state.role) else {
-            throw Refusal(.forbidden, "\(kind.rawValue) is not for a \(state.role.rawValue)")
-        }
-        switch kind {
-        case .registerKiosk, .registerMonitor: return
-        case .answer, .restartRequest, .sessionError, .sessionReport, .heartbeatPing, .crewSignOn, .crewSignOff,
-            .startMonitoring, .stopMonitoring, .offer, .iceCandidate:
-            guard state.isRegistered else {
-                throw Refusal(.notRegistered, "register-\(state.role.rawValue) comes first")
-            }
+        case .refused(let refusal): refuse(reply, refusal)
+        case .hopeless:
+            counted.refused(.throttled)
+            disconnect(socket, now: now)
+        case .ignored: break
         }
     }
 
     private mutating func handle(
-        _ event: ClientEvent, _ sender: Party, on socket: SocketID, _ reply: PendingReply, now: Moment
+        _ event: ClientEvent, _ sender: Party, _ role: Role, on socket: SocketID, _ reply: PendingReply, now: Moment
     ) throws(Refusal) {
         switch event {
         case .registerKiosk(let registration): registerKiosk(registration, sender, on: socket, reply, now: now)
         case .registerMonitor(let registration): registerMonitor(registration, sender, on: socket, reply, now: now)
-        case .startMonitoring(let kioskId):
-            try takeWriting(sender, now: now)
-            try answer(.start(kioskId: kioskId), sender, reply, now: now)
+        case .startMonitoring(let kioskId): try serve(.start(kioskId: kioskId), sender, reply, now: now)
         case .stopMonitoring(let kioskId, let sessionId):
-            try answer(.stop(kioskId: kioskId, sessionId: sessionId), sender, reply, now: now)
+            try serve(.stop(kioskId: kioskId, sessionId: sessionId), sender, reply, now: now)
         case .offer(let target, let session, let offer):
-            try answer(.relay(.offer(offer), kioskId: target, sessionId: session), sender, reply, now: now)
+            try relay(.offer(offer), target, session, sender, role, reply, now: now)
         case .answer(let target, let session, let description):
-            try relay(.answer(description), target, session, sender, reply, now)
+            try relay(.answer(description), target, session, sender, role, reply, now: now)
         case .iceCandidate(let target, let session, let candidate):
-            if clients[socket]?.role == .kiosk {
-                try relay(.iceCandidate(candidate), target, session, sender, reply, now)
-            } else {
-                try answer(
-                    .relay(.iceCandidate(candidate), kioskId: target, sessionId: session), sender, reply, now: now)
-            }
-        case .restartRequest(let target, let session): try relay(.restartRequest, target, session, sender, reply, now)
+            try relay(.iceCandidate(candidate), target, session, sender, role, reply, now: now)
+        case .restartRequest(let target, let session):
+            try relay(.restartRequest, target, session, sender, role, reply, now: now)
         case .sessionError(let target, let session, let error):
-            try relay(.sessionError(error), target, session, sender, reply, now)
-        case .sessionReport(let report):
-            try takeWriting(sender, now: now)
-            try sessions.reported(report, fromKiosk: sender.id, now: now.instant)
-            act(.store(.sessionReported(report, at: now.wall)))
-            answer(reply, .ok)
-            if report.isFarewell { perform(sessions.kioskLeft(sessionId: report.sessionId), now: now) }
+            try relay(.sessionError(error), target, session, sender, role, reply, now: now)
+        case .sessionReport(let report): try sessionReported(report, sender, reply, now: now)
         case .heartbeatPing(let status): heartbeat(status, sender, on: socket, reply, now: now)
         case .crew(let event):
-            act(
-                .store(
-                    .crew(
-                        CrewRecord(
-                            organization: sender.organization, kioskId: sender.id, event: event, receivedAt: now.wall),
-                        reply)))
-        }
-    }
-
-    /// Each of these leaves lines in the records.
-    private mutating func takeWriting(_ sender: Party, now: Moment) throws(Refusal) {
-        guard clients.takeWriting(sender.id, now: now.instant) else {
-            throw Refusal(.throttled, "more starts and reports of sessions than are written down")
+            // Acknowledged once it is stored.
+            let record = CrewRecord(
+                organization: sender.organization, kioskId: sender.id, event: event, receivedAt: now.wall)
+            outbox.act(.store(.crew(record, reply)))
         }
     }
 
@@ -116,81 +59,114 @@ extension Hub {
         _ registration: KioskRegistration, _ kiosk: Party, on socket: SocketID, _ reply: PendingReply, now: Moment
     ) {
         clients.registered(socket)
-        let earlier = presence.kioskRegistered(
-            kiosk.id, organization: kiosk.organization, socket: socket, now: now)
-        answer(reply, .ok)
-        deliver(
+        outbox.answer(reply, .ok)
+        outbox.deliver(
             .eventWithICEServers(
                 .kioskRegistered(kioskId: kiosk.id, heartbeatInterval: Presence.heartbeatInterval),
                 iceCredentials(for: kiosk.id, now: now)), to: kiosk.address)
-        claim(kiosk.id, carried: registration.sessions, replacing: earlier, now: now)
-        directory.registered(kiosk.id, version: registration.version, hostname: registration.hostname)
-        act(
-            .store(
-                .kioskRegistered(id: kiosk.id, version: registration.version, hostname: registration.hostname)))
-        came(kiosk.id, on: socket)
-        announce(kiosk.id, .online)
-        if let earlier { disconnect(earlier, now: now) }
-    }
-
-    /// A client is back as what it was; it hears what it missed and no list.
-    mutating func registerAgain(_ socket: SocketID, now: Moment) {
-        guard let state = clients[socket] else { return }
-        clients.registered(socket)
-        switch state.role {
-        case .kiosk:
-            let earlier = presence.kioskRegistered(
-                state.account, organization: state.organization, socket: socket, now: now)
-            claim(state.account, carried: nil, replacing: earlier, now: now)
-            came(state.account, on: socket)
-            announce(state.account, .online)
-            if let earlier { disconnect(earlier, now: now) }
-        case .monitor:
-            presence.monitorRegistered(organization: state.organization, socket: socket)
-            perform(sessions.monitorRegistered(state.party(socket), carried: nil), now: now)
-            tellNodes(of: state.party(socket), carried: nil)
-        case .admin: break
-        }
+        kioskCame(kiosk, registration, on: socket, now: now)
     }
 
     private mutating func registerMonitor(
         _ registration: MonitorRegistration, _ monitor: Party, on socket: SocketID, _ reply: PendingReply, now: Moment
     ) {
         clients.registered(socket, as: registration.clientId)
-        presence.monitorRegistered(organization: monitor.organization, socket: socket)
         var monitor = monitor
         monitor.clientId = registration.clientId
-        let actions = sessions.monitorRegistered(monitor, carried: registration.sessions)
+        let actions = owned.sessions.monitorRegistered(monitor, carried: registration.sessions)
         var details = JSONObject()
         if let carried = registration.sessions {
-            let here = sessions.going(carried, ofMonitor: monitor.id)
-            let going = carried.filter {
-                here.contains($0) || ownership.remoteSession($0)?.state?.monitoredBy == monitor.id
-            }
-            details["sessions"] = .array(going.map { .string($0) })
+            details["sessions"] = .array(owned.going(carried, ofMonitor: monitor.id).map { .string($0) })
         }
-        answer(reply, .ok(details))
-        act(.emit(.kioskList(kioskList(of: monitor.organization)), to: socket))
+        outbox.answer(reply, .ok(details))
+        outbox.act(.emit(.kioskList(kioskList(of: monitor.organization)), to: socket))
         perform(actions, now: now)
-        tellNodes(of: monitor, carried: registration.sessions)
+        tellNodes(.monitorRegistered(monitor, carried: registration.sessions))
     }
 
-    private mutating func tellNodes(of monitor: Party, carried: [String]?) {
-        for node in ownership.joined { act(.send(.monitorRegistered(monitor, carried: carried), to: node)) }
-    }
-
-    /// The kiosks of an organization, as its monitors see them, by id.
-    public func kioskList(of organization: String) -> [KioskEntry] {
-        directory.kiosks(of: organization).compactMap { id in
-            directory[id].map { entry(of: $0) }
+    /// A client is back as what it was; it hears what it missed and no list.
+    mutating func recovered(_ socket: SocketID, now: Moment) {
+        guard let state = clients[socket] else { return }
+        let party = state.party(socket)
+        switch state.role {
+        case .kiosk: kioskCame(party, nil, on: socket, now: now)
+        case .monitor:
+            perform(owned.sessions.monitorRegistered(party, carried: nil), now: now)
+            tellNodes(.monitorRegistered(party, carried: nil))
+        case .admin: break
         }
+    }
+
+    /// - Parameter registration: nil where it goes on as what it was.
+    private mutating func kioskCame(
+        _ kiosk: Party, _ registration: KioskRegistration?, on socket: SocketID, now: Moment
+    ) {
+        let earlier = presence.kioskRegistered(
+            kiosk.id, organization: kiosk.organization, socket: socket, now: now)
+        perform(
+            owned.kioskRegistered(
+                kiosk.id, carried: registration?.sessions, replacing: earlier, clients, presence, now: now.instant),
+            now: now)
+        if let registration {
+            let (version, hostname) = (registration.version, registration.hostname)
+            directory.registered(kiosk.id, version: version, hostname: hostname)
+            outbox.act(.store(.kioskRegistered(id: kiosk.id, version: version, hostname: hostname)))
+        }
+        cameOnline(kiosk.id, on: socket)
+        if let earlier { disconnect(earlier, now: now) }
+    }
+
+    private mutating func cameOnline(_ kioskId: String, on socket: SocketID) {
+        outbox.act(
+            .note(
+                .kioskCame(id: kioskId, address: clients[socket]?.address, version: directory[kioskId]?.version)))
+        announce(kioskId, .online)
     }
 
     // MARK: Sessions
 
-    mutating func startMonitoring(
+    /// Passes a message on: a kiosk's to its monitor, a monitor's to a kiosk that may be another node's.
+    private mutating func relay(
+        _ message: RelayedMessage, _ target: String, _ session: String?, _ sender: Party, _ role: Role,
+        _ reply: PendingReply, now: Moment
+    ) throws(Refusal) {
+        switch role {
+        case .monitor:
+            try serve(.relay(message, kioskId: target, sessionId: session), sender, reply, now: now)
+        case .kiosk:
+            let actions = try owned.sessions.relayed(
+                message, fromKiosk: sender.id, targetId: target, sessionId: session)
+            outbox.answer(reply, .ok)
+            perform(actions, now: now)
+        case .admin: preconditionFailure("hub: an administrator is in no session")
+        }
+    }
+
+    /// Serves a monitor here or lets the kiosk's owner do so.
+    mutating func serve(
+        _ request: MonitorRequest, _ sender: Party, _ reply: PendingReply, forwards: Int = 0, now: Moment
+    ) throws(Refusal) {
+        if let node = try owned.server(of: request.kioskId, forwards: forwards) {
+            return outbox.act(.send(.request(request, from: sender, reply, forwards: forwards + 1), to: node))
+        }
+        switch request {
+        case .start(let kioskId): try startMonitoring(kioskId, sender, reply, now: now)
+        case .stop(let kioskId, let sessionId):
+            let actions = try owned.sessions.stopRequested(by: sender, kioskId: kioskId, sessionId: sessionId)
+            outbox.answer(reply, .ok)
+            perform(actions, now: now)
+        case .relay(let message, let kioskId, let sessionId):
+            let actions = try owned.sessions.relayed(
+                message, fromMonitor: sender, targetId: kioskId, sessionId: sessionId)
+            outbox.answer(reply, .ok)
+            perform(actions, now: now)
+        }
+    }
+
+    private mutating func startMonitoring(
         _ kioskId: String, _ monitor: Party, _ reply: PendingReply, now: Moment
     ) throws(Refusal) {
+        guard !owned.isDisputed(kioskId) else { throw .nodeUnavailable }
         let account = directory[kioskId].flatMap { $0.role == .kiosk ? $0 : nil }
         let kiosk = account.map {
             MonitoringSessions.Kiosk(
@@ -199,73 +175,57 @@ extension Hub {
         }
         let actions: [MonitoringSessions.Action]
         do throws(Refusal) {
-            actions = try sessions.startRequested(
-                by: monitor, kiosk: kiosk, newId: newIdentifier(), now: now)
+            actions = try owned.startRequested(by: monitor, kiosk: kiosk, now: now)
         } catch {
-            // Only kiosks of the own organization are anybody's to know about.
-            act(
-                .store(
-                    .audit(
-                        AuditEntry(
-                            at: now.wall, kind: .monitoringRefused, organization: monitor.organization,
-                            principal: monitor.id, subject: error.error.code == .unknownKiosk ? "" : kioskId,
-                            details: ["code": .string(error.error.code.rawValue)]))))
+            outbox.act(.store(.audit(.refusedStart(of: kioskId, by: monitor, error.error.code, now: now.wall))))
             throw error
         }
-        var details = JSONObject()
-        let session = sessions.session(ofKiosk: kioskId)?.id ?? ""
-        details["sessionId"] = .string(session)
-        for case .began in actions { unrecorded.began(session) }
-        unrecorded.asked(session, reply)
-        if let id = reply.acknowledgement { say(.acknowledgement(id, .ok(details)), to: reply.address, of: session) }
+        let session = owned.sessions.session(ofKiosk: kioskId)?.id ?? ""
+        for case .began in actions { outbox.began(session) }
+        outbox.acknowledgeStart(of: session, reply)
         perform(actions, now: now)
     }
 
-    private mutating func relay(
-        _ message: RelayedMessage, _ target: String, _ session: String?, _ sender: Party, _ reply: PendingReply,
-        _ now: Moment
+    private mutating func sessionReported(
+        _ report: SessionReport, _ kiosk: Party, _ reply: PendingReply, now: Moment
     ) throws(Refusal) {
-        let actions = try sessions.relayed(
-            message, fromKiosk: sender.id, targetId: target, sessionId: session)
-        answer(reply, .ok)
-        perform(actions, now: now)
-    }
-
-    /// Does it now, or once the session is recorded.
-    private mutating func say(_ delivery: Delivery, to address: Address, of session: String?) {
-        if let session, unrecorded.keepBack(delivery, to: address, of: session) { return }
-        deliver(delivery, to: address)
+        try owned.sessions.reported(report, fromKiosk: kiosk.id, now: now.instant)
+        outbox.act(.store(.sessionReported(report, at: now.wall)))
+        outbox.answer(reply, .ok)
+        if report.isFarewell { perform(owned.sessions.kioskLeft(sessionId: report.sessionId), now: now) }
     }
 
     /// Performs what the sessions decided.
     mutating func perform(_ decided: [MonitoringSessions.Action], principal: String? = nil, now: Moment) {
-        for action in decided {
-            switch action {
-            case .send(let event, let address): say(.event(event), to: address, of: event.sessionId)
-            case .tellMonitorStarted(let session, let kiosk, let monitor, let address):
-                say(
-                    .eventWithICEServers(
-                        .monitoringStartedForMonitor(kioskId: kiosk, sessionId: session),
-                        iceCredentials(for: monitor, now: now)), to: address, of: session)
-            case .tellKioskStarted(let session, let kiosk, let monitor, let address):
-                say(
-                    .eventWithICEServers(
-                        .monitoringStartedForKiosk(monitorId: monitor, sessionId: session),
-                        iceCredentials(for: kiosk, now: now)), to: address, of: session)
-            case .began(let session):
-                act(.store(.sessionBegan(session)))
-                announce(session.kioskId, .status)
-            case .negotiated(let id): act(.store(.sessionNegotiated(id: id, at: now.wall)))
-            case .moved(let id, let client): act(.store(.sessionMoved(id: id, clientId: client)))
-            case .ended(let session, let reason):
-                // One that was silent for so long that its side was given up may hear all the same.
-                if let socket = presence.socket(ofKiosk: session.kioskId) {
-                    perform(sessions.tellEnded(toKiosk: session.kioskId, on: .here(socket)), now: now)
-                }
-                metrics.sessionsEnded[reason, default: 0] += 1
-                act(.store(.sessionEnded(id: session.id, reason, principal: principal, at: now.wall)))
-                announce(session.kioskId, .status)
+        for action in decided { perform(action, principal: principal, now: now) }
+    }
+
+    mutating func perform(_ action: MonitoringSessions.Action, principal: String? = nil, now: Moment) {
+        switch action {
+        case .send(let event, let address): outbox.say(.event(event), to: address, of: event.sessionId)
+        case .tellMonitorStarted(let session, let kiosk, let monitor, let address):
+            outbox.say(
+                .eventWithICEServers(
+                    .monitoringStartedForMonitor(kioskId: kiosk, sessionId: session),
+                    iceCredentials(for: monitor, now: now)), to: address, of: session)
+        case .tellKioskStarted(let session, let kiosk, let monitor, let address):
+            outbox.say(
+                .eventWithICEServers(
+                    .monitoringStartedForKiosk(monitorId: monitor, sessionId: session),
+                    iceCredentials(for: kiosk, now: now)), to: address, of: session)
+        case .began(let session):
+            outbox.act(.store(.sessionBegan(session)))
+            announce(session.kioskId, .status)
+        case .negotiated(let id): outbox.act(.store(.sessionNegotiated(id: id, at: now.wall)))
+        case .moved(let id, let client): outbox.act(.store(.sessionMoved(id: id, clientId: client)))
+        case .ended(let session, let reason):
+            // One that was silent for so long that its side was given up may hear all the same.
+            if let socket = presence.socket(ofKiosk: session.kioskId) {
+                perform(owned.sessions.tellEnded(toKiosk: session.kioskId, on: .here(socket)), now: now)
             }
+            counted.sessionsEnded[reason, default: 0] += 1
+            outbox.act(.store(.sessionEnded(id: session.id, reason, principal: principal, at: now.wall)))
+            announce(session.kioskId, .status)
         }
     }
 
@@ -275,63 +235,46 @@ extension Hub {
         _ status: KioskStatus, _ kiosk: Party, on socket: SocketID, _ reply: PendingReply, now: Moment
     ) {
         let (isChanged, cameBack) = presence.heartbeat(of: kiosk.id, status: status, now: now)
-        answer(reply, .ok)
-        act(.emit(.heartbeatPong(serverTime: now.wall.text), to: socket))
+        outbox.answer(reply, .ok)
+        outbox.act(.emit(.heartbeatPong(serverTime: now.wall.text), to: socket))
         if cameBack {
-            if ownership.isSettled(kiosk.id) {
-                perform(
-                    sessions.kioskRegistered(kiosk.id, address: kiosk.address, carried: nil, replacing: nil), now: now)
-            }
-            came(kiosk.id, on: socket)
-            announce(kiosk.id, .online)
+            perform(owned.kioskReturned(kiosk.id, address: kiosk.address), now: now)
+            cameOnline(kiosk.id, on: socket)
         } else if isChanged {
             announce(kiosk.id, .status)
         }
     }
 
-    private mutating func came(_ kiosk: String, on socket: SocketID) {
-        act(
-            .note(
-                .kioskCame(id: kiosk, address: clients[socket]?.address, version: directory[kiosk]?.version)))
-    }
-
-    // MARK: Answers
-
-    /// What a user's TURN credentials are made from, if they are made now.
-    public func iceCredentials(for user: String, now: Moment) -> ICECredentialArguments {
-        ICECredentialArguments(for: user, lifetime: settings.iceCredentialLifetime, now: now.wall)
-    }
-
-    /// To a client of this node at once, to one of another by a message to its node.
-    mutating func deliver(_ delivery: Delivery, to address: Address) {
-        guard let socket = address.localSocket else {
-            if case .node(let node, let socket) = address { act(.send(.deliver(delivery, to: socket), to: node)) }
-            return
-        }
-        switch delivery {
-        case .event(let event): act(.emit(event, to: socket))
-        case .eventWithICEServers(let event, let credentials):
-            act(.emitWithICEServers(event, credentials, to: socket))
-        case .acknowledgement(let id, let acknowledgement): act(.acknowledge(socket, id, acknowledgement))
-        }
-    }
-
-    /// Monitors, and those who will ask what they have missed.
-    func listeners(_ organization: String) -> [SocketID] {
-        presence.monitors(of: organization).sorted() + clients.recoverableMonitors(of: organization)
-    }
-
-    mutating func answer(_ reply: PendingReply, _ acknowledgement: Acknowledgement) {
-        guard let id = reply.acknowledgement else { return }
-        deliver(.acknowledgement(id, acknowledgement), to: reply.address)
-    }
+    // MARK: Who hears what
 
     mutating func refuse(_ reply: PendingReply, _ refusal: Refusal) {
-        metrics.refused(refusal.error.code)
-        if reply.acknowledgement != nil {
-            answer(reply, refusal.acknowledgement)
-        } else {
-            deliver(.event(.error(refusal.error, event: reply.event)), to: reply.address)
-        }
+        counted.refused(refusal.error.code)
+        outbox.refuse(reply, refusal)
+    }
+
+    /// Tells a kiosk's organization about its entry, at every node.
+    mutating func announce(_ kioskId: String, _ change: KioskChange) {
+        announceHere(kioskId, change)
+        let nodes = owned.joined
+        guard !nodes.isEmpty, let state = owned.state(ofKiosk: kioskId, presence) else { return }
+        for node in nodes { outbox.act(.send(.kioskChanged(state, change), to: node)) }
+    }
+
+    mutating func announceHere(_ kioskId: String, _ change: KioskChange) {
+        guard let account = directory[kioskId] else { return }
+        let listeners = clients.listeners(of: account.organization)
+        guard !listeners.isEmpty else { return }
+        outbox.broadcast(change.event(owned.entry(of: account, presence)), to: listeners)
+    }
+
+    mutating func announceHere(_ record: CrewRecord) {
+        outbox.broadcast(
+            .crew(record.event, kioskId: record.kioskId, receivedAt: record.receivedAt.text),
+            to: clients.listeners(of: record.organization))
+    }
+
+    /// What every other node is to know.
+    mutating func tellNodes(_ message: NodeMessage) {
+        for node in owned.joined { outbox.act(.send(message, to: node)) }
     }
 }

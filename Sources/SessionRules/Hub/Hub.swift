@@ -1,4 +1,3 @@
-internal import JSON
 public import Primitives
 public import Signaling
 public import SocketIO
@@ -7,93 +6,21 @@ public import SocketIO
 ///
 ///     CONNECT ──token──▶ connected ──register-kiosk, register-monitor──▶ registered ──▶ gone
 ///
-/// The driver tells it what sockets and records did, and performs `takeActions()` in order. Sessions are
-/// `MonitoringSessions`', who is online is `Presence`'s; what is checked here is who may say what.
+/// The driver tells it what sockets and records did, and performs `takeActions()` in order. It joins machines that know nothing of each
+/// other: `Clients` says who is connected and what each may send, `Presence` which kiosks are online, `OwnedSessions` who watches what and
+/// whose kiosk it is, `Outbox` in which order things are done and what waits for the records.
 public struct Hub: Sendable {
-    /// What the hub is configured with.
-    public struct Settings: Sendable {
-        /// For sessions.
-        public var rules: MonitoringSessions.Rules
-        /// What one socket may send, on average.
-        public var messagesPerSecond: Int
-        /// How long the TURN credentials are good that clients are given.
-        public var iceCredentialLifetime: Duration
-        /// How long a lost socket's client may come back as what it was; nil where it begins anew.
-        public var recoveryWindow: Duration?
-
-        /// The defaults are the server's own.
-        public init(
-            rules: MonitoringSessions.Rules = .init(), messagesPerSecond: Int = 50,
-            iceCredentialLifetime: Duration = .seconds(3600), recoveryWindow: Duration? = nil
-        ) {
-            self.recoveryWindow = recoveryWindow
-            self.rules = rules
-            self.messagesPerSecond = messagesPerSecond
-            self.iceCredentialLifetime = iceCredentialLifetime
-        }
-    }
-
-    /// What the driver is to do.
-    public enum Action: Sendable {
-        /// `recovering` lets it have what the socket that it was has missed.
-        case accept(SocketID, recovering: Bool)
-        case refuse(SocketID, SignalingError)
-        case emit(ServerEvent, to: SocketID)
-        /// The driver signs the credentials and puts the servers into the event.
-        case emitWithICEServers(ICEServersEvent, ICECredentialArguments, to: SocketID)
-        case broadcast(ServerEvent, to: [SocketID])
-        case acknowledge(SocketID, AcknowledgementID, Acknowledgement)
-        /// Ends the connection from this side.
-        case disconnect(SocketID)
-        case store(StoreRequest)
-        case note(Note)
-        /// For an address that is another node's.
-        case send(NodeMessage, to: NodeID)
-    }
-
-    /// What the records are to keep, in this order.
-    public enum StoreRequest: Sendable {
-        case crew(CrewRecord, PendingReply)
-        case sessionBegan(MonitoringSession)
-        case sessionNegotiated(id: String, at: WallClock)
-        case sessionMoved(id: String, clientId: String?)
-        case sessionReported(SessionReport, at: WallClock)
-        /// `principal` is nil where the monitor itself or circumstances ended it.
-        case sessionEnded(id: String, SessionEndReason, principal: String?, at: WallClock)
-        case audit(AuditEntry)
-        case lastSeen([(id: String, at: WallClock)])
-        /// What it said of itself.
-        case kioskRegistered(id: String, version: String?, hostname: String?)
-    }
-
-    /// What the log is told.
-    public enum Note: Sendable {
-        case kioskCame(id: String, address: IPAddress?, version: String?)
-        case kioskWent(id: String)
-    }
-
     /// As it was made with.
     public let settings: Settings
     /// The accounts as far as the records have said.
     public internal(set) var directory: Directory
-    /// The sessions of this node's kiosks.
-    public internal(set) var sessions: MonitoringSessions
-    /// The kiosks and monitors of this node.
+    /// The kiosks of this node.
     public internal(set) var presence: Presence
-    /// What has happened since the start.
-    public internal(set) var metrics: HubMetrics
     var clients: Clients
-    var unrecorded: UnrecordedSessions
-    var ownership: KioskOwnership
-    private var random: RandomSource
-    private var actions: [Action]
-    private var lastSeenDue: Instant?
-
-    /// For the ways between clients and nodes.
-    private static let ownershipMargin: Duration = .seconds(10)
-
-    /// How often the records learn when kiosks were seen; nobody needs it from the disk sooner.
-    private static let lastSeenInterval: Duration = .seconds(30)
+    var owned: OwnedSessions
+    var outbox: Outbox
+    /// All but what `Clients` counts.
+    var counted: HubMetrics
 
     /// - Parameters:
     ///   - random: what names of sessions are drawn from.
@@ -104,37 +31,26 @@ public struct Hub: Sendable {
     ) {
         self.settings = settings
         directory = Directory()
-        sessions = MonitoringSessions(settings.rules)
         presence = Presence()
-        metrics = HubMetrics()
         clients = Clients(
             messagesPerSecond: settings.messagesPerSecond, recoveryWindow: settings.recoveryWindow)
-        unrecorded = UnrecordedSessions()
-        ownership = KioskOwnership(
-            node, others: others,
-            waitingLimit: Presence.silenceLimit + settings.rules.gracePeriod + Hub.ownershipMargin)
-        self.random = random
-        actions = []
-        lastSeenDue = nil
+        owned = OwnedSessions(settings.rules, random: random, node: node, others: others)
+        outbox = Outbox()
+        counted = HubMetrics()
     }
 
     /// What to do, in order. Empty when there is nothing.
-    public mutating func takeActions() -> [Action] {
-        guard !actions.isEmpty else { return [] }
-        let taken = actions
-        actions = []
-        return taken
-    }
+    public mutating func takeActions() -> [Action] { outbox.take() }
 
-    mutating func act(_ action: Action) { actions.append(action) }
+    /// The sessions of this node's kiosks.
+    public var sessions: MonitoringSessions { owned.sessions }
 
-    /// 128 random bits in base64url.
-    mutating func newIdentifier() -> String {
-        var bytes: [UInt8] = []
-        for word in [random.next(), random.next()] {
-            for shift in stride(from: 56, through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: word >> shift)) }
-        }
-        return Base64.encode(bytes.span, alphabet: .url)
+    /// What has happened since the start.
+    public var metrics: HubMetrics {
+        var metrics = counted
+        metrics.events = clients.admittedEvents
+        metrics.ignoredEvents = clients.ignoredEvents
+        return metrics
     }
 
     /// Of a client that was let in.
@@ -142,6 +58,18 @@ public struct Hub: Sendable {
 
     /// Clients let in, of one role.
     public func clientCount(of role: Role) -> Int { clients.count(of: role) }
+
+    /// The kiosks of an organization, as its monitors see them, by id.
+    public func kioskList(of organization: String) -> [KioskEntry] {
+        directory.kiosks(of: organization).compactMap { id in
+            directory[id].map { owned.entry(of: $0, presence) }
+        }
+    }
+
+    /// What a user's TURN credentials are made from, if they are made now.
+    public func iceCredentials(for user: String, now: Moment) -> ICECredentialArguments {
+        ICECredentialArguments(for: user, lifetime: settings.iceCredentialLifetime, now: now.wall)
+    }
 
     // MARK: Sockets
 
@@ -152,10 +80,10 @@ public struct Hub: Sendable {
     ) {
         do throws(SignalingError) {
             let account = try directory.admit(claims)
-            let earlier = clients.admitted(
+            let isRecovering = clients.admitted(
                 socket, account, claims, from: address, recovers: lost, now: now.instant)
-            act(.accept(socket, recovering: earlier != nil))
-            if earlier != nil { registerAgain(socket, now: now) }
+            outbox.act(.accept(socket, recovering: isRecovering))
+            if isRecovering { recovered(socket, now: now) }
         } catch {
             refused(socket, error)
         }
@@ -163,8 +91,8 @@ public struct Hub: Sendable {
 
     /// A client wants in and may not.
     public mutating func refused(_ socket: SocketID, _ error: SignalingError) {
-        metrics.refused(error.code)
-        act(.refuse(socket, error))
+        counted.refused(error.code)
+        outbox.act(.refuse(socket, error))
     }
 
     /// A socket is gone.
@@ -179,20 +107,23 @@ public struct Hub: Sendable {
         switch state.role {
         case .kiosk:
             guard presence.kioskSocketLost(state.account, socket: socket, now: now) else { return }
-            perform(sessions.kioskLost(state.account, now: now), now: now)
-            act(.note(.kioskWent(id: state.account)))
-            announce(state.account, .offline)
+            wentOffline(state.account, now: now)
         case .monitor:
-            presence.monitorLost(organization: state.organization, socket: socket)
-            perform(sessions.monitorLost(state.account, address: .here(socket), now: now), now: now)
-            for node in ownership.joined { act(.send(.monitorLost(id: state.account, socket), to: node)) }
+            perform(owned.sessions.monitorLost(state.account, address: .here(socket), now: now), now: now)
+            tellNodes(.monitorLost(id: state.account, socket))
         case .admin: break
         }
     }
 
+    private mutating func wentOffline(_ kioskId: String, now: Moment) {
+        perform(owned.sessions.kioskLost(kioskId, now: now), now: now)
+        outbox.act(.note(.kioskWent(id: kioskId)))
+        announce(kioskId, .offline)
+    }
+
     /// This side ends a socket. Nothing is heard of it afterwards.
     mutating func disconnect(_ socket: SocketID, now: Moment) {
-        act(.disconnect(socket))
+        outbox.act(.disconnect(socket))
         if let state = clients.remove(socket), state.isRegistered { lost(socket, state, now: now) }
     }
 
@@ -202,30 +133,20 @@ public struct Hub: Sendable {
     public mutating func directoryChanged(_ snapshot: Directory.Snapshot, now: Moment) {
         let before = directory
         directory.update(snapshot)
-        for (socket, state) in clients.all {
-            let claims = TokenClaims(
-                subject: state.account, role: state.role, organization: state.organization, issuedAt: state.issuedAt,
-                expiresAt: state.issuedAt, tokenId: "", family: state.family, generation: state.generation)
-            guard (try? directory.admit(claims)) == nil else { continue }
-            if directory[state.account]?.isDisabled ?? true {
-                perform(sessions.accountRevoked(state.account), now: now)
-            }
+        for (socket, account) in clients.revoked(by: directory) {
+            if directory[account]?.isDisabled ?? true { perform(owned.sessions.accountRevoked(account), now: now) }
             disconnect(socket, now: now)
         }
         // Somebody whose socket is in its grace period has none that could be found above.
-        for session in sessions.all {
+        for session in owned.sessions.all {
             for account in [session.kioskId, session.monitorId] where directory[account]?.isDisabled ?? true {
-                perform(sessions.accountRevoked(account), now: now)
+                perform(owned.sessions.accountRevoked(account), now: now)
             }
         }
         for account in snapshot.accounts
-        where account.role == .kiosk && before[account.id].map(isShownAs(account)) != true {
-            announceHere(account.id, entry(of: account).online ? .status : .offline)
+        where account.role == .kiosk && before[account.id]?.isShown(as: account) != true {
+            announceHere(account.id, owned.entry(of: account, presence).online ? .status : .offline)
         }
-    }
-
-    private func isShownAs(_ account: Account) -> (Account) -> Bool {
-        { $0.displayName == account.displayName && $0.organization == account.organization }
     }
 
     /// A family of tokens was revoked by this process.
@@ -236,58 +157,42 @@ public struct Hub: Sendable {
 
     /// The records hold a crew event, or did so before.
     public mutating func crewStored(_ record: CrewRecord, isNew: Bool, _ reply: PendingReply) {
-        answer(reply, .ok)
+        outbox.answer(reply, .ok)
         guard isNew else {
-            metrics.crewEventsRepeated += 1
+            counted.crewEventsRepeated += 1
             return
         }
-        metrics.crewEventsStored += 1
+        counted.crewEventsStored += 1
         announceHere(record)
-        for node in ownership.joined { act(.send(.crewStored(record), to: node)) }
+        tellNodes(.crewStored(record))
+    }
+
+    /// The records failed; the kiosk keeps the event and sends it again.
+    public mutating func crewFailed(_ reply: PendingReply) {
+        counted.crewEventsFailed += 1
+        refuse(reply, Refusal(.internalError, "the event could not be stored"))
     }
 
     /// The records hold a session's beginning.
     public mutating func sessionStored(_ id: String) {
-        metrics.sessionsStarted += 1
-        for (delivery, address) in unrecorded.recorded(id) { deliver(delivery, to: address) }
+        counted.sessionsStarted += 1
+        outbox.recorded(id)
     }
 
     /// The records would not take it, so there is no such session.
     public mutating func sessionNotStored(_ id: String, now: Moment) {
-        let starts = unrecorded.failed(id)
-        if let session = sessions.abandoned(sessionId: id) { announce(session.kioskId, .status) }
+        let starts = outbox.notRecorded(id)
+        if let session = owned.sessions.abandoned(sessionId: id) { announce(session.kioskId, .status) }
         for reply in starts {
             refuse(reply, Refusal(.internalError, "the session could not be recorded"))
         }
     }
 
-    /// The records failed; the kiosk keeps the event and sends it again.
-    public mutating func crewFailed(_ reply: PendingReply) {
-        metrics.crewEventsFailed += 1
-        refuse(reply, Refusal(.internalError, "the event could not be stored"))
-    }
-
-    /// What was going on when the server last stopped.
+    /// What was going on when the server last stopped. Sessions of other nodes are left to them.
     /// - Parameter ended: the latest that had ended, the oldest first.
     public mutating func restore(_ open: [SessionRecord], ended: [SessionRecord] = [], now: Moment) {
-        for session in ended {
-            sessions.remembered(
-                session.id, kioskId: session.kioskId, monitorId: session.monitorId,
-                reason: session.endReason ?? .serverShutdown)
-        }
-        for session in open {
-            guard directory[session.kioskId]?.isDisabled == false, directory[session.monitorId]?.isDisabled == false,
-                sessions.session(ofKiosk: session.kioskId) == nil
-            else {
-                act(.store(.sessionEnded(id: session.id, .serverShutdown, principal: "server", at: now.wall)))
-                sessions.remembered(
-                    session.id, kioskId: session.kioskId, monitorId: session.monitorId, reason: .serverShutdown)
-                continue
-            }
-            sessions.restored(
-                session.id, kioskId: session.kioskId, monitorId: session.monitorId, clientId: session.clientId,
-                organization: session.organization, startedAt: session.startedAt,
-                isNegotiated: session.negotiatedAt != nil, now: now)
+        for session in owned.restored(open, ended: ended, directory, now: now) {
+            outbox.act(.store(.sessionEnded(id: session, .serverShutdown, principal: "server", at: now.wall)))
         }
     }
 
@@ -297,60 +202,40 @@ public struct Hub: Sendable {
     /// time to say so on its socket.
     /// - Returns: false when there is no such session that the account may end.
     public mutating func sessionEnded(by account: Account, sessionId: String, now: Moment) -> Bool {
-        guard let session = sessions[sessionId] else { return forwardEnd(of: sessionId, by: account) }
-        guard session.organization == account.organization else { return false }
-        switch account.role {
-        case .admin: perform(sessions.endedByAdmin(sessionId: sessionId), principal: account.id, now: now)
-        case .monitor:
-            guard session.monitorId == account.id else { return false }
-            perform(sessions.endedByMonitor(sessionId: sessionId), now: now)
-        case .kiosk: return false
+        switch owned.endRequested(by: account, sessionId: sessionId, directory) {
+        case .ended(let actions):
+            perform(actions, principal: account.role == .admin ? account.id : nil, now: now)
+            return true
+        case .elsewhere(let node):
+            outbox.act(.send(.sessionEnded(sessionId: sessionId, by: account), to: node))
+            return true
+        case .refused: return false
         }
-        return true
-    }
-
-    /// A session of a kiosk that another node owns ends there.
-    private mutating func forwardEnd(of sessionId: String, by account: Account) -> Bool {
-        guard let remote = ownership.remoteSession(sessionId), ownership.isJoined(remote.node),
-            let state = remote.state, directory[state.kioskId]?.organization == account.organization,
-            account.role == .admin || state.monitoredBy == account.id
-        else { return false }
-        act(.send(.sessionEnded(sessionId: sessionId, by: account), to: remote.node))
-        return true
     }
 
     /// Sessions end with the server; without this they wait for it to come back.
     public mutating func shutDown(now: Moment) {
-        perform(sessions.serverShutDown(), principal: "server", now: now)
+        perform(owned.sessions.serverShutDown(), principal: "server", now: now)
     }
 
     /// What is to be written down before the end.
-    public mutating func saveLastSeen() {
-        let seen = presence.takeLastSeen()
-        if !seen.isEmpty { act(.store(.lastSeen(seen))) }
+    public mutating func saveLastSeen() { save(presence.takeLastSeen()) }
+
+    private mutating func save(_ seen: [(id: String, at: WallClock)]) {
+        if !seen.isEmpty { outbox.act(.store(.lastSeen(seen))) }
     }
 
     // MARK: Time
 
     /// Also when nothing is due.
     public mutating func handleTimeout(now: Moment) {
-        handleNodeTimeouts(now: now)
-        perform(sessions.handleTimeout(now: now.instant), now: now)
-        for kiosk in presence.handleTimeout(now: now.instant) {
-            perform(sessions.kioskLost(kiosk, now: now), now: now)
-            act(.note(.kioskWent(id: kiosk)))
-            announce(kiosk, .offline)
-        }
+        perform(owned.handleNodeTimeouts(clients, presence, now: now.instant), now: now)
+        perform(owned.sessions.handleTimeout(now: now.instant), now: now)
+        for kiosk in presence.handleTimeout(now: now.instant) { wentOffline(kiosk, now: now) }
         clients.handleTimeout(now: now.instant)
-        if lastSeenDue.map({ $0 <= now.instant }) ?? true {
-            lastSeenDue = now.instant + Hub.lastSeenInterval
-            saveLastSeen()
-        }
+        save(presence.takeLastSeenDue(now: now.instant))
     }
 
     /// When `handleTimeout` is to be called next at the latest.
-    public var nextTimeout: Instant? {
-        [sessions.nextTimeout, presence.nextTimeout, ownership.nextTimeout, lastSeenDue ?? .zero].compactMap { $0 }
-            .min()
-    }
+    public var nextTimeout: Instant? { min(presence.nextTimeout, owned.nextTimeout ?? .distantFuture) }
 }

@@ -4,6 +4,8 @@ public import Signaling
 public struct HubMetrics: Sendable {
     /// Events let through, by name.
     public internal(set) var events: [ClientEvent.Kind: UInt64] = [:]
+    /// Events of sockets that were not let in, or no longer.
+    public internal(set) var ignoredEvents: UInt64 = 0
     /// Refusals by code, those of CONNECT included.
     public internal(set) var refusals: [SignalingErrorCode: UInt64] = [:]
     /// Those that the records hold.

@@ -55,7 +55,10 @@ struct KioskOwnership: Sendable {
     }
 
     /// Nodes that hear us, in order.
-    var joined: [NodeID] { apartSince.filter { $0.value == nil }.keys.sorted() }
+    var joined: [NodeID] {
+        guard !apartSince.isEmpty else { return [] }
+        return apartSince.filter { $0.value == nil }.keys.sorted()
+    }
 
     func isJoined(_ node: NodeID) -> Bool { apartSince[node] == .some(nil) }
 

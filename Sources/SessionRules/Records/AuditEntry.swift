@@ -1,5 +1,6 @@
 public import JSON
 public import Primitives
+internal import Signaling
 
 /// One line of the audit: who did what to whom, when.
 public struct AuditEntry: Hashable, Sendable {
@@ -48,5 +49,16 @@ public struct AuditEntry: Hashable, Sendable {
         self.subject = subject
         self.details = String(
             decoding: JSONValue.object(JSONObject(details.map { ($0.key, $0.value) })).jsonText, as: UTF8.self)
+    }
+}
+
+extension AuditEntry {
+    /// A monitor may not watch a kiosk. Only kiosks of the own organization are anybody's to know about, so that the others are not named.
+    static func refusedStart(
+        of kioskId: String, by monitor: Party, _ code: SignalingErrorCode, now: WallClock
+    ) -> AuditEntry {
+        AuditEntry(
+            at: now, kind: .monitoringRefused, organization: monitor.organization, principal: monitor.id,
+            subject: code == .unknownKiosk ? "" : kioskId, details: ["code": .string(code.rawValue)])
     }
 }

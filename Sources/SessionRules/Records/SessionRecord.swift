@@ -29,13 +29,15 @@ public struct SessionRecord: Hashable, Sendable {
     public var endReason: SessionEndReason?
     /// The client of the monitor that carried it last; nil where that one did not say which it was.
     public var clientId: String?
+    /// The node whose kiosk's session it is; nil where the record does not say, as a single node's do not.
+    public var node: NodeID?
 
     /// As the records have it.
     public init(
         sequence: Int64, id: String, organization: String, kioskId: String, monitorId: String, startedAt: WallClock,
         negotiatedAt: WallClock? = nil, mediaStartedAt: WallClock? = nil, firstFrameMs: Int64? = nil,
         mediaStoppedAt: WallClock? = nil, endedAt: WallClock? = nil, endReason: SessionEndReason? = nil,
-        clientId: String? = nil
+        clientId: String? = nil, node: NodeID? = nil
     ) {
         self.sequence = sequence
         self.id = id
@@ -50,5 +52,6 @@ public struct SessionRecord: Hashable, Sendable {
         self.endedAt = endedAt
         self.endReason = endReason
         self.clientId = clientId
+        self.node = node
     }
 }

@@ -10,15 +10,15 @@ extension MonitoringSessions {
         _ message: RelayedMessage, fromMonitor monitor: Party, targetId: String, sessionId: String?
     ) throws(Refusal) -> [Action] {
         let session = try session(ofMonitor: monitor, kioskId: targetId, sessionId: sessionId)
-        if let owner = session.monitor.address, owner != monitor.address {
+        guard let owner = session.monitor.address else {
+            // It speaks before it has registered the session again: it is back.
+            let actions = adopt(session.id, by: monitor)
+            return actions + (try forward(message, in: session.id, to: .kiosk, from: monitor.id))
+        }
+        guard owner == monitor.address else {
             throw Refusal(.notYourSession, "the session belongs to another connection of this account")
         }
-        var actions: [Action] = []
-        if session.monitor.address == nil {
-            // It speaks before it has registered the session again: it is back.
-            actions += adopt(session.id, by: monitor)
-        }
-        return actions + (try forward(message, in: session.id, to: .kiosk, from: monitor.id))
+        return try forward(message, in: session.id, to: .kiosk, from: monitor.id)
     }
 
     /// A kiosk sent something to its monitor.

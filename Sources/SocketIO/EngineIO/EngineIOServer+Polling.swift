@@ -30,7 +30,7 @@ extension EngineIOServer {
     public mutating func requestReceived(_ request: RequestID, _ details: EngineIORequest, now: Instant) {
         func refuse(_ reason: SocketIODrop, _ response: EngineIOResponse) {
             drop(reason)
-            actions.append(.respond(request, response))
+            act(.respond(request, response))
         }
         let transport = details.handshake["transport"]
         guard transport == "polling" || transport == "websocket" else {
@@ -42,11 +42,11 @@ extension EngineIOServer {
             guard details.handshake["EIO"] == "4" else { return refuse(.unsupportedVersion, .unsupportedVersion) }
             guard admits(details.handshake, now: now) else { return refuse(.tooManySessions, .tooManySessions) }
             let slot = open(.polling(nil), details.handshake, now: now)
-            actions.append(.respond(request, .packets([openPacket(slot)])))
+            act(.respond(request, .packets([openPacket(slot)])))
             return
         }
-        guard let slot = slotBySid[sid] else { return refuse(.unknownSession, .unknownSession) }
-        guard case .polling(let waiting) = sessions[slot]!.transport, transport == "polling" else {
+        guard let slot = sessions.slot(named: sid) else { return refuse(.unknownSession, .unknownSession) }
+        guard case .polling(let waiting) = sessions.slots[slot]!.transport, transport == "polling" else {
             return refuse(.badRequest, .badRequest)
         }
         switch details.method {
@@ -55,10 +55,9 @@ extension EngineIOServer {
                 refuse(.overlappingRequest, .badRequest)
                 return fail(slot, .overlappingRequests)
             }
-            sessions[slot]!.transport = .polling(request)
-            slotByRequest[request] = slot
+            sessions.wait(slot, request)
             flush(slot)
-            if sessions[slot]!.probe?.isConfirmed == true { releasePoll(slot) }
+            if sessions.slots[slot]!.probe?.isConfirmed == true { releasePoll(slot) }
         case .post:
             post(slot, request, details, now: now)
         case .options, .other:
@@ -68,26 +67,22 @@ extension EngineIOServer {
 
     /// The head of a request is here and its body on its way; `requestReceived` or `requestAborted` follows.
     public mutating func requestAnnounced(_ request: RequestID, _ details: EngineIORequest) {
-        guard details.method == .post, let slot = details.handshake["sid"].flatMap({ slotBySid[$0] }),
-            case .polling = sessions[slot]!.transport
+        guard details.method == .post, let slot = sessions.slot(named: details.handshake["sid"]),
+            case .polling = sessions.slots[slot]!.transport
         else { return }
-        guard sessions[slot]!.incomingPost == nil else {
+        guard sessions.slots[slot]!.incomingPost == nil else {
             // Both find no session when they are whole, and are answered so.
             drop(.overlappingRequest)
             return fail(slot, .overlappingRequests)
         }
-        sessions[slot]!.incomingPost = request
-        slotByRequest[request] = slot
+        sessions.expectPost(slot, request)
     }
 
     private mutating func post(_ slot: Int, _ request: RequestID, _ details: EngineIORequest, now: Instant) {
-        if sessions[slot]!.incomingPost == request {
-            sessions[slot]!.incomingPost = nil
-            slotByRequest[request] = nil
-        }
+        sessions.postArrived(slot, request)
         guard details.body.count <= configuration.maximumPayload else {
             drop(.bodyTooLarge)
-            actions.append(.respond(request, .tooLarge))
+            act(.respond(request, .tooLarge))
             return fail(slot, .protocolError)
         }
         // Revision 4 has no binary bodies: binary travels as base64 among the text.
@@ -95,50 +90,41 @@ extension EngineIOServer {
             let packets = try? EngineIOPayload.decode(details.body)
         else {
             drop(.badPacket)
-            actions.append(.respond(request, .badRequest))
+            act(.respond(request, .badRequest))
             return fail(slot, .protocolError)
         }
-        actions.append(.respond(request, .ok))
+        act(.respond(request, .ok))
         for packet in packets where !receive(packet, on: slot, now: now) { return }
     }
 
     /// The client went away before its answer; no `respond` follows.
     public mutating func requestAborted(_ request: RequestID, now: Instant) {
-        guard let slot = slotByRequest.removeValue(forKey: request) else { return }
+        guard let slot = sessions.lost(request) else { return }
         drop(.abortedPoll)
-        if sessions[slot]!.incomingPost == request {
-            sessions[slot]!.incomingPost = nil
-        } else {
-            sessions[slot]!.transport = .polling(nil)
-        }
         fail(slot, .transportClosed)
     }
 
     /// Answers the waiting poll with what is queued, as much as fits into one body.
     mutating func flush(_ slot: Int) {
-        guard case .polling(let request?) = sessions[slot]!.transport, !sessions[slot]!.backlog.isEmpty else { return }
+        guard !sessions.slots[slot]!.backlog.isEmpty, let request = sessions.takePoll(slot) else { return }
         var body: [UInt8] = []
         var taken = 0
-        for packet in sessions[slot]!.backlog {
+        for packet in sessions.slots[slot]!.backlog {
             let size = packet.count * 4 / 3 + 4
             guard taken == 0 || body.count + size <= configuration.maximumPayload else { break }
             if taken > 0 { body.append(EngineIOPayload.separator) }
             EngineIOPayload.append(packet, to: &body)
-            sessions[slot]!.backlogSize -= packet.count
+            sessions.slots[slot]!.backlogSize -= packet.count
             taken += 1
         }
-        sessions[slot]!.backlog.removeFirst(taken)
-        sessions[slot]!.transport = .polling(nil)
-        slotByRequest[request] = nil
-        actions.append(
+        sessions.slots[slot]!.backlog.removeFirst(taken)
+        act(
             .respond(request, EngineIOResponse(status: 200, contentType: "text/plain; charset=UTF-8", body: body)))
     }
 
     /// Ends the waiting poll, if there is one, with a noop.
     mutating func releasePoll(_ slot: Int) {
-        guard case .polling(let request?) = sessions[slot]!.transport else { return }
-        sessions[slot]!.transport = .polling(nil)
-        slotByRequest[request] = nil
-        actions.append(.respond(request, .packets([EngineIOPacket.noop.webSocketMessage])))
+        guard let request = sessions.takePoll(slot) else { return }
+        act(.respond(request, .packets([EngineIOPacket.noop.webSocketMessage])))
     }
 }

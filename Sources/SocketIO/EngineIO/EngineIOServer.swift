@@ -51,62 +51,38 @@ public struct EngineIOServer: Sendable {
     /// What was refused, by reason.
     public private(set) var drops: Counter<SocketIODrop>
 
-    var random: RandomSource
-    var sessions: [EngineIOSession?]
-    var generations: [UInt32]
-    var freeSlots: [Int]
-    var slotBySid: [String: Int]
-    var slotByConnection: [ConnectionID: Int]
-    var slotByRequest: [RequestID: Int]
-    var sessionsByAddress: [IPAddress: Int]
-    var handshakes: TokenBuckets<IPAddress>
-    var actions: RingBuffer<Action>
-    var events: RingBuffer<Event>
-    var deadlines: Deadlines
+    var sessions: EngineIOSessions
     /// Bytes ever put aside for a later poll.
-    var storedBytes: UInt64
-
-    /// Deadlines of each kind in the order in which they fall due. A stale one is skipped by its epoch.
-    struct Deadlines: Sendable {
-        struct Entry: Sendable {
-            var at: Instant
-            var session: SessionID
-            var epoch: UInt32
-        }
-        var ping = RingBuffer<Entry>()
-        var pong = RingBuffer<Entry>()
-        var upgrade = RingBuffer<Entry>()
-    }
+    private(set) var storedBytes: UInt64
+    private var random: RandomSource
+    private var admission: EngineIOAdmission
+    private(set) var deadlines: EngineIODeadlines
+    private var actions: RingBuffer<Action>
+    private var events: RingBuffer<Event>
 
     /// - Parameter random: where session identifiers come from; `.system` in service.
     public init(_ configuration: SocketIOServerConfiguration, random: RandomSource) {
         self.configuration = configuration
         self.random = random
         drops = Counter()
-        sessions = []
-        generations = []
-        freeSlots = []
-        slotBySid = [:]
-        slotByConnection = [:]
-        slotByRequest = [:]
-        sessionsByAddress = [:]
-        let rate = configuration.handshakesPerSecondPerAddress
-        handshakes = TokenBuckets(
-            burst: rate.multipliedReportingOverflow(by: 10).overflow ? rate : rate * 10, perSecond: Double(rate))
+        sessions = EngineIOSessions()
+        storedBytes = 0
+        admission = EngineIOAdmission(configuration)
+        deadlines = EngineIODeadlines()
         actions = RingBuffer()
         events = RingBuffer()
-        deadlines = Deadlines()
-        storedBytes = 0
     }
 
     /// Sessions alive, over both transports.
-    public var sessionCount: Int { slotBySid.count }
+    public var sessionCount: Int { sessions.count }
     /// The oldest action not done yet; nil when there is none.
     public mutating func nextAction() -> Action? { actions.popFirst() }
     /// The oldest event not taken yet; nil when there is none.
     public mutating func nextEvent() -> Event? { events.popFirst() }
 
     mutating func drop(_ reason: SocketIODrop) { drops.add(reason) }
+
+    mutating func act(_ action: Action) { actions.append(action) }
 
     // MARK: Sending
 
@@ -120,15 +96,15 @@ public struct EngineIOServer: Sendable {
 
     /// Sends a packet that is already in its WebSocket form.
     mutating func sendPacket(_ packet: WebSocketMessage, to id: SessionID) {
-        guard let slot = liveSlot(id) else { return }
-        switch sessions[slot]!.transport {
-        case .webSocket(let connection): actions.append(.send(connection, packet))
+        guard let slot = sessions.slot(of: id) else { return }
+        switch sessions.slots[slot]!.transport {
+        case .webSocket(let connection): act(.send(connection, packet))
         case .polling:
-            sessions[slot]!.backlog.append(packet)
-            sessions[slot]!.backlogSize += packet.count
+            sessions.slots[slot]!.backlog.append(packet)
+            sessions.slots[slot]!.backlogSize += packet.count
             storedBytes &+= UInt64(packet.count)
             flush(slot)
-            if let session = sessions[slot], session.backlogSize > configuration.maximumPollingBacklog {
+            if let session = sessions.slots[slot], session.backlogSize > configuration.maximumPollingBacklog {
                 drop(.tooSlow)
                 fail(slot, .tooSlow)
             }
@@ -137,119 +113,92 @@ public struct EngineIOServer: Sendable {
 
     /// Ends a session from this side; no `closed` event follows.
     public mutating func close(_ id: SessionID) {
-        guard let slot = liveSlot(id) else { return }
+        guard let slot = sessions.slot(of: id) else { return }
         remove(slot, answeringPollWith: .close)
     }
 
     // MARK: Time
 
     /// When `handleTimeout` is due; nil while no session lives.
-    public var nextTimeout: Instant? {
-        var earliest: Instant?
-        for entry in [deadlines.ping.first, deadlines.pong.first, deadlines.upgrade.first] {
-            if let at = entry?.at, at < earliest ?? .distantFuture { earliest = at }
-        }
-        return earliest
-    }
+    public var nextTimeout: Instant? { deadlines.next }
 
     /// Sends pings that are due and ends sessions whose pong or upgrade is late.
     public mutating func handleTimeout(now: Instant) {
-        while let entry = deadlines.ping.first, entry.at <= now {
-            _ = deadlines.ping.popFirst()
-            guard let slot = liveSlot(entry.session), sessions[slot]!.heartbeatEpoch == entry.epoch else { continue }
+        while let entry = deadlines.take(.ping, now: now) {
+            guard let slot = sessions.slot(of: entry.session), sessions.slots[slot]!.heartbeatEpoch == entry.epoch
+            else { continue }
             sendPacket(.text([UInt8(ascii: "2")]), to: entry.session)
-            if sessions[slot] != nil { awaitPong(slot, now: now) }
+            if sessions.slots[slot] != nil { awaitPong(slot, now: now) }
         }
-        while let entry = deadlines.pong.first, entry.at <= now {
-            _ = deadlines.pong.popFirst()
-            guard let slot = liveSlot(entry.session), sessions[slot]!.heartbeatEpoch == entry.epoch else { continue }
+        while let entry = deadlines.take(.pong, now: now) {
+            guard let slot = sessions.slot(of: entry.session), sessions.slots[slot]!.heartbeatEpoch == entry.epoch
+            else { continue }
             drop(.pingTimeout)
             fail(slot, .pingTimeout)
         }
-        while let entry = deadlines.upgrade.first, entry.at <= now {
-            _ = deadlines.upgrade.popFirst()
-            guard let slot = liveSlot(entry.session), let probe = sessions[slot]!.probe,
-                sessions[slot]!.probeEpoch == entry.epoch
+        while let entry = deadlines.take(.upgrade, now: now) {
+            guard let slot = sessions.slot(of: entry.session), let probe = sessions.slots[slot]!.probe,
+                sessions.slots[slot]!.probeEpoch == entry.epoch
             else { continue }
             drop(.upgradeTimeout)
-            sessions[slot]!.probe = nil
-            slotByConnection[probe.connection] = nil
-            actions.append(.close(probe.connection))
+            sessions.endProbe(slot)
+            act(.close(probe.connection))
         }
     }
 
     private mutating func awaitPing(_ slot: Int, now: Instant) {
-        sessions[slot]!.heartbeatEpoch &+= 1
-        sessions[slot]!.owesPong = false
-        deadlines.ping.append(
-            .init(
-                at: now + configuration.pingInterval, session: sessions[slot]!.id,
-                epoch: sessions[slot]!.heartbeatEpoch))
+        sessions.slots[slot]!.heartbeatEpoch &+= 1
+        sessions.slots[slot]!.owesPong = false
+        let session = sessions.slots[slot]!
+        deadlines.set(.ping, at: now + configuration.pingInterval, session.id, epoch: session.heartbeatEpoch)
     }
 
     private mutating func awaitPong(_ slot: Int, now: Instant) {
-        sessions[slot]!.heartbeatEpoch &+= 1
-        sessions[slot]!.owesPong = true
-        deadlines.pong.append(
-            .init(
-                at: now + configuration.pingTimeout, session: sessions[slot]!.id, epoch: sessions[slot]!.heartbeatEpoch)
-        )
+        sessions.slots[slot]!.heartbeatEpoch &+= 1
+        sessions.slots[slot]!.owesPong = true
+        let session = sessions.slots[slot]!
+        deadlines.set(.pong, at: now + configuration.pingTimeout, session.id, epoch: session.heartbeatEpoch)
+    }
+
+    /// A probe has begun.
+    mutating func awaitUpgrade(_ slot: Int, now: Instant) {
+        let session = sessions.slots[slot]!
+        deadlines.set(.upgrade, at: now + configuration.upgradeTimeout, session.id, epoch: session.probeEpoch)
     }
 
     // MARK: Life of a session
 
     /// The session that a request or WebSocket names.
     func session(of handshake: EngineIOHandshake) -> SessionID? {
-        handshake["sid"].flatMap { slotBySid[$0] }.flatMap { sessions[$0]?.id }
-    }
-
-    func liveSlot(_ id: SessionID) -> Int? {
-        guard id.slot < sessions.count, sessions[id.slot]?.id == id else { return nil }
-        return id.slot
+        sessions.slot(named: handshake["sid"]).flatMap { sessions.slots[$0]?.id }
     }
 
     /// Whether a client at that address may begin a session.
     mutating func admits(_ handshake: EngineIOHandshake, now: Instant) -> Bool {
-        guard sessionCount < configuration.maximumSessions else { return false }
-        guard let address = handshake.peer?.address.prefix64 else { return true }
-        return sessionsByAddress[address, default: 0] < configuration.maximumSessionsPerAddress
-            && handshakes.take(address, now: now)
+        sessionCount < configuration.maximumSessions && admission.admits(handshake.address, now: now)
     }
 
     /// The application has let the session's client in.
     mutating func letIn(_ id: SessionID) {
-        guard let slot = liveSlot(id), !sessions[slot]!.isLetIn else { return }
-        sessions[slot]!.isLetIn = true
-        if case .webSocket(let connection) = sessions[slot]!.transport { actions.append(.widen(connection)) }
+        guard let slot = sessions.slot(of: id), !sessions.slots[slot]!.isLetIn else { return }
+        sessions.slots[slot]!.isLetIn = true
+        if case .webSocket(let connection) = sessions.slots[slot]!.transport { act(.widen(connection)) }
     }
 
     /// Bytes that the body of an announced request may have.
     func bodyLimit(_ details: EngineIORequest) -> Int {
-        let slot = details.handshake["sid"].flatMap { slotBySid[$0] }
+        let slot = sessions.slot(named: details.handshake["sid"])
         // A CONNECT, and what Engine.IO has to say before it.
-        return slot.map { sessions[$0]!.isLetIn } == true
+        return slot.map { sessions.slots[$0]!.isLetIn } == true
             ? configuration.maximumPayload
             : min(configuration.maximumPayload, 2 * configuration.maximumMessageBeforeConnect)
     }
 
     /// Makes a session; its open packet is not sent yet.
     mutating func open(_ transport: EngineIOSession.Transport, _ handshake: EngineIOHandshake, now: Instant) -> Int {
-        let slot: Int
-        if let free = freeSlots.popLast() {
-            slot = free
-            generations[slot] &+= 1
-        } else {
-            slot = sessions.count
-            sessions.append(nil)
-            generations.append(1)
-        }
-        let sid = newIdentifier()
-        let id = SessionID(slot: slot, generation: generations[slot])
-        let address = handshake.peer?.address.prefix64
-        if let address { sessionsByAddress[address, default: 0] += 1 }
-        sessions[slot] = EngineIOSession(id: id, sid: sid, transport: transport, address: address, openedAt: now)
-        slotBySid[sid] = slot
-        events.append(.opened(id, handshake))
+        let slot = sessions.insert(newIdentifier(), transport, address: handshake.address, now: now)
+        if let address = handshake.address { admission.opened(address) }
+        events.append(.opened(sessions.slots[slot]!.id, handshake))
         awaitPing(slot, now: now)
         return slot
     }
@@ -268,9 +217,9 @@ public struct EngineIOServer: Sendable {
 
     func openPacket(_ slot: Int) -> WebSocketMessage {
         var upgrades: [JSONValue] = []
-        if case .polling = sessions[slot]!.transport { upgrades = ["websocket"] }
+        if case .polling = sessions.slots[slot]!.transport { upgrades = ["websocket"] }
         let json: JSONValue = [
-            "sid": .string(sessions[slot]!.sid),
+            "sid": .string(sessions.slots[slot]!.sid),
             "upgrades": .array(upgrades),
             "pingInterval": .integer(configuration.pingInterval.nanoseconds / 1_000_000),
             "pingTimeout": .integer(configuration.pingTimeout.nanoseconds / 1_000_000),
@@ -281,31 +230,17 @@ public struct EngineIOServer: Sendable {
 
     /// Ends a session because of the other side.
     mutating func fail(_ slot: Int, _ reason: DisconnectReason, pollAnswer: EngineIOPacket = .close) {
-        events.append(.closed(sessions[slot]!.id, reason))
+        events.append(.closed(sessions.slots[slot]!.id, reason))
         remove(slot, answeringPollWith: pollAnswer)
     }
 
     private mutating func remove(_ slot: Int, answeringPollWith packet: EngineIOPacket) {
-        let session = sessions[slot]!
-        sessions[slot] = nil
-        freeSlots.append(slot)
-        slotBySid[session.sid] = nil
-        if let post = session.incomingPost { slotByRequest[post] = nil }
-        if let address = session.address {
-            let others = sessionsByAddress[address, default: 1] - 1
-            sessionsByAddress[address] = others > 0 ? others : nil
-        }
-        if let probe = session.probe {
-            slotByConnection[probe.connection] = nil
-            actions.append(.close(probe.connection))
-        }
+        let session = sessions.remove(slot)
+        if let address = session.address { admission.closed(address) }
+        if let probe = session.probe { act(.close(probe.connection)) }
         switch session.transport {
-        case .webSocket(let connection):
-            slotByConnection[connection] = nil
-            actions.append(.close(connection))
-        case .polling(let request?):
-            slotByRequest[request] = nil
-            actions.append(.respond(request, .packets([packet.webSocketMessage])))
+        case .webSocket(let connection): act(.close(connection))
+        case .polling(let request?): act(.respond(request, .packets([packet.webSocketMessage])))
         case .polling(nil): break
         }
     }
@@ -315,15 +250,15 @@ public struct EngineIOServer: Sendable {
         switch packet {
         case .pong:
             // Each answered one sets a deadline: unasked ones would heap them up, and put off the next ping for ever.
-            guard sessions[slot]!.owesPong else {
+            guard sessions.slots[slot]!.owesPong else {
                 drop(.unexpectedPacket)
                 break
             }
             awaitPing(slot, now: now)
         case .message(let data):
-            events.append(.message(sessions[slot]!.id, .text(data)))
+            events.append(.message(sessions.slots[slot]!.id, .text(data)))
         case .binary(let data):
-            events.append(.message(sessions[slot]!.id, .binary(data)))
+            events.append(.message(sessions.slots[slot]!.id, .binary(data)))
         case .close:
             // The reference answers a waiting poll with a noop here, as the client has already said goodbye.
             fail(slot, .transportClosed, pollAnswer: .noop)
@@ -337,58 +272,5 @@ public struct EngineIOServer: Sendable {
             break
         }
         return true
-    }
-}
-
-/// One session's own state; what concerns several lives in `EngineIOServer`.
-struct EngineIOSession: Sendable {
-    enum Transport: Sendable {
-        /// The poll that waits, if one does.
-        case polling(RequestID?)
-        case webSocket(ConnectionID)
-    }
-
-    /// A WebSocket that wants to take over from polling.
-    struct Probe: Sendable {
-        var connection: ConnectionID
-        /// Whether `2probe` has come.
-        var isConfirmed: Bool
-    }
-
-    let id: EngineIOServer.SessionID
-    let sid: String
-    /// Where its client is counted.
-    let address: IPAddress?
-    let openedAt: Instant
-    var transport: Transport
-    /// Whether the application has accepted a CONNECT of its client.
-    var isLetIn: Bool
-    var probe: Probe?
-    var probeEpoch: UInt32
-    /// A POST whose body is on its way.
-    var incomingPost: RequestID?
-    var heartbeatEpoch: UInt32
-    /// Whether a ping is unanswered.
-    var owesPong: Bool
-    /// Packets for the next poll, in their WebSocket form.
-    var backlog: [WebSocketMessage]
-    var backlogSize: Int
-
-    init(
-        id: EngineIOServer.SessionID, sid: String, transport: Transport, address: IPAddress?, openedAt: Instant
-    ) {
-        self.id = id
-        self.sid = sid
-        self.address = address
-        self.openedAt = openedAt
-        self.transport = transport
-        isLetIn = false
-        probe = nil
-        probeEpoch = 0
-        incomingPost = nil
-        heartbeatEpoch = 0
-        owesPong = false
-        backlog = []
-        backlogSize = 0
     }
 }

@@ -21,6 +21,9 @@ public struct EngineIOHandshake: Hashable, Sendable {
         self.peer = peer
     }
 
+    /// Where its client is counted: its address, in IPv6 its /64.
+    var address: IPAddress? { peer?.address.prefix64 }
+
     /// The first value of that name.
     public subscript(name: String) -> String? { query.first { $0.name == name }?.value }
 }

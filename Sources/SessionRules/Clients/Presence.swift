@@ -3,7 +3,7 @@ public import Primitives
 public import Signaling
 public import SocketIO
 
-/// Which kiosks are online and what they say of themselves, and which monitors listen. No clock, no socket.
+/// Which kiosks are online and what they say of themselves. No clock, no socket.
 ///
 /// A kiosk is online from its registration until its socket is gone or has given no heartbeat for `silenceLimit`.
 public struct Presence: Sendable {
@@ -19,25 +19,30 @@ public struct Presence: Sendable {
         var isOnline: Bool
         var lastHeartbeat: Instant
         var status: JSONObject
+
+        /// - Returns: whether that is news.
+        mutating func takeStatus(_ fields: JSONObject) -> Bool {
+            var isChanged = false
+            for member in fields.members where status[member.name] != member.value {
+                status[member.name] = member.value
+                isChanged = true
+            }
+            return isChanged
+        }
     }
 
     private var kiosks: [String: Kiosk]
-    /// Kiosks seen since `takeLastSeen`, and those that are offline now.
-    private var lastSeen: [String: WallClock]
-    private var unsavedLastSeen: Set<String>
+    private var lastSeen: LastSeen
     /// What kiosks that are away said of themselves last: a camera that was missing then is missing until they say otherwise.
     private var lastStatus: [String: JSONObject]
-    private var monitors: [String: Set<SocketID>]
     /// One entry for each sign of life, in order because all silences are equally long.
     private var silenceDeadlines: RingBuffer<(at: Instant, kiosk: String, socket: SocketID)>
 
     /// Nobody is here.
     public init() {
         kiosks = [:]
-        lastSeen = [:]
-        unsavedLastSeen = []
+        lastSeen = LastSeen()
         lastStatus = [:]
-        monitors = [:]
         silenceDeadlines = RingBuffer()
     }
 
@@ -52,11 +57,6 @@ public struct Presence: Sendable {
     /// The registered socket of a kiosk, also of one that is silent.
     func socket(ofKiosk id: String) -> SocketID? { kiosks[id]?.socket }
 
-    /// Of an organization, registered.
-    public func monitors(of organization: String) -> Set<SocketID> { monitors[organization] ?? [] }
-
-    // MARK: Kiosks
-
     /// - Returns: its earlier socket, when that was still open.
     public mutating func kioskRegistered(
         _ id: String, organization: String, socket: SocketID, now: Moment
@@ -65,7 +65,7 @@ public struct Presence: Sendable {
         let status = kiosks[id]?.status ?? lastStatus.removeValue(forKey: id) ?? JSONObject()
         kiosks[id] = Kiosk(
             organization: organization, socket: socket, isOnline: true, lastHeartbeat: now.instant, status: status)
-        saw(id, now)
+        lastSeen.saw(id, at: now.wall)
         silenceDeadlines.append((now.instant + Presence.silenceLimit, id, socket))
         return earlier == socket ? nil : earlier
     }
@@ -74,16 +74,15 @@ public struct Presence: Sendable {
     public mutating func heartbeat(
         of id: String, status: KioskStatus, now: Moment
     ) -> (isChanged: Bool, cameBack: Bool) {
-        guard var kiosk = kiosks[id] else { return (false, false) }
-        let cameBack = !kiosk.isOnline
-        let before = kiosk.status
-        for member in status.fields.members { kiosk.status[member.name] = member.value }
-        kiosk.isOnline = true
-        kiosk.lastHeartbeat = now.instant
-        silenceDeadlines.append((now.instant + Presence.silenceLimit, id, kiosk.socket))
-        kiosks[id] = kiosk
-        saw(id, now)
-        return (kiosk.status != before, cameBack)
+        // In its place: each heartbeat comes through here.
+        guard let index = kiosks.index(forKey: id) else { return (false, false) }
+        let cameBack = !kiosks.values[index].isOnline
+        let isChanged = kiosks.values[index].takeStatus(status.fields)
+        kiosks.values[index].isOnline = true
+        kiosks.values[index].lastHeartbeat = now.instant
+        silenceDeadlines.append((now.instant + Presence.silenceLimit, id, kiosks.values[index].socket))
+        lastSeen.saw(id, at: now.wall)
+        return (isChanged, cameBack)
     }
 
     /// - Returns: whether the kiosk went offline by that: not when another socket has taken over or it was silent before.
@@ -91,7 +90,7 @@ public struct Presence: Sendable {
         guard let kiosk = kiosks[id], kiosk.socket == socket else { return false }
         kiosks[id] = nil
         lastStatus[id] = kiosk.status
-        if kiosk.isOnline { saw(id, now) }
+        if kiosk.isOnline { lastSeen.saw(id, at: now.wall) }
         return kiosk.isOnline
     }
 
@@ -109,8 +108,12 @@ public struct Presence: Sendable {
         return silent
     }
 
-    /// When the first kiosk may have been silent for too long; earlier when it has given a sign of life since.
-    public var nextTimeout: Instant? { silenceDeadlines.first?.at }
+    /// When the first kiosk may have been silent for too long, earlier when it has given a sign of life since; or when the records are to
+    /// learn who was seen.
+    public var nextTimeout: Instant {
+        guard let silence = silenceDeadlines.first?.at else { return lastSeen.nextTimeout }
+        return min(silence, lastSeen.nextTimeout)
+    }
 
     /// As monitors see it.
     public func entry(of account: Account, monitoredBy: String?) -> KioskEntry {
@@ -126,27 +129,9 @@ public struct Presence: Sendable {
         (kiosks[id]?.isOnline ?? false, lastSeen[id], kiosks[id]?.status)
     }
 
-    private mutating func saw(_ id: String, _ now: Moment) {
-        lastSeen[id] = now.wall
-        unsavedLastSeen.insert(id)
-    }
-
     /// What the records do not know yet of when kiosks were last seen.
-    public mutating func takeLastSeen() -> [(id: String, at: WallClock)] {
-        defer { unsavedLastSeen.removeAll(keepingCapacity: true) }
-        return unsavedLastSeen.compactMap { id in lastSeen[id].map { (id, $0) } }
-    }
+    public mutating func takeLastSeen() -> [(id: String, at: WallClock)] { lastSeen.take() }
 
-    // MARK: Monitors
-
-    /// A socket of a monitor hears of its organization's kiosks from now on.
-    public mutating func monitorRegistered(organization: String, socket: SocketID) {
-        monitors[organization, default: []].insert(socket)
-    }
-
-    /// It hears nothing any more.
-    public mutating func monitorLost(organization: String, socket: SocketID) {
-        monitors[organization]?.remove(socket)
-        if monitors[organization]?.isEmpty == true { monitors[organization] = nil }
-    }
+    /// The same where it is time that they learn it, else nothing.
+    public mutating func takeLastSeenDue(now: Instant) -> [(id: String, at: WallClock)] { lastSeen.takeDue(now: now) }
 }
