@@ -177,7 +177,8 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "TestSupport", dependencies: ["Crypto", "Peer", "ICE", "SDP", "RTP", "STUN", "Primitives"],
+            name: "TestSupport",
+            dependencies: ["Crypto", "Peer", "ICE", "SDP", "RTP", "STUN", "Primitives", "CZlib"],
             path: "Tests/TestSupport", swiftSettings: simulated),
         // Counts what asks for memory; linked into the test program alone, since sanitizers bring allocators of their own.
         .target(name: "CAllocations", path: "Tests/CAllocations"),
@@ -187,7 +188,7 @@ let package = Package(
         tests("SDPTests", ["SDP", "FuzzBodies", "TestSupport"], exclude: ["Fixtures"]),
         tests("RTPTests", ["RTP", "FuzzBodies", "TestSupport"]),
         tests("CongestionTests", ["Congestion", "FuzzBodies", "TestSupport"]),
-        tests("CryptoTests", ["Crypto", "FuzzBodies", "TestSupport"]),
+        tests("CryptoTests", ["Crypto", "COpenSSL", "FuzzBodies", "TestSupport"]),
         tests("SRTPTests", ["SRTP", "FuzzBodies", "TestSupport"]),
         tests("CodecsTests", ["Codecs", "FuzzBodies", "TestSupport"]),
         tests("CaptureTests", ["Capture", "Reactor", "TestSupport"]),
@@ -196,7 +197,7 @@ let package = Package(
             "PeerTests",
             [
                 "Peer", "FuzzBodies", "TestSupport", "ICE", "SDP", "RTP", "STUN", "SRTP", "Congestion", "Crypto",
-                "CAllocations",
+                "CAllocations", "COpenSSL",
             ]),
         tests("JSONTests", ["JSON"]),
         tests("SocketIOTests", ["SocketIO", "JSON", "TestSupport"]),
@@ -205,7 +206,7 @@ let package = Package(
         tests("HTTPTransportTests", ["HTTPTransport", "HTTP", "Crypto", "Reactor"]),
         tests("ConfigurationTests", ["Configuration"]),
         tests("DatabaseTests", ["Database"]),
-        tests("CompressionTests", ["Compression"]),
+        tests("CompressionTests", ["Compression", "TestSupport"]),
         tests("AgentSettingsTests", ["AgentSettings", "Configuration"]),
         tests(
             "MediaTests",
@@ -242,7 +243,7 @@ let package = Package(
             "SignalingServerTests",
             [
                 "SignalingServer", "RecordsSQLite", "Records", "Identity", "SessionRules", "Signaling", "SocketIO",
-                "JSON", "Database", "HTTPTransport", "HTTP", "Reactor", "Compression", "Configuration",
+                "JSON", "Database", "HTTPTransport", "HTTP", "Reactor", "Configuration", "TestSupport",
             ]),
         tests("ArchitectureTests", []),
     ],

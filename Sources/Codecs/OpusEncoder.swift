@@ -19,9 +19,12 @@ public struct OpusEncoder: ~Copyable, @unchecked Sendable {
     /// No packet is longer: libopus' recommendation is 4,000 bytes, a 20 ms mono frame's own limit 1,275.
     public static let maximumPacket = 1275
 
+    /// What the encoder takes; more and less is refused.
+    public static let bitrates: ClosedRange<Bitrate> = .kilobits(6)...(.kilobits(510))
+
     /// What can change between two packets.
     public struct Settings: Sendable, Equatable {
-        /// 6 … 510 kbit/s.
+        /// `OpusEncoder.bitrates`.
         public var bitrate: Bitrate
         /// 0 … 10; 5 is half the work of 10 at little loss for speech.
         public var complexity: Int
@@ -63,7 +66,7 @@ public struct OpusEncoder: ~Copyable, @unchecked Sendable {
             func require(_ condition: Bool, _ rule: @autoclosure () -> String) throws(CodecError) {
                 guard condition else { throw CodecError(operation: "opus encoder settings", reason: rule()) }
             }
-            try require((6_000...510_000).contains(bitrate.bitsPerSecond), "bitrate not 6 … 510 kbit/s (\(bitrate))")
+            try require(OpusEncoder.bitrates.contains(bitrate), "bitrate not 6 … 510 kbit/s (\(bitrate))")
             try require((0...10).contains(complexity), "complexity not 0 … 10 (\(complexity))")
             try require((0...100).contains(expectedLossPercent), "loss not 0 … 100 percent (\(expectedLossPercent))")
         }

@@ -146,13 +146,6 @@ public struct VP8Encoder: ~Copyable, @unchecked Sendable {
         settings = new
     }
 
-    /// Follows the network: the one setting that changes all the time.
-    public mutating func setBitrate(_ bitrate: Bitrate) throws(CodecError) {
-        var new = settings
-        new.bitrate = bitrate
-        try update(new)
-    }
-
     // MARK: Pictures
 
     static let clockRate: Int64 = 90_000

@@ -70,8 +70,6 @@ public enum DTLSDrop: Int, CaseIterable, Sendable {
     case oversized
     /// Came after the end.
     case afterEnd
-    /// Application data, which nothing here uses.
-    case applicationData
     /// An alert that is not protected: anybody can send one.
     case unprotectedAlert
     /// Said to be protected, and too short to be.
@@ -105,7 +103,7 @@ public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
     public private(set) var phase: Phase
     /// Datagrams and records not used, by reason.
     public private(set) var drops: Counter<DTLSDrop>
-    private let ssl: OpaquePointer
+    let ssl: OpaquePointer
     // Owned by `ssl`.
     private let incoming: OpaquePointer
     private let outgoing: OpaquePointer
@@ -116,6 +114,8 @@ public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
     private var hello: [UInt8]
     private var isHelloDue: Bool
     private var isPeerHeard: Bool
+    /// Application data stands next in OpenSSL.
+    private var isMessageWaiting: Bool
     /// What the last alert in plain text said.
     private var unprotectedAlert: UInt8?
 
@@ -161,6 +161,7 @@ public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
         hello = []
         isHelloDue = false
         isPeerHeard = false
+        isMessageWaiting = false
         unprotectedAlert = nil
     }
 
@@ -253,6 +254,21 @@ public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
     /// The oldest event not taken yet; nil when there is none.
     public mutating func pollEvent() -> DTLSEvent? { events.popFirst() }
 
+    /// The next message of application data, decrypted, in place of what is in `packet`; false when there is none. Take them
+    /// all after each `handle`: what the peer sent after a message, its close_notify too, is read once the message is taken.
+    ///
+    /// `packet` needs the room of the datagram that was handled; what is longer comes in several parts.
+    public mutating func nextMessage(into packet: inout PacketBuffer) -> Bool {
+        guard phase == .connected, isMessageWaiting else { return false }
+        isMessageWaiting = false
+        ERR_clear_error()
+        let (ssl, room) = (ssl, packet.capacity)
+        let count = packet.withUnsafeMutableMemory { SSL_read(ssl, $0, Int32(room)) }
+        packet.setCount(max(0, Int(count)))
+        read()
+        return count > 0
+    }
+
     /// When `handleTimeout` must be called.
     public var nextTimeout: Wake? {
         Wake.earliest(
@@ -296,17 +312,16 @@ public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
         events.append(.handshakeCompleted(result))
     }
 
-    // After the handshake the peer sends alerts, and its last flight again when ours was lost.
+    // After the handshake the peer sends alerts, and its last flight again when ours was lost. Application data waits for
+    // `nextMessage`, and what came behind it with it.
     private mutating func read() {
-        var scratch = [64 of UInt8](repeating: 0)
+        var next: UInt8 = 0
         while phase == .connected {
             ERR_clear_error()
-            var span = scratch.mutableSpan
-            let ssl = ssl
-            let result = span.withUnsafeMutableBufferPointer { SSL_read(ssl, $0.baseAddress, Int32($0.count)) }
+            let result = SSL_peek(ssl, &next, 1)
             if result > 0 {
-                drops.add(.applicationData)
-                continue
+                isMessageWaiting = true
+                return
             }
             switch SSL_get_error(ssl, result) {
             case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return

@@ -147,3 +147,11 @@ import Testing
         #expect(try encoder.encode(picture, into: &frame) == .encoded)
     }
 }
+
+extension VP8Encoder {
+    fileprivate mutating func setBitrate(_ bitrate: Bitrate) throws(CodecError) {
+        var new = settings
+        new.bitrate = bitrate
+        try update(new)
+    }
+}

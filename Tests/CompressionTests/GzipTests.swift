@@ -1,4 +1,5 @@
 import Compression
+import TestSupport
 import Testing
 
 @Suite struct GzipTests {
@@ -9,7 +10,7 @@ import Testing
     func contentComesBack(count: Int) {
         var generator = SystemRandomNumberGenerator()
         let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
-        #expect(Gzip.decompressed(Gzip.compressed(bytes), limit: count) == bytes)
+        #expect(Gunzip.decompressed(Gzip.compressed(bytes), limit: count) == bytes)
     }
 
     @Test func repeatedTextBecomesSmallAndIsTheSameEachTime() {
@@ -22,13 +23,13 @@ import Testing
 
     @Test func whatIsBrokenOrTooLongIsNil() {
         let compressed = Gzip.compressed(page)
-        #expect(Gzip.decompressed(compressed, limit: page.count) == page)
-        #expect(Gzip.decompressed(compressed, limit: page.count - 1) == nil)
-        #expect(Gzip.decompressed(Array(compressed.dropLast()), limit: page.count) == nil)
-        #expect(Gzip.decompressed(compressed + [0], limit: page.count) == nil)
-        #expect(Gzip.decompressed([], limit: 10) == nil)
+        #expect(Gunzip.decompressed(compressed, limit: page.count) == page)
+        #expect(Gunzip.decompressed(compressed, limit: page.count - 1) == nil)
+        #expect(Gunzip.decompressed(Array(compressed.dropLast()), limit: page.count) == nil)
+        #expect(Gunzip.decompressed(compressed + [0], limit: page.count) == nil)
+        #expect(Gunzip.decompressed([], limit: 10) == nil)
         var wrong = compressed
         wrong[wrong.count - 5] ^= 1  // the checksum
-        #expect(Gzip.decompressed(wrong, limit: page.count) == nil)
+        #expect(Gunzip.decompressed(wrong, limit: page.count) == nil)
     }
 }

@@ -1,6 +1,8 @@
-import Crypto
+import COpenSSL
 import Primitives
 import Testing
+
+@testable import Crypto
 
 @Suite struct DTLSEndpointTests {
     static let start = Instant(nanoseconds: 5_000_000_000)
@@ -50,6 +52,28 @@ import Testing
         pair.exchange(now: Self.start)
         #expect(pair.clientEvents.first?.failure == .noProtectionProfile)
         #expect(pair.serverEvents.first?.failure == .noProtectionProfile)
+    }
+
+    /// All in one datagram: each is taken by itself, and what stands behind a message is read after it.
+    @Test func messagesAreTakenInOrder() throws {
+        var pair = try DTLSPair()
+        pair.client.start(now: Self.start)
+        pair.exchange(now: Self.start)
+        let ssl = pair.client.ssl
+        let messages = [[UInt8](repeating: 1, count: 300), [2]]
+        for message in messages { #expect(SSL_write(ssl, message, Int32(message.count)) == message.count) }
+        pair.client.close(now: Self.start)
+        let datagrams = DTLSPair.drain(&pair.client)
+        #expect(datagrams.count == 1)
+        for datagram in datagrams { pair.server.handle(datagram.span, now: Self.start) }
+        let early = pair.server.pollEvent()
+        #expect(early == nil)
+        var packet = PacketBuffer(capacity: 1500)
+        var taken: [[UInt8]] = []
+        while pair.server.nextMessage(into: &packet) { taken.append(packet.bytes.copied()) }
+        #expect(taken == messages)
+        let end = pair.server.pollEvent()
+        #expect(end?.isClosedByPeer == true)
     }
 
     @Test func closeReachesThePeer() throws {

@@ -10,7 +10,9 @@ import Testing
 @Suite struct SourceLoopTests {
     private let gate = try! MediaGate()
     private let events = try! Mailbox<MediaEvent>()
-    private let stop = try! StopFlag()
+    private let mailbox: Mailbox<SourceLoop.Message>
+
+    init() throws { mailbox = try Mailbox(wake: gate.wake) }
 
     private var told: [MediaEvent] {
         var all: [MediaEvent] = []
@@ -23,9 +25,9 @@ import Testing
         var loop = SourceLoop(
             .video, gate: gate, progress: ThreadProgress(), events: events, log: Log("test"))
         var made = 0
-        loop.run(stop) { loop throws(CaptureError) in
+        loop.run(mailbox) { loop throws(CaptureError) in
             made += 1
-            if made == attempts { stop.request() }
+            if made == attempts { mailbox.post(.stop) }
             try attempt(made, &loop)
             return true
         }

@@ -1,10 +1,11 @@
-import Crypto
+import COpenSSL
 import ICE
 import Primitives
 import STUN
 import TestSupport
 import Testing
 
+@testable import Crypto
 @testable import Peer
 
 /// What later descriptions do to a session, and who may speak DTLS to it.
@@ -115,6 +116,23 @@ import Testing
         try pair.simulation.run(for: .seconds(2))
         #expect(pair.kiosk.closeReason == nil && pair.monitor.video.count > before + 50)
         #expect(pair.kiosk.session.snapshot.dropped["dtlsShortRecord"] == 1)
+    }
+
+    /// A message of a data channel, which nobody takes, and behind it the end of the association.
+    @Test func applicationDataIsDropped() throws {
+        let pair = try playing()
+        let handle = pair.monitor.session.keys.endpoint?.ssl
+        let ssl = try #require(handle)
+        let message = [UInt8](repeating: 7, count: 200)
+        #expect(SSL_write(ssl, message, 200) == 200 && SSL_write(ssl, message, 200) == 200)
+        let before = pair.monitor.video.count
+        try pair.simulation.run(for: .seconds(2))
+        #expect(pair.kiosk.session.snapshot.dropped["dtlsApplicationData"] == 2)
+        #expect(pair.kiosk.isConnected && pair.monitor.video.count > before + 50)
+        #expect(SSL_write(ssl, message, 200) == 200)
+        pair.monitor.session.keys.endpoint?.close(now: pair.simulation.now)
+        try pair.simulation.run(for: .seconds(1))
+        #expect(pair.kiosk.session.drops[.dtlsApplicationData] == 3 && !pair.kiosk.isConnected)
     }
 
     /// The keys that were exported are as good as before: what goes wrong with DTLS afterwards, a forged record's doing

@@ -65,7 +65,7 @@ import Testing
     @Test func aHiddenAddressIsAskedFor() throws {
         let now = Instant.zero
         var session = try PeerSession(
-            PeerSession.Configuration(), wallClock: WallClock(secondsSince1970: 1_790_000_000), random: .seeded(1),
+            PeerConfiguration(), wallClock: WallClock(secondsSince1970: 1_790_000_000), random: .seeded(1),
             now: now)
         let base = SocketAddress("10.1.0.2:40000")!
         let asking = SocketAddress("10.1.0.2:41000")!

@@ -50,7 +50,7 @@ import Testing
         try pair.monitor.session.accept(answer: answer, now: began)
         var (kiosk, monitor) = (Queue(), Queue())
         var now = began
-        var reason: PeerSession.CloseReason?
+        var reason: PeerCloseReason?
         for _ in 0..<50_000 where reason == nil {
             kiosk.exchange(&pair.kiosk.session, &pair.monitor.session, now: now)
             monitor.exchange(&pair.monitor.session, &pair.kiosk.session, now: now)

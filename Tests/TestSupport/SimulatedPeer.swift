@@ -42,7 +42,7 @@ public final class SimulatedPeer: SimulatedNode {
             ? LocalCapabilities.kiosk
             : LocalCapabilities(audio: .opus(direction: .recvonly), video: .video(direction: .recvonly))
         session = try PeerSession(
-            PeerSession.Configuration(role: role, capabilities: capabilities, bitrates: bitrates),
+            PeerConfiguration(role: role, capabilities: capabilities, bitrates: bitrates),
             wallClock: WallClock(secondsSince1970: 1_790_000_000), random: random, now: now)
         events = []
         video = []
@@ -62,7 +62,7 @@ public final class SimulatedPeer: SimulatedNode {
 
     public var isConnected: Bool { session.phase == .connected }
 
-    public var closeReason: PeerSession.CloseReason? {
+    public var closeReason: PeerCloseReason? {
         for event in events { if case .closed(let reason) = event { return reason } }
         return nil
     }

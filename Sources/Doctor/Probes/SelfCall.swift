@@ -90,7 +90,7 @@ final class SelfCall {
         try loop.register(peerEvents.wake.descriptor, token: EventLoop.Token(1), for: .readable)
         let pool = PacketPool(slotCount: 2 * UDPSocket.batchSize)
         var session = try PeerSession(
-            receivingVideoFrom: SystemWallClock.now(), random: .system, now: MonotonicClock.now())
+            .receivingVideo, wallClock: SystemWallClock.now(), random: .system, now: MonotonicClock.now())
         session.addLocalAddress(socket.localAddress, now: MonotonicClock.now())
         session.finishLocalAddresses(now: MonotonicClock.now())
         var decoder: VideoDecoder?

@@ -7,6 +7,9 @@ import Signaling
 /// A media thread's life, the same for pictures and sound: the device is open exactly while the gate is, and a device
 /// that fails is reported and looked for again as `SourceMachine` says.
 struct SourceLoop: ~Copyable {
+    /// What the thread is told beside what the gate says.
+    enum Message: Sendable { case stop }
+
     let kind: MediaKind
     private let gate: MediaGate
     private let progress: ThreadProgress
@@ -31,13 +34,21 @@ struct SourceLoop: ~Copyable {
         told = nil
     }
 
-    /// Until `stop`.
+    /// Until the message that ends it.
     ///
+    /// - Parameter mailbox: woken by the gate's waker.
     /// - Parameter attempt: opens the device and takes frames, telling `delivered` of each, until the gate's opening is no
     ///   longer `opening` or the device fails. Returns false when there is nothing to open.
-    mutating func run(_ stop: StopFlag, attempt: (inout SourceLoop) throws(CaptureError) -> Bool) {
-        while !stop.isRequested {
+    mutating func run(
+        _ mailbox: Mailbox<Message>, attempt: (inout SourceLoop) throws(CaptureError) -> Bool
+    ) {
+        while true {
+            // Before everything that it tells of is asked: what comes later wakes again.
             gate.wake.clear()
+            switch mailbox.next() {
+            case .stop: return step(now: MonotonicClock.now())
+            case nil: break
+            }
             step(now: MonotonicClock.now())
             switch machine.order {
             case .rest:
@@ -55,7 +66,6 @@ struct SourceLoop: ~Copyable {
                 }
             }
         }
-        step(now: MonotonicClock.now())
     }
 
     private mutating func step(now: Instant) {

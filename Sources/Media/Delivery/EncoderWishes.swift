@@ -22,9 +22,11 @@ public struct VideoWish: Hashable, Sendable {
         self.frameRate = frameRate ?? .max
     }
 
-    /// What both can take. The codec is the one of who was there first: there is one encoder.
+    /// What both can take, of the same codec.
     func merged(with other: VideoWish) -> VideoWish {
-        VideoWish(
+        precondition(
+            codec == other.codec, "video wish: an encoder makes one codec: takers of another need a hub of their own")
+        return VideoWish(
             bitrate: min(bitrate, other.bitrate), macroblocks: min(macroblocks, other.macroblocks),
             frameRate: min(frameRate, other.frameRate), codec: codec)
     }

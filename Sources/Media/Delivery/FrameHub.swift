@@ -22,7 +22,7 @@ import Synchronization
 // encoder is asked for one at once when no subscriber could use the frame, and otherwise when the stalled subscriber
 // reads again: one that never does costs the others no keyframes.
 
-/// The frames of one encoder, for all who take them.
+/// The frames of one encoder, and so of one codec, for all who take them.
 public final class FrameHub: Sendable {
     /// How many frames wait for one subscriber at most: 270 ms of video at 30 frames/s, 160 ms of audio.
     public static let capacity = 8

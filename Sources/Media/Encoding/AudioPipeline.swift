@@ -125,7 +125,7 @@ public final class AudioPipeline: Sendable {
 
     private var settings: OpusEncoder.Settings {
         OpusEncoder.Settings(
-            bitrate: min(max(line.control.audioBitrate, .kilobits(6)), .kilobits(128)),
+            bitrate: line.control.audioBitrate,
             forwardErrorCorrection: line.control.usesForwardErrorCorrection,
             expectedLossPercent: line.control.expectedLossPercent,
             discontinuousTransmission: line.control.usesDiscontinuousTransmission,

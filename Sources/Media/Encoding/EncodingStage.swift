@@ -180,7 +180,7 @@ struct EncodingStage: ~Copyable {
     private func settings(_ size: PictureSize) -> VideoEncoderSettings {
         VideoEncoderSettings(
             width: size.width, height: size.height, frameRate: ladder.current.frameRate,
-            bitrate: targetBitrate.clamped(to: VideoEncoderSettings.bitrates))
+            bitrate: targetBitrate)
     }
 
     private mutating func prepareEncoder(_ size: PictureSize) throws(CodecError) {
@@ -198,10 +198,6 @@ struct EncodingStage: ~Copyable {
         try encoder!.update(wanted)
         applied = (codec, wanted)
     }
-}
-
-extension Comparable {
-    fileprivate func clamped(to range: ClosedRange<Self>) -> Self { min(max(self, range.lowerBound), range.upperBound) }
 }
 
 /// What became of a picture that was encoded.

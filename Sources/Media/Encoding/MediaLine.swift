@@ -15,9 +15,8 @@ final class MediaLine<Request: Sendable>: Sendable {
     let gate: MediaGate
     let events: Mailbox<MediaEvent>
     let log: Log
-    let progress = ThreadProgress()
     let tally: MediaTally
-    private let thread = Mutex<WorkerThread?>(nil)
+    private let thread: LoopThread<SourceLoop.Message>
 
     /// - Parameter gate: its wake is the one that the hub signals when somebody opens.
     init(
@@ -33,7 +32,11 @@ final class MediaLine<Request: Sendable>: Sendable {
         self.gate = gate
         self.events = events
         self.log = log
+        thread = LoopThread(name: kind.rawValue, wokenBy: gate.wake, last: .stop)
     }
+
+    /// When the thread last went round its loop.
+    var progress: ThreadProgress { thread.progress }
 
     /// Since the agent started.
     var counters: MediaCounters {
@@ -48,18 +51,16 @@ final class MediaLine<Request: Sendable>: Sendable {
     func start(
         _ attempt: @escaping @Sendable (inout SourceLoop) throws(CaptureError) -> Bool
     ) throws(SystemError) {
-        let started = try WorkerThread(name: kind.rawValue) { [self] stop in
+        try thread.start { [self] mailbox, progress in
             var loop = SourceLoop(kind, gate: gate, progress: progress, events: events, log: log)
-            loop.run(stop) { loop throws(CaptureError) in try attempt(&loop) }
+            loop.run(mailbox) { loop throws(CaptureError) in try attempt(&loop) }
         }
-        thread.withLock { $0 = started }
     }
 
     /// Closes the device and ends the thread.
     func stop() {
-        guard let thread = thread.withLock({ $0.take() }) else { return }
-        thread.requestStop()
+        // The loop takes its message when the device is closed, and that is when the gate is.
         gate.close()
-        thread.join()
+        thread.stop()
     }
 }

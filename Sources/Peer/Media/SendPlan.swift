@@ -37,23 +37,31 @@ struct SendPlan: Sendable {
         var maximum: Bitrate
     }
 
-    /// The least rate that the video encoder is asked for.
-    private static let leastLimit = Bitrate.kilobits(10)
+    /// The least rate that the video encoder is asked for, and the least that it takes.
+    private static let leastVideo = Bitrate.kilobits(10)
+    /// The least that Opus makes (RFC 6716 section 2.1.1).
+    private static let leastAudio = Bitrate.kilobits(6)
 
     private let configured: PeerBitrates
     private var limits: Limits
+    /// What the peer takes of the picture, from one description to the next; nil sets no limit.
+    private var negotiatedVideo: Bitrate?
     private var audioBudget: AudioBudget
     private var videoBudget: VideoBudget
 
     init(_ configured: PeerBitrates) {
         self.configured = configured
         limits = Limits(sendsAudio: false, sendsVideo: false)
+        negotiatedVideo = nil
         audioBudget = AudioBudget(configured.audio)
         videoBudget = VideoBudget(least: configured.leastVideo)
     }
 
     /// A description was accepted.
-    mutating func negotiated(_ new: Limits) { limits = new }
+    mutating func negotiated(_ new: Limits) {
+        limits = new
+        negotiatedVideo = new.picture(beside: configured.audio).map { max(SendPlan.leastVideo, $0) }
+    }
 
     /// Padding and packets sent again keep to what the peer takes, as the encoders do.
     var bounds: Bounds {
@@ -65,22 +73,14 @@ struct SendPlan: Sendable {
         return Bounds(minimum: min(configured.minimum, maximum), start: configured.start, maximum: maximum)
     }
 
-    /// What the peer takes of the picture: its section's limit, and what the sound leaves of the session's.
-    private var negotiatedVideo: Bitrate? {
-        let left = limits.session.map { all in
-            limits.sendsAudio ? max(SendPlan.leastLimit, all - min(configured.audio, all * 0.5)) : all
-        }
-        return SendPlan.least(limits.video, left).map { max(SendPlan.leastLimit, $0) }
-    }
+    /// What the audio encoder may make now.
+    var audio: Bitrate { max(SendPlan.leastAudio, SendPlan.least(audioBudget.rate, limits.audio) ?? audioBudget.rate) }
 
-    /// Nil sets no limit. It is asked for with every packet, so no array is made of the two.
-    private static func least(_ a: Bitrate?, _ b: Bitrate?) -> Bitrate? {
+    /// Nil sets no limit. It is asked for with every frame, so no array is made of the two.
+    fileprivate static func least(_ a: Bitrate?, _ b: Bitrate?) -> Bitrate? {
         guard let a else { return b }
         return b.map { min(a, $0) } ?? a
     }
-
-    /// What the audio encoder may make now.
-    var audio: Bitrate { limits.audio.map { min(audioBudget.rate, $0) } ?? audioBudget.rate }
 
     /// What the video encoder was told to make last; zero before the first time.
     var video: Bitrate { videoBudget.announced }
@@ -107,5 +107,11 @@ extension SendPlan.Limits {
             sendsAudio: session.sending(.audio) != nil, sendsVideo: session.sending(.video) != nil,
             session: session.maximumBitrate, video: session.sending(.video)?.maximumBitrate,
             audio: AudioWishes(session).maximumBitrate)
+    }
+
+    /// What the peer takes of the picture: its section's limit, and what sound at this rate leaves of the session's, which is
+    /// half of it at least.
+    fileprivate func picture(beside sound: Bitrate) -> Bitrate? {
+        SendPlan.least(video, session.map { sendsAudio ? $0 - min(sound, $0 * 0.5) : $0 })
     }
 }

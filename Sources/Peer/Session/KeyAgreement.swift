@@ -5,26 +5,37 @@ import SDP
 /// DTLS of one session: our certificate, the association of now, and what it agreed on.
 ///
 /// ```
-///   none ── adopt (a description) ──▶ association ── completed ──▶ security known
-///                                          ▲                            │
-///                                          └── renew (close_notify) ◀───┘   until the peer has made another, or is late
+///   none ── adopt (a description) ──▶ handshaking ── completed ──▶ agreed ── adopt (another peer) ──▶ handshaking
+///                                                        ▲            │
+///                                                        └─ renewing ◀┘ close_notify: until the peer has made another
 /// ```
 struct KeyAgreement: ~Copyable {
+    private enum Progress: Sendable {
+        /// No association yet, or one without keys. → agreed
+        case handshaking
+        /// → handshaking, renewing
+        case agreed(PeerSecurity)
+        /// The peer ended its association, and must have made another by then. → handshaking, agreed
+        case renewing(until: Instant)
+    }
+
     let certificate: Certificate
     /// The association; nil before a description was accepted.
     var endpoint: DTLSEndpoint?
-    private(set) var security: PeerSecurity?
+    private var progress: Progress
     private var remoteFingerprints: [Fingerprint]
-    /// When a peer that ended its association must have made another; nil while it has one.
-    private var renewalEndsAt: Instant?
 
     init(now: WallClock) throws(CryptoError) {
         certificate = try Certificate(now: now)
         endpoint = nil
-        security = nil
+        progress = .handshaking
         remoteFingerprints = []
-        renewalEndsAt = nil
     }
+
+    /// What the association of now agreed on, with a peer whose certificate is the announced one; nil before.
+    var security: PeerSecurity? { if case .agreed(let security) = progress { security } else { nil } }
+
+    private var renewalEndsAt: Instant? { if case .renewing(let deadline) = progress { deadline } else { nil } }
 
     // MARK: descriptions
 
@@ -38,25 +49,22 @@ struct KeyAgreement: ~Copyable {
         }
     }
 
-    /// Takes over the peer's fingerprints, and the association that its description begins.
+    /// Takes over the peer's fingerprints, and the association that its description begins: the keys that there were are of
+    /// no use to it.
     mutating func adopt(_ fingerprints: [Fingerprint], _ association: consuming DTLSEndpoint?) {
         remoteFingerprints = fingerprints
         switch consume association {
         case .some(let association):
-            renewalEndsAt = nil
+            progress = .handshaking
             endpoint = consume association
         case .none: break
         }
     }
 
-    /// The keys of now belong to a peer that is gone.
-    mutating func forget() { security = nil }
-
     /// The peer has ended its association: another is waited for.
     mutating func renew(as role: DTLSRole, until deadline: Instant) throws(CryptoError) {
         endpoint = try DTLSEndpoint(role: role, borrowing: certificate)
-        security = nil
-        renewalEndsAt = deadline
+        progress = .renewing(until: deadline)
     }
 
     // MARK: the handshake
@@ -69,10 +77,8 @@ struct KeyAgreement: ~Copyable {
         remoteFingerprints.contains { $0.matches(der: certificateDER.span) }
     }
 
-    mutating func completed(_ security: PeerSecurity) {
-        self.security = security
-        renewalEndsAt = nil
-    }
+    /// The keys of the association are in use.
+    mutating func completed(_ security: PeerSecurity) { progress = .agreed(security) }
 
     mutating func start(now: Instant) { endpoint?.start(now: now) }
     mutating func repeatHello() { endpoint?.repeatHello() }
@@ -83,6 +89,15 @@ struct KeyAgreement: ~Copyable {
     /// Fills the empty buffer `packet`; false when there is nothing to send.
     mutating func pollTransmit(into packet: inout PacketBuffer) -> Bool {
         endpoint?.pollTransmit(into: &packet) == true
+    }
+
+    // MARK: application data
+
+    /// The next message that came over the association, in place of what is in `packet`; false when there is none, or when
+    /// it is not known yet that it is the announced peer's.
+    mutating func nextMessage(into packet: inout PacketBuffer) -> Bool {
+        guard case .agreed = progress else { return false }
+        return endpoint?.nextMessage(into: &packet) == true
     }
 
     // MARK: time

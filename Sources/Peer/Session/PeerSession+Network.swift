@@ -1,7 +1,7 @@
 import ICE
 public import Primitives
 
-// What the driver knows of the network and the peer: addresses, servers, candidates, names.
+// What the driver knows of the network, for ICE: addresses and servers.
 
 extension PeerSession {
     /// A bound UDP socket's address: it becomes a host candidate. The order of adding is the order of preference.
@@ -24,7 +24,7 @@ extension PeerSession {
 
     /// A STUN server that tells our addresses as the world sees them; each becomes a candidate when it answers.
     public mutating func addSTUNServer(_ server: SocketAddress, now: Instant) {
-        guard phase != .closed else { return }
+        guard !isClosed else { return }
         ice.value.addSTUNServer(server, now: now)
         settle(now: now)
     }
@@ -34,7 +34,7 @@ extension PeerSession {
     public mutating func addTURNServer(
         _ server: SocketAddress, username: String, password: Redacted<String>, now: Instant
     ) {
-        guard phase != .closed else { return }
+        guard !isClosed else { return }
         let credentials = TURNCredentials(username: username, password: password.unredacted)
         ice.value.addTURNServer(TURNServer(address: server, credentials: credentials), now: now)
         settle(now: now)
@@ -46,7 +46,7 @@ extension PeerSession {
         to server: SocketAddress, over transport: TransportProtocol, from local: SocketAddress, username: String,
         password: Redacted<String>, now: Instant
     ) {
-        guard phase != .closed else { return }
+        guard !isClosed else { return }
         let credentials = TURNCredentials(username: username, password: password.unredacted)
         ice.value.addTURNStream(
             TURNServer(address: server, transport: transport, credentials: credentials), local: local, now: now)
@@ -63,21 +63,8 @@ extension PeerSession {
 
     /// The stream is over.
     public mutating func removeRelayStream(from local: SocketAddress, now: Instant) {
-        guard phase != .closed else { return }
+        guard !isClosed else { return }
         ice.value.removeTURNStream(local: local, now: now)
-        settle(now: now)
-    }
-
-    /// A candidate of the peer: `candidate:…`, with or without `a=`. What cannot be read is dropped and counted.
-    public mutating func addRemoteCandidate(_ text: String, now: Instant) {
-        guard phase != .closed else { return journal.drops.add(.afterEnd) }
-        // The peer has no more: nothing depends on that (RFC 8863).
-        if text.isEmpty { return }
-        do throws(CandidateParseError) {
-            ice.value.addRemoteCandidate(try Candidate(text), now: now)
-        } catch {
-            journal.drops.add(.malformedCandidate)
-        }
         settle(now: now)
     }
 }

@@ -2,7 +2,7 @@ import Crypto
 public import ICE
 public import Primitives
 public import RTP
-public import SDP
+import SDP
 
 // One peer connection as one machine without a socket: ICE finds the path, DTLS makes the keys, SRTP carries the media.
 //
@@ -19,19 +19,29 @@ public import SDP
 // that does not answer within `renewalTime` has ended the session with it. A failure of OpenSSL's after the handshake
 // ends nothing: the keys of the media are there, and whether the peer is, consent says.
 //
-//   bytes in   handle ─▶ DatagramKind ─▶ ICEAgent │ DTLSEndpoint │ MediaPath
-//   bytes out  pollTransmit ◀─ ICEAgent, DTLSEndpoint, MediaPath, in this order: a path before keys before media
+// The session consists of machines that know nothing of each other. Each answers a call with values or has events, and the
+// session passes them on to those that they concern:
+//
+//     offers, answers ──────▶ Descriptions ◀──┐               ┌──▶ ICEAgent ◀── addresses, servers, candidates
+//     .local names ─────────▶ NameResolution ◀┤               ├──▶ PathWatch
+//     frames, SRTP ─────────▶ MediaPath ◀─────┴─ PeerSession ─┼──▶ KeyAgreement ◀── DTLS
+//                                                             └──▶ Journal ──▶ events, milestones, counts
+//
+//     Descriptions ─▶ ICEAgent, KeyAgreement, MediaPath    what offer and answer agreed on, once both are accepted
+//     ICEAgent     ─▶ Descriptions                         a candidate of ours: told, or in the next description
+//     ICEAgent     ─▶ NameResolution ─▶ ICEAgent           a candidate's name, and its address
+//     ICEAgent     ─▶ PathWatch ─▶ MediaPath, Journal      another path: the picture begins anew; the path is quiet, or lost
+//     ICEAgent     ─▶ KeyAgreement                         a path: the handshake begins
+//     KeyAgreement ─▶ MediaPath                            keys; their end
+//     KeyAgreement ─▶ (data channels)                      messages over DTLS: SCTP's place is beside MediaPath
+//
+//   bytes in   handle ─▶ DatagramKind ─▶ ICEAgent │ KeyAgreement │ MediaPath
+//   bytes out  pollTransmit ◀─ ICEAgent, KeyAgreement, MediaPath, in this order: a path before keys before media
+//
+// `PeerSnapshot` and `StatsReport` are views, computed from the machines.
 //
 // The driver calls `handle`, `send` or `handleTimeout`, then drains `pollTransmit` and `pollEvent`, then sleeps until
 // `nextTimeout`. A kiosk answers; doctor and the tests, which need no browser, offer. Both are this type.
-
-/// Which side of offer and answer a session is.
-public enum PeerRole: Sendable {
-    /// Answers offers; in ICE it is controlled (controlling towards a lite peer).
-    case answerer
-    /// Makes the offer; in ICE it is controlling.
-    case offerer
-}
 
 /// A WebRTC peer for one session, without a socket and without a clock.
 public struct PeerSession: ~Copyable {
@@ -39,39 +49,16 @@ public struct PeerSession: ~Copyable {
     /// to another transport has it within a second or two, and a peer that has gone keeps the camera open no longer.
     public static let renewalTime = Duration.seconds(5)
 
-    /// What a session is made with.
-    public struct Configuration: Sendable {
-        /// Answerer on a kiosk; offerer in tests and in doctor's call to itself.
-        public var role: PeerRole
-        /// What can be sent (answerer) or is to be received (offerer).
-        public var capabilities: LocalCapabilities
-        /// Addresses, servers and timing of ICE.
-        public var ice: ICEConfiguration
-        /// The bounds of its media.
-        public var bitrates: PeerBitrates
-
-        /// A kiosk's session without any server of its own.
-        public init(
-            role: PeerRole = .answerer, capabilities: LocalCapabilities = .kiosk,
-            ice: ICEConfiguration = ICEConfiguration(), bitrates: PeerBitrates = PeerBitrates()
-        ) {
-            self.bitrates = bitrates
-            self.role = role
-            self.capabilities = capabilities
-            self.ice = ice
-        }
-    }
-
     /// The session's life; each case says where it may go next.
-    public enum Phase: Sendable {
+    public enum Phase: Hashable, Sendable {
         /// → connecting, closed
         case new
         /// → connected, closed
         case connecting
         /// → connecting (the peer begins anew, or its association has ended), closed
         case connected
-        /// Final.
-        case closed
+        /// Final, and why.
+        case closed(PeerCloseReason)
     }
 
     /// Where the session is now.
@@ -82,26 +69,17 @@ public struct PeerSession: ~Copyable {
     let ice: Boxed<ICEAgent>
     var keys: KeyAgreement
     var media: MediaPath
-    var descriptions: Descriptions
-    var names: NameResolution
-    var journal: Journal
+    private var descriptions: Descriptions
+    private var names: NameResolution
     private var path: PathWatch
-    /// Why the session ended; nil until then.
-    public private(set) var closeReason: CloseReason?
-
-    /// When the session reached its milestones.
-    public var timeline: PeerTimeline { journal.timeline }
-    /// Datagrams and frames that were dropped before any protocol machine saw them.
-    public var drops: Counter<PeerDrop> { journal.drops }
-    /// The handshake's cipher suite and SRTP profile, once connected.
-    public var security: PeerSecurity? { keys.security }
+    private var journal: Journal
 
     /// A session that knows nothing of its peer yet, with a certificate of its own. `wallClock` was read at `now`; sender
     /// reports and the certificate's validity are derived from it.
     ///
     /// - Throws: `PeerError.cryptography` when no certificate could be made.
     public init(
-        _ configuration: Configuration, wallClock: WallClock, random: RandomSource, now: Instant
+        _ configuration: PeerConfiguration, wallClock: WallClock, random: RandomSource, now: Instant
     ) throws(PeerError) {
         do throws(CryptoError) {
             keys = try KeyAgreement(now: wallClock)
@@ -120,7 +98,110 @@ public struct PeerSession: ~Copyable {
         names = NameResolution()
         journal = Journal(now: now)
         path = PathWatch()
-        closeReason = nil
+    }
+
+    // Patterns, because comparing phases compares the reason of the end.
+    private var isConnecting: Bool { if case .connecting = phase { true } else { false } }
+    private var isConnected: Bool { if case .connected = phase { true } else { false } }
+    /// Whether the session is over.
+    var isClosed: Bool { if case .closed = phase { true } else { false } }
+
+    // MARK: Offer and answer
+
+    /// The answer to an offer. A later offer renegotiates, and with new ICE credentials restarts ICE, while media goes
+    /// on over the path in use. With another fingerprint it comes from a peer that began anew: keys are made anew with it,
+    /// over a path that is found anew, and its media begins with them.
+    ///
+    /// - Throws: `PeerError`; the session then goes on as before.
+    public mutating func accept(offer text: String, now: Instant) throws(PeerError) -> String {
+        guard !isClosed else { throw .wrongState }
+        let offer = try descriptions.read(offer: text)
+        // The answer needs the credentials of a restart that only happens if there is an answer.
+        var restarted = ice.value
+        if offer.isICERestart { restarted.restart(now: now) }
+        let answer = try descriptions.answer(
+            offer, with: LocalTransport(of: restarted, keys.certificate.fingerprint()))
+        let association = try keys.association(for: answer.agreement.session)
+        ice.value = restarted
+        adopt(answer.agreement, association, now: now)
+        announceCandidates()
+        return answer.text
+    }
+
+    /// An offer to receive what the peer has. Call it again for an ICE restart.
+    public mutating func makeOffer(now: Instant) throws(PeerError) -> String {
+        guard !isClosed, role == .offerer else { throw .wrongState }
+        if descriptions.session != nil { ice.value.restart(now: now) }
+        let offer = try descriptions.offer(with: LocalTransport(of: ice.value, keys.certificate.fingerprint()))
+        settle(now: now)
+        announceCandidates()
+        return offer
+    }
+
+    /// The answer to our offer.
+    public mutating func accept(answer text: String, now: Instant) throws(PeerError) {
+        guard !isClosed else { throw .wrongState }
+        let agreement = try descriptions.read(answer: text)
+        let association = try keys.association(for: agreement.session)
+        adopt(agreement, association, now: now)
+    }
+
+    /// Takes over what was agreed. Every step that can fail comes before the first change.
+    private mutating func adopt(
+        _ agreement: Descriptions.Agreement, _ association: consuming DTLSEndpoint?, now: Instant
+    ) {
+        let session = agreement.session
+        descriptions.adopt(agreement)
+        journal.described(now: now)
+        switch phase {
+        case .new: phase = .connecting
+        case .connecting, .connected:
+            // The same peer goes on with the same media under other keys; another one knows nothing of what was sent.
+            if association != nil, session.isNewDTLSAssociation {
+                phase = .connecting
+                media.beginAnew()
+            }
+        case .closed: return
+        }
+        keys.adopt(session.remoteFingerprints, association)
+        media.configure(session, now: now)
+        ice.value.setRemoteCredentials(agreement.credentials, isLite: session.remoteICE.isLite, now: now)
+        for candidate in session.remoteICE.candidates { addRemoteCandidate(candidate.text, now: now) }
+        settle(now: now)
+    }
+
+    /// What a description of ours announces does not trickle again; what comes later does.
+    private mutating func announceCandidates() {
+        journal.discardCandidates()
+        descriptions.beginTrickle()
+    }
+
+    /// A candidate of the peer: `candidate:…`, with or without `a=`. What cannot be read is dropped and counted.
+    public mutating func addRemoteCandidate(_ text: String, now: Instant) {
+        guard !isClosed else { return journal.drops.add(.afterEnd) }
+        // The peer has no more: nothing depends on that (RFC 8863).
+        if text.isEmpty { return }
+        do throws(CandidateParseError) {
+            ice.value.addRemoteCandidate(try Candidate(text), now: now)
+        } catch {
+            journal.drops.add(.malformedCandidate)
+        }
+        settle(now: now)
+    }
+
+    /// Media that the last description asked for and does not get, for a `session-error`: in no codec of ours, or outside
+    /// the transport that is served.
+    public var refusals: [RefusedMedia] { (descriptions.session?.refusals ?? []).map { RefusedMedia($0) } }
+
+    /// The standard's defaults before a description was accepted, and where no sound is sent.
+    public var audioWishes: AudioWishes { descriptions.session.map { AudioWishes($0) } ?? AudioWishes() }
+
+    /// No wishes before a description was accepted, and where no picture is sent.
+    public var videoWishes: VideoWishes { descriptions.session.map { VideoWishes($0) } ?? VideoWishes() }
+
+    /// What the descriptions chose for the pictures, sent or received; nil before, and where there are none.
+    public var videoCodec: VideoCodec? {
+        descriptions.session?.media.first { $0.isAccepted && $0.kind == .video }?.codecs.first?.video
     }
 
     // MARK: Bytes
@@ -129,7 +210,7 @@ public struct PeerSession: ~Copyable {
     public mutating func handle(
         _ packet: inout PacketBuffer, from source: SocketAddress, local: SocketAddress, now: Instant
     ) {
-        guard phase != .closed else { return journal.drops.add(.afterEnd) }
+        guard !isClosed else { return journal.drops.add(.afterEnd) }
         switch DatagramKind(packet.bytes) {
         case .stun, .turnChannel:
             if case .application(let range, let source, let local) = ice.value.handle(
@@ -154,6 +235,8 @@ public struct PeerSession: ~Copyable {
             // ICE has proved these addresses. Anyone else could end the handshake with one alert in plain text.
             guard ice.value.isPaired(source, with: local) else { return journal.drops.add(.dtlsFromStranger) }
             keys.handle(packet.bytes, now: now)
+            // Data channels (RFC 8261): here SCTP would take each message. There is none, and what comes is dropped.
+            while keys.nextMessage(into: &packet) { journal.drops.add(.dtlsApplicationData) }
         case .rtp:
             guard media.handleMedia(&packet, now: now) else { return }
             ice.value.noteReceived(from: source, local: local, now: now)
@@ -169,7 +252,7 @@ public struct PeerSession: ~Copyable {
     /// Fills the empty buffer `packet` with the next datagram and says which way it goes; nil when there is none.
     public mutating func pollTransmit(into packet: inout PacketBuffer, now: Instant) -> Transmit? {
         if let transmit = ice.value.pollTransmit(into: &packet, now: now) { return transmit }
-        if let transmit = names.resolver.pollTransmit(into: &packet, now: now) { return transmit }
+        if let transmit = names.pollTransmit(into: &packet, now: now) { return transmit }
         // Without a path everything else waits: DTLS retransmits, and media is not taken in.
         while ice.value.selectedPath != nil, nextApplicationPacket(into: &packet, now: now) {
             let size = packet.count
@@ -193,7 +276,7 @@ public struct PeerSession: ~Copyable {
 
     /// After the farewell of an ended session: gives relays back to their servers.
     private mutating func releasePath(into packet: inout PacketBuffer, now: Instant) -> Transmit? {
-        guard phase == .closed, path.release() else { return nil }
+        guard isClosed, path.release() else { return nil }
         ice.value.close(now: now)
         return ice.value.pollTransmit(into: &packet, now: now)
     }
@@ -203,7 +286,7 @@ public struct PeerSession: ~Copyable {
     /// Queues an encoded frame. Before `connected`, without a path, and for media that the peer does not take, it is dropped and
     /// counted.
     public mutating func send(_ frame: borrowing EncodedFrame, now: Instant) {
-        guard phase != .connected || ice.value.selectedPath != nil else {
+        guard !isConnected || ice.value.selectedPath != nil else {
             media.frameWasRefused(frame.kind)
             return journal.drops.add(.withoutPath)
         }
@@ -222,9 +305,9 @@ public struct PeerSession: ~Copyable {
 
     /// Does what is due at `now` in all of its machines. Earlier calls do nothing.
     public mutating func handleTimeout(now: Instant) {
-        if phase != .closed {
+        if !isClosed {
             ice.value.handleTimeout(now: now)
-            names.resolver.handleTimeout(now: now)
+            names.handleTimeout(now: now)
             keys.handleTimeout(now: now)
             media.handleTimeout(now: now)
         }
@@ -234,21 +317,76 @@ public struct PeerSession: ~Copyable {
 
     /// When `handleTimeout` is due; nil after the end.
     public var nextTimeout: Wake? {
-        guard phase != .closed else { return nil }
+        guard !isClosed else { return nil }
         // Without a path nothing of the media can leave, and what it sends decides when it wants to be woken.
         var wake = Wake.earliest(ice.value.nextTimeout, ice.value.selectedPath == nil ? nil : media.nextTimeout)
-        wake = .earliest(wake, names.resolver.nextTimeout)
+        wake = .earliest(wake, names.nextTimeout)
         return .earliest(wake, keys.nextTimeout)
     }
 
     /// The oldest event not taken yet; nil when there is none.
-    public mutating func pollEvent() -> Event? { journal.events.popFirst() }
+    public mutating func pollEvent() -> Event? { journal.pollEvent() }
 
     /// Says goodbye and ends. `pollTransmit` still has the farewell; afterwards the session does nothing.
     public mutating func close(now: Instant) { end(.closedLocally, now: now) }
 
+    // MARK: Names
+
+    /// The local addresses of the sockets that the driver has opened, at the beginning and after `nameSocketsNeeded`;
+    /// transmits from them are multicast queries.
+    public mutating func setNameSockets(_ addresses: [SocketAddress], now: Instant) {
+        names.setBases(addresses)
+        settle(now: now)
+    }
+
+    /// A datagram that one of these sockets, or a member of the multicast group, received.
+    public mutating func handleNameResponse(_ bytes: Span<UInt8>, from source: SocketAddress, now: Instant) {
+        names.handle(bytes, from: source, now: now)
+        settle(now: now)
+    }
+
+    private mutating func lookUp(_ name: String, for candidate: Candidate, now: Instant) {
+        guard !isClosed else { return }
+        switch names.lookUp(name, for: candidate, now: now) {
+        case .known(let addresses):
+            for address in addresses { ice.value.addResolvedCandidate(candidate, address: address, now: now) }
+        case .asked: break
+        case .refused: journal.drops.add(.tooManyNames)
+        }
+    }
+
+    /// Hands addresses to the candidates that wait for them, and tells the driver when sockets are needed.
+    private mutating func settleNames(now: Instant) {
+        guard !isClosed else { return }
+        while let (address, candidates) = names.pollAddress() {
+            for candidate in candidates { ice.value.addResolvedCandidate(candidate, address: address, now: now) }
+        }
+        guard let wanted = names.socketsChange(isConnected: isConnected) else { return }
+        journal.report(wanted ? .nameSocketsNeeded : .nameSocketsIdle)
+    }
+
+    // MARK: Numbers
+
     /// The path that media takes now, for statistics.
     public var selectedPath: SelectedPath? { ice.value.selectedPath }
+
+    /// What the audio encoder may make now: what it was configured for, less on a narrow path, and never more than the peer
+    /// wants.
+    public var audioBitrate: Bitrate { media.audioTarget }
+
+    /// When the session reached its milestones.
+    public var timeline: PeerTimeline { journal.timeline }
+
+    /// Datagrams and frames that were dropped before any protocol machine saw them.
+    public var drops: Counter<PeerDrop> { journal.drops }
+
+    /// The numbers of this moment; making it changes nothing.
+    public var snapshot: PeerSnapshot { PeerSnapshot(ice.value, keys, media, names, journal) }
+
+    /// All that is known of the session now, under the W3C's names.
+    public var statsReport: StatsReport {
+        StatsReport(phase, ice.value, keys, media, descriptions.session, journal)
+    }
 
     // MARK: Between the machines
 
@@ -265,46 +403,39 @@ public struct PeerSession: ~Copyable {
     private mutating func handle(_ event: ICEEvent, now: Instant) {
         switch event {
         case .localCandidate(let candidate):
-            guard descriptions.tricklesCandidates else { return }
-            let text = "candidate:" + candidate.attribute.droppingPrefix("candidate:")
-            journal.events.append(
-                .localCandidate(
-                    text, mid: descriptions.taggedSection.mid, sectionIndex: descriptions.taggedSection.index))
+            if let event = descriptions.event(of: candidate) { journal.report(event) }
         case .gatheringComplete:
-            if journal.timeline.gatheredAt == nil { journal.timeline.gatheredAt = now }
-            guard descriptions.tricklesCandidates else { return }
-            journal.events.append(
-                .endOfLocalCandidates(
-                    mid: descriptions.taggedSection.mid, sectionIndex: descriptions.taggedSection.index))
+            journal.gathered(now: now)
+            if let event = descriptions.endOfCandidates { journal.report(event) }
         case .stateChanged(let state): handle(state, now: now)
         case .selectedPathChanged(let path): handle(path, now: now)
-        case .resolveName(let name, let candidate): resolve(name, for: candidate, now: now)
+        case .resolveName(let name, let candidate): lookUp(name, for: candidate, now: now)
         case .turnStreamFailed(let local, let alternate):
-            journal.events.append(
+            journal.report(
                 .relayStreamFailed(local: local, alternate: alternate?.address, domain: alternate?.domain))
         case .relayRefused(let server, let transport, let failure):
-            journal.events.append(.relayRefused(server: server, transport: transport, reason: failure.description))
+            journal.report(.relayRefused(server: server, transport: transport, reason: failure.description))
         case .consentExpired: end(.consentExpired, now: now)
         case .roleChanged: break
         }
     }
 
     private mutating func handle(_ selected: SelectedPath?, now: Instant) {
-        guard phase != .closed else { return }
+        guard !isClosed else { return }
         let change = path.selected(selected)
         guard let selected else { return }
-        if journal.timeline.pathFoundAt == nil { journal.timeline.pathFoundAt = now }
+        journal.pathFound(now: now)
         if change.isAnother { media.pathChanged(now: now) }
         // Pictures were dropped meanwhile: the next one must not refer to them.
-        if change.endsLoss, phase == .connected { journal.events.append(.keyframeRequested) }
+        if change.endsLoss, isConnected { journal.report(.keyframeRequested) }
         // Even if an earlier hello was dropped: a peer that chooses a pair is there and listens: Firefox drops what comes earlier.
-        if selected.isNominated, phase == .connecting { keys.repeatHello() }
+        if selected.isNominated, isConnecting { keys.repeatHello() }
     }
 
     /// The client speaks, and the server's time to hear it begins, when there is a path to the peer that the description
     /// means: after a restart that is not yet the one that still carries.
     private mutating func startHandshakeIfReady(now: Instant) {
-        guard phase == .connecting, ice.value.isPathCurrent else { return }
+        guard isConnecting, ice.value.isPathCurrent else { return }
         keys.start(now: now)
     }
 
@@ -313,22 +444,23 @@ public struct PeerSession: ~Copyable {
         case .new, .checking, .closed: break
         case .connected, .completed:
             guard path.carriesAgain() else { return }
-            journal.events.append(.reconnected)
+            journal.report(.reconnected)
         case .disconnected:
             guard path.wentQuiet() else { return }
-            journal.events.append(.disconnected)
+            journal.report(.disconnected)
         case .failed:
             // What was connected once can be connected again by an ICE restart, until the consent to the lost path ends.
-            if phase == .connected {
-                journal.events.append(.restartNeeded)
-            } else if phase != .closed {
-                end(.iceFailed, now: now)
+            switch phase {
+            case .connected: journal.report(.restartNeeded)
+            case .new, .connecting: end(.iceFailed, now: now)
+            case .closed: break
             }
         }
     }
 
+    /// Not private for tests, which make it fail.
     mutating func handle(_ event: DTLSEvent, now: Instant) {
-        guard phase != .closed else { return }
+        guard !isClosed else { return }
         switch event {
         case .handshakeCompleted(let result):
             guard keys.isExpected(result.peerCertificateDER) else { return end(.fingerprintMismatch, now: now) }
@@ -339,15 +471,11 @@ public struct PeerSession: ~Copyable {
             }
             keys.completed(PeerSecurity(cipher: result.cipher, profile: result.profile))
             phase = .connected
-            if journal.timeline.handshakeDoneAt == nil {
-                journal.timeline.handshakeDoneAt = now
-            } else {
-                // The encoder has been running: the new peer can begin with a keyframe only.
-                journal.events.append(.keyframeRequested)
-            }
-            journal.events.append(.connected)
+            // If not the first, the encoder has been running: the new peer can begin with a keyframe only.
+            if !journal.handshakeDone(now: now) { journal.report(.keyframeRequested) }
+            journal.report(.connected)
         case .failed(let failure):
-            guard phase != .connected else { return journal.drops.add(.associationFailed) }
+            guard !isConnected else { return journal.drops.add(.associationFailed) }
             end(.dtlsFailed("\(failure)"), now: now)
         case .closedByPeer: renewAssociation(now: now)
         }
@@ -355,7 +483,7 @@ public struct PeerSession: ~Copyable {
 
     /// The peer ended its association: media rests until there is another.
     private mutating func renewAssociation(now: Instant) {
-        guard role == .answerer, phase == .connected, let session = descriptions.session else {
+        guard role == .answerer, isConnected, let session = descriptions.session else {
             return end(.closedByPeer, now: now)
         }
         do throws(CryptoError) {
@@ -370,25 +498,23 @@ public struct PeerSession: ~Copyable {
 
     private mutating func handle(_ event: MediaPath.Event, now: Instant) {
         switch event {
-        case .keyframeRequested: journal.events.append(.keyframeRequested)
+        case .keyframeRequested: journal.report(.keyframeRequested)
         case .firstVideoPacketSent:
-            guard journal.timeline.firstVideoPacketAt == nil else { return }
-            journal.timeline.firstVideoPacketAt = now
-            journal.events.append(.firstVideoPacketSent)
-        case .lossReported(let fraction): journal.events.append(.lossReported(fraction: fraction))
-        case .videoBitrateChanged(let rate): journal.events.append(.videoBitrateChanged(rate))
-        case .audioBitrateChanged(let rate): journal.events.append(.audioBitrateChanged(rate))
-        case .sentKindsChanged: journal.events.append(.sentKindsChanged)
+            guard journal.firstVideoPacketSent(now: now) else { return }
+            journal.report(.firstVideoPacketSent)
+        case .lossReported(let fraction): journal.report(.lossReported(fraction: fraction))
+        case .videoBitrateChanged(let rate): journal.report(.videoBitrateChanged(rate))
+        case .audioBitrateChanged(let rate): journal.report(.audioBitrateChanged(rate))
+        case .sentKindsChanged: journal.report(.sentKindsChanged)
         }
     }
 
-    mutating func end(_ reason: CloseReason, now: Instant) {
-        guard phase != .closed else { return }
+    mutating func end(_ reason: PeerCloseReason, now: Instant) {
+        guard !isClosed else { return }
         media.stop()
         keys.close(now: now)
-        phase = .closed
-        closeReason = reason
-        journal.events.append(.closed(reason))
+        phase = .closed(reason)
+        journal.report(.closed(reason))
     }
 }
 
@@ -400,8 +526,13 @@ public struct PeerSecurity: Hashable, Sendable {
     public var profile: SRTPProfile
 }
 
-extension String {
-    fileprivate func droppingPrefix(_ prefix: String) -> Substring {
-        hasPrefix(prefix) ? dropFirst(prefix.count) : self[...]
+/// Media that an answer does not give, although the offer asked for it.
+public enum RefusedMedia: Hashable, Sendable {
+    case noCommonCodec(MediaKind)
+    /// Outside the one transport that is served.
+    case notBundled(MediaKind)
+
+    init(_ refusal: MediaRefusal) {
+        self = refusal.reason == .notBundled ? .notBundled(refusal.kind) : .noCommonCodec(refusal.kind)
     }
 }

@@ -62,7 +62,7 @@ final class PeerSlot {
         // What the configuration allows now holds to the session's end.
         let bitrates = PeerBitrates(maximumVideo: resources.hub.control.videoBitrateLimit)
         peer = try PeerSession(
-            PeerSession.Configuration(bitrates: bitrates), wallClock: wall, random: .system, now: now)
+            PeerConfiguration(bitrates: bitrates), wallClock: wall, random: .system, now: now)
         media = SessionMedia(
             resources.hub, resources.lease ?? .session(id), readable: resources.readable, bitrates: bitrates)
         host = HostSockets(resources.interfaces, registry: registry)
@@ -388,7 +388,7 @@ final class PeerSlot {
         release()
     }
 
-    private func closed(_ reason: PeerSession.CloseReason, now: Instant) {
+    private func closed(_ reason: PeerCloseReason, now: Instant) {
         // Without a path, what TURN servers said is what a technician needs to know.
         let parts = [reason.description] + (reason == .iceFailed ? relayTroubles : [])
         let text = parts.joined(separator: "; ")

@@ -22,13 +22,19 @@ public final class LoopThread<Message: Sendable>: Sendable {
     ///
     /// - Parameters:
     ///   - name: at most 15 bytes of it are what `ps -L` shows.
-    ///   - wake: given when the loop is woken by others too.
     ///   - last: the message that ends the loop.
     /// - Throws: when the process has no descriptor left.
-    public init(
-        name: String, wokenBy wake: WakeFD? = nil, last: @autoclosure @escaping @Sendable () -> Message
+    public convenience init(
+        name: String, last: @autoclosure @escaping @Sendable () -> Message
     ) throws(SystemError) {
-        mailbox = try Mailbox(wake: wake)
+        self.init(name: name, wokenBy: try WakeFD(), last: last())
+    }
+
+    /// The same for a loop that others wake too.
+    ///
+    /// - Parameter wake: the mailbox's waker. The loop clears it before it takes messages: whoever else signals it wakes the loop.
+    public init(name: String, wokenBy wake: WakeFD, last: @autoclosure @escaping @Sendable () -> Message) {
+        mailbox = Mailbox(wokenBy: wake)
         progress = ThreadProgress()
         self.name = name
         self.last = last

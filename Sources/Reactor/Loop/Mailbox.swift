@@ -16,8 +16,13 @@ public final class Mailbox<Message: Sendable>: Sendable {
     public let wake: WakeFD
 
     /// - Parameter wake: given when several mailboxes wake the same loop.
-    public init(wake: WakeFD? = nil) throws(SystemError) {
-        if let wake { self.wake = wake } else { self.wake = try WakeFD() }
+    public convenience init(wake: WakeFD? = nil) throws(SystemError) {
+        if let wake { self.init(wokenBy: wake) } else { self.init(wokenBy: try WakeFD()) }
+    }
+
+    /// With a waker that there is already.
+    init(wokenBy wake: WakeFD) {
+        self.wake = wake
         state = Mutex(State(queue: RingBuffer(capacity: 16), isClosed: false))
     }
 

@@ -4,27 +4,51 @@ import Primitives
 import RTP
 import SDP
 
-extension PeerSession {
-    /// All that is known of the session now, under the W3C's names.
-    public var statsReport: StatsReport {
-        var report = StatsReport()
+extension StatsReport {
+    /// What the machines of a session know now, under the W3C's names.
+    init(
+        _ phase: PeerSession.Phase, _ ice: ICEAgent, _ keys: borrowing KeyAgreement, _ media: borrowing MediaPath,
+        _ negotiated: NegotiatedSession?, _ journal: Journal
+    ) {
+        self.init()
         for kind in [MediaKind.audio, .video] {
             guard let stream = media.sendStream(of: kind) else { continue }
             let section = negotiated?.sending(kind)
-            report.entries.append(codecEntry(kind, section, stream))
-            report.entries.append(outboundEntry(kind, section, stream))
-            if stream.statistics.remoteReports > 0 { report.entries.append(remoteEntry(kind, stream)) }
+            entries.append(.codec(kind, section))
+            entries.append(.outbound(kind, section, stream, target: media.videoTarget))
+            if stream.statistics.remoteReports > 0 { entries.append(.remote(kind, stream)) }
         }
-        report.entries.append(transportEntry)
-        if let pair = ice.value.selectedPair {
-            report.entries.append(pairEntry(pair))
-            report.entries.append(.candidate("local-\(pair.id)", .localCandidate, pair.local))
-            report.entries.append(.candidate("remote-\(pair.id)", .remoteCandidate, pair.remote))
+        var transport = Entry.transport(ice, journal.traffic)
+        transport.setSecurity(
+            keys.security, state: StatsReport.dtlsState(phase, hasPath: journal.timeline.pathFoundAt != nil),
+            role: negotiated?.dtlsRole)
+        transport.setPairs(ice)
+        entries.append(transport)
+        if let pair = ice.selectedPair {
+            entries.append(
+                .pair(pair, journal.traffic, clock: media.clock, available: media.congestionStatistics?.target))
+            entries.append(.candidate("local-\(pair.id)", .localCandidate, pair.local))
+            entries.append(.candidate("remote-\(pair.id)", .remoteCandidate, pair.remote))
         }
-        return report
     }
 
-    private func codecEntry(_ kind: MediaKind, _ section: NegotiatedMedia?, _ stream: SendStream) -> StatsReport.Entry {
+    /// `RTCDtlsTransportState`.
+    private static func dtlsState(_ phase: PeerSession.Phase, hasPath: Bool) -> String {
+        switch phase {
+        case .new: "new"
+        case .connecting: hasPath ? "connecting" : "new"
+        case .connected: "connected"
+        case .closed(let reason):
+            switch reason {
+            case .dtlsFailed, .fingerprintMismatch: "failed"
+            case .closedLocally, .closedByPeer, .iceFailed, .consentExpired: "closed"
+            }
+        }
+    }
+}
+
+extension StatsReport.Entry {
+    fileprivate static func codec(_ kind: MediaKind, _ section: NegotiatedMedia?) -> StatsReport.Entry {
         var entry = StatsReport.Entry("codec-\(kind.rawValue)", .codec)
         let codec = section?.codecs.first?.codec
         entry.set("payloadType", codec.map { UInt64($0.payloadType.rawValue) })
@@ -36,8 +60,9 @@ extension PeerSession {
         return entry
     }
 
-    private func outboundEntry(
-        _ kind: MediaKind, _ section: NegotiatedMedia?, _ stream: SendStream
+    /// - Parameter target: what the video encoder was told to make.
+    fileprivate static func outbound(
+        _ kind: MediaKind, _ section: NegotiatedMedia?, _ stream: SendStream, target: Bitrate
     ) -> StatsReport.Entry {
         let sent = stream.statistics
         var entry = StatsReport.Entry("outbound-\(kind.rawValue)", .outboundRTP)
@@ -60,12 +85,12 @@ extension PeerSession {
             entry.set("framesSent", sent.frames)
             entry.set("pliCount", sent.pictureLossIndications)
             entry.set("firCount", sent.fullIntraRequests)
-            entry.set("targetBitrate", media.videoTarget)
+            entry.set("targetBitrate", target)
         }
         return entry
     }
 
-    private func remoteEntry(_ kind: MediaKind, _ stream: SendStream) -> StatsReport.Entry {
+    fileprivate static func remote(_ kind: MediaKind, _ stream: SendStream) -> StatsReport.Entry {
         let sent = stream.statistics
         var entry = StatsReport.Entry("remote-\(kind.rawValue)", .remoteInboundRTP)
         entry.set("kind", kind.rawValue)
@@ -82,41 +107,38 @@ extension PeerSession {
         return entry
     }
 
-    private var transportEntry: StatsReport.Entry {
+    /// `RTCTransportStats`, what ICE and the counts of both directions say.
+    fileprivate static func transport(_ ice: ICEAgent, _ traffic: PathTraffic) -> StatsReport.Entry {
         var entry = StatsReport.Entry("transport", .transport)
-        entry.set("packetsSent", journal.traffic.packetsSent)
-        entry.set("packetsReceived", journal.traffic.packetsReceived)
-        entry.set("bytesSent", journal.traffic.bytesSent)
-        entry.set("bytesReceived", journal.traffic.bytesReceived)
-        entry.set("iceRole", ice.value.role == .controlled ? "controlled" : "controlling")
-        entry.set("iceLocalUsernameFragment", ice.value.localCredentials.usernameFragment)
-        entry.set("iceState", ice.value.state.rawValue)
-        entry.set("dtlsState", dtlsState)
-        entry.set("tlsVersion", security == nil ? nil : "FEFD")
-        entry.set("dtlsCipher", security?.cipher)
-        entry.set("srtpCipher", security?.profile.registeredName)
-        entry.set("dtlsRole", negotiated?.dtlsRole.rawValue ?? "unknown")
-        entry.set("selectedCandidatePairId", ice.value.selectedPair.map { "pair-\($0.id)" })
-        entry.set("selectedCandidatePairChanges", ice.value.selectedPairChanges)
+        entry.set("packetsSent", traffic.packetsSent)
+        entry.set("packetsReceived", traffic.packetsReceived)
+        entry.set("bytesSent", traffic.bytesSent)
+        entry.set("bytesReceived", traffic.bytesReceived)
+        entry.set("iceRole", ice.role == .controlled ? "controlled" : "controlling")
+        entry.set("iceLocalUsernameFragment", ice.localCredentials.usernameFragment)
+        entry.set("iceState", ice.state.rawValue)
         return entry
     }
 
-    /// `RTCDtlsTransportState`.
-    private var dtlsState: String {
-        switch phase {
-        case .new: "new"
-        case .connecting: journal.timeline.pathFoundAt == nil ? "new" : "connecting"
-        case .connected: "connected"
-        case .closed:
-            switch closeReason {
-            case .dtlsFailed, .fingerprintMismatch: "failed"
-            case .closedLocally, .closedByPeer, .iceFailed, .consentExpired, nil: "closed"
-            }
-        }
+    fileprivate mutating func setSecurity(_ security: PeerSecurity?, state: String, role: DTLSRole?) {
+        set("dtlsState", state)
+        set("tlsVersion", security == nil ? nil : "FEFD")
+        set("dtlsCipher", security?.cipher)
+        set("srtpCipher", security?.profile.registeredName)
+        set("dtlsRole", role?.rawValue ?? "unknown")
+    }
+
+    fileprivate mutating func setPairs(_ ice: ICEAgent) {
+        set("selectedCandidatePairId", ice.selectedPair.map { "pair-\($0.id)" })
+        set("selectedCandidatePairChanges", ice.selectedPairChanges)
     }
 
     /// Another pair is another entry: its counts do not follow from those of the one before.
-    private func pairEntry(_ pair: SelectedPair) -> StatsReport.Entry {
+    ///
+    /// - Parameter all: DTLS and media over all pairs.
+    fileprivate static func pair(
+        _ pair: SelectedPair, _ all: PathTraffic, clock: NTPClock, available: Bitrate?
+    ) -> StatsReport.Entry {
         var entry = StatsReport.Entry("pair-\(pair.id)", .candidatePair)
         let (checks, traffic) = (pair.statistics, pair.statistics.traffic)
         entry.set("transportId", "transport")
@@ -124,12 +146,12 @@ extension PeerSession {
         entry.set("remoteCandidateId", "remote-\(pair.id)")
         entry.set("state", "succeeded")
         entry.set("nominated", pair.isNominated)
-        entry.set("packetsSent", journal.traffic.packetsSent)
-        entry.set("packetsReceived", journal.traffic.packetsReceived)
-        entry.set("bytesSent", journal.traffic.bytesSent)
-        entry.set("bytesReceived", journal.traffic.bytesReceived)
-        entry.set("lastPacketSentTimestamp", timestamp(traffic.lastSentAt))
-        entry.set("lastPacketReceivedTimestamp", timestamp(traffic.lastReceivedAt))
+        entry.set("packetsSent", all.packetsSent)
+        entry.set("packetsReceived", all.packetsReceived)
+        entry.set("bytesSent", all.bytesSent)
+        entry.set("bytesReceived", all.bytesReceived)
+        entry.set("lastPacketSentTimestamp", clock.milliseconds(traffic.lastSentAt))
+        entry.set("lastPacketReceivedTimestamp", clock.milliseconds(traffic.lastReceivedAt))
         entry.set("requestsSent", checks.requestsSent)
         entry.set("requestsReceived", checks.requestsReceived)
         entry.set("responsesSent", checks.responsesSent)
@@ -137,19 +159,14 @@ extension PeerSession {
         entry.set("consentRequestsSent", checks.consentRequestsSent)
         entry.set("totalRoundTripTime", checks.totalRoundTripTime)
         entry.set("currentRoundTripTime", checks.currentRoundTripTime)
-        entry.set("availableOutgoingBitrate", media.congestionStatistics?.target)
+        entry.set("availableOutgoingBitrate", available)
         return entry
     }
 
-    /// `DOMHighResTimeStamp`: milliseconds since 1970.
-    private func timestamp(_ instant: Instant?) -> Double? {
-        instant.map { Double((media.clock.wallClock + ($0 - media.clock.instant)).nanosecondsSince1970 / 1000) / 1000 }
-    }
-}
-
-extension StatsReport.Entry {
     /// `RTCIceCandidateStats`. The address that was asked stands for the name of its server.
-    static func candidate(_ id: String, _ kind: StatsReport.Kind, _ end: SelectedPair.End) -> StatsReport.Entry {
+    static func candidate(
+        _ id: String, _ kind: StatsReport.Kind, _ end: SelectedPair.End
+    ) -> StatsReport.Entry {
         var entry = StatsReport.Entry(id, kind)
         entry.set("transportId", "transport")
         entry.set("address", "\(end.address.address)")
@@ -172,5 +189,12 @@ extension StatsReport.Entry {
         case .tls: "turns:\(server)?transport=tcp"
         case nil: "stun:\(server)"
         }
+    }
+}
+
+extension NTPClock {
+    /// `DOMHighResTimeStamp`: milliseconds since 1970.
+    fileprivate func milliseconds(_ instant: Instant?) -> Double? {
+        instant.map { Double((wallClock + ($0 - self.instant)).nanosecondsSince1970 / 1000) / 1000 }
     }
 }

@@ -47,14 +47,3 @@ public struct AudioWishes: Hashable, Sendable {
         maximumPacketTime = section.maximumPacketTime
     }
 }
-
-extension PeerSession {
-    /// The standard's defaults before a description was accepted, and where no sound is sent.
-    public var audioWishes: AudioWishes { negotiated.map { AudioWishes($0) } ?? AudioWishes() }
-
-    /// What the audio encoder may make now: what it was configured for, less on a narrow path, and never more than the peer
-    /// wants.
-    public var audioBitrate: Bitrate { media.audioTarget }
-
-    var negotiated: NegotiatedSession? { descriptions.session }
-}

@@ -1,4 +1,4 @@
-public import Primitives
+import Primitives
 import SDP
 
 /// What the peer said of the pictures that it is able to decode.
@@ -13,27 +13,19 @@ public struct VideoWishes: Hashable, Sendable {
         self.maximumFrameSize = maximumFrameSize
         self.maximumFrameRate = maximumFrameRate
     }
-}
 
-extension PeerSession {
-    /// No wishes before a description was accepted, and where no picture is sent.
-    public var videoWishes: VideoWishes {
-        guard let section = negotiated?.sending(.video), let agreed = section.codecs.first, let video = agreed.video
-        else {
-            return VideoWishes()
+    init(_ session: NegotiatedSession) {
+        guard let section = session.sending(.video), let agreed = section.codecs.first, let video = agreed.video else {
+            self.init()
+            return
         }
         let codec = agreed.codec
         func positive(_ name: String) -> Int? { codec.parameters.integer(name).flatMap { $0 > 0 ? $0 : nil } }
         switch video {
         case .vp8:
-            return VideoWishes(
+            self.init(
                 maximumFrameSize: positive("max-fs"),
                 maximumFrameRate: [positive("max-fr"), section.maximumFrameRate].compactMap(\.self).min())
         }
-    }
-
-    /// What the descriptions chose for the pictures, sent or received; nil before, and where there are none.
-    public var videoCodec: VideoCodec? {
-        negotiated?.media.first { $0.isAccepted && $0.kind == .video }?.codecs.first?.video
     }
 }

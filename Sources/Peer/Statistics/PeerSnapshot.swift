@@ -93,18 +93,19 @@ public struct PeerSnapshot: Sendable {
     }
 }
 
-extension PeerSession {
-    /// The numbers of this moment; making it changes nothing.
-    public var snapshot: PeerSnapshot {
-        PeerSnapshot(
-            path: ice.value.selectedPath, security: security, timeline: timeline, roundTripTime: media.roundTripTime,
-            audio: media.sendStream(of: .audio)?.statistics, video: media.sendStream(of: .video)?.statistics,
-            streams: media.sendStatistics, framesSent: media.framesSent,
-            congestion: media.congestionStatistics, queued: media.queued,
+extension PeerSnapshot {
+    /// The numbers of a session's machines.
+    init(
+        _ ice: ICEAgent, _ keys: borrowing KeyAgreement, _ media: borrowing MediaPath, _ names: NameResolution,
+        _ journal: Journal
+    ) {
+        self.init(
+            path: ice.selectedPath, security: keys.security, timeline: journal.timeline,
+            roundTripTime: media.roundTripTime, audio: media.sendStream(of: .audio)?.statistics,
+            video: media.sendStream(of: .video)?.statistics, streams: media.sendStatistics,
+            framesSent: media.framesSent, congestion: media.congestionStatistics, queued: media.queued,
             sessionDrops: journal.drops, mediaDrops: media.drops, rtpDrops: media.rtpDrops,
-            srtpErrors: media.receiverErrors,
-            srtpSendErrors: media.senderErrors, dtlsDrops: keys.drops, iceDrops: ice.value.drops,
-            turnDrops: ice.value.relayDrops,
-            nameDrops: names.resolver.drops)
+            srtpErrors: media.receiverErrors, srtpSendErrors: media.senderErrors, dtlsDrops: keys.drops,
+            iceDrops: ice.drops, turnDrops: ice.relayDrops, nameDrops: names.drops)
     }
 }
