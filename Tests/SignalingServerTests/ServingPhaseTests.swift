@@ -1,11 +1,11 @@
-import HTTPTransport
 import Primitives
 import Records
-import SocketIO
 import Synchronization
 import Testing
 
+@testable import HTTPTransport
 @testable import SignalingServer
+@testable import SocketIO
 
 @Suite struct ServingPhaseTests {
     private let now = Instant.zero + .seconds(100)
@@ -58,5 +58,19 @@ import Testing
         #expect(watch.whoMustGo([], [], bytesPutAside: 1 << 20 + 1).isEmpty)
         #expect(!watch.isDue(1 << 20 + 1))
         #expect(watch.isDue(2 << 20 + 2))
+    }
+
+    @Test func whoMustGoIsCountedAndWhatClientsHoldIsKept() {
+        var watch = MemoryWatch(ByteLedger.Limits(total: 100, perAccount: 50, perAddress: 100))
+        func connection(_ id: UInt64, _ bytes: Int) -> HTTPHolding {
+            HTTPHolding(connection: id, since: .zero, address: nil, account: "a", bytes: bytes)
+        }
+        let client = SocketIOHolding(
+            holder: .lost(SocketID(rawValue: 1)), owner: "b", address: nil, bytes: 40, since: .zero)
+        #expect(
+            watch.whoMustGo([connection(1, 20), connection(2, 35)], [client], bytesPutAside: 0) == [.connection(2)])
+        #expect(watch.clientBytes == 40 && watch.evictions == 1)
+        #expect(watch.whoMustGo([connection(1, 20)], [], bytesPutAside: 0).isEmpty)
+        #expect(watch.clientBytes == 0 && watch.evictions == 1)
     }
 }

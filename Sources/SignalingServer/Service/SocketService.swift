@@ -131,9 +131,8 @@ final class SocketService {
     }
 
     var nextTimeout: Instant? {
-        guard let first = socketIO.nextTimeout, let second = hub.nextTimeout else {
-            return socketIO.nextTimeout ?? hub.nextTimeout
-        }
+        let (first, second) = (socketIO.nextTimeout, hub.nextTimeout)
+        guard let first, let second else { return first ?? second }
         return min(first, second)
     }
 
