@@ -132,8 +132,8 @@ final class SocketService {
 
     var nextTimeout: Instant? {
         let (first, second) = (socketIO.nextTimeout, hub.nextTimeout)
-        guard let first, let second else { return first ?? second }
-        return min(first, second)
+        if let first, let second { return min(first, second) }
+        return first ?? second
     }
 
     func shutDown(endingSessions: Bool, _ phase: ServingPhase, now: Moment) {
