@@ -16,6 +16,7 @@ extension Server {
         case .health(let health): recordsHealth = health
         case .crewStored(let record, let isNew, let reply): hub.crewStored(record, isNew: isNew, reply)
         case .sessionStored(let id): hub.sessionStored(id)
+        case .sessionRefused(let id, _): hub.sessionNotStored(id, now: now)
         case .credentials(let found, let ticket): logIns.credentialsRead(found, ticket)
         case .loggedIn(let verdict, let ticket): logIns.judged(verdict, ticket, now: now)
         case .refreshed(let outcome, let ticket): finishRefresh(ticket, outcome, now: now)
