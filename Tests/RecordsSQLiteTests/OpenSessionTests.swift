@@ -61,8 +61,9 @@ import Testing
     // MARK: Records of before
 
     /// Sessions by id, kiosk, start and end in seconds, in the schema of before the constraint.
-    private func before(_ sessions: [(id: String, kiosk: String, started: Int64, ended: Int64?)]) throws -> TemporaryFile
-    {
+    private func before(
+        _ sessions: [(id: String, kiosk: String, started: Int64, ended: Int64?)]
+    ) throws -> TemporaryFile {
         let file = TemporaryFile()
         var old = try Database(.file(file.path))
         try old.migrate(Array(Schema.migrations.prefix(6)), applicationID: Schema.applicationID)

@@ -20,8 +20,9 @@ import Testing
 
     @Test func itIsJudgedByWhatTheRecordsSayNow() {
         #expect(verdict(against: credentials("a"), now: credentials("a")) == .succeeded(account()))
-        #expect(verdict(against: credentials("a"), isRight: false, now: credentials("a")) == .refused(organization: "west"))
-        #expect(verdict(against: credentials("a"), now: credentials("b")) == .refused(organization: "west"))
+        let refused = LogInVerdict.refused(organization: "west")
+        #expect(verdict(against: credentials("a"), isRight: false, now: credentials("a")) == refused)
+        #expect(verdict(against: credentials("a"), now: credentials("b")) == refused)
         #expect(
             verdict(against: credentials("a"), now: credentials("a", isDisabled: true))
                 == .disabled(organization: "west"))

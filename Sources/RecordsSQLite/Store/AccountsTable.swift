@@ -128,7 +128,9 @@ enum AccountsTable {
         let latest =
             database.schemaVersion < 5
             ? "0 AS generation, NULL AS version, NULL AS hostname" : "generation, version, hostname"
-        return "id, role, organization, display_name, is_disabled, created_at, last_seen_at, tokens_valid_from, \(latest)"
+        return """
+            id, role, organization, display_name, is_disabled, created_at, last_seen_at, tokens_valid_from, \(latest)
+            """
     }
 }
 

@@ -31,7 +31,9 @@ extension Store: ExpiringRecords {
     }
 
     mutating func pruneSessions(before age: WallClock, limit: Int) throws(DatabaseError) -> Int {
-        try write { database throws(DatabaseError) in try SessionsTable.prune(before: age, limit: limit, in: &database) }
+        try write { database throws(DatabaseError) in
+            try SessionsTable.prune(before: age, limit: limit, in: &database)
+        }
     }
 
     mutating func pruneCrewEvents(before age: WallClock, limit: Int) throws(DatabaseError) -> Int {
