@@ -158,6 +158,7 @@ final class ServerLoop {
         case .health(let health): recordsHealth = health
         case .crewStored(let record, let isNew, let reply): sockets.crewStored(record, isNew: isNew, reply)
         case .sessionStored(let id): sockets.sessionStored(id)
+        case .sessionRefused(let id, _): sockets.sessionRefused(id, now: now)
         case .credentials(let found, let ticket): logIns.credentialsRead(found, ticket)
         case .loggedIn(let verdict, let ticket): logIns.judged(verdict, ticket, now: now)
         case .refreshed(let outcome, let ticket): logIns.refreshed(outcome, ticket, now: now)

@@ -113,6 +113,9 @@ final class SocketService {
 
     func sessionStored(_ id: String) { hub.sessionStored(id) }
 
+    /// The records have another open session of the kiosk.
+    func sessionRefused(_ id: String, now: Moment) { hub.sessionNotStored(id, now: now) }
+
     func notStored(_ request: Hub.StoreRequest, now: Moment) {
         switch request {
         case .crew(_, let reply): hub.crewFailed(reply)
