@@ -1,4 +1,4 @@
-public import Primitives
+import Primitives
 
 /// How long records are kept; nil for ever.
 public struct RetentionPeriods: Hashable, Sendable {
