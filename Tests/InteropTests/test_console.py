@@ -355,7 +355,7 @@ def test_the_page_speaks_hindi_at_once_and_from_then_on(stage, plain):
     assert fragment(room) == "#/settings" and not room.find("stage").is_displayed()
     room.setting("language", "hi")
     root = room.driver.find_element(By.TAG_NAME, "html")
-    assert root.get_attribute("lang") == "hi" and room.driver.title == "कियोस्क कंसोल"
+    assert root.get_attribute("lang") == "hi" and room.driver.title == "(1) कियोस्क कंसोल"
     room.wait(lambda: "आप देख रहे हैं" in room.row(KIOSK).text and "कैमरा नहीं मिला" in room.row("KIOSK_02").text, 3)
     assert room.find("connection").text == "जुड़ा है"
     assert "साइन ऑन" in room.crew()[0]["text"] and "लोको पायलट" in room.crew()[0]["text"]
@@ -690,7 +690,7 @@ def test_a_picture_is_turned_and_filled_and_stays_so(stage, plain):
     assert is_upright() and room.find("video", room.tile(KIOSK)).value_of_css_property("object-fit") == "cover"
     assert room.find("video", room.tile("KIOSK_02")).value_of_css_property("rotate") in ("none", "0deg")
     # Whatever stands in the browser's memory, the room opens.
-    room.driver.execute_script("localStorage.setItem('kiosk-console.poses', '[null,[1],[\"KIOSK_01\",{\"turns\":\"x\"}]]')")
+    room.driver.execute_script("localStorage.setItem('kiosk-console.preferences', '{\"poses\":[null,[1],[\"KIOSK_01\",{\"turns\":\"x\"}]],\"sets\":7,\"language\":{}}')")
     room.driver.refresh()
     room.decoded(KIOSK, 5, 15)
     assert not is_upright()
