@@ -12,37 +12,14 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from harness import network
 from harness.browser import Console, say, time_of_day, violations
 from harness.programs import eventually
-from harness.staged import StagedServer, iso, ufrag
+from harness.staged import iso, ufrag
 
 KIOSK = "KIOSK_01"
 
 #: What is the page's own doing, and the same in every browser.
 CHROMIUM = pytest.mark.parametrize("driver", ["chromium"], indirect=True)
-
-
-@pytest.fixture
-def stage(wire):
-    with StagedServer(network.MONITOR) as server:
-        yield server
-
-
-@pytest.fixture
-def page(wire, stage, driver) -> Console:
-    console = Console(driver, stage.address).open()
-    yield console
-    driver.get("about:blank")
-
-
-@pytest.fixture
-def room(stage, page) -> Console:
-    """Signed in."""
-    page.sign_in("MONITOR_01", "secret")
-    page.connected()
-    page.wait(lambda: page.row(KIOSK), 5)
-    return page
 
 
 def later(page: Console, seconds: float) -> None:
@@ -336,13 +313,6 @@ def test_an_address_is_opened_by_whoever_signs_in(stage, page):
 
 
 # Settings
-
-
-@pytest.fixture
-def plain(stage, room):
-    """Signed in; what was chosen is forgotten afterwards."""
-    yield room
-    room.driver.execute_script("localStorage.clear()")
 
 
 def test_the_page_speaks_hindi_at_once_and_from_then_on(stage, plain):

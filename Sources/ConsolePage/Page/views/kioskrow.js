@@ -47,7 +47,7 @@ export class KioskRow {
     this.#set('.kiosk-trouble', faults);
     const seen = lastSeen && !online ? say('list.offlineSince', { when: timeOfDay(lastSeen, { seconds: true }) }) : '';
     // The name too: a long one has no room in a row.
-    const title = [name, seen, faults, ...troubles.map(({ todo }) => todo)].filter(Boolean).join('\n');
+    const title = [name, name === kioskId ? '' : kioskId, seen, faults, ...troubles.map(({ todo }) => todo)].filter(Boolean).join('\n');
     if (this.element.title !== title) this.element.title = title;
     label(this.#about, say('about.open', { name }));
     label(this.#pin, say('list.pin', { name }));
