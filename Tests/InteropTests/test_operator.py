@@ -168,7 +168,8 @@ def test_a_kiosk_with_its_bell_on_calls(stage, plain):
     script(room, "arguments[0].focus()", room.row(KIOSK))
     press(room, "b")
     bell = room.row(KIOSK).find_element(By.XPATH, "../button[@data-testid='kiosk-pin']")
-    assert bell.get_attribute("aria-pressed") == "true" and bell.get_attribute("aria-label") == "Call me for Crew lobby, Central"
+    room.wait(lambda: bell.get_attribute("aria-pressed") == "true", 3)
+    assert bell.get_attribute("aria-label") == "Call me for Crew lobby, Central"
     assert room.driver.switch_to.active_element == room.row(KIOSK)
     stage.emit("kiosk-status", {**stage.kiosks[0], "status": {"camera": "lost", "microphone": "silent"}})
     room.wait(lambda: room.find("notices").text == "Crew lobby, Central: microphone silent", 3)
