@@ -9,7 +9,7 @@ SWIFT_FILES := Package.swift Sources Tests Benchmarks Fuzz Scripts
 BIN = $(shell $(SWIFT) build -c release --show-bin-path)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test build-tests test-unit test-console test-interop test-compatibility test-outages test-machine deb test-deb tsan asan lint format build-fuzz fuzz-briefly bench bench-network bench-signaling bench-attacks soak fuzz clean
+.PHONY: help setup build demo test build-tests test-unit test-console test-interop test-compatibility test-outages test-rounds test-machine deb test-deb tsan asan lint format build-fuzz fuzz-briefly bench bench-network bench-signaling bench-attacks soak fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ test-compatibility: build ## this release's programs against those of the releas
 test-outages: build ## nine pictures on a console while the server is killed and away for 12, 30 and 60 s
 	@Scripts/setup test
 	BIN=$(BIN) PICTURES=9 OUTAGES=12,30,60 Scripts/test-interop -k test_outages -s
+
+test-rounds: build ## what 200 rounds of watching and stopping leave in a console's page
+	@Scripts/setup test
+	BIN=$(BIN) ROUNDS=200 Scripts/test-interop -k test_rounds -s
 
 test-machine: deb ## a kiosk with real drivers in a virtual machine
 	@Scripts/setup test machine

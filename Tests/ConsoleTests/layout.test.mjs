@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { focused, grid } from '../../Sources/ConsolePage/Page/views/layout.js';
+import { focused, grid } from '../../Sources/ConsolePage/Page/views/room/layout.js';
 
 const room = (width, height, count, shape = 16 / 9) => ({ width, height, gap: 12, shapes: Array(count).fill(shape) });
 

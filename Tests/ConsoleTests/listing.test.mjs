@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { countKinds, isOfKind, KIND_NAMES, ordered } from '../../Sources/ConsolePage/Page/state/listing.js';
+import { arranged, countKinds, isOfKind, KIND_NAMES, placeOf } from '../../Sources/ConsolePage/Page/state/listing.js';
 import { faultsOf } from '../../Sources/ConsolePage/Page/state/status.js';
 import { EMPTY, reduce } from '../../Sources/ConsolePage/Page/state/store.js';
 
@@ -32,10 +32,23 @@ test('a count is the number of kiosks that its kind shows', () => {
   assert.ok([...kiosks.byId.keys()].every((kioskId) => isOfKind(kiosks, kioskId, null)));
 });
 
+const parts = (kiosks, order) => arranged(kiosks, { compare: byNumber, order }).map(({ head, place, kioskIds }) => [place ? `${head} ${place}` : head, ...kioskIds]);
+
 test('faults come first, then mine, then all others, by name', () => {
-  assert.deepEqual(ordered(some(), byNumber), ['K6', 'K3', 'K5', 'K2', 'K4', 'K9', 'K10']);
+  assert.deepEqual(parts(some(), 'name'), [['faulty', 'K6', 'K3'], ['mine', 'K5'], ['others', 'K2', 'K4', 'K9', 'K10']]);
   const alike = listed([kiosk('B', { displayName: 'same' }), kiosk('A', { displayName: 'same' })]);
-  assert.deepEqual(ordered(alike, byNumber), ['A', 'B']);
+  assert.deepEqual(parts(alike, 'name'), [['others', 'A', 'B']]);
+  assert.deepEqual(parts(EMPTY.kiosks, 'name'), []);
+});
+
+test('a place is what a name has behind its last comma, and heads a part of its own', () => {
+  assert.deepEqual(['Lobby, Central', 'Gate 3, West, Pune ', 'Depot', 'Odd,', ''].map(placeOf), ['Central', 'Pune', '', '', '']);
+  const kiosks = listed([
+    kiosk('K1', { displayName: 'Lobby, Pune' }), kiosk('K2', { displayName: 'Gate, Central' }), kiosk('K3', { displayName: 'Depot' }),
+    kiosk('K4', { displayName: 'Hall, Central' }), kiosk('K5', { displayName: 'Yard, Pune', status: { camera: 'lost' } }), kiosk('K6', { displayName: 'x, constructor' }),
+  ], ['K1']);
+  assert.deepEqual(parts(kiosks, 'place'), [['faulty', 'K5'], ['mine', 'K1'], ['place Central', 'K2', 'K4'], ['place constructor', 'K6'], ['nowhere', 'K3']]);
+  assert.deepEqual(parts(listed([kiosk('K1', { displayName: 'Lobby, Pune' })]), 'place'), [['place Pune', 'K1']]);
 });
 
 test('a fault is what a heartbeat says in the words of the contract', () => {

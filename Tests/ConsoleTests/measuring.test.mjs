@@ -8,7 +8,7 @@ import { Meter, nextTurn } from '../../Sources/ConsolePage/Page/media/meter.js';
 import { KEPT, MOST_READINGS } from '../../Sources/ConsolePage/Page/state/readings.js';
 import { PictureWatch } from '../../Sources/ConsolePage/Page/media/picturewatch.js';
 import { EMPTY, reduce } from '../../Sources/ConsolePage/Page/state/store.js';
-import { HEIGHT, paths, WIDTH } from '../../Sources/ConsolePage/Page/views/graph.js';
+import { HEIGHT, paths, WIDTH } from '../../Sources/ConsolePage/Page/views/room/graph.js';
 
 class Fake {
   calls = 0;

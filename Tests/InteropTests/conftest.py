@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from harness import browser, network, programs  # noqa: E402
+from harness import browser, network, programs, staged  # noqa: E402
 
 skipped: list[str] = []
 
@@ -106,3 +106,35 @@ def console(wire, driver, server):
     """The real server's console in a browser, not signed in."""
     yield browser.Console(driver, server.address).open()
     driver.get("about:blank")
+
+
+# The console's page against a staged server
+
+
+@pytest.fixture
+def stage(wire):
+    with staged.StagedServer(network.MONITOR) as one:
+        yield one
+
+
+@pytest.fixture
+def page(wire, stage, driver):
+    """Not signed in."""
+    yield browser.Console(driver, stage.address).open()
+    driver.get("about:blank")
+
+
+@pytest.fixture
+def room(stage, page):
+    """Signed in."""
+    page.sign_in("MONITOR_01", "secret")
+    page.connected()
+    page.wait(lambda: page.row("KIOSK_01"), 5)
+    return page
+
+
+@pytest.fixture
+def plain(room):
+    """Signed in; what was chosen is forgotten afterwards."""
+    yield room
+    room.driver.execute_script("localStorage.clear()")

@@ -8,7 +8,7 @@ import signal
 import time
 
 import pytest
-from harness.browser import Console, differ, say, started
+from harness.browser import Console, differ, say, shoot, started
 from harness.monitor import Client
 from harness.programs import PASSWORD, eventually
 
@@ -84,7 +84,7 @@ def test_a_closed_page_locks_nobody_out(console: Console, agent, server):
     eventually(lambda: asyncio.run(another_monitor_may_watch()), 3, "the kiosk stays busy")
 
 
-def test_two_windows_of_one_person_take_a_kiosk_from_each_other(console: Console, agent):
+def test_two_windows_of_one_person_take_a_kiosk_from_each_other_when_they_are_told_to(console: Console, agent):
     def sign_in() -> None:
         console.sign_in("MONITOR_01", PASSWORD)
         console.connected()
@@ -105,6 +105,8 @@ def test_two_windows_of_one_person_take_a_kiosk_from_each_other(console: Console
             else:
                 assert console.ending("KIOSK_01") == "stopped-by-monitor"
                 console.find("again", console.tile("KIOSK_01")).click()
+            if turn > 0:
+                console.find("take-here").click()
             console.wait(lambda: console.text("KIOSK_01", "state") == "Live", 8, f"no picture at turn {turn}: {console.session('KIOSK_01')}")
     finally:
         driver.switch_to.window(second)
@@ -151,6 +153,36 @@ def test_the_browser_reads_the_capture_time(console: Console, agent):
     for kind in ("audio", "video"):
         assert all(0 <= age[kind] < 500 for age in ages), ages
     console.stop("KIOSK_01")
+
+
+def test_a_lower_quality_reaches_the_kiosk(console: Console, agent):
+    console.sign_in("MONITOR_01", PASSWORD)
+    console.connected()
+    console.online("KIOSK_01")
+    try:
+        console.find("settings-button").click()
+        console.setting("quality", "low")
+        console.watch("KIOSK_01")
+        console.wait(lambda: console.text("KIOSK_01", "state") == "Live", 10)
+
+        def drawn() -> float:
+            return (console.session("KIOSK_01")["figures"] or {}).get("bitrate") or 0
+
+        # Picture and sound: what Opus takes, and headers, come on top of the picture's 200 kbit/s.
+        time.sleep(6)
+        readings = []
+        for _ in range(5):
+            time.sleep(1.1)
+            readings.append(drawn())
+        assert 20_000 < sum(readings) / len(readings) < 330_000, readings
+        shoot(console, "quality-low")
+        console.find("settings-button").click()
+        console.setting("quality", "best")
+        console.find("settings-back").click()
+        console.wait(lambda: drawn() > 400_000, 25, f"the limit stays: {drawn()}")
+        console.wait(lambda: console.text("KIOSK_01", "state") == "Live", 5)
+    finally:
+        console.driver.execute_script("localStorage.clear()")
 
 
 def test_signing_in_with_a_wrong_password_says_so(console: Console):

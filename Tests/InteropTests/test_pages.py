@@ -1,8 +1,6 @@
 """The console's pages of records against the real server: crew, audit, people and kiosks, a kiosk's own."""
 
 import json
-import os
-import pathlib
 import re
 import time
 import urllib.error
@@ -14,11 +12,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 
 from harness.actors import Actors
-from harness.browser import Console, violations
+from harness.browser import Console, shoot, violations
 from harness.programs import PASSWORD, eventually
-
-#: Where pictures of the pages go, if anywhere.
-PICTURES = os.environ.get("PICTURES")
 
 HOSTILE = '<img src=x onerror="window.hacked=1">'
 
@@ -90,12 +85,6 @@ def texts(page: Console, testid: str) -> list[str]:
 def wait_for(page: Console, testid: str, count: int = 1, timeout: float = 10) -> list[str]:
     page.wait(lambda: len(texts(page, testid)) == count, timeout, f"not {count} of {testid}")
     return texts(page, testid)
-
-
-def shoot(page: Console, name: str) -> None:
-    if PICTURES:
-        pathlib.Path(PICTURES).mkdir(parents=True, exist_ok=True)
-        page.driver.save_screenshot(f"{PICTURES}/{page.driver.name}-{name}.png")
 
 
 def catch_files(page: Console) -> None:

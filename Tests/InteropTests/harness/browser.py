@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import io
+import os
 import pathlib
 import shutil
 import sys
@@ -16,6 +17,9 @@ from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
 NAMES = ("chromium", "firefox")
+
+#: Where pictures of the pages go, if anywhere.
+PICTURES = os.environ.get("PICTURES")
 
 
 def missing(name: str) -> str | None:
@@ -222,6 +226,13 @@ def violations(console: Console, *, rules: list[str] | None = None) -> list[str]
     return [
         f"{rule['id']} ({rule['impact']}): {node['html']} {node['failureSummary']}" for rule in found["violations"] for node in rule["nodes"]
     ]
+
+
+def shoot(console: "Console", name: str) -> None:
+    """A picture of the page for those who want to look at it."""
+    if PICTURES:
+        pathlib.Path(PICTURES).mkdir(parents=True, exist_ok=True)
+        console.driver.save_screenshot(f"{PICTURES}/{console.driver.name}-{name}.png")
 
 
 def differ(one: numpy.ndarray, other: numpy.ndarray) -> float:

@@ -35,10 +35,11 @@ def iso(moment: float | None = None) -> str:
 
 
 class Picture(VideoStreamTrack):
-    """A bar that wanders over a green field, unless it is told to stand still: then no picture comes."""
+    """A bar that wanders over a field, unless it is told to stand still: then no picture comes."""
 
-    def __init__(self, stands_still) -> None:
+    def __init__(self, stands_still, ground) -> None:
         super().__init__()
+        self.ground = ground
         self.count = 0
         self.stands_still = stands_still
 
@@ -47,9 +48,9 @@ class Picture(VideoStreamTrack):
             await asyncio.sleep(0.01)
         pts, time_base = await self.next_timestamp()
         field = numpy.zeros((360, 640, 3), numpy.uint8)
-        field[:, :, 1] = 60
+        field[:, :] = self.ground
         left = (self.count * 8) % 600
-        field[100:200, left : left + 40, 0] = 255
+        field[100:200, left : left + 40] = (255, self.ground[1], self.ground[2])
         self.count += 1
         frame = VideoFrame.from_ndarray(field, format="rgb24")
         frame.pts, frame.time_base = pts, time_base
@@ -99,6 +100,8 @@ class StagedServer:
         self.candidates_first = False
         self.tracks = ("video", "audio")
         self.picture_stands_still = False
+        #: Red, green and blue of the field behind the bar.
+        self.picture_ground = (0, 60, 0)
         #: The sessions that the server says it still knows; None for one that does not say.
         self.known_sessions: list[str] | None = None
         #: How many times a file does not come, by its name.
@@ -267,7 +270,7 @@ class StagedServer:
             await old.close()
         peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         await peer.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
-        for kind, track in (("video", lambda: Picture(lambda: self.picture_stands_still)), ("audio", Tone)):
+        for kind, track in (("video", lambda: Picture(lambda: self.picture_stands_still, self.picture_ground)), ("audio", Tone)):
             if kind in self.tracks:
                 peer.addTrack(track())
         await peer.setLocalDescription(await peer.createAnswer())

@@ -16,13 +16,14 @@ import { $ } from './page.js';
 const LOOK_EVERY = 15;
 
 export class Records {
-  #api; #account; #store; #accounts; #pages;
+  #api; #account; #store; #accounts; #named; #pages;
   /** @type {any} */
   #shown = null;
   #seconds = 0;
 
-  /** - router: the address bar. - watch(kioskId): the operator wants to see it. */
-  constructor({ api, account, store, router, watch }) {
+  /** - router: the address bar. - watch(kioskId): the operator wants to see it. - named(): people have other names. */
+  constructor({ api, account, store, router, watch, named }) {
+    this.#named = named;
     this.#api = api;
     this.#account = account;
     this.#store = store;
@@ -32,7 +33,7 @@ export class Records {
       ownId: () => account.user?.id,
       state: () => store.state,
       kioskName: (id) => nameOf(store.state.kiosks, id),
-      personName: (id) => this.#personName(id),
+      personName: (id) => this.personName(id),
       hearsEvents: () => !isAdmin(), mayWatch: () => !isAdmin(), hasStories: isAdmin, seesAccounts: isAdmin,
     };
     const question = new AskDialog({ dialog: $('ask') });
@@ -86,7 +87,8 @@ export class Records {
     this.#shown?.tick?.({ isWhole });
   }
 
-  #personName(id) {
+  /** What a person is called, as far as this account may know. */
+  personName(id) {
     if (id === this.#account.user?.id) return this.#account.user.displayName || id;
     const account = this.#accounts.state.items.find((one) => one.id === id);
     return account ? titleOf(account) : id;
@@ -97,6 +99,7 @@ export class Records {
     this.#pages.people.changed();
     if (this.#accounts.state.phase !== 'ready') return;
     // People have names now.
+    this.#named();
     this.#pages.audit.draw();
     this.#pages.kiosk.draw();
   }

@@ -1,22 +1,23 @@
 // The room: the watched kiosks' pictures on the wall, which of them is large, which is heard, and who makes room for another.
 
+import { poseOf, withPose } from '../state/chosen/poses.js';
 import { nameOf } from '../state/kiosks.js';
 import { MOST_PICTURES, writeRoute } from '../state/routes.js';
 import { soundOf } from '../state/sound.js';
-import { askWhomToReplace } from '../views/replacing.js';
-import { Tile } from '../views/tile.js';
-import { copied } from '../views/tools.js';
-import { Wall } from '../views/wall.js';
+import { askWhomToReplace } from '../views/room/replacing.js';
+import { askToTake } from '../views/room/taking.js';
+import { Tile } from '../views/room/tile.js';
+import { copied } from '../views/room/tools.js';
+import { Wall } from '../views/room/wall.js';
 import { say } from '../words/language.js';
 import { bitrateText } from '../words/texts.js';
 import { $, notice } from './page.js';
-import { keepPose, poseOf } from './poses.js';
 
 /** So long after the pictures went from the screen they are asked for no more, in milliseconds. */
 const UNSEEN_FOR = 5_000;
 
 export class Room {
-  #sessions; #store; #socket; #arranged; #left;
+  #sessions; #store; #socket; #arranged; #left; #elsewhere; #says;
   #wall;
   #isShown;
   /** When the pictures were last on the screen, in milliseconds of `performance.now()`. */
@@ -27,10 +28,14 @@ export class Room {
 
   /**
    * - arranged(kiosks, focus): which pictures are there, in their order, and which is large.
-   * - left(kioskId): a picture that had the focus was closed.
+   * - left(kioskId): a picture that had the focus was closed, and none is left.
+   * - elsewhere(): the ids of the kiosks that other windows of the same person watch.
+   * - says(kioskId, name, text): what a picture shows now, for those who do not see it.
    * - isShown(): whether the pictures can be seen.
    */
-  constructor({ sessions, store, socket, arranged, left, isShown }) {
+  constructor({ sessions, store, socket, arranged, left, elsewhere, says, isShown }) {
+    this.#elsewhere = elsewhere;
+    this.#says = says;
     this.#isShown = isShown;
     this.#sessions = sessions;
     this.#store = store;
@@ -38,6 +43,7 @@ export class Room {
     this.#arranged = arranged;
     this.#left = left;
     this.#wall = new Wall({ stage: $('stage'), empty: $('stage-empty'), arranged: () => this.#tellArranged() });
+    $('sheet-close').addEventListener('click', () => this.evenOut());
     $('watch-all').addEventListener('click', () => {
       for (const kioskId of this.#ended) if (sessions.canWatch(kioskId)) this.revive(kioskId);
     });
@@ -59,15 +65,33 @@ export class Room {
 
   choose(kioskId) {
     if (this.#sessions.isGoing(kioskId)) {
+      this.#raise(kioskId);
       this.tile(kioskId).focus();
     } else if (!this.#socket.connected) {
       notice(say('notices.serverAway'), 'warn');
-    } else if (this.tile(kioskId) || this.#wall.kioskIds.length < MOST_PICTURES) {
-      this.#watch(kioskId);
+    } else if (this.#elsewhere().has(kioskId)) {
+      void this.#take(kioskId);
     } else {
-      void this.#replace(kioskId);
+      this.#makeRoom(kioskId);
     }
   }
+
+  /** Two windows of one person do not take a kiosk from each other without a word. */
+  async #take(kioskId) {
+    if (await askToTake({ dialog: $('take'), name: this.#name(kioskId) }) && this.#socket.connected) this.#makeRoom(kioskId);
+  }
+
+  #makeRoom(kioskId) {
+    // What another window shows counts too; a kiosk that is taken from there makes its own room.
+    const others = this.#elsewhere();
+    others.delete(kioskId);
+    if (this.tile(kioskId) || this.#wall.kioskIds.length + others.size < MOST_PICTURES) this.#watch(kioskId);
+    else if (this.#wall.kioskIds.length === 0) notice(say('windows.full'), 'warn');
+    else void this.#replace(kioskId);
+  }
+
+  /** On a phone the picture that was asked for lies above everything else. */
+  #raise(kioskId) { if (this.#wall.isNarrow) this.#wall.focus = kioskId; }
 
   /** One more than can be watched: a picture that has ended makes room, or one that the operator names. */
   async #replace(kioskId) {
@@ -89,8 +113,10 @@ export class Room {
 
   /** Whether there was a large picture. */
   evenOut() {
-    if (this.#wall.focus === null) return false;
+    const { focus, isSheet } = this.#wall;
+    if (focus === null) return false;
     this.#wall.focus = null;
+    if (isSheet) this.#left(focus);
     return true;
   }
 
@@ -112,9 +138,18 @@ export class Room {
     this.#wanted = null;
     const isKnown = (kioskId) => this.#store.state.kiosks.byId.has(kioskId);
     for (const kioskId of this.#wall.kioskIds) if (!kiosks.includes(kioskId)) this.#close(kioskId);
-    for (const kioskId of kiosks) if (isKnown(kioskId) && !this.tile(kioskId)) this.#watch(kioskId);
+    const others = this.#elsewhere();
+    const room = MOST_PICTURES - others.size;
+    const isMine = (kioskId) => !others.has(kioskId) && this.#wall.kioskIds.length < room;
+    const left = kiosks.filter((kioskId) => {
+      if (!isKnown(kioskId) || this.tile(kioskId)) return false;
+      if (!isMine(kioskId)) return true;
+      this.#watch(kioskId, this.#wall.kioskIds.length, { isAsked: false });
+      return false;
+    });
     if (focus !== null) this.#lookAt(focus);
     this.#wall.focus = focus;
+    if (left.length > 0) notice(say('windows.left', { names: left.map((kioskId) => this.#name(kioskId)).join(', ') }), 'info');
     const unknown = kiosks.filter((kioskId) => !isKnown(kioskId));
     if (unknown.length > 0) notice(say('notices.unknownKiosks', { names: unknown.join(', ') }), 'warn');
     this.#tellArranged();
@@ -122,14 +157,18 @@ export class Room {
 
   #tellArranged() {
     if (!this.#wanted) this.#arranged(this.#wall.kioskIds, this.#wall.focus);
+    // What lies below a sheet is out of reach until it is gone.
+    for (const id of ['bar', 'kiosk-panel', 'crew-panel']) $(id).inert = this.#wall.isSheet;
     this.#countEnded();
   }
 
   // Tiles
 
-  #watch(kioskId, place = this.#wall.kioskIds.length) {
+  /** - isAsked: whether the operator has asked for this one picture. */
+  #watch(kioskId, place = this.#wall.kioskIds.length, { isAsked = true } = {}) {
     this.#lookAt(kioskId);
     if (!this.tile(kioskId)) this.#wall.add(kioskId, this.#makeTile(kioskId), place);
+    if (isAsked) this.#raise(kioskId);
     this.#begin(kioskId);
   }
 
@@ -147,7 +186,7 @@ export class Room {
   #makeTile(kioskId) {
     const dispatch = (type, on) => this.#store.dispatch({ type, kioskId, on });
     return new Tile({
-      template: $('tile-template'), name: this.#name(kioskId), kioskId, pose: poseOf(kioskId),
+      template: $('tile-template'), name: this.#name(kioskId), kioskId, pose: poseOf(this.#store.state.preferences.poses, kioskId),
       on: {
         stop: () => this.#close(kioskId),
         again: () => this.choose(kioskId),
@@ -161,7 +200,12 @@ export class Room {
         clicked: () => { if (this.#wall.focus !== null) this.#wall.focus = kioskId; },
         sound: (on) => dispatch('sound', on),
         pin: (on) => dispatch('pinned', on),
-        posed: (pose) => { keepPose(kioskId, pose); this.#wall.arrange(); },
+        posed: (pose) => {
+          this.#store.dispatch({ type: 'preferred', name: 'poses', value: withPose(this.#store.state.preferences.poses, kioskId, pose) });
+          this.#wall.arrange();
+        },
+        hasKeys: () => this.#store.state.preferences.keys,
+        says: (text) => this.#says(kioskId, this.#name(kioskId), text),
         link: async () => notice(await copied(`${location.origin}${location.pathname}${writeRoute({ page: 'room', kiosks: [kioskId] })}`), 'info'),
       },
     });
@@ -172,11 +216,16 @@ export class Room {
   #close(kioskId) {
     if (!this.tile(kioskId)) return;
     const hadFocus = this.tile(kioskId).element.contains(document.activeElement);
+    const place = this.#wall.kioskIds.indexOf(kioskId);
+    const isSheet = this.#wall.isSheet;
     this.#sessions.close(kioskId);
     this.tile(kioskId).remove();
     this.#wall.remove(kioskId);
     this.#store.dispatch({ type: 'closed', kioskId, next: this.#wall.focus ?? this.#wall.kioskIds.at(-1) ?? null });
-    if (hadFocus) this.#left(kioskId);
+    if (!hadFocus) return;
+    // The focus stays among the pictures as long as there are any.
+    const next = this.tile(this.#wall.kioskIds[Math.min(place, this.#wall.kioskIds.length - 1)]);
+    if (next && !isSheet) next.focus(); else this.#left(kioskId);
   }
 
   /** Nothing is watched any more. */

@@ -6,7 +6,7 @@ import { WatchSession } from '../media/session.js';
 import { isFree } from '../state/kiosks.js';
 
 export class Sessions {
-  #socket; #store; #account; #isShown; #changed;
+  #socket; #store; #account; #isShown; #isElsewhere; #changed;
   #byId = new Map();
   #revival;
   /** Sessions whose end has been seen to. */
@@ -15,17 +15,22 @@ export class Sessions {
 
   /**
    * - isShown(): whether the pictures can be seen; a browser draws none that cannot.
+   * - isElsewhere(kioskId): whether another window of the same person watches it.
    * - isLookedAt(kioskId): whether its figures are on the screen.
    * - changed(session): anything that a viewer may show.
    * - comesBack(kioskId): it may be watched again now, and nobody needs to ask for it.
    */
-  constructor({ socket, store, account, isShown, isLookedAt, changed, comesBack }) {
+  constructor({ socket, store, account, isShown, isElsewhere, isLookedAt, changed, comesBack }) {
     this.#socket = socket;
     this.#store = store;
     this.#account = account;
     this.#isShown = isShown;
+    this.#isElsewhere = isElsewhere;
     this.#changed = changed;
-    this.#revival = new Revival({ watch: comesBack, isPossible: (kioskId) => this.canWatch(kioskId) });
+    this.#revival = new Revival({ watch: comesBack, isPossible: (kioskId) => this.canWatch(kioskId) && !this.isElsewhere(kioskId) });
+    store.subscribe(({ preferences }, before) => {
+      if (preferences.quality !== before.preferences.quality) for (const session of this.#going()) session.qualityChanged();
+    });
     new Meter({
       sessions: () => this.#going(),
       isLookedAt: ({ kioskId }) => isLookedAt(kioskId),
@@ -49,6 +54,14 @@ export class Sessions {
     return this.#socket.connected && isFree(this.#store.state.kiosks, kioskId, this.#account.user?.id);
   }
 
+  /** Whether another window of the same person watches it, and this one does not. */
+  isElsewhere(kioskId) { return !this.isGoing(kioskId) && this.#isElsewhere(kioskId); }
+
+  get isWatching() { return this.#going().length > 0; }
+
+  /** Nobody is there: all end, and stay so. */
+  abandon() { for (const session of this.#going()) session.abandon(); }
+
   /** Whether it is watched again by itself. */
   isAwaited(kioskId) { return this.#revival.isWaiting(kioskId); }
 
@@ -58,6 +71,7 @@ export class Sessions {
   begin(kioskId, attach) {
     const session = new WatchSession({
       kioskId, signaling: this.#socket, iceServers: usable(this.#iceServers), changed: (changed) => this.#change(changed), isShown: this.#isShown,
+      quality: () => this.#store.state.preferences.quality,
     });
     this.#byId.set(kioskId, session);
     attach(session);

@@ -13,6 +13,7 @@
 
 import { readFigures } from './figures.js';
 import { PictureWatch } from './picturewatch.js';
+import { limited } from './quality.js';
 import { StreamLines } from './streamlines.js';
 
 /** How long a `disconnected` path may take to come back by itself. */
@@ -46,6 +47,7 @@ export class WatchSession {
   pc;
 
   #signaling;
+  #quality;
   #video;
   #audio;
   #changed;
@@ -69,9 +71,10 @@ export class WatchSession {
    * - signaling: the socket: `request(name, payload)`, `emit(name, payload)`, `connected`, `doubt()`.
    * - iceServers: of an earlier session, when they still hold; null when not known yet.
    * - changed: called after each change of anything a viewer may show.
-   * - isShown(): whether the picture is on the screen.
+   * - isShown(): whether the picture is on the screen. - quality(): how much of the line it may take (media/quality.js).
    */
-  constructor({ kioskId, signaling, iceServers, changed, isShown }) {
+  constructor({ kioskId, signaling, iceServers, changed, isShown, quality }) {
+    this.#quality = quality;
     this.kioskId = kioskId;
     this.#signaling = signaling;
     this.#changed = changed;
@@ -114,6 +117,9 @@ export class WatchSession {
   left() {
     this.#end({ kind: 'stopped', code: 'stopped-here', message: '' });
   }
+
+  /** Nobody is there who watches. */
+  abandon() { this.#giveUp('nobody-there'); }
 
   /** Nothing came of it. */
   #giveUp(code) {
@@ -239,7 +245,7 @@ export class WatchSession {
       const offer = await this.pc.createOffer({ iceRestart });
       this.#offeredAt = performance.now();
       this.timings.offered ??= this.#offeredAt;
-      const payload = { targetId: this.kioskId, offer: { type: 'offer', sdp: offer.sdp } };
+      const payload = { targetId: this.kioskId, offer: { type: 'offer', sdp: limited(offer.sdp, this.#quality()) } };
       this.#signaling.request('offer', payload, { timeout: FORWARD_PATIENCE }).catch((error) => {
         if (this.ended) return;
         // Path and server both silent: the network changed here, and the socket will not notice for most of a minute.
@@ -279,6 +285,11 @@ export class WatchSession {
     if (!isWanted) this.#picture.pause();
     void this.#negotiate();
     this.#changed(this);
+  }
+
+  /** The operator wants another quality: what is negotiated holds until the next offer. */
+  qualityChanged() {
+    if (this.phase === 'live' && this.#signaling.connected) void this.#negotiate();
   }
 
   // Losing the path and finding another

@@ -1,6 +1,6 @@
 // The kiosks of the organization: what the server tells of them, and what this console does with them.
 
-import { milliseconds, object, text } from './payload.js';
+import { milliseconds, object, shownName, text } from './payload.js';
 
 const NONE = Object.freeze({ isLoaded: false, byId: new Map(), watching: new Map() });
 
@@ -43,7 +43,7 @@ function entry(payload, before = { displayName: '', online: false, lastSeen: 0, 
   const named = (name, read) => (name in payload ? read(payload[name]) : before[name]);
   return {
     kioskId,
-    displayName: named('displayName', (value) => text(value) ?? ''),
+    displayName: named('displayName', shownName),
     online: named('online', (value) => value === true),
     lastSeen: named('lastSeen', milliseconds),
     monitoredBy: named('monitoredBy', text),

@@ -32,11 +32,34 @@ export function countKinds(kiosks) {
   return counts;
 }
 
-/** The ids: faults first, then those that are watched here, then all others; by name among themselves. - compare(a, b): of two names. */
-export function ordered({ byId, watching }, compare) {
-  const rows = [...byId.values()].map((kiosk) => ({
-    kioskId: kiosk.kioskId, name: kiosk.displayName || kiosk.kioskId, rank: isFaulty(kiosk) ? 0 : watching.has(kiosk.kioskId) ? 1 : 2,
-  }));
-  rows.sort((a, b) => a.rank - b.rank || compare(a.name, b.name) || compare(a.kioskId, b.kioskId));
-  return rows.map(({ kioskId }) => kioskId);
+/** Where a kiosk stands, by its name: what is behind the last comma; empty where there is none. */
+export function placeOf(name) {
+  const comma = name.lastIndexOf(',');
+  return comma < 0 ? '' : name.slice(comma + 1).trim();
+}
+
+/**
+ * The list in its order: `{head, place, kioskIds}`, faults first, then those that are watched here, then all others; by name among themselves. None is empty.
+ * - head: `faulty`, `mine`, `others`, `place` or `nowhere`. - place: of `place`, its name.
+ * - compare(a, b): of two names. - order: `name`, or `place` for the others in parts by their place.
+ */
+export function arranged({ byId, watching }, { compare, order }) {
+  const rows = [...byId.values()].map((kiosk) => ({ kioskId: kiosk.kioskId, name: kiosk.displayName || kiosk.kioskId, kiosk }));
+  rows.sort((a, b) => compare(a.name, b.name) || compare(a.kioskId, b.kioskId));
+  const [faulty, mine, others] = [[], [], []];
+  for (const row of rows) (isFaulty(row.kiosk) ? faulty : watching.has(row.kioskId) ? mine : others).push(row);
+  const parts = [{ head: 'faulty', rows: faulty }, { head: 'mine', rows: mine }, ...(order === 'place' ? byPlace(others, compare) : [{ head: 'others', rows: others }])];
+  return parts.filter((part) => part.rows.length > 0).map(({ head, place = '', rows: those }) => ({ head, place, kioskIds: those.map(({ kioskId }) => kioskId) }));
+}
+
+/** Places by their names; those that name none come last. */
+function byPlace(rows, compare) {
+  const places = new Map();
+  for (const row of rows) {
+    const place = placeOf(row.name);
+    if (!places.has(place)) places.set(place, []);
+    places.get(place).push(row);
+  }
+  const named = [...places.keys()].filter(Boolean).sort(compare);
+  return [...named.map((place) => ({ head: 'place', place, rows: places.get(place) })), { head: 'nowhere', rows: places.get('') ?? [] }];
 }

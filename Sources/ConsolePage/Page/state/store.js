@@ -1,11 +1,13 @@
 // The one state of the page. Events change it, by pure functions; views are told and read it.
 
 import { reduceConnection } from './connection.js';
+import { reducePreferences } from './chosen/preferences.js';
 import { reduceCrew } from './crew.js';
 import { reduceHealth } from './health.js';
 import { reduceKiosks } from './kiosks.js';
 import { reduceReadings } from './readings.js';
 import { reduceSound } from './sound.js';
+import { reduceWindows } from './windows.js';
 
 /**
  * What may happen:
@@ -15,6 +17,8 @@ import { reduceSound } from './sound.js';
  * - `{type: 'watching', kioskId, phase}`: what this console does with a kiosk; `phase` null once it does nothing.
  * - `{type: 'measured', kioskId, figures}`: a reading of a picture's statistics (media/figures.js).
  * - `{type: 'looked-at'|'sound'|'pinned'|'closed', kioskId, …}`: what the operator does with a picture (sound.js).
+ * - `{type: 'preferred', name, value}`, `{type: 'preferences', kept}`: what the operator chose (chosen/preferences.js).
+ * - `{type: 'window', message, at}`, `{type: 'windows-aged', now}`: of other windows (windows.js).
  * - `{type: 'signed-out'}`.
  *
  * What does not concern a part leaves it as the same object, so that a view sees by identity what it has to draw again.
@@ -28,6 +32,8 @@ export function reduce(state, event) {
     crew: reduceCrew(state.crew, event),
     readings: reduceReadings(state.readings, event),
     sound: reduceSound(state.sound, event),
+    preferences: reducePreferences(state.preferences, event),
+    windows: reduceWindows(state.windows, event),
   };
   return Object.keys(next).every((part) => next[part] === state[part]) ? state : next;
 }

@@ -3,16 +3,20 @@
 import { say } from '../words/language.js';
 
 export class ConnectionLight {
-  #element; #text;
+  #element; #text; #told;
   #timer = 0;
+  #before = 'idle';
 
-  constructor({ element, text }) {
+  /** - told(text): for those who do not see it; without the seconds that are counted down. */
+  constructor({ element, text, told }) {
+    this.#told = told;
     this.#element = element;
     this.#text = text;
   }
 
   show({ state, retryAt, wasConnected }) {
     clearInterval(this.#timer);
+    this.#tell(state);
     switch (state) {
       case 'connected': this.#say(say('connection.connected'), 'good'); break;
       case 'connecting': this.#say(say(wasConnected ? 'connection.reconnecting' : 'connection.connecting'), 'busy'); break;
@@ -27,6 +31,13 @@ export class ConnectionLight {
       }
       default: break;
     }
+  }
+
+  /** That the server is away, and that it is back; not every attempt. */
+  #tell(state) {
+    if (state === 'waiting' && this.#before === 'connected') this.#told(say('connection.away'));
+    if (state === 'connected' && this.#before === 'waiting') this.#told(say('connection.connected'));
+    if (state !== 'connecting') this.#before = state;
   }
 
   #say(text, tone) {

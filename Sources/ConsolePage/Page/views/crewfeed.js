@@ -1,13 +1,16 @@
 // Crew sign-ons and sign-offs, newest first.
 
+import { serverNow } from '../net/serverclock.js';
 import { say } from '../words/language.js';
 import { later, roleText, timeOfDay } from '../words/texts.js';
 
 export class CrewFeed {
-  #list; #template; #none; #count;
+  #list; #template; #none; #count; #told;
   #shown = null;
 
-  constructor({ list, template, none, count }) {
+  /** - told(text): an event has come, for those who do not see it. */
+  constructor({ list, template, none, count, told }) {
+    this.#told = told;
     this.#list = list;
     this.#template = template;
     this.#none = none;
@@ -24,10 +27,13 @@ export class CrewFeed {
   /** - nameOf(kioskId): what a kiosk is called. */
   show(crew, nameOf) {
     if (this.#shown === crew) return;
+    const isFirst = this.#shown === null;
     this.#shown = crew;
     const lines = new Map([...this.#list.children].map((line) => [line.dataset.eventId, line]));
     for (const [index, event] of crew.events.entries()) {
+      const isNew = !lines.has(event.eventId);
       const line = lines.get(event.eventId) ?? this.#line(event, nameOf(event.kioskId));
+      if (isNew && !isFirst) this.#told(`${line.querySelector('.crew-who').textContent}, ${nameOf(event.kioskId)}.`);
       lines.delete(event.eventId);
       if (this.#list.children[index] !== line) this.#list.insertBefore(line, this.#list.children[index] ?? null);
     }
@@ -60,7 +66,7 @@ export class CrewFeed {
 
   /** The newest line stands out for a while. */
   tick() {
-    const now = Date.now();
+    const now = serverNow();
     for (const item of this.#list.children) item.classList.toggle('fresh', now - Number(item.dataset.at) < 10_000);
   }
 }

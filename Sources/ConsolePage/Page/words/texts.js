@@ -1,5 +1,6 @@
 // Codes, states, times and figures in the words of a control room.
 
+import { serverNow } from '../net/serverclock.js';
 import { faultsOf, isGood, PARTS } from '../state/status.js';
 import { explained, known, moment, number, say } from './language.js';
 
@@ -111,12 +112,22 @@ function sentenceCase(text) {
 
 // What a kiosk says of itself
 
-/** What is wrong at a kiosk according to its heartbeat: `{text, todo}`, none when all is well. */
-export function statusTroubles(status) {
-  return faultsOf(status).map(({ part, value }) => {
-    if (part === 'temperature') return explained('measured', part, { degrees: Math.round(value) });
-    if (part === 'outbox') return explained('measured', part, { count: value });
-    return explained(part, value) ?? { text: `${part} ${value}`, todo: '' };
+/** A fault of a heartbeat (state/status.js): `{text, todo}`. */
+export function faultWords({ part, value }) {
+  if (part === 'temperature') return explained('measured', part, { degrees: Math.round(value) });
+  if (part === 'outbox') return explained('measured', part, { count: value });
+  return explained(part, value) ?? { text: `${part} ${value}`, todo: '' };
+}
+
+/**
+ * What is wrong at a kiosk according to its heartbeat: `{text, todo}`, none when all is well.
+ * - sinceOf(fault): since when, in milliseconds since 1970; 0 where nobody knows.
+ */
+export function statusTroubles(status, sinceOf = (_fault) => 0) {
+  return faultsOf(status).map((fault) => {
+    const { text, todo } = faultWords(fault);
+    const since = sinceOf(fault);
+    return { text: since ? say('list.since', { what: text, when: timeOfDay(since) }) : text, todo };
   });
 }
 
@@ -139,16 +150,16 @@ const CLOCK = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' };
 const CLOCK_SECONDS = { ...CLOCK, second: '2-digit' };
 const DAY = { day: 'numeric', month: 'short' };
 
-/** - day: whether another day than today is named. */
-export function timeOfDay(at, { seconds = false, day = true } = {}) {
+/** - day: whether another day than today is named. - now: by the server's clock, as all that is told here. */
+export function timeOfDay(at, { seconds = false, day = true, now = serverNow() } = {}) {
   const clock = moment(at, seconds ? CLOCK_SECONDS : CLOCK);
   const date = new Date(at);
-  if (!day || Number.isNaN(date.getTime()) || date.toDateString() === new Date().toDateString()) return clock;
+  if (!day || Number.isNaN(date.getTime()) || date.toDateString() === new Date(now).toDateString()) return clock;
   return `${moment(at, DAY)}, ${clock}`;
 }
 
 /** "5 min ago". */
-export function ago(at, now = Date.now()) {
+export function ago(at, now = serverNow()) {
   return passed(now - at, { minutes: 'time.minutes', hours: 'time.hours', days: 'time.days' }) ?? say('time.moment');
 }
 

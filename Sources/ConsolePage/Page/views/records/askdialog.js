@@ -3,7 +3,7 @@
 import { relabel } from '../../words/language.js';
 import { refusalText } from '../../words/texts.js';
 import { make } from './dom.js';
-import { copied } from '../tools.js';
+import { copied } from '../room/tools.js';
 
 export class AskDialog {
   #dialog; #title; #hint; #fields; #error; #submit; #secret; #cancel;

@@ -13,7 +13,7 @@ import { cell, makeTable, Rows } from './rows.js';
 import { SessionStory } from './sessionstory.js';
 import { SessionTable } from './sessiontable.js';
 import { makeTabs } from './tabs.js';
-import { download } from '../tools.js';
+import { download } from '../room/tools.js';
 
 /** Lines of one request: the server has no filters for them, so that they are looked through here. */
 const PIECE = 1_000;

@@ -9,7 +9,7 @@ import { accountRole } from '../../words/recordtexts.js';
 import { refusalText } from '../../words/texts.js';
 import { button, make } from './dom.js';
 import { cell, makeTable } from './rows.js';
-import { download } from '../tools.js';
+import { download } from '../room/tools.js';
 
 /** How often a server that is busy is asked again, and how long is waited where it does not say (seconds). */
 const ATTEMPTS = 30;

@@ -13,7 +13,7 @@ import { Filters, kioskOptions } from './filters.js';
 import { RemoteState } from './remotestate.js';
 import { cell, makeTable, Rows } from './rows.js';
 import { makeTabs } from './tabs.js';
-import { download } from '../tools.js';
+import { download } from '../room/tools.js';
 
 /** So many arrivals are on the page; older ones are in the history. */
 const MOST_ARRIVALS = 200;

@@ -1,7 +1,7 @@
 // One watched kiosk on the screen: picture, state, controls.
 
-import { language, relabel, say } from '../words/language.js';
-import { duration, faultText, microphoneText, phaseText, reasonText, refusalText, stallText } from '../words/texts.js';
+import { language, relabel, say } from '../../words/language.js';
+import { duration, faultText, microphoneText, phaseText, reasonText, refusalText, stallText } from '../../words/texts.js';
 import { TileFigures } from './tilefigures.js';
 import { Picture } from './picture.js';
 import { download, hasPictureInPicture, toggleFullScreen, togglePictureInPicture } from './tools.js';
@@ -16,10 +16,12 @@ export class Tile {
   #figures;
   #sound = 'off';
   #endedKept = null;
+  #spoken = '';
 
   /**
-   * - pose: how the picture lies (views/picture.js).
-   * - on: what the operator does here: `stop()`, `again()`, `await()`, `promote()`, `lookedAt()`, `clicked()`, `sound(on)`, `pin(on)`, `posed(pose)`, `link()`.
+   * - pose: how the picture lies (state/chosen/poses.js).
+   * - on: what the operator does here: `stop()`, `again()`, `await()`, `promote()`, `lookedAt()`, `clicked()`, `sound(on)`, `pin(on)`, `posed(pose)`, `link()`;
+   *   `hasKeys()`: whether single keys mean something; `says(text)`: what the picture shows now, for those who do not see it.
    */
   constructor({ template, name, kioskId, pose, on }) {
     this.element = template.content.firstElementChild.cloneNode(true);
@@ -33,6 +35,7 @@ export class Tile {
     this.#picture = new Picture(this.#part('video'), { blocked: (isBlocked) => { this.#part('.unmute').hidden = !isBlocked; } });
     this.#picture.pose = pose;
     this.#part('.tile-name').textContent = name;
+    this.#nameFit();
     this.#part('.pip').hidden = !hasPictureInPicture();
     this.#listen();
   }
@@ -44,6 +47,17 @@ export class Tile {
 
   /** Whether its figures are on the screen. */
   get isLookedAt() { return this.element.matches(':hover, :focus-within'); }
+
+  /** Large among small ones, or alike. */
+  set isLarge(isLarge) {
+    this.element.classList.toggle('large', isLarge);
+    relabel(this.#part('.promote'), 'data-word-label', isLarge ? 'tile.alike' : 'tile.large');
+    relabel(this.#part('.promote'), 'data-word-title', isLarge ? 'tile.alikeKey' : 'tile.largeKey');
+  }
+
+  #nameFit() {
+    for (const attribute of ['data-word-label', 'data-word-title']) relabel(this.#part('.fit'), attribute, this.#picture.pose.fills ? 'tile.whole' : 'tile.fit');
+  }
 
   #listen() {
     const actions = {
@@ -70,7 +84,7 @@ export class Tile {
     this.element.addEventListener('keydown', (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       const isPromoted = event.key === 'Enter' && event.target === this.element;
-      const action = isPromoted ? actions.promote : keys.get(event.key.toLowerCase());
+      const action = isPromoted ? actions.promote : this.#on.hasKeys() ? keys.get(event.key.toLowerCase()) : null;
       if (!action) return;
       event.preventDefault();
       action();
@@ -112,6 +126,7 @@ export class Tile {
 
   #pose(change) {
     this.#picture.pose = { ...this.#picture.pose, ...change };
+    this.#nameFit();
     this.#on.posed(this.#picture.pose);
   }
 
@@ -131,6 +146,8 @@ export class Tile {
   show({ serverConnected, status, canWatch, comesBack, history, sound }) {
     const session = this.#session;
     const now = performance.now();
+    const label = say('tile.picture', { name: this.#name });
+    if (this.video.getAttribute('aria-label') !== label) this.video.setAttribute('aria-label', label);
     const { text, tone } = phaseText(session, { serverConnected, status, now });
     this.element.dataset.phase = session.phase;
     this.element.dataset.tone = tone;
@@ -139,10 +156,19 @@ export class Tile {
     const since = session.timings.firstFrame ?? session.timings.connected;
     this.#set('.tile-time', since ? duration((session.ended ? this.#endedKept ?? now : now) - since) : '');
     this.#showVeil(text, tone, { canWatch, comesBack });
+    this.#speak(text, tone);
     this.#showBand(status, now);
     this.#showFaults();
     this.#showSound(sound, status);
     this.#figures.show(session.figures, { isHeard: this.#picture.isHeard, history: this.isLookedAt ? history : null, now });
+  }
+
+  /** The steps on the way to a picture are no news, and neither is a second that goes by. */
+  #speak(text, tone) {
+    const spoken = this.#session.ended ? [this.#part('.veil-text').textContent, this.#part('.veil-detail').textContent].join(': ') : text;
+    if (tone === 'busy' || spoken === this.#spoken) return;
+    this.#spoken = spoken;
+    this.#on.says(spoken);
   }
 
   #showVeil(text, tone, { canWatch, comesBack }) {

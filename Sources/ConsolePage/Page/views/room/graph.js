@@ -1,6 +1,6 @@
 // The last two minutes of a picture, small: how much came, and how much was lost on the way.
 
-import { KEPT } from '../state/readings.js';
+import { KEPT } from '../../state/readings.js';
 
 /** The drawing's own units. */
 export const WIDTH = 120;

@@ -1,7 +1,7 @@
 // The figures of one picture: numbers, a graph, the level of its sound.
 
-import { number, say } from '../words/language.js';
-import { bitrateText, LOSSY, shareText } from '../words/texts.js';
+import { number, say } from '../../words/language.js';
+import { bitrateText, LOSSY, shareText } from '../../words/texts.js';
 import { paths } from './graph.js';
 
 export class TileFigures {

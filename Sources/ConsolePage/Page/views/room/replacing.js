@@ -1,6 +1,6 @@
 // One picture more than can be watched at once: the operator says which makes room.
 
-import { say } from '../words/language.js';
+import { say } from '../../words/language.js';
 
 /**
  * The id of the kiosk that goes, or null.

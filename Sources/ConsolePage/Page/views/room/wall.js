@@ -47,6 +47,12 @@ export class Wall {
     this.#arranged();
   }
 
+  /** Whether the screen is a phone's. */
+  get isNarrow() { return this.#narrow.matches; }
+
+  /** Whether a picture lies above everything else. */
+  get isSheet() { return this.#stage.dataset.sheet === 'on'; }
+
   get focus() { return this.#focus; }
 
   /** One picture large and the others small; null for all alike. */
@@ -61,10 +67,11 @@ export class Wall {
     const ids = this.#order;
     dataset.count = String(ids.length);
     this.#empty.hidden = ids.length > 0;
-    for (const [kioskId, { element }] of this.#tiles) element.classList.toggle('large', kioskId === this.#focus);
+    for (const [kioskId, tile] of this.#tiles) tile.isLarge = kioskId === this.#focus;
     style.gridTemplateColumns = style.gridTemplateRows = '';
     dataset.focus = '';
-    // On a small screen one picture follows the other.
+    // On a small screen one picture follows the other, and a large one lies above all.
+    dataset.sheet = this.#narrow.matches && this.#focus !== null ? 'on' : 'off';
     if (ids.length === 0 || this.#narrow.matches) return;
     const shapes = ids.map((kioskId) => this.tile(kioskId).shape);
     const gap = Number.parseFloat(getComputedStyle(this.#stage).columnGap) || 0;

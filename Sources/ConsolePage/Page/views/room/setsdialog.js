@@ -1,6 +1,6 @@
 // The kept sets of pictures: to show, to keep, to forget, and to go round.
 
-import { say } from '../words/language.js';
+import { say } from '../../words/language.js';
 
 export class SetsDialog {
   #dialog; #template; #on;

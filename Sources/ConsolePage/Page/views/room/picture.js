@@ -1,10 +1,8 @@
 // The picture of one kiosk: how it lies in its tile, and whether it is heard.
 
-import { say } from '../words/language.js';
-import { timeOfDay } from '../words/texts.js';
-
-/** How a picture lies: quarter turns to the right, and whether it fills its tile or is whole. */
-export const USUAL = Object.freeze({ turns: 0, fills: false });
+import { USUAL } from '../../state/chosen/poses.js';
+import { say } from '../../words/language.js';
+import { timeOfDay } from '../../words/texts.js';
 
 /** Where no picture has come yet. */
 const USUAL_SHAPE = 16 / 9;

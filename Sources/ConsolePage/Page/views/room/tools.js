@@ -1,6 +1,6 @@
 // What can be done with a picture beside looking at it.
 
-import { say } from '../words/language.js';
+import { say } from '../../words/language.js';
 
 /** Offers a file to the browser's downloads. */
 export function download(blob, name) {
