@@ -53,6 +53,8 @@ extension Agent {
         switch event {
         case .deliver(let event):
             threads.link.post(.deliver(event))
+        case .snapshot(let request):
+            perform(supervisor.snapshotAsked(request, now: now), now: now)
         case .crew(let state):
             board.crewIs(state)
             publish(now: now)
@@ -102,6 +104,40 @@ extension Agent {
                 setLive(isLive, sessionId, now: now)
             case .status:
                 publish(now: now)
+            case .snapshot(let action):
+                perform(action, now: now)
+            }
+        }
+    }
+
+    private func perform(_ action: SnapshotMachine.Action, now: Instant) {
+        switch action {
+        case .open:
+            log.notice("a program on this machine takes a snapshot", [LogField("LEASE", "snapshot")])
+            if case .opening = supervisor.video.state { threads.sender.setPicture(configuration.camera) }
+            threads.sender.hub.hold(.snapshot, [.video])
+        case .light:
+            switch sign.lit(switchIndicator(true), now: now) {
+            case .mediaMustStay(let problem):
+                perform(supervisor.indicatorFailed(problem, now: now), now: now)
+            case .mediaMayLeave:
+                threads.sender.hub.permit(.snapshot)
+                perform(supervisor.snapshotPermitted(now: now), now: now)
+            }
+        case .take(let request):
+            threads.sender.video.take(request)
+        case .close:
+            threads.sender.hub.release(.snapshot)
+            if !supervisor.isLit { darken() }
+        case .answer(let id, let result):
+            threads.desk.post(.snapshot(id, result))
+            switch result {
+            case .success(let snapshot):
+                log.notice(
+                    "snapshot taken: \(snapshot.size.width)x\(snapshot.size.height) \(snapshot.format.rawValue)",
+                    [LogField("LEASE", "snapshot")])
+            case .failure(let failure):
+                log.warning("no snapshot: \(failure)", [LogField("LEASE", "snapshot")])
             }
         }
     }

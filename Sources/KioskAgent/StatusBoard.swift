@@ -51,6 +51,7 @@ struct StatusBoard: Sendable {
         status.sessions = supervisor.sessions.map { AgentStatus.Session($0) }
         status.camera = AgentStatus.Device(supervisor.video)
         status.microphone = AgentStatus.Device(supervisor.audio)
+        status.takesSnapshot = supervisor.takesSnapshot
         status.sessionsServed = supervisor.sessionsServed
         status.indicator = indicator
         status.video = figures.video

@@ -19,4 +19,23 @@ public enum OwnFile {
         }
         return true
     }
+
+    /// The same under a name of its own first, which then takes the place of what `path` was: a reader sees the old file or the whole
+    /// new one.
+    ///
+    /// - Throws: what the system says; nothing is left behind then.
+    public static func replace(_ bytes: [UInt8], at path: String) throws(SystemError) {
+        let part = "\(path).part-\(getpid())"
+        guard write(bytes, to: part) else {
+            let code = errno
+            unlink(part)
+            throw SystemError("write \(path)", code)
+        }
+        do throws(SystemError) {
+            try FileSystem.rename(part, to: path)
+        } catch {
+            unlink(part)
+            throw error
+        }
+    }
 }
