@@ -70,7 +70,7 @@ public enum ControlClient {
             switch stream.send(rest.span) {
             case .transferred(let count): rest.removeFirst(count)
             case .wouldBlock: try wait(stream.descriptor, POLLOUT, deadline)
-            case .ended: throw Failure(description: "the agent closed the connection")
+            case .ended: throw Failure(description: "the agent closed the connection; ask again when it runs")
             case .failed(let error): throw Failure(description: "\(error)")
             }
         }
@@ -87,7 +87,7 @@ public enum ControlClient {
                 guard let line = try? reader.next() else { continue }
                 return line
             case .wouldBlock: try wait(stream.descriptor, POLLIN, deadline)
-            case .ended: throw Failure(description: "the agent closed the connection")
+            case .ended: throw Failure(description: "the agent closed the connection; ask again when it runs")
             case .failed(let error): throw Failure(description: "\(error)")
             }
         }
@@ -95,7 +95,9 @@ public enum ControlClient {
 
     private static func wait(_ descriptor: Int32, _ events: Int32, _ deadline: Instant) throws(Failure) {
         let remaining = (deadline - MonotonicClock.now()).nanoseconds
-        guard remaining > 0 else { throw Failure(description: "the agent does not answer") }
+        guard remaining > 0 else {
+            throw Failure(description: "the agent does not answer; kiosk-agent doctor may say why")
+        }
         var entry = pollfd(fd: descriptor, events: Int16(events), revents: 0)
         _ = poll(&entry, 1, Int32(clamping: (remaining + 999_999) / 1_000_000))
     }

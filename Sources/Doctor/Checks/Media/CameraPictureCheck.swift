@@ -24,6 +24,7 @@ enum CameraPictureCheck: Check {
         if context.agentIsLive {
             return .skipped("the agent streams from it now: \(context.agent?.liveFigures ?? "")")
         }
+        if context.agentTakesSnapshot { return .skipped("the agent takes a snapshot with it now") }
         do throws(CaptureError) {
             var camera = try Camera(opening: section.request(source))
             var frame = camera.makeFrame()
