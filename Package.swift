@@ -96,7 +96,11 @@ let package = Package(
         // The agent.
         library("AgentSettings", ["Configuration", "Capture", "Reactor", "Service", "JSON", "Primitives"]),
         library(
-            "Media", ["AgentSettings", "Capture", "Codecs", "Peer", "Reactor", "Service", "Signaling", "Primitives"],
+            "Media",
+            [
+                "AgentSettings", "Capture", "Codecs", "Compression", "Peer", "Reactor", "Service", "Signaling",
+                "Primitives",
+            ],
             settings: simulated),
         library(
             "PeerIO", ["Media", "AgentSettings", "Capture", "Peer", "Reactor", "Service", "Signaling", "Primitives"]),
@@ -108,7 +112,7 @@ let package = Package(
             ]),
         library(
             "Crew",
-            ["AgentSettings", "Database", "JSON", "Reactor", "Service", "Signaling", "Primitives", "CInput"]),
+            ["Media", "AgentSettings", "Database", "JSON", "Reactor", "Service", "Signaling", "Primitives", "CInput"]),
         library(
             "Doctor",
             [
@@ -215,7 +219,7 @@ let package = Package(
             ]),
         tests("PeerIOTests", ["PeerIO", "Media", "AgentSettings", "Peer", "Reactor", "Signaling", "TestSupport"]),
         tests("ServerLinkTests", ["ServerLink", "AgentSettings", "HTTPTransport", "HTTP", "Reactor", "Signaling"]),
-        tests("CrewTests", ["Crew", "AgentSettings", "Database", "JSON", "Reactor", "Signaling"]),
+        tests("CrewTests", ["Crew", "Media", "AgentSettings", "Database", "JSON", "Reactor", "Signaling"]),
         tests(
             "DoctorTests",
             [

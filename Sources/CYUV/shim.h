@@ -1,4 +1,5 @@
 #pragma once
 
 #include <libyuv/convert.h>
+#include <libyuv/convert_argb.h>
 #include <libyuv/planar_functions.h>

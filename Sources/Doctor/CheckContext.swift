@@ -57,6 +57,9 @@ struct CheckContext: Sendable {
     /// Whether the agent has the devices open right now.
     var agentIsLive: Bool { StatusSheet.isWatched(status) }
 
+    /// Whether the agent has the camera open for a snapshot right now.
+    var agentTakesSnapshot: Bool { status?["snapshot"]?.bool == true }
+
     /// When a step that may take so long has to be done.
     func limit(_ duration: Duration) -> Instant { min(deadline, MonotonicClock.now() + duration) }
 }

@@ -14,17 +14,14 @@ public struct Doctor: Sendable {
         var socket: String?
         /// Nil for all.
         var only: Set<CheckID>?
-        /// Where a picture of the camera is written, as PPM.
-        var snapshot: String?
 
         /// - Parameters:
         ///   - file: The configuration file; it may be missing or wrong, which is then a finding.
         ///   - socket: The agent's control socket; nil takes the configured one, or the default.
-        public init(file: String, socket: String?, only: Set<CheckID>?, snapshot: String?) {
+        public init(file: String, socket: String?, only: Set<CheckID>?) {
             self.file = file
             self.socket = socket
             self.only = only
-            self.snapshot = snapshot
         }
     }
 

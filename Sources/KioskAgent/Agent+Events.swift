@@ -14,37 +14,29 @@ private let log = Log("agent")
 
 /// What happens, and what is done about it. All on the supervisor's thread.
 extension Agent {
-    func takeMessages(now: Instant) {
-        while let event = linkEvents.next() { handle(event, now: now) }
-        while let event = peerEvents.next() { handle(event, now: now) }
-        while let event = mediaEvents.next() { perform(supervisor.mediaReported(event, now: now), now: now) }
-        while let event = deskEvents.next() { handle(event, now: now) }
-    }
-
-    private func handle(_ event: LinkEvent, now: Instant) {
+    func handle(_ event: LinkEvent, now: Instant) {
         switch event {
         case .phaseChanged(let phase):
-            if status.link == .registered, phase != .registered { desk.post(.linkLost) }
+            if board.linkIs(phase) { threads.desk.post(.linkLost) }
             supervisor.serverIs(here: phase == .registered, now: now)
-            status.link = phase
             publish(now: now)
         case .registered:
-            desk.post(.linkRegistered)
+            threads.desk.post(.linkRegistered)
         case .server(let event):
             perform(supervisor.serverSent(event, now: now), now: now)
         case .crewAnswered(let eventId, let answer):
-            desk.post(.answered(eventId: eventId, answer))
+            threads.desk.post(.answered(eventId: eventId, answer))
         case .clockOffset(let offset):
             noteClock(offset)
-            desk.post(.clockOffset(offset))
-            status.clockOffset = offset
+            threads.desk.post(.clockOffset(offset))
+            board.clockIsOff(by: offset)
             publish(now: now)
         case .impossible(let reason):
             fail(AgentError(reason))
         }
     }
 
-    private func handle(_ event: PeerEvent, now: Instant) {
+    func handle(_ event: PeerEvent, now: Instant) {
         guard case .summary(let statistics, let reason) = event else {
             return perform(supervisor.peerReported(event, now: now), now: now)
         }
@@ -53,12 +45,18 @@ extension Agent {
             [LogField("SESSION_ID", statistics.sessionId), LogField("STATS", statistics.reportForLog)])
     }
 
-    private func handle(_ event: DeskEvent, now: Instant) {
+    func handle(_ event: MediaEvent, now: Instant) {
+        perform(supervisor.mediaReported(event, now: now), now: now)
+    }
+
+    func handle(_ event: DeskEvent, now: Instant) {
         switch event {
         case .deliver(let event):
-            link.post(.deliver(event))
+            threads.link.post(.deliver(event))
+        case .snapshot(let request):
+            perform(supervisor.snapshotAsked(request, now: now), now: now)
         case .crew(let state):
-            status.crew = state
+            board.crewIs(state)
             publish(now: now)
         case .failed(let reason):
             fail(AgentError(reason))
@@ -72,8 +70,8 @@ extension Agent {
             return
         }
         switch event.subsystem {
-        case .video: sender.hub.videoGate.deviceChanged()
-        case .sound: sender.hub.audioGate.deviceChanged()
+        case .video: threads.sender.hub.videoGate.deviceChanged()
+        case .sound: threads.sender.hub.audioGate.deviceChanged()
         }
         if event.action == .add {
             let kind: MediaKind = event.subsystem == .video ? .video : .audio
@@ -88,67 +86,58 @@ extension Agent {
         perform(supervisor.deviceFoundAbsent(.video, MediaTrouble(.video, absence)), now: MonotonicClock.now())
     }
 
-    func handle(_ signal: SignalSource.Signal) {
-        switch signal {
-        case .terminate, .interrupt:
-            log.notice("stopping")
-            notifier.stopping(status: "stopping")
-            exitStatus = .success
-        case .hangup:
-            reload()
-        }
-    }
-
-    /// A live session goes on whatever the file says now, and a wrong file changes nothing.
-    private func reload() {
-        let now = MonotonicClock.now()
-        notifier.reloading(monotonicMicroseconds: UInt64(max(0, now.nanoseconds / 1000)))
-        defer { notifier.ready(status: status.summary) }
-        let new: AgentConfiguration
-        do {
-            new = try AgentConfiguration.load(file)
-        } catch {
-            log.error("configuration not changed: \(error)")
-            return
-        }
-        let change = ConfigurationChange(from: configuration, to: new)
-        log.notice(change.summary)
-        configuration.adopt(new)
-        Log.level = configuration.log.serviceLevel
-        if let source = CameraSource(configuration.camera.device) {
-            sender.video.update(configuration.camera.request(source))
-            lookForCamera()
-        }
-        if let source = MicrophoneSource(configuration.microphone.device) { sender.audio?.update(source) }
-        sender.adopt(configuration)
-        supervisor.setLiveWithoutServer(configuration.session.withoutServer)
-        if case .waiting(let trouble, _) = status.link, trouble.kind == .wrongPassword,
-            Credentials.path("password") != nil
-        {
-            log.warning(
-                "the password is still that of the service's start: systemctl restart kiosk-agent takes a new one")
-        }
-        link.post(.passwordFile(configuration.kiosk.passwordFile))
-    }
-
     // MARK: what the supervisor wants
 
     func perform(_ actions: [Supervisor.Action], now: Instant) {
         for action in actions {
             switch action {
-            case .peer(let command): sender.network.post(command)
-            case .send(let event): link.post(.send(event))
-            case .carried(let sessionIds): link.post(.carried(sessionIds))
+            case .peer(let command): threads.sender.network.post(command)
+            case .send(let event): threads.link.post(.send(event))
+            case .carried(let sessionIds): threads.link.post(.carried(sessionIds))
             case .hold(let sessionId, let kinds):
                 // A picture keeps its size while its camera is open.
-                if case .opening = supervisor.video.state { sender.setPicture(configuration.camera) }
-                sender.hub.hold(.session(sessionId), Set(kinds))
+                if case .opening = supervisor.video.state { threads.sender.setPicture(configuration.camera) }
+                threads.sender.hub.hold(.session(sessionId), Set(kinds))
             case .release(let sessionId, let kinds):
-                sender.hub.release(.session(sessionId), Set(kinds))
+                threads.sender.hub.release(.session(sessionId), Set(kinds))
             case .indicator(let sessionId, let isLive):
                 setLive(isLive, sessionId, now: now)
             case .status:
                 publish(now: now)
+            case .snapshot(let action):
+                perform(action, now: now)
+            }
+        }
+    }
+
+    private func perform(_ action: SnapshotMachine.Action, now: Instant) {
+        switch action {
+        case .open:
+            log.notice("a program on this machine takes a snapshot", [LogField("LEASE", "snapshot")])
+            if case .opening = supervisor.video.state { threads.sender.setPicture(configuration.camera) }
+            threads.sender.hub.hold(.snapshot, [.video])
+        case .light:
+            switch sign.lit(switchIndicator(true), now: now) {
+            case .mediaMustStay(let problem):
+                perform(supervisor.indicatorFailed(problem, now: now), now: now)
+            case .mediaMayLeave:
+                threads.sender.hub.permit(.snapshot)
+                perform(supervisor.snapshotPermitted(now: now), now: now)
+            }
+        case .take(let request):
+            threads.sender.video.take(request)
+        case .close:
+            threads.sender.hub.release(.snapshot)
+            if !supervisor.isLit { darken() }
+        case .answer(let id, let result):
+            threads.desk.post(.snapshot(id, result))
+            switch result {
+            case .success(let snapshot):
+                log.notice(
+                    "snapshot taken: \(snapshot.size.width)x\(snapshot.size.height) \(snapshot.format.rawValue)",
+                    [LogField("LEASE", "snapshot")])
+            case .failure(let failure):
+                log.warning("no snapshot: \(failure)", [LogField("LEASE", "snapshot")])
             }
         }
     }
@@ -157,44 +146,44 @@ extension Agent {
     private func setLive(_ isLive: Bool, _ sessionId: String, now: Instant) {
         let lease = Lease.session(sessionId)
         guard isLive else {
-            sender.hub.forbid(lease)
-            if !supervisor.isLit {
-                indicatorCheckAt = nil
-                switchIndicator(false)
-            }
+            threads.sender.hub.forbid(lease)
+            if !supervisor.isLit { darken() }
             return log.notice("no longer live", fields(of: sessionId))
         }
-        if let problem = switchIndicator(true).first, configuration.requireIndicator {
-            return perform(supervisor.indicatorFailed(problem, now: now), now: now)
-        }
-        log.notice("live: media leaves the kiosk", fields(of: sessionId))
-        indicatorCheckAt = configuration.indicator.isEmpty ? nil : now + Agent.indicatorInterval
-        sender.hub.permit(lease)
-        perform(supervisor.mediaPermitted(sessionId, now: now), now: now)
-    }
-
-    /// A lamp may be unplugged, or another program may switch it, while media leaves.
-    private func checkIndicator(now: Instant) {
-        indicatorCheckAt = now + Agent.indicatorInterval
-        guard let problem = indicator.problems().first else { return }
-        log.repeated(.error, "indicator", "the indicator is not lit while media leaves: \(problem)")
-        if configuration.requireIndicator {
+        switch sign.lit(switchIndicator(true), now: now) {
+        case .mediaMustStay(let problem):
             perform(supervisor.indicatorFailed(problem, now: now), now: now)
-            // It may let itself be switched off, and was dark all the same.
-            indicatorProblem = indicatorProblem ?? problem
-        } else {
-            indicatorProblem = indicator.set(true).first
+        case .mediaMayLeave:
+            log.notice("live: media leaves the kiosk", fields(of: sessionId))
+            threads.sender.hub.permit(lease)
+            perform(supervisor.mediaPermitted(sessionId, now: now), now: now)
         }
-        publish(now: now)
     }
 
-    @discardableResult
-    func switchIndicator(_ isLive: Bool) -> [String] {
+    /// Nothing leaves the kiosk, or nothing any more.
+    func darken() { sign.darkened(switchIndicator(false)) }
+
+    /// - Returns: what could not be switched.
+    private func switchIndicator(_ isLive: Bool) -> [String] {
         let problems = indicator.set(isLive)
         for problem in problems { log.error("the indicator cannot be switched: \(problem)") }
-        indicatorProblem = problems.first
-        desk.post(.indicator(isLive: isLive))
+        threads.desk.post(.indicator(isLive: isLive))
         return problems
+    }
+
+    func checkIndicator(now: Instant) {
+        let verdict = sign.checked(indicator.problems(), now: now)
+        switch verdict {
+        case .isLit: return
+        case .lightAgain(let problem), .mediaMustStop(let problem):
+            log.repeated(.error, "indicator", "the indicator is not lit while media leaves: \(problem)")
+        }
+        if case .mediaMustStop(let problem) = verdict {
+            perform(supervisor.indicatorFailed(problem, now: now), now: now)
+        } else {
+            sign.litAgain(indicator.set(true))
+        }
+        publish(now: now)
     }
 
     private func fields(of sessionId: String) -> [LogField] {
@@ -206,72 +195,38 @@ extension Agent {
 
     /// Tells whoever wants to know what the agent does now.
     func publish(now: Instant) {
-        status.sessions = supervisor.sessions.map { AgentStatus.Session($0) }
-        status.camera = AgentStatus.Device(supervisor.video)
-        status.microphone = AgentStatus.Device(supervisor.audio)
-        status.indicator = configuration.indicator.isEmpty ? nil : indicatorProblem ?? ""
-        status.video = sender.video.counters
-        status.audio = sender.audio?.counters ?? MediaCounters()
-        status.packetsInUse = sender.network.outstandingPackets
-        status.sessionsServed = supervisor.sessionsServed
-        link.post(.status(status.heartbeat))
-        desk.post(.status(status.sheet(now: now, wallClock: SystemWallClock.now())))
+        board.renew(supervisor, indicator: sign.report, threads.figures, machine, now: now)
+        let status = board.status
+        threads.link.post(.status(status.heartbeat))
+        threads.desk.post(.status(status.sheet(now: now, wallClock: SystemWallClock.now())))
         notifier.status(status.summary)
-        // Numbers change all the time while somebody watches, and never otherwise; a session that just ended may still
-        // have a packet in the network thread's hands.
-        statusDueAt =
-            supervisor.isOpen ? now + Agent.statusInterval : status.packetsInUse > 0 ? now + .milliseconds(50) : nil
     }
 
-    func handleTimeouts(now: Instant) {
-        if let due = supervisor.nextTimeout, due <= now {
-            let actions = supervisor.timeoutReached(now: now)
-            for case .peer(.sessionEnded(let id)) in actions {
-                log.warning("session given up: \(supervisor.session(id)?.failure ?? "")", fields(of: id))
-            }
-            perform(actions, now: now)
+    /// Sessions that have no chance any more, offers that had to wait, drivers that hang.
+    func giveUp(now: Instant) {
+        let actions = supervisor.timeoutReached(now: now)
+        for case .peer(.sessionEnded(let id)) in actions {
+            log.warning("session given up: \(supervisor.session(id)?.failure ?? "")", fields(of: id))
         }
-        if let due = indicatorCheckAt, due <= now { checkIndicator(now: now) }
-        if let due = statusDueAt, due <= now { publish(now: now) }
-        if let due = networkCheckAt, due <= now {
-            networkCheckAt = nil
-            checkNetwork()
+        perform(actions, now: now)
+    }
+
+    func tell(_ news: MachineWatch.News, now: Instant) {
+        switch news {
+        case .nothing: return
+        case .thermal: break
+        case .memory(let level): noteMemory(level)
         }
-        if let due = watchdogDueAt, due <= now { feedWatchdog(now: now) }
-        if machineCheckAt <= now { checkMachine(now: now) }
+        publish(now: now)
     }
 
-    /// What the machine has left, and how warm it is.
-    private func checkMachine(now: Instant) {
-        machineCheckAt = now + Agent.machineInterval
-        let level = status.memory.level
-        status.memory = MemoryState.read()
-        let hasChanged = status.memory.level != level
-        if hasChanged { noteMemory() }
-        let thermal = ThermalState.read()
-        let isNews = thermal.differs(from: status.thermal)
-        if isNews { status.thermal = thermal }
-        if hasChanged || isNews { publish(now: now) }
-    }
-
-    private func noteMemory() {
-        let level = status.memory.level
-        let available = (status.memory.availableKiB ?? 0) >> 10
+    private func noteMemory(_ level: MemoryState.Level) {
+        let available = (machine.memory.availableKiB ?? 0) >> 10
         if level == .ample {
             log.notice("memory is ample again, \(available) MiB")
         } else {
             log.warning("memory is \(level.rawValue), \(available) MiB available; \(MemoryState.remedy)")
         }
-    }
-
-    /// The kernel also reports refreshed lifetimes; only other addresses matter.
-    private func checkNetwork() {
-        let current = Agent.currentAddresses()
-        guard current != addresses else { return }
-        addresses = current
-        log.info("network changed: \(current.count) addresses")
-        sender.network.post(.interfacesChanged)
-        link.post(.networkChanged(usable: Set(current.filter { $0.isUp && $0.isRunning }.map(\.address))))
     }
 
     /// A clock off by more than this makes certificates and event times doubtful.
@@ -281,28 +236,5 @@ extension Agent {
             .warning, "clock",
             "this machine's clock is \(Int(abs(offset.seconds))) s \(offset > .zero ? "behind" : "ahead of") the server's"
         )
-    }
-
-    private func feedWatchdog(now: Instant) {
-        guard let timeout = notifier.watchdogTimeout else {
-            watchdogDueAt = nil
-            return
-        }
-        watchdogDueAt = now + timeout / 3
-        let verdict = watchdog.verdict(
-            [
-                .init(name: "signaling", lastBeat: link.progress.lastBeat, patience: .seconds(90)),
-                .init(name: "control", lastBeat: desk.progress.lastBeat, patience: .seconds(60)),
-                .init(name: "network", lastBeat: sender.network.progress.lastBeat, patience: .seconds(30)),
-                .init(name: "video", lastBeat: sender.video.progress.lastBeat, patience: .seconds(15)),
-                .init(name: "audio", lastBeat: sender.audio?.progress.lastBeat, patience: .seconds(15)),
-            ],
-            expectsPictures: supervisor.expectsPictures,
-            framesEncoded: sender.video.counters.encoded, now: now)
-        if let verdict {
-            log.repeated(.error, "watchdog", "not alive: \(verdict)")
-        } else {
-            notifier.watchdog()
-        }
     }
 }

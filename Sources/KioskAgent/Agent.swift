@@ -18,42 +18,28 @@ private let log = Log("agent")
 /// Threads: this one (the supervisor's), `signaling`, `control` (local programs and the outbox), `network` (media),
 /// `video` and `audio`. They talk through mailboxes and the media hub; only this thread decides.
 public final class Agent {
+    // Seen by the routing in Agent+Events.swift.
     /// What is in effect: what was read last, but for what needs a restart, which is still the first one's.
     var configuration: AgentConfiguration
-    let file: String
-    let wake: WakeFD
-    let linkEvents: Mailbox<LinkEvent>
-    let peerEvents: Mailbox<PeerEvent>
-    let mediaEvents: Mailbox<MediaEvent>
-    let deskEvents: Mailbox<DeskEvent>
-    let link: LinkThread
-    let desk: ControlThread
-    let sender: Sender
-    var indicator: Indicator
-    /// What could not be switched when it was last tried.
-    var indicatorProblem: String?
-    let notifier: ServiceNotifier
+    let threads: AgentThreads
     var supervisor: Supervisor
-    var watchdog: Watchdog
-    var status: AgentStatus
-    var addresses: Set<InterfaceAddress>
-    var networkCheckAt: Instant?
-    var statusDueAt: Instant?
-    /// When the lamp is looked at next; nil while it is not to be lit.
-    var indicatorCheckAt: Instant?
-    var watchdogDueAt: Instant?
-    var machineCheckAt: Instant
-    var exitStatus: ExitStatus?
+    /// What is switched; `sign` decides when.
+    var indicator: Indicator
+    var sign: IndicatorMachine
+    var board: StatusBoard
+    private(set) var machine: MachineWatch
+    let notifier: ServiceNotifier
+
+    private let file: String
+    private let inbox: AgentInbox
+    private var interfaces: InterfaceWatch
+    private var watchdog: Watchdog
+    private var exitStatus: ExitStatus?
 
     private static let signalToken = EventLoop.Token(1)
     private static let wakeToken = EventLoop.Token(2)
     private static let networkToken = EventLoop.Token(3)
     private static let devicesToken = EventLoop.Token(4)
-    /// Addresses come one by one; after this long most are there, and the others are another change.
-    private static let networkSettling = Duration.milliseconds(100)
-    static let statusInterval = Duration.seconds(1)
-    static let machineInterval = Duration.seconds(30)
-    static let indicatorInterval = Duration.seconds(1)
 
     /// - Parameter file: where the configuration is read again from on SIGHUP.
     public init(_ configuration: AgentConfiguration, file: String) throws(AgentError) {
@@ -64,30 +50,22 @@ public final class Agent {
         else { throw AgentError("camera or microphone: not a source") }
         let now = MonotonicClock.now()
         notifier = ServiceNotifier()
+        watchdog = Watchdog(timeout: notifier.watchdogTimeout)
         indicator = Indicator(configuration.indicator)
+        sign = IndicatorMachine(
+            isConfigured: !configuration.indicator.isEmpty, isRequired: configuration.requireIndicator)
         supervisor = Supervisor(
             hasMicrophone: microphone != .none, liveWithoutServer: configuration.session.withoutServer)
-        watchdog = Watchdog()
         do throws(SystemError) {
-            wake = try WakeFD()
-            linkEvents = try Mailbox(wake: wake)
-            peerEvents = try Mailbox(wake: wake)
-            mediaEvents = try Mailbox(wake: wake)
-            deskEvents = try Mailbox(wake: wake)
-            desk = try ControlThread(events: deskEvents)
-            link = try LinkThread(configuration, events: linkEvents)
-            sender = try Sender(
-                configuration, camera: camera, microphone: microphone, media: mediaEvents, peers: peerEvents)
+            inbox = try AgentInbox()
+            threads = try AgentThreads(configuration, camera: camera, microphone: microphone, inbox: inbox)
         } catch {
             throw AgentError("\(error)")
         }
-        status = AgentStatus(
-            kioskId: configuration.kiosk.id, server: configuration.server.description, startedAt: now,
-            link: .connecting, sessions: [], camera: .init(supervisor.video), microphone: .init(supervisor.audio),
-            video: .init(), audio: .init(), packetsInUse: 0, crew: CrewState(), memory: .read(), thermal: .read(),
-            sessionsServed: 0, clockOffset: nil)
-        addresses = []
-        machineCheckAt = now
+        machine = MachineWatch(.read(), .read(), now: now)
+        board = StatusBoard(
+            kioskId: configuration.kiosk.id, server: configuration.server.description, supervisor, machine, now: now)
+        interfaces = InterfaceWatch([])
     }
 
     /// Runs until a signal ends it. To be called once, on the main thread.
@@ -99,22 +77,22 @@ public final class Agent {
             var network = try NetworkChangeSource()
             var loop = try EventLoop()
             try loop.register(signals.descriptor, token: Agent.signalToken, for: .readable)
-            try loop.register(wake.descriptor, token: Agent.wakeToken, for: .readable)
+            try loop.register(inbox.wake.descriptor, token: Agent.wakeToken, for: .readable)
             try loop.register(network.descriptor, token: Agent.networkToken, for: .readable)
             var devices = Agent.watchDevices()
             if let descriptor = devices?.descriptor {
                 try loop.register(descriptor, token: Agent.devicesToken, for: .readable)
             }
-            addresses = Agent.currentAddresses()
-            defer { stopThreads() }
-            do throws(AgentError) { try startThreads() } catch { return fail(error) }
+            interfaces = InterfaceWatch(Agent.currentAddresses())
+            defer { threads.stop() }
+            do throws(AgentError) { try threads.start(configuration) } catch { return fail(error) }
             log.notice(
                 "kiosk-agent \(ProductVersion.text) for \(configuration.kiosk.id), server \(configuration.server)")
-            switchIndicator(false)
+            darken()
             lookForCamera()
             publish(now: MonotonicClock.now())
-            notifier.ready(status: status.summary)
-            watchdogDueAt = notifier.watchdogTimeout.map { _ in MonotonicClock.now() }
+            notifier.ready(status: board.status.summary)
+            watchdog.started(now: MonotonicClock.now())
             while exitStatus == nil {
                 try loop.wait(until: nextTimeout)
                 let now = MonotonicClock.now()
@@ -123,11 +101,11 @@ public final class Agent {
                     case Agent.signalToken:
                         while let signal = signals.next() { handle(signal) }
                     case Agent.networkToken:
-                        if network.drain() { networkCheckAt = networkCheckAt ?? now + Agent.networkSettling }
+                        if network.drain() { interfaces.somethingChanged(now: now) }
                     case Agent.devicesToken:
                         while let event = devices?.next() { handle(event) }
                     default:
-                        wake.clear()
+                        inbox.wake.clear()
                     }
                 }
                 takeMessages(now: now)
@@ -149,40 +127,98 @@ public final class Agent {
         return .failed
     }
 
-    // MARK: threads
+    // MARK: messages and timers
 
-    private func startThreads() throws(AgentError) {
-        do throws(StateDirectoryError) {
-            try StateDirectory.make(StateDirectory.parent(of: configuration.controlSocket))
-        } catch {
-            throw AgentError(error.description)
-        }
-        do throws(SystemError) {
-            let listener = try UnixSocketListener(at: configuration.controlSocket)
-            try desk.start(
-                listener: listener, outbox: configuration.outboxPath, badgeReader: configuration.badgeReader)
-            try sender.start()
-            try link.start()
-        } catch  where error.code == EADDRINUSE {
-            throw AgentError("\(configuration.controlSocket): another agent is running here")
-        } catch {
-            throw AgentError("\(error)")
-        }
-    }
-
-    /// The devices first: whatever else takes its time, nobody is seen any more.
-    private func stopThreads() {
-        sender.stop()
-        link.stop()
-        desk.stop()
+    private func takeMessages(now: Instant) {
+        while let event = inbox.link.next() { handle(event, now: now) }
+        while let event = inbox.peers.next() { handle(event, now: now) }
+        while let event = inbox.media.next() { handle(event, now: now) }
+        while let event = inbox.desk.next() { handle(event, now: now) }
     }
 
     private var nextTimeout: Instant? {
         [
-            supervisor.nextTimeout, networkCheckAt, statusDueAt, indicatorCheckAt, watchdogDueAt, machineCheckAt,
+            supervisor.nextTimeout, sign.nextTimeout, board.nextTimeout, interfaces.nextTimeout, watchdog.nextTimeout,
+            machine.nextTimeout,
         ]
         .compactMap(\.self).min()
     }
+
+    private func handleTimeouts(now: Instant) {
+        let isDue: (Instant?) -> Bool = { $0.map { $0 <= now } ?? false }
+        if isDue(supervisor.nextTimeout) { giveUp(now: now) }
+        if isDue(sign.nextTimeout) { checkIndicator(now: now) }
+        if isDue(board.nextTimeout) { publish(now: now) }
+        if isDue(interfaces.nextTimeout) { readInterfaces() }
+        if isDue(watchdog.nextTimeout) { feedWatchdog(now: now) }
+        if isDue(machine.nextTimeout) { tell(machine.read(.read(), .read(), now: now), now: now) }
+    }
+
+    private func readInterfaces() {
+        let current = Agent.currentAddresses()
+        guard let usable = interfaces.read(current) else { return }
+        log.info("network changed: \(current.count) addresses")
+        threads.sender.network.post(.interfacesChanged)
+        threads.link.post(.networkChanged(usable: usable))
+    }
+
+    private func feedWatchdog(now: Instant) {
+        let verdict = watchdog.verdict(
+            threads.beats, expectsPictures: supervisor.expectsPictures,
+            framesEncoded: threads.sender.video.counters.encoded, now: now)
+        if let verdict {
+            log.repeated(.error, "watchdog", "not alive: \(verdict)")
+        } else {
+            notifier.watchdog()
+        }
+    }
+
+    // MARK: signals
+
+    private func handle(_ signal: SignalSource.Signal) {
+        switch signal {
+        case .terminate, .interrupt:
+            log.notice("stopping")
+            notifier.stopping(status: "stopping")
+            exitStatus = .success
+        case .hangup:
+            reload()
+        }
+    }
+
+    /// A live session goes on whatever the file says now, and a wrong file changes nothing.
+    private func reload() {
+        let now = MonotonicClock.now()
+        notifier.reloading(monotonicMicroseconds: UInt64(max(0, now.nanoseconds / 1000)))
+        defer { notifier.ready(status: board.status.summary) }
+        let new: AgentConfiguration
+        do {
+            new = try AgentConfiguration.load(file)
+        } catch {
+            log.error("configuration not changed: \(error)")
+            return
+        }
+        let change = ConfigurationChange(from: configuration, to: new)
+        log.notice(change.summary)
+        configuration.adopt(new)
+        Log.level = configuration.log.serviceLevel
+        if let source = CameraSource(configuration.camera.device) {
+            threads.sender.video.update(configuration.camera.request(source))
+            lookForCamera()
+        }
+        if let source = MicrophoneSource(configuration.microphone.device) { threads.sender.audio?.update(source) }
+        threads.sender.adopt(configuration)
+        supervisor.setLiveWithoutServer(configuration.session.withoutServer)
+        if case .waiting(let trouble, _) = board.status.link, trouble.kind == .wrongPassword,
+            Credentials.path("password") != nil
+        {
+            log.warning(
+                "the password is still that of the service's start: systemctl restart kiosk-agent takes a new one")
+        }
+        threads.link.post(.passwordFile(configuration.kiosk.passwordFile))
+    }
+
+    // MARK: the machine
 
     /// Without udev a device that is back is found by trying, a little later.
     private static func watchDevices() -> DeviceWatcher? {
@@ -194,5 +230,5 @@ public final class Agent {
         }
     }
 
-    static func currentAddresses() -> Set<InterfaceAddress> { Set((try? NetworkInterfaces.addresses()) ?? []) }
+    private static func currentAddresses() -> Set<InterfaceAddress> { Set((try? NetworkInterfaces.addresses()) ?? []) }
 }

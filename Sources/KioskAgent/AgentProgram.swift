@@ -73,6 +73,13 @@ public enum AgentProgram {
                 ],
                 discussion: "Exit status 1 when no agent is running, 3 when somebody still watches after the wait."),
             Command(
+                "snapshot", summary: "Take one picture of the camera.",
+                arguments: [Argument("FILE", help: "where it is written, for its owner only: .png, .jpg or .jpeg")],
+                flags: [configFlag, socketFlag],
+                discussion:
+                    "The running agent takes it, of the live picture too; without an agent the camera is opened.\n"
+                    + "The indicator is lit meanwhile."),
+            Command(
                 "config check", summary: "Check a configuration and the files it names.", flags: [configFlag],
                 discussion: "Exit status 0 when it is right, 2 with one line that says what is wrong."),
             Command(
@@ -84,7 +91,6 @@ public enum AgentProgram {
                     configFlag, formatFlag,
                     Flag("--only", "ID,ID", help: "these checks only"),
                     Flag("--verbose", help: "show every fact"),
-                    Flag("--snapshot", "FILE", help: "keep a picture of the camera, as PPM"),
                     Flag("--bundle", "FILE", help: "write a support archive (tar) without secrets"), socketFlag,
                 ],
                 discussion: "Checks: \(CheckID.allCases.map(\.rawValue).joined(separator: ", ")).\n"
@@ -113,6 +119,10 @@ public enum AgentProgram {
         case "status":
             if let limit = invocation["--until-idle"], let status = waitUntilIdle(limit, socket) { return status }
             return ask("status", socket) { StatusText.status($0, format: invocation["--format"]) }
+        case "snapshot":
+            return SnapshotCommand.run(
+                invocation["FILE"] ?? "", configuration: invocation["--config"] ?? AgentConfiguration.defaultFile,
+                socket: invocation["--socket"])
         case "config check", "config show":
             return config(invocation)
         case "doctor":
@@ -185,8 +195,7 @@ public enum AgentProgram {
         }
         Log.level = .error
         let options = Doctor.Options(
-            file: invocation["--config"] ?? AgentConfiguration.defaultFile, socket: invocation["--socket"], only: only,
-            snapshot: invocation["--snapshot"])
+            file: invocation["--config"] ?? AgentConfiguration.defaultFile, socket: invocation["--socket"], only: only)
         let doctor = Doctor(options, now: MonotonicClock.now())
         let isJSON = invocation["--format"] == "json"
         let text = DoctorReport(isVerbose: invocation.has("--verbose"))

@@ -105,6 +105,8 @@ struct AgentStatus: Sendable, Equatable {
     var sessionsServed: Int
     /// The server's clock minus ours, once measured.
     var clockOffset: Duration?
+    /// Whether a program on this machine gets a picture now.
+    var takesSnapshot = false
 
     /// The one to tell about: that which is live, else the oldest.
     var session: Session? { sessions.first { $0.phase == .live } ?? sessions.first }
@@ -138,6 +140,7 @@ struct AgentStatus: Sendable, Equatable {
             return text
         }
         if let session, session.phase != .failed { return "connecting to \(session.monitorId)" }
+        if takesSnapshot { return "takes a snapshot for a program on this machine" }
         switch link {
         case .registered: return "registered with \(server), nobody watches"
         case .connecting: return "connecting to \(server)"
@@ -187,13 +190,12 @@ extension AgentStatus {
         object["camera"] = deviceJSON(camera)
         object["microphone"] = deviceJSON(microphone)
         if let indicator {
-            var lamp = JSONObject([
-                ("state", indicator.isEmpty ? (sessions.contains(where: \.isLit) ? "lit" : "dark") : "failed")
-            ]
-            )
+            let isLit = takesSnapshot || sessions.contains(where: \.isLit)
+            var lamp = JSONObject([("state", indicator.isEmpty ? (isLit ? "lit" : "dark") : "failed")])
             lamp["message"] = indicator.isEmpty ? nil : .string(indicator)
             object["indicator"] = .object(lamp)
         }
+        object["snapshot"] = .bool(takesSnapshot)
         object["session"] = session.map { sessionJSON($0, now: now) } ?? .null
         object["video"] = countersJSON(video)
         object["audio"] = countersJSON(audio)

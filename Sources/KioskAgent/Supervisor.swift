@@ -7,7 +7,7 @@ import Signaling
 /// clock; `Agent` performs the actions and tells what happened.
 ///
 /// It joins machines that know nothing of each other: the sessions, each in its phase (`SessionMachine`), the two devices
-/// (`DeviceMachine`), and the server link's side (`ServerPresence`). An event goes to the session or device that it names;
+/// (`DeviceMachine`), a snapshot that is asked for (`SnapshotMachine`), and the server link's side (`ServerPresence`). An event goes to the session or device that it names;
 /// afterwards each device is told whether some session has it open.
 struct Supervisor: Sendable {
     enum Action: Equatable, Sendable {
@@ -23,6 +23,7 @@ struct Supervisor: Sendable {
         /// the first.
         case indicator(sessionId: String, Bool)
         case status
+        case snapshot(SnapshotMachine.Action)
     }
 
     enum IgnoredEvent: Int, CaseIterable, Sendable {
@@ -47,6 +48,7 @@ struct Supervisor: Sendable {
     private(set) var sessionsServed: Int
     private(set) var ignored: Counter<IgnoredEvent>
     private var server: ServerPresence
+    private var snapshot: SnapshotMachine
     private let mostSessions: Int
 
     /// - Parameter mostSessions: one more replaces the oldest.
@@ -61,6 +63,7 @@ struct Supervisor: Sendable {
         sessionsServed = 0
         ignored = Counter()
         server = ServerPresence(patience: liveWithoutServer)
+        snapshot = SnapshotMachine()
         self.mostSessions = mostSessions
     }
 
@@ -115,8 +118,9 @@ struct Supervisor: Sendable {
 
     /// The agent stops: whatever is open closes.
     mutating func stop(now: Instant) -> [Action] {
-        guard !sessions.isEmpty else { return [] }
-        let actions = tellAll(now: now) { $0.stop() }
+        let ended = tellSnapshot(now: now) { $0.failed(.stopping) }
+        guard !sessions.isEmpty else { return ended }
+        let actions = ended + tellAll(now: now) { $0.stop() }
         sessions = []
         settleDevices(now: now)
         return actions + [carried, .status]
@@ -140,7 +144,28 @@ struct Supervisor: Sendable {
     /// The sign must be lit and is not: no media then, of any session.
     mutating func indicatorFailed(_ reason: String, now: Instant) -> [Action] {
         guard isLit else { return ignore(.notInThisPhase) }
-        return tellAll(now: now) { $0.isLit ? $0.indicatorFailed(reason) : [] }
+        return tellSnapshot(now: now) { $0.failed(.indicator(reason)) }
+            + tellAll(now: now) { $0.isLit ? $0.indicatorFailed(reason) : [] }
+    }
+
+    // MARK: snapshots
+
+    /// A program on this machine wants a picture.
+    mutating func snapshotAsked(_ request: SnapshotRequest, now: Instant) -> [Action] {
+        let trouble: MediaTrouble? = if case .trouble(let trouble) = video.state { trouble } else { nil }
+        return tellSnapshot(now: now) { $0.asked(request, trouble, now: now) }
+    }
+
+    /// The sign is lit for it, or nobody asked for one.
+    mutating func snapshotPermitted(now: Instant) -> [Action] { tellSnapshot(now: now) { $0.permitted() } }
+
+    private mutating func tellSnapshot(
+        now: Instant, _ body: (inout SnapshotMachine) -> [SnapshotMachine.Action]
+    ) -> [Action] {
+        let wasLit = snapshot.isLit
+        let actions = body(&snapshot).map(Action.snapshot)
+        settleDevices(now: now)
+        return actions + (snapshot.isLit != wasLit ? [.status] : [])
     }
 
     // MARK: from the media threads
@@ -158,12 +183,15 @@ struct Supervisor: Sendable {
             return with(kind) { $0.isLike(condition) } ? [.status] : ignore(.deviceInOtherState)
         case .stopped(let kind):
             return with(kind) { $0.stopped() } ? [.status] : ignore(.deviceInOtherState)
+        case .snapshot(let id, let result):
+            return tellSnapshot(now: now) { $0.taken(id, result) }
         }
     }
 
     private mutating func troubled(_ kind: MediaKind, _ trouble: MediaTrouble, now: Instant) -> [Action] {
         let cameraFails = video.fails
-        return tellAll(now: now) { $0.deviceFails(kind, trouble, cameraFails: cameraFails) } + [.status]
+        let told = tellAll(now: now) { $0.deviceFails(kind, trouble, cameraFails: cameraFails) } + [.status]
+        return kind == .video ? told + tellSnapshot(now: now) { $0.failed(SnapshotFailure(trouble)) } : told
     }
 
     /// A device of this kind was plugged in, or another one is configured: what was found before says nothing any more.
@@ -179,7 +207,7 @@ struct Supervisor: Sendable {
     /// When `timeoutReached` is due.
     var nextTimeout: Instant? {
         let sessions = sessions.flatMap { [$0.nextTimeout(server), $0.nextOffer] }
-        return (sessions + [video.nextTimeout, audio.nextTimeout]).compactMap(\.self).min()
+        return (sessions + [video.nextTimeout, audio.nextTimeout, snapshot.nextTimeout]).compactMap(\.self).min()
     }
 
     /// Sessions that do not get through or have no server any more are given up, offers that had to wait are answered, and
@@ -191,6 +219,7 @@ struct Supervisor: Sendable {
             return session.giveUp(server)
         }
         actions += tellAll(now: now) { $0.offerIsDue(now: now) }
+        actions += tellSnapshot(now: now) { $0.timeoutReached(now: now) }
         for kind in MediaKind.allCases {
             let trouble = MediaTrouble.driverHangs(kind)
             if with(kind, { $0.hangs(trouble, now: now) }) { actions += troubled(kind, trouble, now: now) }
@@ -204,7 +233,10 @@ struct Supervisor: Sendable {
     var isOpen: Bool { sessions.contains { $0.isOpen } }
 
     /// Whether media leaves the kiosk, and the sign that tells so is lit.
-    var isLit: Bool { sessions.contains { $0.isLit } }
+    var isLit: Bool { takesSnapshot || sessions.contains { $0.isLit } }
+
+    /// Whether a snapshot is being taken.
+    var takesSnapshot: Bool { snapshot.isLit }
 
     /// Whether one picture after the other must be encoded now: somebody takes them, and the camera says that it runs.
     var expectsPictures: Bool {
@@ -241,7 +273,7 @@ struct Supervisor: Sendable {
     }
 
     private mutating func settleDevices(now: Instant) {
-        let wanted = sessions.reduce(into: Set<MediaKind>()) { $0.formUnion($1.wants) }
+        let wanted = sessions.reduce(into: Set<MediaKind>(takesSnapshot ? [.video] : [])) { $0.formUnion($1.wants) }
         for kind in MediaKind.allCases { with(kind) { $0.want(wanted.contains(kind), now: now) } }
     }
 

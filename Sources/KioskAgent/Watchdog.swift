@@ -14,19 +14,29 @@ struct Watchdog: Sendable {
     /// Since when pictures have been expected without one more frame encoded.
     private var framesSeen: UInt64
     private var framesSince: Instant?
+    /// How often the service manager wants to hear from the agent at the latest; nil: it does not.
+    private let timeout: Duration?
+    /// When the next verdict is due; nil before `started`, and when nobody wants one.
+    private(set) var nextTimeout: Instant?
 
     /// A picture every so often, as long as `Supervisor.expectsPictures`.
     static let framePatience = Duration.seconds(10)
 
-    init() {
+    init(timeout: Duration?) {
         framesSeen = 0
         framesSince = nil
+        self.timeout = timeout
+        nextTimeout = nil
     }
+
+    /// The agent is ready: the first verdict is due at once.
+    mutating func started(now: Instant) { nextTimeout = timeout.map { _ in now } }
 
     /// What is stuck, or nil when all goes on.
     mutating func verdict(
         _ threads: [Thread], expectsPictures: Bool, framesEncoded: UInt64, now: Instant
     ) -> String? {
+        nextTimeout = timeout.map { now + $0 / 3 }
         for thread in threads {
             if let last = thread.lastBeat, now - last > thread.patience {
                 return "thread \(thread.name) is stuck for \(Int((now - last).seconds)) s"

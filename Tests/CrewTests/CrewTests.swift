@@ -2,6 +2,7 @@ import AgentSettings
 import Database
 import Glibc
 import JSON
+import Media
 import Primitives
 import Reactor
 import Signaling
@@ -276,6 +277,13 @@ import Testing
         let request = try ControlRequest(["command": "crew-sign-on", "crewId": "1", "shift": 7, "id": 2])
         #expect(request == .crew(try CrewEntry(kind: .signOn, crewId: "1")))
         #expect(try ControlRequest(["command": "status", "verbose": true]) == .status)
+        #expect(try ControlRequest(["command": "snapshot"]) == .snapshot(.jpeg))
+        #expect(try ControlRequest(["command": "snapshot", "format": "png"]) == .snapshot(.png))
+        for format: JSONValue in ["gif", "PNG", "", 1, .null] {
+            #expect(throws: ControlRequest.Refusal.bad("format must be jpeg or png")) {
+                try ControlRequest(["command": "snapshot", "format": format])
+            }
+        }
     }
 
     @Test func aRefusedEventGoesOnceMoreOrIsForgottenWhenAPersonSaysSo() throws {

@@ -368,6 +368,24 @@ import Testing
         #expect(!OwnFile.write([1], to: path + ".link"))
     }
 
+    @Test func aFileIsReplacedWholeOrNotAtAll() throws {
+        let folder = "/tmp/kiosk-agent-replaced-\(getpid())"
+        try FileSystem.makeDirectory(folder, permissions: 0o700)
+        let (file, other) = ("\(folder)/a", "\(folder)/other")
+        defer { for path in [file, other, folder] { remove(path) } }
+        #expect(OwnFile.write([9], to: other))
+        #expect(symlink(other, file) == 0)
+        // A link is replaced itself; what it led to stays.
+        try OwnFile.replace([1, 2, 3], at: file)
+        var status = stat()
+        #expect(lstat(file, &status) == 0 && status.st_mode == S_IFREG | 0o600 && status.st_size == 3)
+        #expect(stat(other, &status) == 0 && status.st_size == 1)
+        #expect(throws: SystemError.self) { try OwnFile.replace([1], at: "\(folder)/none/a") }
+        #expect(throws: SystemError.self) { try OwnFile.replace([1], at: folder) }
+        #expect(SystemFile.list(folder).sorted() == ["a", "other"])
+        #expect(!SystemFile.list("/tmp").contains { $0.hasPrefix("kiosk-agent-replaced-\(getpid()).part") })
+    }
+
     @Test func archives() {
         var archive = TarArchive(modified: now)
         archive.add("a/b.txt", Array("hello".utf8))

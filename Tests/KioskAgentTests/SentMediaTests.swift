@@ -50,7 +50,7 @@ import Testing
         #expect(supervisor.mediaReported(.running(.video, source: "cam"), now: now) == [])
         #expect(supervisor.mediaReported(.stopped(.video), now: now) == [.status])
         #expect(supervisor.video.state == .idle && supervisor.audio.state == .running(source: "mic"))
-        var watchdog = Watchdog()
+        var watchdog = Watchdog(timeout: nil)
         for second in 0...60 {
             #expect(
                 watchdog.verdict(
@@ -69,7 +69,7 @@ import Testing
     @Test func picturesAreExpectedWhereTheyAreTaken() {
         let supervisor = live([.audio, .video])
         #expect(supervisor.expectsPictures)
-        var watchdog = Watchdog()
+        var watchdog = Watchdog(timeout: nil)
         let verdict = [0, 11].map {
             watchdog.verdict(
                 [], expectsPictures: supervisor.expectsPictures, framesEncoded: 0, now: now + .seconds($0))

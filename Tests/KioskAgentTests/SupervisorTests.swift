@@ -539,12 +539,13 @@ import Testing
             var open: [String: Set<MediaKind>] = [:]
             var lit: Set<String> = []
             var carried: [String] = []
+            var isSnapshotOpen = false
             var time = now
             for _ in 0..<60 {
                 time += .seconds(Int.random(in: 0..<30, using: &random))
                 let id = "S\(Int.random(in: 1...3, using: &random))"
                 let actions: [Supervisor.Action] =
-                    switch Int.random(in: 0..<13, using: &random) {
+                    switch Int.random(in: 0..<16, using: &random) {
                     case 0: supervisor.serverSent(granted(id), now: time)
                     case 1, 2: supervisor.serverSent(offer(id), now: time)
                     case 3: supervisor.serverSent(stopped(id), now: time)
@@ -559,6 +560,9 @@ import Testing
                                 sessionId: id,
                                 Set(MediaKind.allCases.filter { _ in Bool.random(using: &random) })), now: time)
                     case 11: supervisor.mediaPermitted(id, now: time)
+                    case 12: supervisor.snapshotAsked(SnapshotRequest(id: 1, format: .png), now: time)
+                    case 13: supervisor.snapshotPermitted(now: time)
+                    case 14: supervisor.mediaReported(.snapshot(1, .failure(.notEncoded)), now: time)
                     default: supervisor.timeoutReached(now: time)
                     }
                 for action in actions {
@@ -573,9 +577,16 @@ import Testing
                         #expect(lit.contains(id) != on)
                         if on { lit.insert(id) } else { lit.remove(id) }
                     case .carried(let ids): carried = ids
-                    case .peer, .send, .status: break
+                    case .snapshot(.open):
+                        #expect(!isSnapshotOpen)
+                        isSnapshotOpen = true
+                    case .snapshot(.close):
+                        #expect(isSnapshotOpen)
+                        isSnapshotOpen = false
+                    case .peer, .send, .status, .snapshot(.light), .snapshot(.take), .snapshot(.answer): break
                     }
                 }
+                #expect(supervisor.takesSnapshot == isSnapshotOpen)
                 #expect(supervisor.sessions.count <= mostSessions && supervisor.sessions.map(\.id) == carried)
                 for id in ["S1", "S2", "S3"] {
                     let session = supervisor.session(id)

@@ -16,6 +16,10 @@ public struct Camera: ~Copyable {
     public let identity: CameraDescription
     /// What happened to its pictures since it was opened.
     public private(set) var events: Counter<CameraEvent>
+    /// Whether `jpeg` is wanted of the next pictures; false at first, because it costs a copy.
+    public var keepsJPEG: Bool
+    /// The latest picture as the device itself made it, as a file; nil where it makes none that stands alone.
+    public private(set) var jpeg: [UInt8]?
     private var source: Source
 
     /// Opens the source, settles on a format and starts the stream.
@@ -31,16 +35,19 @@ public struct Camera: ~Copyable {
 
     private init(_ camera: consuming V4L2Camera) {
         (format, identity, events) = (camera.format, camera.identity, Counter())
+        (keepsJPEG, jpeg) = (false, nil)
         source = .device(camera)
     }
 
     private init(_ camera: consuming TestPatternCamera) {
         (format, identity, events) = (camera.format, camera.identity, Counter())
+        (keepsJPEG, jpeg) = (false, nil)
         source = .testPattern(camera)
     }
 
     private init(_ camera: consuming Y4MCamera) {
         (format, identity, events) = (camera.format, camera.identity, Counter())
+        (keepsJPEG, jpeg) = (false, nil)
         source = .file(camera)
     }
 
@@ -70,7 +77,8 @@ public struct Camera: ~Copyable {
         into frame: inout VideoFrame, timeout: Duration, interruptedBy wake: WakeFD?
     ) throws(CaptureError) -> CaptureOutcome {
         if frame.width != format.width || frame.height != format.height { frame = makeFrame() }
-        let outcome = try source.nextFrame(into: &frame, timeout: timeout, interruptedBy: wake, counting: &events)
+        let outcome = try source.nextFrame(
+            into: &frame, timeout: timeout, interruptedBy: wake, counting: &events, keeping: keepsJPEG, &jpeg)
         if outcome == .captured { events.add(.delivered) }
         return outcome
     }
@@ -82,12 +90,14 @@ public struct Camera: ~Copyable {
 
         mutating func nextFrame(
             into frame: inout VideoFrame, timeout: Duration, interruptedBy wake: WakeFD?,
-            counting events: inout Counter<CameraEvent>
+            counting events: inout Counter<CameraEvent>, keeping keepsJPEG: Bool, _ jpeg: inout [UInt8]?
         ) throws(CaptureError) -> CaptureOutcome {
             let result: Result<CaptureOutcome, CaptureError>
             switch consume self {
             case .device(var camera):
+                camera.reader.keepsJPEG = keepsJPEG
                 result = camera.nextFrame(into: &frame, timeout: timeout, interruptedBy: wake, counting: &events)
+                jpeg = camera.reader.jpeg
                 self = .device(camera)
             case .testPattern(var camera):
                 result = camera.nextFrame(

@@ -14,7 +14,7 @@ struct V4L2Camera: ~Copyable {
     let format: CameraFormat
     let identity: CameraDescription
     private let stream: V4L2Stream
-    private var reader: PictureReader
+    var reader: PictureReader
     private var lastSequence: UInt32?
 
     init(opening path: String, _ request: CameraRequest) throws(CaptureError) {

@@ -8,7 +8,18 @@ public enum ControlClient {
     /// Why there is no answer, or the agent's refusal, in one line for a person.
     public struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
         public var description: String
+        /// Whether no agent listens there.
+        public var isAbsent: Bool
+
+        /// Takes the values as they are.
+        public init(description: String, isAbsent: Bool = false) {
+            self.description = description
+            self.isAbsent = isAbsent
+        }
     }
+
+    /// A snapshot without loss is the longest.
+    private static let longestAnswer = 64 << 20
 
     /// Sends `request` to the agent that listens at `path` and returns its answer.
     ///
@@ -36,7 +47,10 @@ public enum ControlClient {
                 return try UnixStream(connectingTo: path)
             } catch {
                 let now = MonotonicClock.now()
-                guard error.code == EAGAIN, now < deadline else { throw Failure(description: hint(error, path)) }
+                guard error.code == EAGAIN, now < deadline else {
+                    throw Failure(
+                        description: hint(error, path), isAbsent: error.code == ENOENT || error.code == ECONNREFUSED)
+                }
                 MonotonicClock.sleep(until: now + .milliseconds(10))
             }
         }
@@ -56,14 +70,14 @@ public enum ControlClient {
             switch stream.send(rest.span) {
             case .transferred(let count): rest.removeFirst(count)
             case .wouldBlock: try wait(stream.descriptor, POLLOUT, deadline)
-            case .ended: throw Failure(description: "the agent closed the connection")
+            case .ended: throw Failure(description: "the agent closed the connection; ask again when it runs")
             case .failed(let error): throw Failure(description: "\(error)")
             }
         }
     }
 
     private static func receiveLine(over stream: inout UnixStream, deadline: Instant) throws(Failure) -> [UInt8] {
-        var reader = LineReader(limit: 4 << 20)
+        var reader = LineReader(limit: longestAnswer)
         var chunk = [UInt8](repeating: 0, count: 16 * 1024)
         while true {
             let result = chunk.withUnsafeMutableBytes { stream.receive(into: $0) }
@@ -73,7 +87,7 @@ public enum ControlClient {
                 guard let line = try? reader.next() else { continue }
                 return line
             case .wouldBlock: try wait(stream.descriptor, POLLIN, deadline)
-            case .ended: throw Failure(description: "the agent closed the connection")
+            case .ended: throw Failure(description: "the agent closed the connection; ask again when it runs")
             case .failed(let error): throw Failure(description: "\(error)")
             }
         }
@@ -81,7 +95,9 @@ public enum ControlClient {
 
     private static func wait(_ descriptor: Int32, _ events: Int32, _ deadline: Instant) throws(Failure) {
         let remaining = (deadline - MonotonicClock.now()).nanoseconds
-        guard remaining > 0 else { throw Failure(description: "the agent does not answer") }
+        guard remaining > 0 else {
+            throw Failure(description: "the agent does not answer; kiosk-agent doctor may say why")
+        }
         var entry = pollfd(fd: descriptor, events: Int16(events), revents: 0)
         _ = poll(&entry, 1, Int32(clamping: (remaining + 999_999) / 1_000_000))
     }

@@ -22,6 +22,8 @@ struct ControlConnections: ~Copyable {
         var isWatching: Bool
         /// Whether it is closed as soon as its answers have left.
         var isEnding: Bool
+        /// What came after a request whose answer takes time; nil while no such answer is due. Nothing more is read meanwhile.
+        var heldBack: [Request]?
 
         init(_ stream: consuming UnixStream) {
             self.stream = stream
@@ -29,6 +31,15 @@ struct ControlConnections: ~Copyable {
             output = []
             isWatching = false
             isEnding = false
+            heldBack = nil
+        }
+
+        /// What the loop is to watch.
+        var interest: EventLoop.Interest {
+            var interest: EventLoop.Interest = heldBack == nil ? .readable : .ignoresEnd
+            if isEnding { interest = .writable }
+            if !output.isEmpty { interest.insert(.writable) }
+            return interest
         }
     }
 
@@ -79,6 +90,11 @@ struct ControlConnections: ~Copyable {
         guard let connection = connections[token] else { return [] }
         if event.isWritable { flush(token, connection, on: &loop) }
         guard event.isReadable, connections[token] != nil, !connection.isEnding else { return [] }
+        // Not asked for: the other end is gone.
+        guard connection.heldBack == nil else {
+            close(token, on: &loop)
+            return []
+        }
         return receive(token, connection, on: &loop)
     }
 
@@ -89,12 +105,34 @@ struct ControlConnections: ~Copyable {
 
     private mutating func send(_ value: JSONValue, to token: UInt64, on loop: inout EventLoop) {
         guard let connection = connections[token] else { return }
-        connection.output += value.jsonText + [0x0A]
+        // One more line is let in over the limit: a snapshot may be longer by itself.
         guard connection.output.count <= ControlConnections.mostOutput else {
             log.repeated(.warning, "slow-reader", "a local program does not read what it asked for")
             return close(token, on: &loop)
         }
+        connection.output += value.jsonText + [0x0A]
         flush(token, connection, on: &loop)
+    }
+
+    /// Nothing is read from the connection until `resume`: an answer that takes time comes before all others.
+    mutating func pause(_ token: UInt64, on loop: inout EventLoop) {
+        guard let connection = connections[token] else { return }
+        connection.heldBack = []
+        try? loop.modify(connection.stream.descriptor, token: .init(token), for: connection.interest)
+    }
+
+    /// - Returns: whether the request has to wait for `resume`.
+    mutating func holdBack(_ request: Request) -> Bool {
+        guard let connection = connections[request.connection], connection.heldBack != nil else { return false }
+        connection.heldBack?.append(request)
+        return true
+    }
+
+    /// Before the answer that was due is sent, with which reading goes on.
+    /// - Returns: what was held back.
+    mutating func resume(_ token: UInt64) -> [Request] {
+        defer { connections[token]?.heldBack = nil }
+        return connections[token]?.heldBack ?? []
     }
 
     mutating func watch(_ token: UInt64) { connections[token]?.isWatching = true }
@@ -192,16 +230,14 @@ struct ControlConnections: ~Copyable {
             case .transferred(let count):
                 connection.output.removeFirst(count)
             case .wouldBlock:
-                try? loop.modify(
-                    connection.stream.descriptor, token: .init(token),
-                    for: connection.isEnding ? .writable : [.readable, .writable])
+                try? loop.modify(connection.stream.descriptor, token: .init(token), for: connection.interest)
                 return
             case .ended, .failed:
                 return close(token, on: &loop)
             }
         }
         if connection.isEnding { return close(token, on: &loop) }
-        try? loop.modify(connection.stream.descriptor, token: .init(token), for: .readable)
+        try? loop.modify(connection.stream.descriptor, token: .init(token), for: connection.interest)
     }
 
     private mutating func close(_ token: UInt64, on loop: inout EventLoop) {

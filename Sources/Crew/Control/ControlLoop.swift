@@ -1,6 +1,7 @@
 import AgentSettings
 import Database
 import JSON
+import Media
 import Primitives
 import Reactor
 import Service
@@ -21,6 +22,9 @@ struct ControlLoop: ~Copyable {
     private var isLive: Bool
     private var lastState: CrewState?
     private var isStopping: Bool
+    /// The requests whose snapshots are being taken, by number, with the `id` that each answer repeats.
+    private var snapshots: [UInt64: (request: ControlConnections.Request, id: JSONValue?)]
+    private var lastSnapshot: UInt64
 
     private static let inboxToken = EventLoop.Token(2)
     /// The longest the thread sleeps: what the watchdog counts on.
@@ -44,6 +48,8 @@ struct ControlLoop: ~Copyable {
         isLive = false
         lastState = nil
         isStopping = false
+        snapshots = [:]
+        lastSnapshot = 0
     }
 
     mutating func run() throws(SystemError) {
@@ -92,21 +98,53 @@ struct ControlLoop: ~Copyable {
         case .indicator(let isLive):
             self.isLive = isLive
             connections.announce(["event": "indicator", "live": .bool(isLive)], on: &loop)
+        case .snapshot(let number, let result): answer(number, result, now: now)
         case .stop: isStopping = true
         }
     }
 
     private mutating func answer(_ request: ControlConnections.Request, now: Instant) {
+        // Answers keep the order of the requests.
+        guard !connections.holdBack(request) else { return }
         var id: JSONValue?
         let reply: JSONValue
         do throws(ControlRequest.Refusal) {
             let line = try request.line.get()
             id = ControlRequest.identifier(line)
-            reply = ControlAnswer.ok(try perform(try ControlRequest(line), for: request.connection, now: now), id)
+            let wanted = try ControlRequest(line)
+            if case .snapshot(let format) = wanted { return ask(format, for: request, id) }
+            reply = ControlAnswer.ok(try perform(wanted, for: request.connection, now: now), id)
         } catch {
             reply = ControlAnswer.refused(error, id)
         }
         connections.answer(request, reply, on: &loop)
+    }
+
+    private mutating func ask(_ format: Snapshot.Format, for request: ControlConnections.Request, _ id: JSONValue?) {
+        lastSnapshot += 1
+        snapshots[lastSnapshot] = (request, id)
+        connections.pause(request.connection, on: &loop)
+        events.post(.snapshot(SnapshotRequest(id: lastSnapshot, format: format)))
+    }
+
+    private mutating func answer(_ number: UInt64, _ result: Result<Snapshot, SnapshotFailure>, now: Instant) {
+        guard let (request, id) = snapshots.removeValue(forKey: number) else { return }
+        let reply: JSONValue
+        switch result {
+        case .success(let snapshot):
+            var members = JSONObject()
+            members["format"] = .string(snapshot.format.rawValue)
+            members["width"] = .integer(snapshot.size.width)
+            members["height"] = .integer(snapshot.size.height)
+            members["data"] = .string(Base64.encode(snapshot.bytes.span))
+            reply = ControlAnswer.ok(members, id)
+        case .failure(let failure):
+            reply = ControlAnswer.refused(
+                ControlRequest.Refusal(code: failure.code.rawValue, message: failure.description), id)
+        }
+        let heldBack = connections.resume(request.connection)
+        connections.answer(request, reply, on: &loop)
+        for request in heldBack { answer(request, now: now) }
     }
 
     private mutating func perform(
@@ -131,6 +169,7 @@ struct ControlLoop: ~Copyable {
             members["event"] = try decide(eventId) { try $0.retry(eventId: eventId) }
         case .crewDiscard(let eventId):
             members["event"] = try decide(eventId) { try $0.discard(eventId: eventId) }
+        case .snapshot: preconditionFailure("control: a snapshot is answered later")
         case .status, .watch:
             members["status"] = status?.json(now: now) ?? .null
             members["live"] = .bool(isLive)

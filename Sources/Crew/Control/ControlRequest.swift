@@ -1,4 +1,5 @@
 public import JSON
+public import Media
 internal import Primitives
 public import Signaling
 
@@ -13,6 +14,7 @@ public import Signaling
 /// | `crew-sign-on`, `crew-sign-off` | `crewId`; optional `name`, `role`, `train`, `eventId` | `eventId`, `occurredAt`, once stored and synced; `repeated` where that was so before |
 /// | `crew-list` | | `events`: what waits for the server, oldest first, then what it refused |
 /// | `crew-retry`, `crew-discard` | `eventId` of one that the server refused | `event`, which goes to the server once more, or is forgotten |
+/// | `snapshot` | optional `format`: `jpeg` (default), `png` | `format`, `width`, `height`, and the file's contents as `data` (Base64) |
 /// | `status` | | `status`, and `live`: whether media leaves the kiosk |
 /// | `watch` | | the same, and then lines `{"event":"status","status":…}` whenever it changes, and for an on-screen sign `{"event":"indicator","live":true}` before the first picture leaves, with `false` after the last |
 public enum ControlRequest: Equatable, Sendable {
@@ -20,6 +22,7 @@ public enum ControlRequest: Equatable, Sendable {
     case crewList
     case crewRetry(eventId: String)
     case crewDiscard(eventId: String)
+    case snapshot(Snapshot.Format)
     case status
     case watch
 
@@ -45,6 +48,12 @@ public enum ControlRequest: Equatable, Sendable {
             guard let eventId = members["eventId"]?.string else { throw .bad("eventId is missing or not a text") }
             self = command == "crew-retry" ? .crewRetry(eventId: eventId) : .crewDiscard(eventId: eventId)
         case "crew-list": self = .crewList
+        case "snapshot":
+            let name = members["format"] ?? "jpeg"
+            guard let format = name.string.flatMap({ Snapshot.Format(rawValue: $0) }) else {
+                throw .bad("format must be jpeg or png")
+            }
+            self = .snapshot(format)
         case "status": self = .status
         case "watch": self = .watch
         default: throw Refusal(code: "unknown-command", message: "no command is named \(ControlRequest.shown(command))")

@@ -1,4 +1,5 @@
 public import AgentSettings
+public import Media
 internal import Primitives
 public import Reactor
 public import Signaling
@@ -17,6 +18,8 @@ public enum DeskCommand: Sendable {
     case status(StatusSheet)
     /// Media leaves the kiosk now, or no longer.
     case indicator(isLive: Bool)
+    /// The snapshot that `DeskEvent.snapshot` asked for under this number, or why there is none.
+    case snapshot(UInt64, Result<Snapshot, SnapshotFailure>)
     /// Closes the socket and the outbox and ends the thread.
     case stop
 }
@@ -25,6 +28,8 @@ public enum DeskCommand: Sendable {
 public enum DeskEvent: Sendable {
     /// A crew event to be sent to the server; `answered` follows, or `linkLost`.
     case deliver(CrewEvent)
+    /// A program asks for a picture; `DeskCommand.snapshot` answers.
+    case snapshot(SnapshotRequest)
     /// The state of the outbox has changed.
     case crew(CrewState)
     /// The thread cannot go on.

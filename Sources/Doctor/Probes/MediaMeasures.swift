@@ -140,29 +140,3 @@ struct SoundLevel: Sendable {
         return .ok(seen, facts: facts)
     }
 }
-
-/// One picture as a file that every viewer knows: binary PPM.
-enum Snapshot {
-    static func write(_ picture: borrowing VideoFrame, to path: String) -> Bool {
-        var bytes = Array("P6\n\(picture.width) \(picture.height)\n255\n".utf8)
-        bytes.reserveCapacity(bytes.count + picture.width * picture.height * 3)
-        let (width, height, stride, chromaStride) = (
-            picture.width, picture.height, picture.stride, picture.chromaStride
-        )
-        picture.withUnsafePlanes { y, u, v in
-            for row in 0..<height {
-                for column in 0..<width {
-                    // BT.601, studio range.
-                    let luma = 298 * (Int(y[row * stride + column]) - 16)
-                    let blue = Int(u[row / 2 * chromaStride + column / 2]) - 128
-                    let red = Int(v[row / 2 * chromaStride + column / 2]) - 128
-                    for value in [luma + 409 * red, luma - 100 * blue - 208 * red, luma + 516 * blue] {
-                        bytes.append(UInt8(clamping: (value + 128) >> 8))
-                    }
-                }
-            }
-        }
-        // Of people: for the owner only.
-        return OwnFile.write(bytes, to: path)
-    }
-}

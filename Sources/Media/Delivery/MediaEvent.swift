@@ -10,4 +10,6 @@ public enum MediaEvent: Sendable, Hashable {
     case condition(MediaKind, MediaCondition?)
     /// The thread has closed the device.
     case stopped(MediaKind)
+    /// The snapshot with this number was taken, or could not be.
+    case snapshot(UInt64, Result<Snapshot, SnapshotFailure>)
 }

@@ -21,10 +21,18 @@ struct FramePacer: Sendable {
     }
 }
 
-/// A picture size that fits into a larger one.
+/// The size of a picture.
 public struct PictureSize: Hashable, Sendable {
-    var width: Int
-    var height: Int
+    /// In pixels.
+    public var width: Int
+    /// In pixels.
+    public var height: Int
+
+    /// Nothing is checked.
+    public init(width: Int, height: Int) {
+        self.width = width
+        self.height = height
+    }
 
     /// `source` scaled down to fit into `limit` with its shape kept, in even numbers; never up, never below 16.
     static func fitting(_ source: PictureSize, into limit: PictureSize) -> PictureSize {

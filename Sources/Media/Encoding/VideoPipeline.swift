@@ -18,6 +18,7 @@ private let log = Log("video")
 public final class VideoPipeline: Sendable {
     private let line: MediaLine<CameraRequest>
     private let cure = Mutex(FrozenCure())
+    private let snapshot = Mutex<SnapshotRequest?>(nil)
 
     /// A camera that gives nothing for so long is frozen.
     private static let frozenAfter = Duration.seconds(2)
@@ -40,6 +41,10 @@ public final class VideoPipeline: Sendable {
 
     /// What the device is asked for, from its next opening on.
     public func update(_ new: CameraRequest) { line.request.withLock { $0 = new } }
+
+    /// The next picture whose exposure has settled is made a snapshot, once; `MediaEvent.snapshot` answers. To be asked when media may
+    /// leave for the lease `snapshot`; nil takes back what was asked.
+    public func take(_ request: SnapshotRequest?) { snapshot.withLock { $0 = request } }
 
     /// - Throws: when the thread cannot be made.
     public func start() throws(SystemError) {
@@ -69,10 +74,12 @@ public final class VideoPipeline: Sendable {
         var rate = RateMeter()
         var meter = LimitationMeter()
         var hasFrame = false
+        var settling = ExposureSettling()
         defer { judge.sourceClosed() }
         while let opening = loop.opening, line.gate.opening == opening {
             // Before the picture is taken: one taken for an earlier monitor must not reach the next.
             let generation = line.frames.generation
+            camera.keepsJPEG = snapshot.withLock { $0?.format == .jpeg }
             let outcome = try camera.nextFrame(
                 into: &frame, timeout: VideoPipeline.frozenAfter, interruptedBy: line.gate.wake)
             let now = MonotonicClock.now()
@@ -91,6 +98,9 @@ public final class VideoPipeline: Sendable {
                     log.notice("the camera is opened anew, because its picture stands still")
                     throw .repeats(device: camera.identity.name)
                 }
+                if settling.isOver(now: now), let request = snapshot.withLock({ $0.take() }) {
+                    answer(request, frame, camera.jpeg)
+                }
                 guard let generation else { continue }
                 note(stage.process(frame, generation: generation, clock: MonotonicClock.now), &judge)
                 let quality = stage.quality
@@ -104,6 +114,16 @@ public final class VideoPipeline: Sendable {
                 note(stage.process(frame, generation: generation, clock: MonotonicClock.now), &judge)
             }
         }
+    }
+
+    private func answer(_ request: SnapshotRequest, _ frame: borrowing VideoFrame, _ jpeg: [UInt8]?) {
+        let result: Result<Snapshot, SnapshotFailure>
+        do throws(SnapshotFailure) {
+            result = .success(try Snapshot(frame, jpeg: jpeg, as: request.format))
+        } catch {
+            result = .failure(error)
+        }
+        line.events.post(.snapshot(request.id, result))
     }
 
     /// What happened in the camera since the last picture.

@@ -1,6 +1,5 @@
 import AgentSettings
 import Capture
-import Glibc
 import JSON
 import Media
 import Primitives
@@ -14,8 +13,6 @@ enum CameraPictureCheck: Check {
         var exposure: Exposure
         /// Frames per second, as configured.
         var wantedRate: Double
-        /// Where a picture of it was to be written, and the system's error where it could not be.
-        var snapshot: (path: String, error: Int32?)?
     }
 
     typealias Observation = Result<Picture, CaptureError>
@@ -27,6 +24,7 @@ enum CameraPictureCheck: Check {
         if context.agentIsLive {
             return .skipped("the agent streams from it now: \(context.agent?.liveFigures ?? "")")
         }
+        if context.agentTakesSnapshot { return .skipped("the agent takes a snapshot with it now") }
         do throws(CaptureError) {
             var camera = try Camera(opening: section.request(source))
             var frame = camera.makeFrame()
@@ -36,13 +34,10 @@ enum CameraPictureCheck: Check {
                 _ = try camera.nextFrame(into: &frame, timeout: .seconds(3), interruptedBy: nil)
                 exposure.add(frame)
             }
-            var picture = Picture(
-                format: camera.format.description, exposure: exposure, wantedRate: Double(section.frameRate),
-                snapshot: nil)
-            if let path = context.options.snapshot {
-                picture.snapshot = (path, Snapshot.write(frame, to: path) ? nil : errno)
-            }
-            return .seen(.success(picture))
+            return .seen(
+                .success(
+                    Picture(
+                        format: camera.format.description, exposure: exposure, wantedRate: Double(section.frameRate))))
         } catch {
             return .seen(.failure(error))
         }
@@ -54,10 +49,6 @@ enum CameraPictureCheck: Check {
         case .success(let picture):
             var facts = picture.exposure.facts
             facts["format"] = .string(picture.format)
-            if let (path, error) = picture.snapshot {
-                if let error { return Finding(.failed, "\(path): \(SystemError.text(error))", facts: facts) }
-                facts["snapshot"] = .string(path)
-            }
             return picture.exposure.finding(picture.format, wantedRate: picture.wantedRate, facts: facts)
         }
     }

@@ -8,6 +8,7 @@ enum CameraUsersCheck: Check {
         var found: DeviceHolders
         /// Of all cameras.
         var nodes: [String]
+        /// Whether it says that a session is live, or that it takes a snapshot.
         var agentIsLive: Bool
     }
 
@@ -15,7 +16,9 @@ enum CameraUsersCheck: Check {
         let nodes = CameraFacts.enumerate().filter { $0.canCapture || $0.failure != nil }.map(\.node)
         guard !nodes.isEmpty else { return .notChecked("there is no camera") }
         return .seen(
-            Observation(found: DeviceHolders.of(nodes: nodes), nodes: nodes, agentIsLive: context.agentIsLive))
+            Observation(
+                found: DeviceHolders.of(nodes: nodes), nodes: nodes,
+                agentIsLive: context.agentIsLive || context.agentTakesSnapshot))
     }
 
     static func judge(_ observation: Observation) -> Finding {
@@ -34,7 +37,7 @@ enum CameraUsersCheck: Check {
         }
         if !found.holders.isEmpty {
             return observation.agentIsLive
-                ? .ok("the agent, for the session that is live", facts: facts)
+                ? .ok("the agent, for a live session or a snapshot", facts: facts)
                 : Finding(
                     .failed, "the agent has the camera open, and nobody watches",
                     why: "the camera must be closed whenever no session is live",
