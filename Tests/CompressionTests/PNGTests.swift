@@ -1,4 +1,5 @@
 import Compression
+import TestSupport
 import Testing
 
 @Suite struct PNGTests {
@@ -39,7 +40,7 @@ import Testing
         let member =
             [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3] + stream.dropFirst(2).dropLast(4) + little(checksum(content))
             + little(UInt32(content.count))
-        return Gzip.decompressed(member, limit: content.count)
+        return Gunzip.decompressed(member, limit: content.count)
     }
 
     @Test func aPictureIsAFileOfThreeChunks() throws {
