@@ -3,10 +3,10 @@ import Primitives
 /// How much may be on its way (RFC 9260 section 7.2).
 ///
 /// Slow start, congestion avoidance and fast recovery are the RFC's. One thing is not: what a loss leaves of the window.
-/// Half of it would hold a path of 100 ms round trip that loses one packet in twenty, without any queue, to about half a
-/// megabit a second. So the window keeps what the path has been seen to deliver in its shortest round trip, the estimate of TCP
-/// Westwood+ (Mascolo et al., 2001), at most seven eighths of it: where the loss comes from a full queue, round trips are longer
-/// than the shortest and this is what empties the queue; where it does not, there is nothing to empty.
+/// Half of it would hold a path of 100 ms round trip that loses one packet in twenty, without any queue, to half a megabit a
+/// second. So the window keeps at least what the path has been seen to deliver in its shortest round trip, the estimate of TCP Westwood
+/// (Mascolo et al., 2001): where a loss comes from a full queue, round trips are longer than the shortest, and this is what
+/// empties the queue; where it does not, there is nothing to empty.
 struct CongestionWindow: Sendable {
     /// No window is larger: what may be on its way is memory, too.
     private static let maximum = 1 << 20
@@ -24,7 +24,7 @@ struct CongestionWindow: Sendable {
     // The rate of delivery: acknowledged bytes in the round that began then, and what rounds gave.
     private var roundBeganAt: Instant?
     private var roundBytes: Int
-    /// Bytes a second, smoothed.
+    /// Bytes a second: the highest of late, which fades.
     private var deliveryRate: Double
 
     init(packetSize: Int) {
@@ -96,7 +96,7 @@ struct CongestionWindow: Sendable {
         let elapsed = now - began
         guard elapsed >= max(roundTrip ?? .milliseconds(50), .milliseconds(10)) else { return }
         let sample = Double(roundBytes) / elapsed.seconds
-        deliveryRate = deliveryRate == 0 ? sample : deliveryRate * 0.75 + sample * 0.25
+        deliveryRate = max(sample, deliveryRate * 0.875 + sample * 0.125)
         roundBeganAt = now
         roundBytes = 0
     }
@@ -107,7 +107,7 @@ struct CongestionWindow: Sendable {
         recoveryExit = highestSent
         mayRetransmitBeyond = true
         let delivered = Int(deliveryRate * (shortestRoundTrip ?? .zero).seconds)
-        threshold = max(max(value / 2, min(delivered, value * 7 / 8)), 4 * packetSize)
+        threshold = max(max(value / 2, min(delivered, value)), 4 * packetSize)
         value = threshold
         partialBytesAcknowledged = 0
     }
