@@ -298,10 +298,10 @@ async def test_the_end_is_told(role):
         await session.open("last")
         session.echo.order("shutdown")
         await session.echo.said("closed last")
-        await session.echo.said("ended shutdown")
+        await session.echo.said("ended sctp: shut down")
         await until(lambda: session.sctp.state == "closed", lambda: session.sctp.state)
     async with Session(role) as session:
         channel = await session.open("last")
         await session.sctp.stop()
-        await session.echo.said("ended abortedByPeer")
+        await session.echo.said("ended sctp: aborted by the peer")
         await channel.closed()
