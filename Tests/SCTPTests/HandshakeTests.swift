@@ -21,7 +21,11 @@ import Testing
         lone.tag = number(value, at: 0)
         lone.receive(
             checksummed: true,
-            Packet.chunk(2, big(7 as UInt32) + big(5000 as UInt32) + big(10 as UInt16) + big(9 as UInt16) + big(1 as UInt32) + [0, 7, 0, 7, 1, 2, 3]))
+            Packet.chunk(
+                2,
+                big(7 as UInt32) + big(5000 as UInt32) + big(10 as UInt16) + big(9 as UInt16) + big(1 as UInt32) + [
+                    0, 7, 0, 7, 1, 2, 3,
+                ]))
         let echo = lone.next()!
         #expect(echo.tag == 7)
         #expect(echo.chunks == [Packet.Chunk(type: 10, flags: 0, value: [1, 2, 3])])
@@ -50,7 +54,8 @@ import Testing
 
     @Test func aSideThatWasNotStartedAnswersAndKeepsNothing() {
         var lone = Lone()
-        let initiation = Packet.chunk(1, big(7 as UInt32) + big(5000 as UInt32) + [0, 5, 0, 6] + big(100 as UInt32) + Lone.extensions)
+        let initiation = Packet.chunk(
+            1, big(7 as UInt32) + big(5000 as UInt32) + [0, 5, 0, 6] + big(100 as UInt32) + Lone.extensions)
         for _ in 0..<3 { lone.receive(bytes: Packet.bytes(tag: 0, checksummed: true, initiation)) }
         let answers = lone.all()
         #expect(answers.map(\.types) == [[2], [2], [2]])
@@ -59,8 +64,15 @@ import Testing
         #expect(answers[0].tag == 7)
         #expect(Array(value[16..<20]) == [0, 7, 0, 84])
         let cookie = Array(value[20..<100])
-        lone.receive(bytes: Packet.bytes(tag: number(value, at: 0), checksummed: true, Packet.chunk(10, cookie), Packet.data(100, [1])))
-        #expect(lone.events() == [.established, .message(AssociationMessage(stream: StreamID(0), payloadProtocol: .binary, isUnordered: false, bytes: [1]))])
+        lone.receive(
+            bytes: Packet.bytes(
+                tag: number(value, at: 0), checksummed: true, Packet.chunk(10, cookie), Packet.data(100, [1])))
+        #expect(
+            lone.events() == [
+                .established,
+                .message(
+                    AssociationMessage(stream: StreamID(0), payloadProtocol: .binary, isUnordered: false, bytes: [1])),
+            ])
         #expect(lone.association.outgoingStreams == 6)
         let ack = lone.next()!
         #expect(ack.types == [11])
@@ -73,7 +85,10 @@ import Testing
 
     @Test func aForgedOrOldCookieIsNoAssociation() {
         var lone = Lone()
-        lone.receive(bytes: Packet.bytes(tag: 0, checksummed: true, Packet.chunk(1, big(7 as UInt32) + big(5000 as UInt32) + [0, 5, 0, 6] + big(100 as UInt32))))
+        lone.receive(
+            bytes: Packet.bytes(
+                tag: 0, checksummed: true,
+                Packet.chunk(1, big(7 as UInt32) + big(5000 as UInt32) + [0, 5, 0, 6] + big(100 as UInt32))))
         let value = lone.next()!.chunks[0].value
         let (tag, cookie) = (number(value, at: 0), Array(value[20..<100]))
         for index in [0, 5, 20, 47, 48, 79] {
@@ -96,7 +111,10 @@ import Testing
         var lone = Lone()
         lone.association.start(now: lone.now)
         lone.tag = number(lone.next()!.chunks[0].value, at: 0)
-        lone.receive(checksummed: true, Packet.chunk(2, big(7 as UInt32) + big(5000 as UInt32) + [0, 5, 0, 6] + big(1 as UInt32) + [0, 7, 0, 8, 1, 2, 3, 4]))
+        lone.receive(
+            checksummed: true,
+            Packet.chunk(
+                2, big(7 as UInt32) + big(5000 as UInt32) + [0, 5, 0, 6] + big(1 as UInt32) + [0, 7, 0, 8, 1, 2, 3, 4]))
         #expect(lone.next()?.types == [10])
         lone.receive(Packet.chunk(9, [0, 3, 0, 8, 0, 0, 0, 9]))
         #expect(lone.next()?.types == [1])
@@ -106,7 +124,11 @@ import Testing
         var lone = Lone.established()
         lone.send(10)
         _ = lone.all()
-        lone.receive(bytes: Packet.bytes(tag: 0, checksummed: true, Packet.chunk(1, big(9 as UInt32) + big(5000 as UInt32) + [0, 5, 0, 6] + big(50 as UInt32) + Lone.extensions)))
+        lone.receive(
+            bytes: Packet.bytes(
+                tag: 0, checksummed: true,
+                Packet.chunk(
+                    1, big(9 as UInt32) + big(5000 as UInt32) + [0, 5, 0, 6] + big(50 as UInt32) + Lone.extensions)))
         let answer = lone.next()!
         #expect(answer.tag == 9)
         let value = answer.chunks[0].value
@@ -114,7 +136,8 @@ import Testing
         // Nothing has changed yet.
         lone.receive(Packet.data(lone.peerTSN, [1]))
         #expect(lone.messages() == [[1]])
-        lone.receive(bytes: Packet.bytes(tag: number(value, at: 0), checksummed: true, Packet.chunk(10, Array(value[20..<100]))))
+        lone.receive(
+            bytes: Packet.bytes(tag: number(value, at: 0), checksummed: true, Packet.chunk(10, Array(value[20..<100]))))
         #expect(lone.events() == [.restarted])
         lone.tag = number(value, at: 0)
         let ack = lone.next()!
@@ -146,11 +169,15 @@ import Testing
     }
 
     @Test func anINITACKWithoutTagOrCookieEndsTheAssociation() {
-        for (tag, cookie, cause) in [(0, [0, 7, 0, 5, 1], ErrorCause.invalidMandatoryParameter), (5, [], .missingMandatoryParameter)] as [(UInt32, [UInt8], ErrorCause)] {
+        for (tag, cookie, cause) in [
+            (0, [0, 7, 0, 5, 1], ErrorCause.invalidMandatoryParameter), (5, [], .missingMandatoryParameter),
+        ] as [(UInt32, [UInt8], ErrorCause)] {
             var lone = Lone()
             lone.association.start(now: lone.now)
             lone.tag = number(lone.next()!.chunks[0].value, at: 0)
-            lone.receive(checksummed: true, Packet.chunk(2, big(tag) + big(5000 as UInt32) + [0, 5, 0, 6] + big(1 as UInt32) + cookie))
+            lone.receive(
+                checksummed: true,
+                Packet.chunk(2, big(tag) + big(5000 as UInt32) + [0, 5, 0, 6] + big(1 as UInt32) + cookie))
             #expect(lone.events() == [.ended(.peerViolation(cause))])
         }
     }
@@ -159,7 +186,11 @@ import Testing
         var lone = Lone()
         // Skipped; skipped and reported; stopped and reported, so that what is behind is not read.
         let parameters: [UInt8] = [0x85, 0, 0, 4, 0xC5, 0, 0, 5, 1, 0, 0, 0, 0x45, 0, 0, 4, 0xC6, 0, 0, 4]
-        lone.receive(bytes: Packet.bytes(tag: 0, checksummed: true, Packet.chunk(1, big(7 as UInt32) + big(5000 as UInt32) + [0, 5, 0, 6] + big(100 as UInt32) + parameters)))
+        lone.receive(
+            bytes: Packet.bytes(
+                tag: 0, checksummed: true,
+                Packet.chunk(
+                    1, big(7 as UInt32) + big(5000 as UInt32) + [0, 5, 0, 6] + big(100 as UInt32) + parameters)))
         let value = lone.next()!.chunks[0].value
         #expect(Array(value.suffix(20)) == [0, 8, 0, 9, 0xC5, 0, 0, 5, 1, 0, 0, 0, 0, 8, 0, 8, 0x45, 0, 0, 4])
     }
@@ -168,7 +199,9 @@ import Testing
         var lone = Lone.established()
         lone.send(10)
         lone.association.shutdown(now: lone.now)
-        #expect(throws: SendRefusal.associationEnded) { try lone.association.send([1], on: StreamID(0), .binary, now: lone.now) }
+        #expect(throws: SendRefusal.associationEnded) {
+            try lone.association.send([1], on: StreamID(0), .binary, now: lone.now)
+        }
         #expect(lone.next()?.types == [0])
         #expect(lone.next() == nil)
         lone.receive(Packet.sack(lone.tsn))

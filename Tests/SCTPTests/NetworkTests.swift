@@ -13,7 +13,9 @@ import Testing
         var next = 0
         let start = pair.now
         while next < messages.count || !isDone() {
-            while next < messages.count, (try? pair.client.channels.send(messages[next], on: channel, now: pair.now)) != nil {
+            while next < messages.count,
+                (try? pair.client.channels.send(messages[next], on: channel, now: pair.now)) != nil
+            {
                 next += 1
             }
             guard pair.now - start < limit else { return nil }
@@ -54,7 +56,9 @@ import Testing
         }
         for index in 0..<60 {
             let channel = channels[index % channels.count]
-            let size = Bool.random(using: &random) ? Int.random(in: 0...200, using: &random) : Int.random(in: 0...20_000, using: &random)
+            let size =
+                Bool.random(using: &random)
+                ? Int.random(in: 0...200, using: &random) : Int.random(in: 0...20_000, using: &random)
             let bytes = payload(size, index)
             let message: DataChannelMessage = .binary(bytes)
             try pair.client.channels.send(message, on: channel, now: pair.now)
@@ -96,7 +100,9 @@ import Testing
                 pair.server.messages.values.first?.count == messages.count
             })
         let rate = DataSize(bytes: 240 * 16_384) / took
-        print("seed \(seed): \(rate) window \(pair.client.channels.congestionWindow.bytes) packets \(pair.client.sentPackets) back \(pair.server.sentPackets)")
+        print(
+            "seed \(seed): \(rate) window \(pair.client.channels.congestionWindow.bytes) packets \(pair.client.sentPackets) back \(pair.server.sentPackets)"
+        )
         #expect(rate > .kilobits(1000), "\(rate)")
         #expect(pair.server.messages.values.first == messages)
     }
@@ -112,7 +118,9 @@ import Testing
                 pair.server.messages.values.first?.count == messages.count
             })
         let rate = DataSize(bytes: 160 * 65_536) / took
-        print("LAN \(rate) packets \(pair.client.sentPackets) back \(pair.server.sentPackets) window \(pair.client.channels.congestionWindow.bytes)")
+        print(
+            "LAN \(rate) packets \(pair.client.sentPackets) back \(pair.server.sentPackets) window \(pair.client.channels.congestionWindow.bytes)"
+        )
         #expect(rate > .kilobits(50_000), "\(rate)")
         #expect(pair.server.messages.values.first == messages)
     }

@@ -48,7 +48,8 @@ struct Packet {
     }
 
     static func data(
-        _ tsn: UInt32, stream: UInt16 = 0, sequence: UInt16 = 0, flags: UInt8 = 3, protocol: UInt32 = 53, _ data: [UInt8]
+        _ tsn: UInt32, stream: UInt16 = 0, sequence: UInt16 = 0, flags: UInt8 = 3, protocol: UInt32 = 53,
+        _ data: [UInt8]
     ) -> [UInt8] {
         chunk(0, flags: flags, big(tsn) + big(stream) + big(sequence) + big(`protocol`) + data)
     }
@@ -149,9 +150,12 @@ struct Lone {
         events().compactMap { if case .message(let message) = $0 { message.bytes } else { nil } }
     }
 
-    mutating func send(_ size: Int, on stream: UInt16 = 0, unordered: Bool = false, _ reliability: Reliability = .reliable) {
+    mutating func send(
+        _ size: Int, on stream: UInt16 = 0, unordered: Bool = false, _ reliability: Reliability = .reliable
+    ) {
         try! association.send(
-            payload(size, size), on: StreamID(stream), .binary, isUnordered: unordered, reliability: reliability, now: now)
+            payload(size, size), on: StreamID(stream), .binary, isUnordered: unordered, reliability: reliability,
+            now: now)
     }
 
     mutating func wait(_ duration: Duration) {

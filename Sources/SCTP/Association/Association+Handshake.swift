@@ -30,7 +30,9 @@ extension Association {
         }
         let answer = handshake.answer(
             to: chunk, current: phase.remote, isEstablished: phase.isEstablished, now: now)
-        reply(tag: chunk.tag) { answer.chunk.write(as: .initiationAck, cookie: answer.cookie, report: report, into: &$0) }
+        reply(tag: chunk.tag) {
+            answer.chunk.write(as: .initiationAck, cookie: answer.cookie, report: report, into: &$0)
+        }
     }
 
     mutating func handleInitiationAck(_ value: Span<UInt8>, now: Instant) throws(SCTPError) {

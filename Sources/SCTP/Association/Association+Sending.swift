@@ -9,7 +9,8 @@ extension Association {
     ///   other control always go. A packet with data has at most so many bytes, and a message is not cut into pieces of less
     ///   than half a packet for its sake. The caller subtracts the packet's size, and asks again when there is more to give.
     ///   nil: only the congestion window counts.
-    public mutating func pollTransmit(into packet: inout PacketBuffer, allowance: DataSize? = nil, now: Instant) -> Bool {
+    public mutating func pollTransmit(into packet: inout PacketBuffer, allowance: DataSize? = nil, now: Instant) -> Bool
+    {
         precondition(
             packet.count == 0 && packet.capacity >= configuration.maximumPacketSize,
             "sctp: a packet is written into an empty buffer of its size")
@@ -75,7 +76,7 @@ extension Association {
     private mutating func writeEstablished(into packet: inout PacketBuffer, allowance: DataSize?, now: Instant) {
         let limit = configuration.maximumPacketSize
         if case .established(let remote) = phase {
-            resets.prepare(outgoing, isPossible: remote.extensions.contains(.reconfiguration))
+            resets.prepare(&outgoing, isPossible: remote.extensions.contains(.reconfiguration))
         }
         let canSend = phase.sendsData && outgoing.canSend
         if incoming.wantsAcknowledgement(withData: canSend) {
@@ -90,6 +91,9 @@ extension Association {
         guard canSend else { return }
         _ = outgoing.write(
             into: &packet, limit: min(limit, allowance?.bytes ?? limit), rto: timeout.value, now: now)
+        // Where a lifetime was over.
+        let rest = limit - packet.count
+        packet.write { _ = outgoing.writeForwardTSN(size: rest, into: &$0) }
     }
 
     // MARK: Time

@@ -185,10 +185,10 @@ public struct Association: Sendable {
         outgoing.setLowThreshold(threshold, of: stream)
     }
 
-    /// Resets our side of the stream when all that was sent on it has gone (RFC 6525); until then, and until the peer has
-    /// answered, it takes no messages. The event `reset` or `resetRefused` follows.
+    /// Resets our side of the stream when all that was sent on it has gone (RFC 6525). Until then it takes no messages; from then until
+    /// the peer has answered they wait. The event `reset` or `resetRefused` follows.
     public mutating func reset(_ stream: StreamID) {
-        guard !hasEnded, !outgoing.stream(stream).isResetting else { return }
+        guard !hasEnded, outgoing.stream(stream).reset == .none else { return }
         outgoing.beginReset(stream)
         resets.want(stream)
     }

@@ -112,11 +112,12 @@ struct StreamResets: Sendable {
     // MARK: Our requests
 
     /// Makes a request of what is wanted and all sent, when none is open. `isPossible` false: the peer knows no resets.
-    mutating func prepare(_ outgoing: OutgoingData, isPossible: Bool) {
+    mutating func prepare(_ outgoing: inout OutgoingData, isPossible: Bool) {
         guard request == nil, !wanted.isEmpty else { return }
         guard isPossible else {
             outcomes.append(.refused(wanted))
-            return wanted = []
+            wanted = []
+            return
         }
         var ready: [StreamID] = []
         wanted.removeAll { stream in
@@ -125,6 +126,7 @@ struct StreamResets: Sendable {
             return true
         }
         guard !ready.isEmpty else { return }
+        for stream in ready { outgoing.noteResetRequested(stream) }
         request = Request(
             sequence: nextSequence, answered: incomingRequest ?? expectedSequence &- 1, lastTSN: outgoing.lastTSN,
             streams: ready)
@@ -267,7 +269,8 @@ struct StreamResets: Sendable {
         case Result.nothingToDo, Result.performed: outcomes.append(.performed(open.streams))
         case Result.inProgress:
             isRequestDue = false
-            return retryAt = now + rto
+            retryAt = now + rto
+            return
         default: outcomes.append(.refused(open.streams))
         }
         request = nil

@@ -21,6 +21,8 @@ public struct DataChannels: Sendable {
 
     private var association: Association
     private var table: ChannelTable
+    /// Streams whose reset, which the peer has yet to confirm, was for a channel before the one that they have.
+    private var reused: Set<StreamID>
     private var events: RingBuffer<DataChannelEvent>
     private var drops: Counter<SCTPDrop>
 
@@ -38,6 +40,7 @@ public struct DataChannels: Sendable {
         association = Association(configuration, authenticator: authenticator, random: random)
         precondition((1...65_535).contains(maximumChannels), "data channels: 1 to 65,535 channels")
         table = ChannelTable(limit: maximumChannels, parity: role == .client ? 0 : 1)
+        reused = []
         events = RingBuffer(capacity: 16)
         drops = Counter()
     }
@@ -89,7 +92,8 @@ public struct DataChannels: Sendable {
     }
 
     /// The next packet for DTLS to encrypt; see `Association.pollTransmit`.
-    public mutating func pollTransmit(into packet: inout PacketBuffer, allowance: DataSize? = nil, now: Instant) -> Bool {
+    public mutating func pollTransmit(into packet: inout PacketBuffer, allowance: DataSize? = nil, now: Instant) -> Bool
+    {
         association.pollTransmit(into: &packet, allowance: allowance, now: now)
     }
 
@@ -197,6 +201,7 @@ public struct DataChannels: Sendable {
                 gone(channel.id)
             }
         case .restarted:
+            reused = []
             for channel in table.all { gone(channel.id) }
             events.append(.connected)
         case .message(let message): handle(message)
@@ -233,7 +238,12 @@ public struct DataChannels: Sendable {
     }
 
     private mutating func handleReset(_ stream: StreamID, isReset: Bool) {
+        let isEarlier = reused.remove(stream) != nil
         guard let channel = table[stream] else { return }
+        if isEarlier {
+            if case .closing = channel.phase { association.reset(stream) }
+            return
+        }
         switch channel.phase {
         case .opening, .open:
             // The peer asked for it by its own request (RFC 6525 section 5.2.3): it closes the channel.
@@ -248,7 +258,12 @@ public struct DataChannels: Sendable {
     private mutating func handle(_ message: AssociationMessage) {
         if message.payloadProtocol == .establishment { return handleEstablishment(message) }
         guard let channel = table[message.stream] else { return drops.add(.channelUnknown) }
-        if case .opening = channel.phase { accept(channel.id) }
+        switch channel.phase {
+        case .opening: accept(channel.id)
+        case .open, .closing(_, peers: false): break
+        // The peer has closed it: this is of a channel that we do not know yet.
+        case .closing(_, peers: true): return drops.add(.channelUnknown)
+        }
         switch message.payloadProtocol {
         case .string:
             guard String(validating: message.bytes, as: UTF8.self) != nil else { return drops.add(.textInvalid) }
@@ -283,7 +298,11 @@ public struct DataChannels: Sendable {
             guard let channel = table[message.stream] else { return drops.add(.channelUnknown) }
             if case .opening = channel.phase { accept(channel.id) }
         case .open(let parameters):
-            // "If the … stream is already used or its parity is wrong" the opening is refused by closing.
+            // A peer that uses the stream again has closed both directions: only its word that it did is still on its way.
+            if let before = table[message.stream], case .closing(_, peers: true) = before.phase {
+                reused.insert(message.stream)
+                gone(before.id)
+            }
             guard table[message.stream] == nil else { return drops.add(.establishmentRefused) }
             guard Int(message.stream.rawValue) % 2 != table.parity,
                 Int(message.stream.rawValue) < association.outgoingStreams

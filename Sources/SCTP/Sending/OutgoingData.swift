@@ -96,7 +96,7 @@ struct OutgoingData: Sendable {
     mutating func restart(initialTSN: TSN) { self = OutgoingData(configuration, initialTSN: initialTSN) }
 
     /// Nothing waits and nothing is on its way.
-    var isIdle: Bool { queue.isEmpty && chunks.isEmpty }
+    var isIdle: Bool { queue.held == 0 && chunks.isEmpty }
     /// The number that was given last.
     var lastTSN: TSN { firstTSN.advanced(by: chunks.count - 1) }
     /// Bytes in memory.
@@ -119,6 +119,7 @@ struct OutgoingData: Sendable {
     mutating func setLowThreshold(_ threshold: Int, of id: StreamID) { queue.setLowThreshold(threshold, of: id) }
     mutating func nextLowStream() -> StreamID? { queue.nextLowStream() }
     mutating func beginReset(_ id: StreamID) { queue.beginReset(id) }
+    mutating func noteResetRequested(_ id: StreamID) { queue.noteResetRequested(id) }
     mutating func endReset(_ id: StreamID, isReset: Bool) { queue.endReset(id, isReset: isReset) }
     /// How many streams something is remembered of.
     var streamCount: Int { queue.streamCount }
@@ -130,7 +131,7 @@ struct OutgoingData: Sendable {
             throw .messageTooLarge(limit: configuration.maximumSentMessageSize)
         }
         let stream = queue[message.stream]
-        guard !stream.isResetting else { throw .streamResetting }
+        guard stream.reset != .draining else { throw .streamResetting }
         guard stream.held + size <= configuration.sendBufferPerStream else {
             throw .streamBufferFull(limit: configuration.sendBufferPerStream)
         }

@@ -5,6 +5,15 @@ import Primitives
 ///
 /// Queues are chains through one array, so that streams that come and go ask for no memory.
 struct SendQueue: Sendable {
+    /// How far the reset of a stream is.
+    enum Reset: Sendable {
+        case none
+        /// What it has is sent, and nothing more is taken.
+        case draining
+        /// The peer is asked: messages wait for its answer, without numbers (RFC 6525 section 5.1.2, step A).
+        case requested
+    }
+
     struct Stream: Sendable {
         /// Of the next ordered message that is begun.
         var sequence: StreamSequence
@@ -14,8 +23,8 @@ struct SendQueue: Sendable {
         var held: Int
         /// Falling to or below it is told.
         var lowThreshold: Int
-        /// No more messages are taken: the stream is to begin anew.
-        var isResetting: Bool
+        /// Whether it is to begin anew.
+        var reset: Reset
         fileprivate var first: Int?
         fileprivate var last: Int?
 
@@ -24,13 +33,13 @@ struct SendQueue: Sendable {
             buffered = 0
             held = 0
             lowThreshold = 0
-            isResetting = false
+            reset = .none
             first = nil
             last = nil
         }
 
         fileprivate var isForgettable: Bool {
-            sequence == .zero && held == 0 && lowThreshold == 0 && !isResetting && first == nil
+            sequence == .zero && held == 0 && lowThreshold == 0 && reset == .none && first == nil
         }
     }
 
@@ -78,9 +87,11 @@ struct SendQueue: Sendable {
             node = nodes.count
             nodes.append(Node(message: message, next: nil))
         }
-        if let last = stream.last { nodes[last].next = node } else {
+        if let last = stream.last {
+            nodes[last].next = node
+        } else {
             stream.first = node
-            turn.append(id)
+            if stream.reset != .requested { turn.append(id) }
         }
         stream.last = node
         stream.buffered += message.payload.count
@@ -136,27 +147,26 @@ struct SendQueue: Sendable {
         streams[id] = stream.isForgettable ? nil : stream
     }
 
-    /// The stream takes no more messages until it has begun anew.
+    /// The stream takes no more messages until it has sent what it has.
     mutating func beginReset(_ id: StreamID) {
         var stream = streams[id] ?? Stream()
-        stream.isResetting = true
+        stream.reset = .draining
         streams[id] = stream
     }
+
+    /// The peer is asked.
+    mutating func noteResetRequested(_ id: StreamID) { streams[id]?.reset = .requested }
 
     /// The stream begins anew (RFC 6525 section 5.2.7), or goes on where it was when the peer would not.
     mutating func endReset(_ id: StreamID, isReset: Bool) {
         guard var stream = streams[id] else { return }
-        stream.isResetting = false
+        if stream.reset == .requested, stream.first != nil { turn.append(id) }
+        stream.reset = .none
         if isReset {
             stream.sequence = .zero
-            stream.lowThreshold = 0
+            if stream.first == nil { stream.lowThreshold = 0 }
         }
         streams[id] = stream.isForgettable ? nil : stream
-    }
-
-    /// The numbers of all streams begin at zero: a new association.
-    mutating func restart() {
-        for id in streams.keys { streams[id]?.sequence = .zero }
     }
 
     /// Forgets all; the association has ended.
