@@ -138,7 +138,7 @@ struct SendQueue: Sendable {
         held -= bytes
         guard var stream = streams[id] else { return }
         stream.held -= bytes
-        streams[id] = stream
+        streams[id] = stream.isForgettable ? nil : stream
     }
 
     mutating func setLowThreshold(_ threshold: Int, of id: StreamID) {
