@@ -284,6 +284,5 @@ import Testing
         #expect(packets - packetsBefore > 50 * 55)
         // One for each message: its own bytes, which the application keeps.
         #expect(taken <= 2 * 50, "\(taken) allocations for \(packets - packetsBefore) packets")
-        print("allocations \(taken) packets \(packets - packetsBefore)")
     }
 }

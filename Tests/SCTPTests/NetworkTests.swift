@@ -100,9 +100,6 @@ import Testing
                 pair.server.messages.values.first?.count == messages.count
             })
         let rate = DataSize(bytes: 240 * 16_384) / took
-        print(
-            "seed \(seed): \(rate) window \(pair.client.channels.congestionWindow.bytes) packets \(pair.client.sentPackets) back \(pair.server.sentPackets)"
-        )
         #expect(rate > .kilobits(1000), "\(rate)")
         #expect(pair.server.messages.values.first == messages)
     }
@@ -118,10 +115,67 @@ import Testing
                 pair.server.messages.values.first?.count == messages.count
             })
         let rate = DataSize(bytes: 160 * 65_536) / took
-        print(
-            "LAN \(rate) packets \(pair.client.sentPackets) back \(pair.server.sentPackets) window \(pair.client.channels.congestionWindow.bytes)"
-        )
         #expect(rate > .kilobits(50_000), "\(rate)")
         #expect(pair.server.messages.values.first == messages)
+    }
+
+    /// A queue of 150 ms before a megabit: the window follows it, and little is sent twice.
+    @Test(arguments: 1...3 as ClosedRange<UInt64>)
+    func aNarrowLinkIsFilledWithoutMuchLoss(seed: UInt64) throws {
+        let pair = ChannelPair(seed: seed, link: LinkConditions(latency: .milliseconds(20), rate: .kilobits(1000)))
+        try pair.connect()
+        let channel = try pair.client.channels.open(DataChannelParameters(label: "file"), now: pair.now)
+        let messages = (0..<120).map { DataChannelMessage.binary(payload(16_384, $0)) }
+        let sentBefore = pair.client.sentBytes
+        let took = try #require(
+            try transfer(messages, over: pair, on: channel, within: .seconds(120)) {
+                pair.server.messages.values.first?.count == messages.count
+            })
+        #expect(DataSize(bytes: 120 * 16_384) / took > .kilobits(850))
+        #expect(pair.client.sentBytes - sentBefore < 120 * 16_384 * 112 / 100)
+    }
+
+    /// What is given up is missing, and nothing else; the order stands.
+    @Test(arguments: 1...10 as ClosedRange<UInt64>)
+    func partialReliabilitySkipsAndKeepsTheOrder(seed: UInt64) throws {
+        let pair = ChannelPair(
+            seed: seed, link: LinkConditions(latency: .milliseconds(25), loss: 0.1, duplication: 0.02, reordering: 0.05)
+        )
+        try pair.connect()
+        let reliability: Reliability = seed % 2 == 0 ? .maximumRetransmissions(0) : .maximumLifetime(.milliseconds(60))
+        let channel = try pair.client.channels.open(
+            DataChannelParameters(label: "state", reliability: reliability), now: pair.now)
+        _ = try pair.simulation.run(within: .seconds(10)) { pair.client.accepted == [channel] }
+        var sent: [DataChannelMessage] = []
+        for index in 0..<200 {
+            let message = DataChannelMessage.binary(payload(40 + index * 37 % 3000, index))
+            try pair.client.channels.send(message, on: channel, now: pair.now)
+            sent.append(message)
+            try pair.simulation.run(for: .milliseconds(15))
+        }
+        try pair.simulation.run(for: .seconds(40))
+        let received = try #require(pair.server.messages.values.first)
+        #expect((100..<200).contains(received.count), "\(received.count)")
+        let places = received.compactMap { sent.firstIndex(of: $0) }
+        #expect(places.count == received.count)
+        #expect(zip(places, places.dropFirst()).allSatisfy { $0 < $1 })
+        #expect(Int(pair.client.channels.dropped[.messageAbandoned]) >= 200 - received.count)
+        #expect(pair.client.channels.heldBytes == 0)
+        #expect(pair.server.channels.heldBytes == 0)
+    }
+
+    /// The path is gone for twenty seconds, and comes back.
+    @Test func anOutageIsSurvived() throws {
+        let pair = ChannelPair(seed: 4, link: LinkConditions(latency: .milliseconds(25)))
+        try pair.connect()
+        let channel = try pair.client.channels.open(DataChannelParameters(label: "x"), now: pair.now)
+        try pair.client.channels.send(.binary(payload(200_000, 1)), on: channel, now: pair.now)
+        try pair.simulation.run(for: .milliseconds(200))
+        pair.simulation.network.changeLinks(of: pair.serverHost) { $0.isDown = true }
+        try pair.simulation.run(for: .seconds(20))
+        pair.simulation.network.changeLinks(of: pair.serverHost) { $0.isDown = false }
+        let took = try pair.simulation.run(within: .seconds(20)) { pair.server.messages.values.first?.count == 1 }
+        #expect(took != nil)
+        #expect(pair.server.messages.values.first == [.binary(payload(200_000, 1))])
     }
 }

@@ -14,14 +14,17 @@ public struct AssociationConfiguration: Sendable {
     public var maximumSentMessageSize: Int
     /// Bytes that are held of what came in, incomplete and not yet taken; what the peer is told as window.
     public var receiveBuffer: Int
-    /// Bytes of messages that may be held to be sent, those on their way included; one stream, and all together.
+    /// Bytes of messages that one stream may hold to be sent, those on their way included.
     public var sendBufferPerStream: Int
+    /// The same of all streams together.
     public var sendBuffer: Int
     /// Streams that are asked for and accepted in each direction: "SHOULD be 65535" (RFC 8831 section 6.2).
     public var streams: UInt16
-    /// RTO.Initial, RTO.Min and RTO.Max of RFC 9260 section 16, shorter: media paths have round trips below a second.
+    /// RTO.Initial of RFC 9260 section 16.
     public var initialRTO: Duration
+    /// RTO.Min, below the RFC's second: media paths have shorter round trips, and an acknowledgement waits for at most 200 ms.
     public var minimumRTO: Duration
+    /// RTO.Max, below the RFC's minute: who is back after an outage is not kept waiting.
     public var maximumRTO: Duration
     /// How long an acknowledgement may wait for a second packet, at most 500 ms (RFC 9260 section 6.2).
     public var acknowledgementDelay: Duration
