@@ -36,7 +36,7 @@ import Testing
         #expect(lone.association.outgoingStreams == 9)
     }
 
-    @Test func INITAndCookieAreSentAgainAndThenGivenUp() {
+    @Test func initAndCookieAreSentAgainAndThenGivenUp() {
         var lone = Lone()
         lone.association.start(now: lone.now)
         var sent = 0
@@ -149,7 +149,7 @@ import Testing
         #expect(lone.all().flatMap(\.numbers) == [number(value, at: 12)])
     }
 
-    @Test func INITThatIsNoneIsDropped() {
+    @Test func anINITThatIsNoneIsDropped() {
         var lone = Lone()
         func initiation(_ tag: UInt32, window: UInt32 = 5000, outgoing: UInt16 = 1, incoming: UInt16 = 1) -> [UInt8] {
             Packet.chunk(1, big(tag) + big(window) + big(outgoing) + big(incoming) + big(0 as UInt32))

@@ -127,7 +127,7 @@ import Testing
         #expect(lone.association.congestionWindow.bytes == window)
     }
 
-    @Test func T3SendsEverythingAgainFromAWindowOfOnePacket() {
+    @Test func t3SendsEverythingAgainFromAWindowOfOnePacket() {
         var lone = Lone.established()
         lone.send(4000)
         #expect(lone.all().flatMap(\.numbers).count == 4)
@@ -298,7 +298,7 @@ import Testing
         #expect(lone.messages() == [[0], [3]])
     }
 
-    @Test func FORWARDTSNLetsWhatFollowsPass() {
+    @Test func forwardTSNLetsWhatFollowsPass() {
         var lone = Lone.established()
         let first = lone.peerTSN
         lone.receive(
