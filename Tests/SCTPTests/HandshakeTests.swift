@@ -297,4 +297,20 @@ import Testing
         other.receive(Packet.chunk(4, [0, 1, 0, 9, 1, 2, 3, 4, 5]))
         #expect(other.next()?.chunks == [Packet.Chunk(type: 5, flags: 0, value: [0, 1, 0, 9, 1, 2, 3, 4, 5])])
     }
+
+    @Test func whatWaitsOnStreamsThatThePeerHasNotIsDropped() {
+        var lone = Lone()
+        for stream in [2, 3, 4] as [UInt16] { lone.send(10, on: stream) }
+        lone.association.start(now: lone.now)
+        lone.tag = number(lone.next()!.chunks[0].value, at: 0)
+        lone.receive(
+            checksummed: true,
+            Packet.chunk(
+                2, big(7 as UInt32) + big(5000 as UInt32) + [0, 9, 0, 3] + big(1 as UInt32) + [0, 7, 0, 8, 1, 2, 3, 4]))
+        #expect(lone.next()?.types == [10])
+        lone.receive(Packet.chunk(11))
+        #expect(lone.all().flatMap(\.chunks).map { $0.value[5] } == [2])
+        #expect(lone.dropped(.streamInvalid) == 2)
+        #expect(lone.association.heldBytes == 10)
+    }
 }

@@ -45,17 +45,14 @@ extension Association {
         guard chunk.tag != 0 else { return end(.peerViolation(.invalidMandatoryParameter)) }
         let remote = RemoteEndpoint(chunk, own: handshake.own)
         guard chunk.outgoingStreams > 0, chunk.incomingStreams > 0, chunk.window >= Self.minimumWindow else {
-            phase = .established(remote)
-            return abort(.invalidMandatoryParameter)
+            return abort(.invalidMandatoryParameter, to: remote)
         }
         guard let found else {
-            phase = .established(remote)
-            return abort(.missingMandatoryParameter, [0, 0, 0, 1, 0, UInt8(ParameterType.stateCookie)])
+            return abort(.missingMandatoryParameter, [0, 0, 0, 1, 0, UInt8(ParameterType.stateCookie)], to: remote)
         }
         let cookie = value.extracting(found).copied()
         guard cookie.count <= configuration.maximumPacketSize - PacketHeader.size - ChunkType.headerSize else {
-            phase = .established(remote)
-            return abort(.outOfResource)
+            return abort(.outOfResource, to: remote)
         }
         phase = .cookieEchoed(remote, cookie: cookie, report: report)
         control.start(.cookieEcho, rto: timeout.value, now: now)
@@ -114,7 +111,8 @@ extension Association {
         resets.begin(
             localTSN: handshake.own.initialTSN, peerTSN: remote.initialTSN, isRestart: isRestart)
         outgoing.begin(
-            peerWindow: remote.window, usesPartialReliability: remote.extensions.contains(.partialReliability))
+            peerWindow: remote.window, streams: remote.outgoingStreams,
+            usesPartialReliability: remote.extensions.contains(.partialReliability))
         if !isRestart { emit(.established) }
     }
 

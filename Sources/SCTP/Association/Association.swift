@@ -233,9 +233,9 @@ public struct Association: Sendable {
         emit(.ended(how))
     }
 
-    /// The peer broke a rule: it is told, and the association ends.
-    mutating func abort(_ cause: ErrorCause, _ detail: [UInt8] = []) {
-        guard let remote = phase.remote else { return }
+    /// The peer broke a rule: it is told, and the association ends. `peer` where it is not the phase's yet.
+    mutating func abort(_ cause: ErrorCause, _ detail: [UInt8] = [], to peer: RemoteEndpoint? = nil) {
+        guard let remote = peer ?? phase.remote else { return }
         reply(tag: remote.tag) { $0.writeChunk(.abort) { $0.writeCause(cause) { $0.write(detail) } } }
         end(.peerViolation(cause))
     }

@@ -86,8 +86,9 @@ struct OutgoingData: Sendable {
         drops = Counter()
     }
 
-    /// The peer is known: what waits may go.
-    mutating func begin(peerWindow: Int, usesPartialReliability: Bool) {
+    /// The peer is known: what waits may go, but for what is on streams that the peer has not.
+    mutating func begin(peerWindow: Int, streams: UInt16, usesPartialReliability: Bool) {
+        drops.add(.streamInvalid, UInt64(queue.discard(from: streams)))
         self.peerWindow = peerWindow
         self.usesPartialReliability = usesPartialReliability
     }

@@ -169,6 +169,23 @@ struct SendQueue: Sendable {
         streams[id] = stream.isForgettable ? nil : stream
     }
 
+    /// Forgets the streams from this one on, and what waits on them. Returns how many messages that were.
+    mutating func discard(from limit: UInt16) -> Int {
+        var count = 0
+        for (id, stream) in streams where id.rawValue >= limit {
+            var next = stream.first
+            while let node = next {
+                next = nodes[node].next
+                nodes[node] = Node(message: nil, next: free)
+                free = node
+                count += 1
+            }
+            held -= stream.held
+            streams[id] = nil
+        }
+        return count
+    }
+
     /// Forgets all; the association has ended.
     mutating func removeAll() { self = SendQueue() }
 }
