@@ -113,7 +113,8 @@ struct InitiationChunk: Sendable, Hashable {
             }
             if extensions.contains(.reconfiguration) { supported.append(ChunkType.reconfiguration.rawValue) }
             if !supported.isEmpty {
-                writer.writeParameter(ParameterType.supportedExtensions) { $0.write(supported) }
+                let isLast = !extensions.contains(.zeroChecksum) && report.isEmpty
+                writer.writeParameter(ParameterType.supportedExtensions, isLast: isLast) { $0.write(supported) }
             }
             if extensions.contains(.zeroChecksum) {
                 writer.writeParameter(ParameterType.zeroChecksumAcceptable) {
@@ -122,7 +123,7 @@ struct InitiationChunk: Sendable, Hashable {
             }
             var offset = 0
             while let parameter = try? TLV.nextParameter(in: report.span, at: &offset) {
-                writer.writeParameter(ParameterType.unrecognizedParameter) {
+                writer.writeParameter(ParameterType.unrecognizedParameter, isLast: offset == report.count) {
                     $0.write(report.span.extracting(parameter.whole))
                 }
             }
