@@ -232,6 +232,29 @@ import Testing
         #expect(Array(next.chunks[0].value[4..<8]) == [0, 2, 0, 0])
     }
 
+    /// Thousands of small messages that are lost and then too old: they are given up in one go.
+    @Test func manyMessagesExpireAtOnce() {
+        var lone = Lone.established(window: 1 << 24)
+        var sent = 0
+        func send(_ count: Int) {
+            for _ in 0..<count { lone.send(1, on: 1, .maximumLifetime(.seconds(3))) }
+            sent += lone.all().flatMap(\.numbers).count
+        }
+        for _ in 0..<60 {
+            send(3000)
+            lone.receive(Packet.sack(lone.tsn &+ UInt32(sent) &- 1, window: 1 << 24))
+        }
+        send(10_000)
+        let open = lone.association.bytesInFlight.bytes / 20
+        #expect(open > 3000, "\(open)")
+        lone.now += .milliseconds(1500)
+        lone.association.handleTimeout(now: lone.now)
+        lone.now += .seconds(3)
+        _ = lone.all()
+        #expect(Int(lone.dropped(.messageAbandoned)) >= open)
+        #expect(lone.association.bytesInFlight == .zero)
+    }
+
     @Test func aPeerWithoutFORWARDTSNGetsEverything() {
         var lone = Lone.established(extensions: [])
         lone.send(100, .maximumRetransmissions(0))

@@ -169,19 +169,10 @@ struct OutgoingData: Sendable {
     private mutating func writeLost(
         into packet: inout PacketBuffer, room: Int, isFirst: Bool, rto: Duration, now: Instant
     ) -> Bool {
-        while lowestLost < chunks.count, chunks[lowestLost].state != .lost { lowestLost += 1 }
-        guard lowestLost < chunks.count else {
-            preconditionFailure("sctp: a lost chunk is counted that is not there")
-        }
+        giveUpLost(rto: rto, now: now)
+        guard lostCount > 0 else { return false }
         var chunk = chunks[lowestLost]
         let message = messages[chunk.message - firstMessage]
-        if usesPartialReliability, message.isExpired(at: now) {
-            abandonMessage(chunk.message)
-            noteForwardTSN()
-            startTimer(rto: rto, now: now)
-            guard lostCount > 0 else { return false }
-            return writeLost(into: &packet, room: room, isFirst: isFirst, rto: rto, now: now)
-        }
         guard chunk.count <= room else { return false }
         guard window.hasRoom(beside: flight) || isFirst && window.takeRetransmissionBeyond() else { return false }
         chunk.state = .inFlight
@@ -200,6 +191,19 @@ struct OutgoingData: Sendable {
         return true
     }
 
+    /// Goes to the lowest lost chunk that is to be sent again; messages before it whose lifetime is over are given up.
+    private mutating func giveUpLost(rto: Duration, now: Instant) {
+        while lostCount > 0 {
+            while lowestLost < chunks.count, chunks[lowestLost].state != .lost { lowestLost += 1 }
+            precondition(lowestLost < chunks.count, "sctp: a lost chunk is counted that is not there")
+            let number = chunks[lowestLost].message
+            guard usesPartialReliability, messages[number - firstMessage].isExpired(at: now) else { return }
+            abandonMessage(number, around: lowestLost)
+            noteForwardTSN()
+            startTimer(rto: rto, now: now)
+        }
+    }
+
     private mutating func writeNew(
         into packet: inout PacketBuffer, room: Int, isFirst: Bool, rto: Duration, now: Instant
     ) -> Bool {
@@ -211,9 +215,10 @@ struct OutgoingData: Sendable {
         let place = messages.count - 1
         var message = messages[place]
         if usesPartialReliability, message.isExpired(at: now) {
-            abandonMessage(firstMessage + place)
+            abandonMessage(firstMessage + place, around: chunks.count - 1)
             noteForwardTSN()
             startTimer(rto: rto, now: now)
+            // The next message is in the queue, which passes over what has expired there.
             return writeNew(into: &packet, room: room, isFirst: isFirst, rto: rto, now: now)
         }
         let rest = message.payload.count - message.begun
@@ -272,7 +277,7 @@ struct OutgoingData: Sendable {
     // MARK: Timer
 
     private mutating func startTimer(rto: Duration, now: Instant) {
-        if timerAt == nil, flight > 0 || skippable > 0 { timerAt = now + rto }
+        if timerAt == nil, flight > 0 || isSkipping { timerAt = now + rto }
     }
 
     /// T3 has run out: all that is on its way is taken for lost (RFC 9260 section 6.3.3). False when it has not.
@@ -346,7 +351,7 @@ struct OutgoingData: Sendable {
         }
         if let receiveWindow { peerWindow = max(0, receiveWindow - flightPayload) }
         noteForwardTSN()
-        if flight == 0, skippable == 0 {
+        if flight == 0, !isSkipping {
             timerAt = nil
         } else if advance > 0 {
             timerAt = now + timeout.value
@@ -463,7 +468,9 @@ struct OutgoingData: Sendable {
         var chunk = chunks[index]
         let message = messages[chunk.message - firstMessage]
         let isUsedUp = message.maximumRetransmissions.map { chunk.transmissions > $0 } ?? false
-        if usesPartialReliability, isUsedUp || message.isExpired(at: now) { return abandonMessage(chunk.message) }
+        if usesPartialReliability, isUsedUp || message.isExpired(at: now) {
+            return abandonMessage(chunk.message, around: index)
+        }
         chunk.state = .lost
         chunks[index] = chunk
         leaveFlight(chunk)
@@ -473,12 +480,14 @@ struct OutgoingData: Sendable {
 
     // MARK: Giving up (RFC 3758)
 
-    /// Gives up a message: all of its fragments, sent or not.
-    private mutating func abandonMessage(_ number: Int) {
+    /// Gives up a message: all of its fragments, sent or not. Those that are kept stand side by side, one of them at `index`.
+    private mutating func abandonMessage(_ number: Int, around index: Int) {
         let place = number - firstMessage
         var message = messages[place]
-        for index in 0..<chunks.count where chunks[index].message == number {
-            var chunk = chunks[index]
+        var at = index
+        while at > 0, chunks[at - 1].message == number { at -= 1 }
+        while at >= 0, at < chunks.count, chunks[at].message == number {
+            var chunk = chunks[at]
             switch chunk.state {
             case .inFlight: leaveFlight(chunk)
             case .lost: lostCount -= 1
@@ -486,7 +495,8 @@ struct OutgoingData: Sendable {
             case .abandoned: break
             }
             chunk.state = .abandoned
-            chunks[index] = chunk
+            chunks[at] = chunk
+            at += 1
         }
         if !message.isBegunWhole {
             // A number for the rest, which is never sent: FORWARD TSN ends the message by skipping it even where all that was sent of it
@@ -506,15 +516,11 @@ struct OutgoingData: Sendable {
         drops.add(.messageAbandoned)
     }
 
-    /// How many chunks at the front are given up: up to there the Advanced.Peer.Ack.Point goes.
-    private var skippable: Int {
-        var count = 0
-        while count < chunks.count, chunks[count].state == .abandoned { count += 1 }
-        return count
-    }
+    /// Whether chunks at the front are given up: the Advanced.Peer.Ack.Point is beyond what is acknowledged.
+    private var isSkipping: Bool { !chunks.isEmpty && chunks[0].state == .abandoned }
 
     private mutating func noteForwardTSN() {
-        if !chunks.isEmpty, chunks[0].state == .abandoned { isForwardTSNDue = true }
+        if isSkipping { isForwardTSNDue = true }
     }
 
     /// Writes FORWARD TSN when it is due, in at most `size` bytes. False when there was none.
