@@ -130,12 +130,11 @@ let package = Package(
         library(
             "Identity", ["SessionRules", "Signaling", "JSON", "Crypto", "Primitives", "CArgon2", "CJOSE"]),
         // Records as values, and what keeps them.
-        library("Records", ["Identity", "SessionRules", "Signaling", "JSON", "Reactor", "Primitives"]),
+        library("Records", ["Identity", "SessionRules", "Signaling", "JSON", "Crypto", "Reactor", "Primitives"]),
         library(
             "RecordsSQLite",
             [
-                "Records", "Identity", "SessionRules", "Signaling", "JSON", "Crypto", "Database", "Reactor", "Service",
-                "Primitives",
+                "Records", "Identity", "SessionRules", "Signaling", "Database", "Reactor", "Service", "Primitives",
             ]),
         // The monitor console: files and nothing else, so that a change of them compiles no other Swift.
         library(
@@ -236,7 +235,7 @@ let package = Package(
             ]),
         tests("SessionRulesTests", ["SessionRules", "Signaling", "SocketIO", "JSON"]),
         tests("IdentityTests", ["Identity", "SessionRules", "Signaling", "JSON"]),
-        tests("RecordsTests", ["Records"]),
+        tests("RecordsTests", ["Records", "Identity", "SessionRules", "Signaling", "SocketIO"]),
         tests(
             "RecordsSQLiteTests",
             [

@@ -3,10 +3,19 @@ internal import CSQLite
 /// One step of a schema. Its place in the list is the version it makes, counted from 1; a step that was shipped is
 /// never changed, only followed.
 public struct Migration: Sendable {
+    /// What makes rows fit for the statements.
+    public typealias Preparation = @Sendable (inout Database) throws(DatabaseError) -> Void
+
     /// One or more statements.
     public var sql: String
-    /// One or more statements, separated by semicolons, without parameters.
-    public init(_ sql: String) { self.sql = sql }
+    /// Runs before the statements and in their transaction; it must go by the schema of its step for ever.
+    public var preparation: Preparation?
+
+    /// - Parameter sql: one or more statements, separated by semicolons, without parameters.
+    public init(preparing preparation: Preparation? = nil, _ sql: String) {
+        self.preparation = preparation
+        self.sql = sql
+    }
 }
 
 extension Database {
@@ -32,14 +41,17 @@ extension Database {
             try transaction { database throws(DatabaseError) in
                 // Another process may have been faster.
                 guard try database.pragma("user_version") == Int64(next) else { return }
+                try migrations[next].preparation?(&database)
                 try database.executeScript(migrations[next].sql)
                 try database.executeScript("PRAGMA user_version=\(next + 1)")
             }
         }
+        schemaVersion = migrations.count
     }
 
-    /// The steps that the file has, which the program must know. For one that is only read.
-    public mutating func schemaVersion(atMost known: Int, applicationID: Int32) throws(DatabaseError) -> Int {
+    /// Learns the `schemaVersion` of a file that is only read.
+    /// - Throws: `foreign`, or `newerSchema` when the file knows more steps than the program.
+    public mutating func readSchemaVersion(atMost known: Int, applicationID: Int32) throws(DatabaseError) {
         guard try pragma("application_id") == Int64(applicationID) else {
             throw DatabaseError(.foreign, "open", "the file is the database of another program")
         }
@@ -48,7 +60,7 @@ extension Database {
             throw DatabaseError(
                 .newerSchema, "open", "the file has schema version \(version), this program knows \(known)")
         }
-        return Int(version)
+        schemaVersion = Int(version)
     }
 
     private mutating func pragma(_ name: String) throws(DatabaseError) -> Int64 {

@@ -48,6 +48,8 @@ public struct Database: ~Copyable, @unchecked Sendable {
     /// Idle statements by their text.
     private var cache: [String: OpaquePointer]
     private var isInTransaction: Bool
+    /// The steps of the schema that the file has, once `migrate` or `readSchemaVersion` has seen to it; 0 before.
+    public internal(set) var schemaVersion: Int
 
     /// Statements kept; those of one program are a fixed few dozen.
     private static let cacheLimit = 128
@@ -86,6 +88,7 @@ public struct Database: ~Copyable, @unchecked Sendable {
         self.handle = handle
         cache = [:]
         isInTransaction = false
+        schemaVersion = 0
     }
 
     deinit {
@@ -207,6 +210,16 @@ public struct Database: ~Copyable, @unchecked Sendable {
             rollBack()
             throw error
         }
+    }
+
+    /// Runs what only reads on one state of the database, while others write. Inside another transaction it is a part of that one.
+    public mutating func readTransaction<Result>(
+        _ body: (inout Database) throws(DatabaseError) -> Result
+    ) throws(DatabaseError) -> Result {
+        guard try begin(toWrite: false) else { return try body(&self) }
+        // There is nothing to keep, whatever comes of it.
+        defer { rollBack() }
+        return try body(&self)
     }
 
     /// Begins a transaction by hand, for an owner whose own methods run inside it; `commit` or `rollBack` must follow.

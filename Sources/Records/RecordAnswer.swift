@@ -8,6 +8,8 @@ public enum RecordAnswer: Sendable {
     case health(RecordsHealth)
     case crewStored(CrewRecord, isNew: Bool, PendingReply)
     case sessionStored(id: String)
+    /// It was not stored, because the records have one session of its kiosk that is open, which is another one.
+    case sessionRefused(id: String, open: SessionRecord)
     case credentials(StoredCredentials?, RecordTicket)
     case loggedIn(LogInVerdict, RecordTicket)
     case refreshed(RefreshOutcome, RecordTicket)

@@ -14,8 +14,8 @@ public struct RecordTicket: Hashable, Sendable {
 /// What the records are asked for. Requests are performed in the order in which they come; each is answered once, but those of `keep`
 /// that nobody waits for.
 public enum RecordRequest: Sendable {
-    /// What the rules decided. A crew event is answered `crewStored`, the beginning of a session `sessionStored`, nothing else is
-    /// answered unless it fails.
+    /// What the rules decided. A crew event is answered `crewStored`, the beginning of a session `sessionStored` or
+    /// `sessionRefused`, nothing else is answered unless it fails.
     case keep(Hub.StoreRequest)
     /// Answered `credentials`.
     case readCredentials(name: String, RecordTicket)
@@ -65,6 +65,17 @@ public struct CheckedLogIn: Sendable {
         self.family = family
         self.refreshHash = refreshHash
     }
+
+    /// What becomes of it. The password may have been changed or the account disabled since it was read, which revoked all tokens
+    /// there were.
+    /// - Parameter current: the account of that name as the records have it now.
+    public func verdict(current: StoredCredentials?) -> LogInVerdict {
+        let organization = current?.account.organization ?? checkedAgainst?.account.organization ?? ""
+        guard isRight, let current, current.password == checkedAgainst?.password else {
+            return .refused(organization: organization)
+        }
+        return current.account.isDisabled ? .disabled(organization: organization) : .succeeded(current.account)
+    }
 }
 
 /// An account and what its password is checked against, as the records had them at one moment.
@@ -106,22 +117,5 @@ public struct CrewFilter: Hashable, Sendable {
         self.crewId = crewId
         self.from = from
         self.to = to
-    }
-}
-
-/// How long records are kept; nil for ever.
-public struct RetentionPeriods: Hashable, Sendable {
-    /// Sessions since their end.
-    public var sessions: Duration?
-    /// Crew events since their arrival.
-    public var crewEvents: Duration?
-    /// Audit lines since they were written.
-    public var audit: Duration?
-
-    /// Nil keeps a kind for ever.
-    public init(sessions: Duration?, crewEvents: Duration?, audit: Duration?) {
-        self.sessions = sessions
-        self.crewEvents = crewEvents
-        self.audit = audit
     }
 }

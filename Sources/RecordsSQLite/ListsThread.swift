@@ -32,14 +32,7 @@ public final class ListsThread: Sendable {
 
     private static func answer(to request: ListRequest, _ store: inout Store, _ log: Log) -> RecordAnswer {
         do throws(DatabaseError) {
-            switch request {
-            case .session(let id, let organization, let ticket):
-                let session = try store.session(id)
-                return .session(session?.organization == organization ? session : nil, ticket)
-            case .piece(var reader, let ticket):
-                let piece = reader.piece(of: try store.rows(reader.query))
-                return .piece(reader, piece, ticket)
-            }
+            return try store.answer(to: request)
         } catch {
             log.repeated(.error, "lists-failed", error.description)
             return .listFailed(request, RecordError(error))

@@ -110,14 +110,17 @@ public final class RecordsThread: Sendable {
             if !batch.isEmpty {
                 let moment = Moment(instant: MonotonicClock.now(), wall: wallClock())
                 let now = (try? upkeep.housekeeping.time(&store, now: moment)) ?? moment.wall
-                let answers = answers(to: batch.map(\.request), &store, now: now, log, beat)
-                for answer in answers { inbox.post(answer) }
+                let requests = upkeep.owed.ahead(of: batch.map(\.request))
+                for answer in answers(to: requests, &store, now: now, log, beat) {
+                    upkeep.owed.answered(answer)
+                    inbox.post(answer)
+                }
                 let done = MonotonicClock.now()
                 for timed in batch { latency.record(done - timed.submitted) }
             }
             beat.now()
             // Between two batches too: requests may come without end.
-            perform(&upkeep, &store, wallClock, inbox, log)
+            perform(&upkeep, &store, wallClock, inbox, log, beat)
             beat.now()
             if batch.isEmpty {
                 let next = min(upkeep.nextLook, upkeep.nextHousekeeping)
@@ -133,6 +136,7 @@ public final class RecordsThread: Sendable {
         var nextCheck: Instant
         var nextHousekeeping: Instant
         var housekeeping: Housekeeping
+        var owed: OwedEnds
         /// What the serving thread believes.
         var health: RecordsHealth
         let database: String
@@ -144,6 +148,7 @@ public final class RecordsThread: Sendable {
             nextCheck = now.instant
             nextHousekeeping = now.instant
             housekeeping = Housekeeping(settings.retention, lastBelieved: lastBelieved, now: now)
+            owed = OwedEnds()
             health = .well
             database = settings.file
             leastSpace = settings.leastSpace
@@ -152,7 +157,7 @@ public final class RecordsThread: Sendable {
 
     private static func perform(
         _ upkeep: inout Upkeep, _ store: inout Store, _ wallClock: () -> WallClock, _ inbox: some RecordsInbox,
-        _ log: Log
+        _ log: Log, _ beat: Beat
     ) {
         func tried(_ body: () throws(DatabaseError) -> Void) -> Bool {
             do throws(DatabaseError) {
@@ -169,13 +174,22 @@ public final class RecordsThread: Sendable {
             _ = tried { () throws(DatabaseError) in
                 let current = try store.version()
                 guard current != upkeep.version else { return }
-                inbox.post(.directory(try store.directory(now: wallClock())))
+                let now = wallClock()
+                let directory = try store.read { database throws(DatabaseError) in
+                    try Store.directory(now: now, in: &database)
+                }
+                inbox.post(.directory(directory))
                 upkeep.version = current
             }
         }
         if now >= upkeep.nextCheck {
             upkeep.nextCheck = now + checkInterval
             var health: RecordsHealth = tried { () throws(DatabaseError) in try store.check() } ? .well : .unwritable
+            if health == .well, !upkeep.owed.isEmpty {
+                for answer in answers(to: upkeep.owed.take(), &store, now: wallClock(), log, beat) {
+                    upkeep.owed.answered(answer)
+                }
+            }
             if health == .well, let free = FreeSpace.bytes(besideFile: upkeep.database), free < upkeep.leastSpace {
                 health = .littleSpace
             }

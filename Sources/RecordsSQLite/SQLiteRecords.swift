@@ -48,38 +48,56 @@ public struct SQLiteRecords: ~Copyable, Sendable {
 
     init(_ store: consuming Store) { self.store = store }
 
-    /// What a server needs to know before it serves.
+    /// What a server needs to know before it serves, all of one moment.
     public mutating func beginning(now: WallClock) throws(RecordError) -> Beginning {
-        try store.reported { store throws(DatabaseError) in
+        try read { database throws(DatabaseError) in
             Beginning(
-                directory: try store.directory(now: now), homes: try store.homes(),
-                openSessions: try store.openSessions(),
-                endedSessions: try store.endedSessions(limit: EndedSessions.limit))
+                directory: try Store.directory(now: now, in: &database), homes: try HomesTable.all(in: &database),
+                openSessions: try SessionsTable.open(in: &database),
+                endedSessions: try SessionsTable.ended(limit: EndedSessions.limit, in: &database))
         }
     }
 
     /// By organization and id.
     public mutating func accounts() throws(RecordError) -> [Account] {
-        try store.reported { store throws(DatabaseError) in try store.accounts() }
+        try read { database throws(DatabaseError) in try AccountsTable.all(in: &database) }
     }
 
     /// - Throws: `accountExists`, `noSuchAccount`, or that the records cannot be written.
     public mutating func perform(_ change: AccountChange, by actor: String, now: WallClock) throws(RecordError) {
-        _ = try store.perform(change, by: actor, now: now)
+        let result = try write { database throws(DatabaseError) in
+            try AccountChanges.perform(change, by: actor, now: now, in: &database)
+        }
+        _ = try result.get()
     }
 
     /// A new key signs from now on. Tokens of the old ones stay good until they expire.
     public mutating func rotateKeys(by actor: String, now: WallClock) throws(RecordError) {
-        try store.reported { store throws(DatabaseError) in try store.rotateKeys(actor: actor, now: now) }
+        try write { database throws(DatabaseError) in
+            try KeysTable.rotate(now: now, in: &database)
+            try AuditTable.append(.keysRotated(by: actor, at: now), in: &database)
+        }
     }
 
     /// Follows the chain of the audit from its beginning to its end.
     public mutating func verifyAudit() throws(RecordError) -> AuditVerdict {
-        try store.reported { store throws(DatabaseError) in try store.verifyAudit() }
+        try read { database throws(DatabaseError) in try AuditTable.verify(in: &database) }
     }
 
     /// Copies everything into a new file while others go on using the records.
     public mutating func backUp(to path: String) throws(RecordError) {
         try store.reported { store throws(DatabaseError) in try store.backUp(to: path) }
+    }
+
+    private mutating func read<Result>(
+        _ body: (inout Database) throws(DatabaseError) -> Result
+    ) throws(RecordError) -> Result {
+        try store.reported { store throws(DatabaseError) in try store.read(body) }
+    }
+
+    private mutating func write<Result>(
+        _ body: (inout Database) throws(DatabaseError) -> Result
+    ) throws(RecordError) -> Result {
+        try store.reported { store throws(DatabaseError) in try store.write(body) }
     }
 }

@@ -103,6 +103,57 @@ import Testing
         #expect(throws: DatabaseError.self) { try older.migrate(Self.schema, applicationID: 8) }
     }
 
+    @Test func theStepsOfTheSchemaAreKnown() throws {
+        let file = TemporaryFile()
+        do {
+            var database = try Database(.file(file.path))
+            #expect(database.schemaVersion == 0)
+            try database.migrate(Self.schema, applicationID: 7)
+            #expect(database.schemaVersion == 2)
+        }
+        var reader = try Database(.file(file.path), Database.Options(isReadOnly: true))
+        try reader.readSchemaVersion(atMost: 3, applicationID: 7)
+        #expect(reader.schemaVersion == 2)
+        #expect(throws: DatabaseError.self) { try reader.readSchemaVersion(atMost: 1, applicationID: 7) }
+        #expect(throws: DatabaseError.self) { try reader.readSchemaVersion(atMost: 3, applicationID: 8) }
+    }
+
+    /// Rows that a new rule forbids are put right in the step that brings the rule, or the step has not been.
+    @Test func aStepMayPrepareRowsAndIsOneWithThat() throws {
+        let prepare: Migration.Preparation = { database throws(DatabaseError) in
+            try database.execute("UPDATE note SET weight = id WHERE weight IS NULL")
+        }
+        var database = try memory()
+        try database.execute("INSERT INTO note (text) VALUES (?)", "a")
+        try database.execute("INSERT INTO note (text) VALUES (?)", "b")
+        func weights(_ database: inout Database) throws -> [Bool] {
+            try database.query("SELECT weight FROM note ORDER BY id") { row throws(DatabaseError) in row.isNull(0) }
+        }
+        let broken = Self.schema + [Migration(preparing: prepare, "CREATE UNIQUE INDEX weighed ON nothing (weight)")]
+        #expect(throws: DatabaseError.self) { try database.migrate(broken, applicationID: 7) }
+        #expect(try weights(&database) == [true, true] && database.schemaVersion == 2)
+        let right = Self.schema + [Migration(preparing: prepare, "CREATE UNIQUE INDEX weighed ON note (weight)")]
+        try database.migrate(right, applicationID: 7)
+        #expect(try weights(&database) == [false, false] && database.schemaVersion == 3)
+    }
+
+    @Test func aReadTransactionSeesOneStateAndHoldsNobodyUp() throws {
+        let file = TemporaryFile()
+        var one = try Database(.file(file.path), Database.Options(busyTimeout: .zero))
+        try one.migrate(Self.schema, applicationID: 7)
+        var other = try Database(.file(file.path), Database.Options(busyTimeout: .zero))
+        let counts = try one.readTransaction { one throws(DatabaseError) in
+            func count() throws(DatabaseError) -> Int64? {
+                try one.first("SELECT count(*) FROM note") { row throws(DatabaseError) in try row.integer(0) }
+            }
+            let before = try count()
+            try other.execute("INSERT INTO note (text) VALUES (?)", "a")
+            return [before, try count()]
+        }
+        #expect(counts == [0, 0])
+        #expect(try count(&one) == 1, "it is over")
+    }
+
     @Test func aFailedMigrationLeavesThePreviousVersion() throws {
         var database = try Database(.memory)
         let broken = Self.schema + [Migration("CREATE TABLE other (id INTEGER); CREATE TABLE note (id INTEGER)")]

@@ -4,6 +4,7 @@ import Primitives
 import SessionRules
 import Signaling
 import SocketIO
+import Testing
 
 let start = Moment(instant: .zero, wall: WallClock(secondsSince1970: 1_767_225_600))
 let startText = "2026-01-01T00:00:00.000Z"
@@ -13,7 +14,15 @@ func after(_ duration: Duration) -> Moment {
 }
 
 let m1 = Party(id: "M1", organization: "west", address: .here(SocketID(rawValue: 1)))
-let kiosk = MonitoringSessions.Kiosk(id: "K1", organization: "west", address: .here(SocketID(rawValue: 5)))
+
+/// One that has just begun, of M1.
+func session(_ id: String, kiosk: String = "K1") throws -> MonitoringSession {
+    var machine = MonitoringSessions(MonitoringSessions.Rules())
+    let watched = MonitoringSessions.Kiosk(
+        id: kiosk, organization: "west", address: .here(SocketID(rawValue: 5)))
+    _ = try machine.startRequested(by: m1, kiosk: watched, newId: id, now: start)
+    return try #require(machine[id])
+}
 
 /// A path in the temporary directory; the file and SQLite's companions go with it.
 final class TemporaryFile: Sendable {

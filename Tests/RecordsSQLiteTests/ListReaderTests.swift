@@ -28,13 +28,14 @@ import Testing
 
     private func store(events count: Int) throws -> Store {
         var store = try Store(.memory, now: start.wall)
-        try store.recordTransaction { store throws(DatabaseError) in
+        try store.write { database throws(DatabaseError) in
             for number in 0..<count {
                 let event = CrewEvent(
                     kind: .signOn, eventId: "e\(number)", crewId: "c\(number % 2)", name: nil, role: nil, train: nil,
                     occurredAt: "2026-01-01T00:00:00Z")
-                _ = try store.log(
-                    CrewRecord(organization: "west", kioskId: "K1", event: event, receivedAt: start.wall))
+                _ = try CrewTable.insert(
+                    CrewRecord(organization: "west", kioskId: "K1", event: event, receivedAt: start.wall),
+                    in: &database)
             }
         }
         return store

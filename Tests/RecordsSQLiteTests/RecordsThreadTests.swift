@@ -4,6 +4,7 @@ import Primitives
 import Reactor
 import Service
 import SessionRules
+import Signaling
 import Synchronization
 import Testing
 
@@ -76,9 +77,7 @@ import Testing
     @Test func aRequestOfAFailingBatchIsAnsweredOnce() throws {
         thread.stop()
         var store = try Store(.file(file.path), now: start.wall)
-        var machine = MonitoringSessions(MonitoringSessions.Rules())
-        _ = try machine.startRequested(by: m1, kiosk: kiosk, newId: "S", now: start)
-        let session = try #require(machine["S"])
+        let session = try RecordsSQLiteTests.session("S")
         try store.sessionBegan(session)
         let requests: [RecordRequest] = [
             .readCredentials(name: "K1", RecordTicket(rawValue: 1)),
@@ -99,6 +98,57 @@ import Testing
         }
         #expect(answers == ["read K1", "not stored S"])
         #expect(try store.account("K1")?.version == "9", "the others do not fail with it")
+    }
+
+    /// Another process holds the records' lock while a session ends; its kiosk's next one is recorded all the same.
+    @Test func anEndThatFailedKeepsNoBeginningOut() throws {
+        defer { thread.stop() }
+        thread.submit(.keep(.sessionBegan(try session("S1"))))
+        #expect(stored() == "S1")
+        var other = try Database(.file(file.path))
+        _ = try other.begin()
+        thread.submit(.keep(.sessionEnded(id: "S1", .stoppedByMonitor, principal: nil, at: after(.seconds(9)).wall)))
+        let failed = first { answer -> Bool? in
+            if case .failed(.keep(.sessionEnded), .unavailable) = answer { true } else { nil }
+        }
+        #expect(failed == true)
+        other.rollBack()
+        thread.submit(.keep(.sessionBegan(try session("S2"))))
+        #expect(stored() == "S2")
+        var store = try Store(.file(file.path), now: start.wall)
+        #expect(try store.openSessions().map(\.id) == ["S2"])
+        let ended = try #require(try store.session("S1"))
+        #expect(ended.endReason == .stoppedByMonitor && ended.endedAt == after(.seconds(9)).wall)
+    }
+
+    /// The name of the next session that is stored, or `refused`.
+    private func stored() -> String? {
+        first { answer in
+            switch answer {
+            case .sessionStored(let id): id
+            case .sessionRefused: "refused"
+            default: nil
+            }
+        }
+    }
+
+    /// Where no session begins it is written as soon as the records are proved to be writable.
+    @Test func anEndThatFailedIsWrittenLater() throws {
+        defer { thread.stop() }
+        thread.submit(.keep(.sessionBegan(try session("S1"))))
+        #expect(stored() == "S1")
+        var other = try Database(.file(file.path))
+        _ = try other.begin()
+        thread.submit(.keep(.sessionEnded(id: "S1", .mediaLost, principal: nil, at: start.wall)))
+        #expect(first { if case .failed(.keep(.sessionEnded), _) = $0 { true } else { nil } } == true)
+        other.rollBack()
+        let end = MonotonicClock.now() + .seconds(20)
+        while try other.first(
+            "SELECT 1 FROM session WHERE ended_at IS NULL", row: { _ throws(DatabaseError) in true }) != nil
+        {
+            guard MonotonicClock.now() < end else { throw Failed("the end is not written") }
+            usleep(20_000)
+        }
     }
 
     @Test func theLookComesAlsoWhenRequestsNeverEnd() throws {

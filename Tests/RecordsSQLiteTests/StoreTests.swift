@@ -241,12 +241,6 @@ private let defaultRetention = RetentionPeriods(
 
     // MARK: Sessions
 
-    private func session(_ id: String) throws -> MonitoringSession {
-        var machine = MonitoringSessions(MonitoringSessions.Rules())
-        _ = try machine.startRequested(by: m1, kiosk: kiosk, newId: id, now: start)
-        return try #require(machine[id])
-    }
-
     @Test func aSessionsLifeIsKeptAndAudited() throws {
         var store = try store()
         try store.sessionBegan(try session("S1"))
@@ -277,7 +271,7 @@ private let defaultRetention = RetentionPeriods(
 
     @Test func sessionsAreListedNewestFirst() throws {
         var store = try store()
-        for index in 0..<3 { try store.sessionBegan(try session("S\(index)")) }
+        for index in 0..<3 { try store.sessionBegan(try session("S\(index)", kiosk: "K\(index)")) }
         try store.sessionEnded("S1", .stoppedByMonitor, by: nil, at: start.wall)
         func ids(_ open: Bool?, _ organization: String = "west", before: Int64? = nil) throws -> [String] {
             try store.sessions(organization: organization, kioskId: nil, isOpen: open, before: before, limit: 10)
@@ -516,9 +510,11 @@ private let defaultRetention = RetentionPeriods(
                 "F\(index)", account: account("K1"), refreshHash: token, address: "a", now: start.wall)
         }
         func count() throws -> Int64 {
-            try store.database.first("SELECT count(*) FROM refresh_token") { row throws(DatabaseError) in
-                try row.integer(0)
-            } ?? 0
+            try store.read { database throws(DatabaseError) in
+                try database.first("SELECT count(*) FROM refresh_token") { row throws(DatabaseError) in
+                    try row.integer(0)
+                } ?? 0
+            }
         }
         // Nothing else expires: tokens alone are reason enough for doubt.
         let retention = RetentionPeriods(sessions: nil, crewEvents: nil, audit: nil)
@@ -564,10 +560,11 @@ private let defaultRetention = RetentionPeriods(
 
     @Test func whatExpiredGoesInSlicesAndTheAuditStaysWhole() throws {
         var store = try Store(.memory, now: start.wall)
-        try store.recordTransaction { store throws(DatabaseError) in
+        try store.write { database throws(DatabaseError) in
             for index in 0..<1200 {
-                try store.append(
-                    AuditEntry(at: start.wall, kind: .login, organization: "west", principal: "K\(index)"))
+                try AuditTable.append(
+                    AuditEntry(at: start.wall, kind: .login, organization: "west", principal: "K\(index)"),
+                    in: &database)
             }
         }
         var retention = defaultRetention

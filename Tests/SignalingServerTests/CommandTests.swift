@@ -1,6 +1,7 @@
 import Database
 import Foundation
 import Primitives
+import Records
 import SessionRules
 import Testing
 
@@ -61,15 +62,15 @@ import Testing
     @Test func aBackupReplacesNothing() throws {
         let (file, copy) = (TemporaryFile(), TemporaryFile())
         do {
-            var store = try Store(.file(file.path), now: start.wall)
-            try store.add(account("K1"), password: cheapHash, actor: "cli")
+            var records = try SQLiteRecords(file.path, .mayCreate, now: start.wall)
+            try records.perform(.add(account("K1"), password: cheapHash), by: "cli", now: start.wall)
         }
         #expect(SignalingCommands.run(["database", "backup", file.path, "--database", file.path]) == 1)
         #expect(SignalingCommands.run(["database", "backup", copy.path, "--database", file.path]) == 0)
         #expect(SignalingCommands.run(["database", "backup", copy.path, "--database", file.path]) == 1)
         for path in [file.path, copy.path] {
-            var store = try Store(.file(path), now: start.wall)
-            #expect(try store.accounts().map(\.id) == ["K1"])
+            var records = try SQLiteRecords(path, .existing, now: start.wall)
+            #expect(try records.accounts().map(\.id) == ["K1"])
         }
     }
 }

@@ -6,6 +6,7 @@ import Identity
 import JSON
 import Primitives
 import Reactor
+import Records
 import SessionRules
 import Signaling
 import SocketIO
@@ -66,9 +67,10 @@ final class RunningServer: Sendable {
 
 /// Adds accounts with cheap passwords: "password of ID".
 func addAccounts(_ file: TemporaryFile, _ accounts: [Account]) throws {
-    var store = try Store(.file(file.path), now: SystemWallClock.now())
+    var records = try SQLiteRecords(file.path, .mayCreate, now: SystemWallClock.now())
     for account in accounts {
-        try store.add(account, password: PasswordHash(of: Redacted("password of \(account.id)")), actor: "cli")
+        let password = PasswordHash(of: Redacted("password of \(account.id)"))
+        try records.perform(.add(account, password: password), by: "cli", now: account.createdAt)
     }
 }
 

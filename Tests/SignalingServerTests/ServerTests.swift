@@ -93,8 +93,9 @@ import Testing
         let monitor = try client.join("M1")
         _ = monitor.call("start-monitoring", ["kioskId": "K1"])
         // As the command line does: another process's connection.
-        var records = try Store(.file(file.path), now: SystemWallClock.now())
-        try records.setDisabled("K1", true, actor: "cli", now: SystemWallClock.now())
+        var records = try SQLiteRecords(file.path, .existing, now: SystemWallClock.now())
+        try records.perform(
+            .change(id: "K1", displayName: nil, password: nil, isDisabled: true), by: "cli", now: SystemWallClock.now())
         let begun = MonotonicClock.now()
         #expect(kiosk.waitForEnd())
         #expect(MonotonicClock.now() - begun < .seconds(5))
@@ -123,13 +124,13 @@ import Testing
         #expect(kiosk.call("restart-request", ["targetId": "M1", "sessionId": .string(session)])?["ok"] == true)
         #expect(monitor.hear("restart-request")?["sessionId"]?.string == session)
         server.stop()
-        var records = try Store(.file(file.path), now: SystemWallClock.now())
-        #expect(try records.openSessions().map(\.id) == [session])
+        var records = try SQLiteRecords(file.path, .existing, now: SystemWallClock.now())
+        #expect(try records.beginning(now: SystemWallClock.now()).openSessions.map(\.id) == [session])
         guard case .whole = try records.verifyAudit() else {
             Issue.record("the audit is broken")
             return
         }
-        #expect(try records.account("K1")?.lastSeenAt != nil)
+        #expect(try records.accounts().first { $0.id == "K1" }?.lastSeenAt != nil)
     }
 
     @Test func aStopThatEndsSessionsTellsBothSides() throws {
@@ -257,9 +258,12 @@ import Testing
         }
         server.stop()
         var records = try Store(.file(file.path), now: SystemWallClock.now())
-        let lines = try records.audit(organization: "west", before: nil, limit: 10).filter {
-            $0.kind == "login-refused"
+        let query = ListReader(.audit, organization: "west", limit: 10).query
+        guard case .audit(let audit) = try records.rows(query) else {
+            Issue.record("no lines")
+            return
         }
+        let lines = audit.filter { $0.kind == "login-refused" }
         #expect(lines.count == 2 && lines.allSatisfy { $0.actor == "K1" })
         #expect(lines.contains { $0.details.contains("\"count\":3") })
     }
@@ -479,14 +483,15 @@ import Testing
         let server = try start()
         defer { server.stop() }
         var store = try Store(.file(file.path), now: SystemWallClock.now())
-        try store.recordTransaction { store throws(DatabaseError) in
+        try store.write { database throws(DatabaseError) in
             for number in 0..<10_000 {
                 let event = CrewEvent(
                     kind: .signOn, eventId: "e\(number)", crewId: "c", name: String(repeating: "n", count: 100),
                     role: nil, train: nil, occurredAt: "2026-01-01T00:00:00Z")
-                _ = try store.log(
+                _ = try CrewTable.insert(
                     CrewRecord(
-                        organization: "west", kioskId: "K1", event: event, receivedAt: SystemWallClock.now()))
+                        organization: "west", kioskId: "K1", event: event, receivedAt: SystemWallClock.now()),
+                    in: &database)
             }
         }
         let client = try TestClient(server.address)

@@ -5,22 +5,13 @@ extension HTTPServer {
     // MARK: Memory
 
     /// Every connection for which something is held.
-    public var holdings: [HTTPHolding] {
-        connections.values.compactMap { connection in
-            guard connection.countedBytes > 0 else { return nil }
-            let address = connection.peer.address
-            return HTTPHolding(
-                connection: connection.identifier, since: connection.acceptedAt,
-                address: configuration.proxies.contains(address) ? nil : address.prefix64, account: connection.account,
-                bytes: connection.countedBytes)
-        }
-    }
+    public var holdings: [HTTPHolding] { connections.holdings }
 
     /// A request's connection is that account's, up to the next request on it. The request may be an announced one.
-    public func attribute(_ request: RequestID, to account: String) { requests[request]?.account = account }
+    public func attribute(_ request: RequestID, to account: String) { connections[request]?.account = account }
 
     /// A WebSocket's connection is that account's, to its end.
-    public func attribute(_ connection: ConnectionID, to account: String) { webSockets[connection]?.account = account }
+    public func attribute(_ connection: ConnectionID, to account: String) { connections[connection]?.account = account }
 
     /// Ends a connection at once, whatever it is doing; `requestAborted` or `webSocketClosed` follows.
     public func evict(_ connection: UInt64) {
@@ -30,17 +21,17 @@ extension HTTPServer {
     }
 
     /// Bytes accepted by `send` that have not been handed to the kernel yet.
-    public func pendingBytes(on connection: ConnectionID) -> Int { webSockets[connection]?.channel.pendingBytes ?? 0 }
+    public func pendingBytes(on connection: ConnectionID) -> Int { connections[connection]?.channel.pendingBytes ?? 0 }
 
     /// Bytes that a message of this client may have from now on, at most the configuration's.
     public func limitMessages(to bytes: Int, on connection: ConnectionID) {
-        webSockets[connection]?.webSocket?.maximumMessageSize = min(bytes, configuration.maximumMessageSize)
+        connections[connection]?.webSocket?.maximumMessageSize = min(bytes, configuration.maximumMessageSize)
     }
 
     /// Bytes that the body of an announced request may have, at most what its path lets it. One that is announced larger, or
     /// turns out to be, is answered 413; `requestAborted` follows.
     public func limitBody(to bytes: Int, of id: RequestID) {
-        guard let connection = requests[id], let request = connection.request, connection.http?.isReceiving == true
+        guard let connection = connections[id], let request = connection.request, connection.http?.isReceiving == true
         else { return }
         connection.bodyLimit = min(connection.bodyLimit, bytes)
         let announced = request.headers["content-length"].flatMap { Int($0) } ?? 0

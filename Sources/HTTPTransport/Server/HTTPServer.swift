@@ -16,32 +16,26 @@ public final class HTTPServer {
 
     let configuration: HTTPServerConfiguration
     private var loop: EventLoop
-    private let listeners: ListeningSockets
     private var tls: TLSServerContext?
     private let buffer: UnsafeMutableRawBufferPointer
     private var incoming: [UInt8]
     private var events: RingBuffer<HTTPServerEvent>
-    var connections: [UInt64: ServerConnection]
-    var requests: [RequestID: ServerConnection]
-    var webSockets: [ConnectionID: ServerConnection]
-    private var connectionsByAddress: [IPAddress: Int]
+    private var acceptor: Acceptor
+    private(set) var connections: ConnectionTable
     private var deadlines: DeadlineQueue
     /// Connections with something to send, or whose state is to be checked again.
     private var dirty: [ServerConnection]
     private var doomed: [ServerConnection]
     private var isDraining: Bool
-    /// Listeners rest until then: no descriptor is left for another connection.
-    private var acceptsAgainAt: Instant?
-    private var lastIdentifier: UInt64
     private var now: Instant
     /// WebSockets closed because too much was waiting for them.
     public private(set) var slowClientCount: UInt64
-    /// How often no connection could be accepted for want of descriptors.
-    public private(set) var exhaustionCount: UInt64
     private var held: HeldBytes
 
     /// Bytes held for clients: of requests and messages that are not whole, and of what they have not taken yet.
     public var heldBytes: Int { held.total }
+    /// How often no connection could be accepted for want of descriptors.
+    public var exhaustionCount: UInt64 { acceptor.exhaustionCount }
     /// Connections open, of both kinds.
     public var connectionCount: Int { connections.count }
 
@@ -55,32 +49,26 @@ public final class HTTPServer {
     public init(_ configuration: HTTPServerConfiguration, wokenBy wake: WakeFD? = nil) throws(HTTPTransportError) {
         self.configuration = configuration
         tls = try configuration.tls.map { tls throws(HTTPTransportError) in try tls.context() }
-        listeners = try ListeningSockets(configuration)
+        acceptor = try Acceptor(configuration, firstToken: HTTPServer.firstListener)
         do throws(SystemError) {
             loop = try EventLoop(eventsPerWait: 256)
             self.wake = wake
             if let wake { try loop.register(wake.descriptor, token: .init(HTTPServer.wakeToken), for: .readable) }
-            try listeners.register(in: &loop, firstToken: HTTPServer.firstListener)
+            try acceptor.register(in: &loop)
         } catch {
             throw .outOfResources
         }
-        addresses = listeners.addresses
+        addresses = acceptor.addresses
         buffer = .allocate(byteCount: 64 * 1024, alignment: 16)
         incoming = []
         events = RingBuffer()
-        connections = [:]
-        requests = [:]
-        webSockets = [:]
-        connectionsByAddress = [:]
+        connections = ConnectionTable(configuration, identifiersAbove: HTTPServer.firstConnection)
         deadlines = DeadlineQueue()
         dirty = []
         doomed = []
         isDraining = false
-        acceptsAgainAt = nil
-        lastIdentifier = HTTPServer.firstConnection
         now = MonotonicClock.now()
         slowClientCount = 0
-        exhaustionCount = 0
         held = HeldBytes(step: configuration.holdingsStep)
     }
 
@@ -101,7 +89,7 @@ public final class HTTPServer {
         repeat {
             settle()
             guard events.isEmpty else { return }
-            let until = [end, deadlines.first, acceptsAgainAt].compactMap { $0 }.min()
+            let until = [end, deadlines.first, acceptor.nextTimeout].compactMap { $0 }.min()
             do throws(SystemError) { try loop.wait(until: until) } catch {
                 preconditionFailure("http: \(error)")
             }
@@ -109,7 +97,7 @@ public final class HTTPServer {
             let happened = loop.events
             for event in happened { handle(event) }
             expire()
-            resumeAccepting()
+            acceptor.handleTimeout(in: &loop, now: now)
         } while events.isEmpty && (end.map { now < $0 } ?? true)
         settle()
     }
@@ -129,7 +117,7 @@ public final class HTTPServer {
         switch event.token.rawValue {
         case HTTPServer.wakeToken:
             if wake?.clear() == true { events.append(.woken) }
-        case ..<HTTPServer.firstConnection: acceptAll(Int(event.token.rawValue - HTTPServer.firstListener))
+        case ..<HTTPServer.firstConnection: acceptAll(event.token.rawValue)
         case let identifier:
             guard let connection = connections[identifier] else { return }
             if event.isReadable {
@@ -183,38 +171,20 @@ public final class HTTPServer {
 
     // MARK: Accepting
 
-    private func acceptAll(_ listener: Int) {
+    private func acceptAll(_ token: UInt64) {
         // So many at a time that open connections have their turn.
         for _ in 0..<64 {
-            switch listeners.accept(on: listener) {
-            case .accepted(let stream): accept(stream)
-            case .noneWaits: return
-            case .exhausted:
-                exhaustionCount += 1
-                acceptsAgainAt = now + .milliseconds(500)
-                listeners.deregister(from: &loop)
-                return
-            }
+            guard let stream = acceptor.accept(token, in: &loop, now: now) else { return }
+            accept(stream)
         }
-    }
-
-    private func resumeAccepting() {
-        guard let time = acceptsAgainAt, time <= now else { return }
-        acceptsAgainAt = nil
-        guard !isDraining || configuration.listeningSockets.isEmpty else { return }
-        try? listeners.register(in: &loop, firstToken: HTTPServer.firstListener)
     }
 
     private func accept(_ stream: consuming TCPStream) {
         let peer = SocketAddress(address: stream.remoteAddress.address.unmapped, port: stream.remoteAddress.port)
-        guard !isDraining, connections.count < configuration.maximumConnections else { return }
-        if !configuration.proxies.contains(peer.address) {
-            let others = connectionsByAddress[peer.address.prefix64, default: 0]
-            guard others < configuration.maximumConnectionsPerAddress else { return }
-        }
+        guard !isDraining, connections.admits(peer.address) else { return }
         stream.limitSendBuffer(to: 128 * 1024)
         let descriptor = stream.descriptor
-        let connection = ServerConnection(newIdentifier(), Channel(stream), peer: peer, now: now)
+        let connection = ServerConnection(connections.newIdentifier(), Channel(stream), peer: peer, now: now)
         if let tls {
             guard let session = try? TLSConnection(context: tls) else { return }
             connection.channel.begin(session)
@@ -224,35 +194,21 @@ public final class HTTPServer {
         } catch {
             return
         }
-        connections[connection.identifier] = connection
-        connectionsByAddress[peer.address.prefix64, default: 0] += 1
+        connections.add(connection)
         setDeadline(connection, now + configuration.requestTimeout)
-    }
-
-    private func newIdentifier() -> UInt64 {
-        lastIdentifier += 1
-        return lastIdentifier
     }
 
     // MARK: Time
 
     private func setDeadline(_ connection: ServerConnection, _ deadline: Instant?) {
-        connection.deadline = deadline
-        guard let deadline, connection.queuedAt.map({ deadline < $0 }) ?? true else { return }
-        connection.queuedAt = deadline
-        deadlines.insert(connection.identifier, at: deadline)
+        deadlines.set(&connection.deadline, of: connection.identifier, to: deadline)
     }
 
     private func expire() {
-        while let entry = deadlines.popExpired(now: now) {
-            guard let connection = connections[entry.owner], connection.queuedAt == entry.at else { continue }
-            connection.queuedAt = nil
-            guard let deadline = connection.deadline else { continue }
-            guard deadline <= now else {
-                setDeadline(connection, deadline)
-                continue
-            }
-            connection.deadline = nil
+        while let entry = deadlines.popReached(now: now) {
+            guard let connection = connections[entry.owner],
+                deadlines.hasExpired(&connection.deadline, entry, now: now)
+            else { continue }
             if connection.http?.isReceiving == true, !connection.channel.isHandshaking {
                 // A client that sends a byte now and then does not keep the connection.
                 refuse(connection, 408, "the request takes too long")
@@ -316,30 +272,20 @@ public final class HTTPServer {
     }
 
     private func headReceived(_ connection: ServerConnection, _ head: HTTPRequestHead) {
-        let path = head.target.path
-        if head.asksForWebSocket {
-            guard configuration.letsIn(webSocket: path) else { return refuse(connection, 404, "nothing here") }
-            // RFC 6455 section 4.4: the answer to another version names the one that is spoken.
-            guard head.isWebSocketVersion13 else {
-                return refuse(connection, 426, "WebSocket version 13 is spoken here")
-            }
-            guard head.webSocketKey != nil else {
-                return refuse(connection, 400, "the WebSocket handshake has no proper key")
-            }
+        switch configuration.judge(head) {
+        case .webSocket:
             connection.handshake = head
             return
-        }
-        connection.bodyLimit =
-            configuration.bodyLimits.first { path.hasPrefix($0.pathPrefix) }?.bytes ?? configuration.maximumBodySize
-        guard head.contentLength ?? 0 <= connection.bodyLimit else {
-            return refuse(connection, 413, "the body is too large")
+        case .refused(let status, let message): return refuse(connection, status, message)
+        case .request(let bodyLimit): connection.bodyLimit = bodyLimit
         }
         var request = HTTPRequest(
-            id: RequestID(rawValue: newIdentifier()), method: head.method, path: path, query: head.target.query,
+            id: RequestID(rawValue: connections.newIdentifier()), method: head.method, path: head.target.path,
+            query: head.target.query,
             headers: head.headers, body: [], peer: connection.peer)
         if head.contentLength != 0 {
             connection.isAnnounced = true
-            requests[request.id] = connection
+            connections[request.id] = connection
             events.append(.requestAnnounced(request))
             // What has only been announced costs nothing yet.
             request.body.reserveCapacity(min(head.contentLength ?? 0, 16 * 1024))
@@ -351,7 +297,7 @@ public final class HTTPServer {
         guard let request = connection.request else { return }
         connection.request?.body = []
         connection.isAnnounced = true
-        requests[request.id] = connection
+        connections[request.id] = connection
         // An answer may take as long as it likes: long polls do.
         setDeadline(connection, nil)
         events.append(.request(request))
@@ -363,7 +309,7 @@ public final class HTTPServer {
     ///
     /// - Parameter isShared: the body is one that many answers have in common, so that its memory is no single client's.
     public func respond(to request: RequestID, _ response: HTTPResponse, isShared: Bool = false) {
-        guard let connection = requests[request], connection.answerInPieces == nil else { return }
+        guard let connection = connections[request], connection.answerInPieces == nil else { return }
         endRequest(connection)
         if isShared { connection.sharedBytes = response.body.count }
         answer(connection, response, closing: isDraining || connection.hasPeerEnded)
@@ -376,7 +322,7 @@ public final class HTTPServer {
     ///
     /// - Returns: whether a body is to follow; false for HEAD, and where the client has gone.
     public func beginAnswer(to request: RequestID, status: Int, headers: [HTTPHeader]) -> Bool {
-        guard let connection = requests[request], connection.answerInPieces == nil,
+        guard let connection = connections[request], connection.answerInPieces == nil,
             let (head, sendsBody) = connection.http?.beginAnswer(
                 status: status, headers: ownHeaders + headers, closing: isDraining || connection.hasPeerEnded)
         else { return false }
@@ -397,7 +343,7 @@ public final class HTTPServer {
 
     /// The next piece of an answer's body. Ignored where the client has gone.
     public func send(piece: [UInt8], to request: RequestID) {
-        guard let connection = requests[request], connection.answerInPieces == request else { return }
+        guard let connection = connections[request], connection.answerInPieces == request else { return }
         var bytes: [UInt8] = []
         connection.http?.appendPiece(piece, to: &bytes)
         connection.channel.append(bytes)
@@ -409,7 +355,7 @@ public final class HTTPServer {
 
     /// The body of an answer in pieces is complete.
     public func endAnswer(to request: RequestID) {
-        guard let connection = requests[request], connection.answerInPieces == request else { return }
+        guard let connection = connections[request], connection.answerInPieces == request else { return }
         endRequest(connection)
         var bytes: [UInt8] = []
         connection.http?.endAnswer(to: &bytes)
@@ -422,14 +368,14 @@ public final class HTTPServer {
     /// The body of an answer in pieces cannot be completed: the connection breaks, so that its client knows.
     /// `requestAborted` does not follow.
     public func abandonAnswer(to request: RequestID) {
-        guard let connection = requests[request], connection.answerInPieces == request else { return }
+        guard let connection = connections[request], connection.answerInPieces == request else { return }
         endRequest(connection)
         doomed.append(connection)
     }
 
     private func endRequest(_ connection: ServerConnection) {
         guard let request = connection.request.take() else { return }
-        requests[request.id] = nil
+        connections[request.id] = nil
         connection.isAnnounced = false
         connection.answerInPieces = nil
         connection.isPieceWanted = false
@@ -481,18 +427,15 @@ public final class HTTPServer {
 
     private func abort(_ connection: ServerConnection) {
         guard let request = connection.request.take() else { return }
-        requests[request.id] = nil
+        connections[request.id] = nil
         connection.answerInPieces = nil
         if connection.isAnnounced { events.append(.requestAborted(request.id)) }
         connection.isAnnounced = false
     }
 
     func destroy(_ connection: ServerConnection) {
-        guard connections.removeValue(forKey: connection.identifier) != nil else { return }
+        guard connections.remove(connection) else { return }
         try? loop.deregister(connection.channel.descriptor)
-        let address = connection.peer.address.prefix64
-        let others = connectionsByAddress[address, default: 1] - 1
-        connectionsByAddress[address] = others > 0 ? others : nil
         connection.finishSending()
         abort(connection)
         _ = held.change(by: -connection.countedBytes)
@@ -505,7 +448,7 @@ public final class HTTPServer {
     // MARK: WebSockets
 
     private func closeWebSocket(_ connection: ServerConnection) {
-        guard let id = connection.webSocketID, webSockets.removeValue(forKey: id) != nil else { return }
+        guard let id = connection.webSocketID, connections.removeWebSocket(id) else { return }
         events.append(.webSocketClosed(id, connection.closedWith))
     }
 
@@ -520,9 +463,8 @@ public final class HTTPServer {
                 configuration.firstMessageSize ?? configuration.maximumMessageSize, configuration.maximumMessageSize),
             random: .system)
         setDeadline(connection, nil)
-        let id = ConnectionID(rawValue: newIdentifier())
+        let id = connections.addWebSocket(on: connection)
         connection.webSocketID = id
-        webSockets[id] = connection
         events.append(
             .webSocketOpened(
                 id,
@@ -553,7 +495,7 @@ public final class HTTPServer {
     /// False when the connection is gone or has just been closed because too much is waiting for it.
     @discardableResult
     public func send(_ message: WebSocketMessage, on connection: ConnectionID) -> Bool {
-        guard let connection = webSockets[connection], connection.closeCode == nil, !connection.endsWhenSent else {
+        guard let connection = connections[connection], connection.closeCode == nil, !connection.endsWhenSent else {
             return false
         }
         guard connection.channel.pendingBytes + message.count <= configuration.maximumPendingBytes else {
@@ -570,7 +512,7 @@ public final class HTTPServer {
 
     /// Closes after what was sent before; `webSocketClosed` follows.
     public func close(_ connection: ConnectionID, code: WebSocketCloseCode) {
-        guard let connection = webSockets[connection], connection.closeCode == nil, !connection.endsWhenSent else {
+        guard let connection = connections[connection], connection.closeCode == nil, !connection.endsWhenSent else {
             return
         }
         connection.closeCode = code
@@ -587,11 +529,10 @@ public final class HTTPServer {
     /// Connections on which no request waits for its answer are closed, the others with their answer.
     public func stopListening() {
         isDraining = true
-        for connection in connections.values where connection.webSocket == nil && connection.request == nil {
+        for connection in connections.all where connection.webSocket == nil && connection.request == nil {
             if !connection.channel.hasOutput { doomed.append(connection) }
         }
-        guard !configuration.listeningSockets.isEmpty else { return }
-        if acceptsAgainAt == nil { listeners.deregister(from: &loop) }
+        acceptor.stop(in: &loop)
     }
 }
 

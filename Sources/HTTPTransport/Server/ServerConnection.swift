@@ -41,9 +41,7 @@ final class ServerConnection {
     var isLingering: Bool
     /// The other side has sent everything.
     var hasPeerEnded: Bool
-    var deadline: Instant?
-    /// When the server's deadlines will ask.
-    var queuedAt: Instant?
+    var deadline: DeadlineQueue.Deadline
     var interest: EventLoop.Interest
     var isDirty: Bool
 
@@ -62,6 +60,7 @@ final class ServerConnection {
         endsWhenSent = false
         isLingering = false
         hasPeerEnded = false
+        deadline = DeadlineQueue.Deadline()
         interest = .readable
         isDirty = false
     }

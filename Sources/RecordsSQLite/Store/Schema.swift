@@ -1,5 +1,8 @@
 internal import Database
+internal import Primitives
+internal import Records
 internal import SessionRules
+internal import Signaling
 
 enum Schema {
     /// "KSIG" in the file's header.
@@ -143,5 +146,40 @@ enum Schema {
             DROP INDEX refresh_token_family;
             CREATE INDEX refresh_token_family ON refresh_token (family, expires_at);
             """),
+        // A kiosk has one open session. All sessions of this table are live ones.
+        Migration(
+            preparing: endSupersededSessions,
+            "CREATE UNIQUE INDEX session_open_kiosk ON session (kiosk) WHERE ended_at IS NULL"),
     ]
+
+    /// Of several open sessions of a kiosk the latest stays; the others ended when the next one began at the latest, and nobody wrote it
+    /// down. By the schema of the sixth step.
+    private static func endSupersededSessions(in database: inout Database) throws(DatabaseError) {
+        let superseded = try database.query(
+            """
+            SELECT sequence, id, organization, kiosk, monitor, started_at,
+              (SELECT started_at FROM session n WHERE n.kiosk = s.kiosk AND n.sequence > s.sequence
+               ORDER BY n.sequence LIMIT 1) AS next_at
+            FROM session s WHERE ended_at IS NULL AND EXISTS
+              (SELECT 1 FROM session n WHERE n.kiosk = s.kiosk AND n.ended_at IS NULL AND n.sequence > s.sequence)
+            ORDER BY sequence
+            """
+        ) { row throws(DatabaseError) in
+            let startedAt = WallClock(milliseconds: try row.integer("started_at"))
+            return (
+                session: SessionRecord(
+                    sequence: try row.integer("sequence"), id: try row.text("id"),
+                    organization: try row.text("organization"), kioskId: try row.text("kiosk"),
+                    monitorId: try row.text("monitor"), startedAt: startedAt),
+                endedAt: max(startedAt, WallClock(milliseconds: try row.integer("next_at")))
+            )
+        }
+        for (session, endedAt) in superseded {
+            let reason = SessionEndReason.serverShutdown
+            try database.execute(
+                "UPDATE session SET ended_at = ?, end_reason = ? WHERE sequence = ?", endedAt.milliseconds,
+                reason.rawValue, session.sequence)
+            try AuditTable.append(.monitoringStopped(session, reason, by: "server", at: endedAt), in: &database)
+        }
+    }
 }

@@ -1,46 +1,68 @@
 internal import Database
 internal import Primitives
 internal import Records
-internal import SessionRules
 
-extension Store {
-    // MARK: The clock that retention goes by
-
+extension Store: ExpiringRecords {
     /// When the wall clock was last believed; nil in new records.
     mutating func lastBelieved() throws(DatabaseError) -> WallClock? {
-        try database.first("SELECT believed_at FROM clock WHERE id = 1") { row throws(DatabaseError) in
-            WallClock(milliseconds: try row.integer("believed_at"))
-        }
+        try read { database throws(DatabaseError) in try ClockTable.believed(in: &database) }
     }
 
     mutating func believe(_ now: WallClock) throws(DatabaseError) {
-        try recordTransaction { store throws(DatabaseError) in
-            try store.database.execute(
-                "INSERT INTO clock VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET believed_at = excluded.believed_at",
-                now.milliseconds)
-            // What lies ahead was written by a clock that was wrong.
-            try store.database.execute(
-                "UPDATE account SET last_seen_at = NULL WHERE last_seen_at > ?", (now + .seconds(86_400)).milliseconds)
+        try write { database throws(DatabaseError) in
+            try ClockTable.believe(now, in: &database)
+            try AccountsTable.forgetSeen(after: now + .seconds(86_400), in: &database)
         }
     }
 
-    /// Whether a tenth or more of some kind of record is older than it may get.
-    mutating func expiresMuch(
-        _ retention: RetentionPeriods, now: WallClock
-    ) throws(DatabaseError) -> Bool {
-        let kinds: [(table: String, column: String, age: Duration?)] = [
-            ("session", "ended_at", retention.sessions), ("crew_event", "received_at", retention.crewEvents),
-            ("audit", "at", retention.audit), ("refresh_token", "expires_at", .zero),
-        ]
-        for kind in kinds {
-            guard let age = kind.age else { continue }
-            let isMuch =
-                try database.first(
-                    "SELECT coalesce(sum(\(kind.column) < ?), 0) * 10 >= max(count(*), 1) AS is_much FROM \(kind.table)",
-                    (now - age).milliseconds
-                ) { row throws(DatabaseError) in try row.bool("is_much") } ?? false
-            if isMuch { return true }
+    mutating func expiry(of kind: ExpiringKind, before age: WallClock) throws(DatabaseError) -> Expiry {
+        try read { database throws(DatabaseError) in
+            switch kind {
+            case .sessions: try SessionsTable.expiry(before: age, in: &database)
+            case .crewEvents: try CrewTable.expiry(before: age, in: &database)
+            case .audit: try AuditTable.expiry(before: age, in: &database)
+            case .refreshTokens: try TokensTable.expiry(before: age, in: &database)
+            }
         }
-        return false
+    }
+
+    mutating func pruneTokens(now: WallClock, limit: Int) throws(DatabaseError) -> Int {
+        try write { database throws(DatabaseError) in try TokensTable.prune(now: now, limit: limit, in: &database) }
+    }
+
+    mutating func pruneSessions(before age: WallClock, limit: Int) throws(DatabaseError) -> Int {
+        try write { database throws(DatabaseError) in
+            try SessionsTable.prune(before: age, limit: limit, in: &database)
+        }
+    }
+
+    mutating func pruneCrewEvents(before age: WallClock, limit: Int) throws(DatabaseError) -> Int {
+        try write { database throws(DatabaseError) in try CrewTable.prune(before: age, limit: limit, in: &database) }
+    }
+
+    mutating func announceAuditPruning(before age: WallClock, now: WallClock) throws(DatabaseError) -> Int64? {
+        try write { database throws(DatabaseError) in
+            try AuditTable.announcePruning(before: age, now: now, in: &database)
+        }
+    }
+
+    mutating func pruneAudit(through end: Int64, limit: Int) throws(DatabaseError) -> Int {
+        try write { database throws(DatabaseError) in
+            try AuditTable.prune(through: end, limit: limit, in: &database)
+        }
+    }
+}
+
+extension Expiry {
+    /// Of a table, by a column of times.
+    static func count(
+        _ table: StaticString, _ column: StaticString, before age: WallClock, in database: inout Database
+    ) throws(DatabaseError) -> Expiry {
+        let counted = try database.first(
+            "SELECT coalesce(sum(\(column) < ?), 0) AS expired, count(*) AS number FROM \(table)", age.milliseconds
+        ) { row throws(DatabaseError) in
+            Expiry(expired: Int(try row.integer("expired")), of: Int(try row.integer("number")))
+        }
+        return counted ?? Expiry(expired: 0, of: 0)
     }
 }

@@ -3,7 +3,7 @@ internal import HTTPTransport
 internal import Signaling
 
 /// Why a request of the HTTP API is answered with an error.
-struct APIFailure: Error {
+struct APIFailure: Error, Equatable {
     var status: Int
     var error: SignalingError
     var headers: [HTTPHeader]
@@ -16,10 +16,11 @@ struct APIFailure: Error {
 
     init(_ code: SignalingErrorCode, _ message: String) { self.init(SignalingError(code, message)) }
 
-    /// More work waits than a moment's.
-    static func busy(_ message: String) -> APIFailure {
+    /// More than may be asked for now.
+    /// - Parameter wait: seconds after which it may be asked for again.
+    static func throttled(_ message: String, retryAfter wait: Int64) -> APIFailure {
         var failure = APIFailure(.throttled, message)
-        failure.headers = [HTTPHeader("Retry-After", "2")]
+        failure.headers = [HTTPHeader("Retry-After", "\(wait)")]
         return failure
     }
 
@@ -29,6 +30,13 @@ struct APIFailure: Error {
         failure.headers = [HTTPHeader("Allow", allowed.map(\.rawValue).joined(separator: ", "))]
         return failure
     }
+
+    /// The records do not answer.
+    static var recordsUnavailable: APIFailure {
+        APIFailure(.internalError, "the records cannot be read or written")
+    }
+
+    var response: HTTPResponse { .error(status, error, headers: headers) }
 }
 
 /// Runs what fails with the contract's error as one that fails with the API's.

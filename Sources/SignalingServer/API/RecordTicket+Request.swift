@@ -1,14 +1,6 @@
 internal import HTTPTransport
-internal import Identity
 internal import Primitives
 internal import Records
-
-/// What a client gets if its log-in, or the trade of its refresh token, succeeds.
-struct NewTokens: Sendable {
-    /// Empty where the family is there already.
-    var family: String = ""
-    var refreshToken: Redacted<String>
-}
 
 extension RequestID {
     /// Under which the records are asked for its sake.

@@ -1,0 +1,31 @@
+internal import HTTPTransport
+internal import Records
+internal import SessionRules
+
+extension ListReader {
+    /// The list that a request asks for, of the account's organization.
+    init(_ route: APIRoute.List, _ request: HTTPRequest, for account: Account) throws(APIFailure) {
+        let query = APIQuery(request)
+        switch route {
+        case .accounts: self.init(.accounts, organization: account.organization)
+        case .audit:
+            let (limit, cursor) = (try query.limit(), try query.cursor())
+            self.init(.audit, organization: account.organization, before: cursor, limit: limit)
+        case .sessions:
+            let (limit, cursor, kioskId) = (try query.limit(), try query.cursor(), try query.text("kioskId"))
+            let isOpen = try query.word("state", of: ["open", "ended"]).map { $0 == "open" }
+            self.init(
+                .sessions(kioskId: kioskId, isOpen: isOpen), organization: account.organization, before: cursor,
+                limit: limit)
+        case .crewEvents:
+            let filter = CrewFilter(
+                kioskId: try query.text("kioskId"), crewId: try query.text("crewId"), from: try query.time("from"),
+                to: try query.time("to"))
+            let isCSV = try query.word("format", of: ["json", "csv"]) == "csv"
+            let (limit, cursor) = (try query.limit(most: isCSV ? 10_000 : 1000), try query.cursor())
+            self.init(
+                isCSV ? .crewEventsAsCSV(filter) : .crewEvents(filter), organization: account.organization,
+                before: cursor, limit: limit)
+        }
+    }
+}
