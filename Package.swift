@@ -92,7 +92,8 @@ let package = Package(
 
         // Sessions and the signaling contract.
         library(
-            "Peer", ["ICE", "STUN", "SDP", "RTP", "Congestion", "Crypto", "SRTP", "Primitives"], settings: simulated),
+            "Peer", ["ICE", "STUN", "SDP", "RTP", "SCTP", "Congestion", "Crypto", "SRTP", "Primitives"],
+            settings: simulated),
         library("Signaling", ["JSON", "Primitives"]),
         // The agent.
         library("AgentSettings", ["Configuration", "Capture", "Reactor", "Service", "JSON", "Primitives"]),
@@ -199,7 +200,7 @@ let package = Package(
         tests(
             "PeerTests",
             [
-                "Peer", "FuzzBodies", "TestSupport", "ICE", "SDP", "RTP", "STUN", "SRTP", "Congestion", "Crypto",
+                "Peer", "FuzzBodies", "TestSupport", "ICE", "SDP", "RTP", "SCTP", "STUN", "SRTP", "Congestion", "Crypto",
                 "CAllocations", "COpenSSL",
             ]),
         tests("JSONTests", ["JSON"]),

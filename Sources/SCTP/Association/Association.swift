@@ -142,6 +142,10 @@ public struct Association: Sendable {
     /// Whether data would go now with an allowance: for a pacer that gives them what media leave.
     public var canSendData: Bool { phase.sendsData && outgoing.canSend }
 
+    /// How much longer than the shortest known a round trip may become by the data that is sent, because other traffic on the path
+    /// goes first (RFC 6817); nil: as long as the congestion window lets it. The window begins anew.
+    public mutating func giveWay(_ target: Duration?) { outgoing.giveWay(target) }
+
     /// The oldest event that was not taken yet; nil when there is none.
     public mutating func pollEvent() -> AssociationEvent? {
         guard let event = events.popFirst() else { return nil }

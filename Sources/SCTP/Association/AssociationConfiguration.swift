@@ -39,11 +39,11 @@ public struct AssociationConfiguration: Sendable {
 
     /// For data channels: port 5000, 256 KiB a message, packets that with DTLS, UDP and IPv6 fit 1,280 bytes.
     public init() {
-        localPort = SCTPDescription.defaultPort
-        remotePort = SCTPDescription.defaultPort
+        localPort = 5000
+        remotePort = 5000
         maximumPacketSize = 1188
-        maximumReceivedMessageSize = SCTPDescription.maximumMessageSize
-        maximumSentMessageSize = SCTPDescription.maximumMessageSize
+        maximumReceivedMessageSize = 262_144
+        maximumSentMessageSize = 262_144
         receiveBuffer = 1 << 20
         sendBufferPerStream = 1 << 20
         sendBuffer = 2 << 20
@@ -60,20 +60,6 @@ public struct AssociationConfiguration: Sendable {
 
     /// Bytes of user data in one DATA chunk that fills a packet.
     var maximumFragment: Int { (maximumPacketSize - PacketHeader.size - DataFlags.headerSize) & ~3 }
-}
-
-/// What a session description says of data channels (RFC 8841, RFC 8831).
-public enum SCTPDescription {
-    /// The protocol of the media description: `m=application 9 UDP/DTLS/SCTP webrtc-datachannel`.
-    public static let transport = "UDP/DTLS/SCTP"
-    /// The format of the media description.
-    public static let format = "webrtc-datachannel"
-    /// `a=sctp-port` that everybody uses.
-    public static let defaultPort: UInt16 = 5000
-    /// `a=max-message-size` that we announce, in bytes.
-    public static let maximumMessageSize = 262_144
-    /// What a peer takes whose description has no `a=max-message-size` (RFC 8841 section 6.1), in bytes.
-    public static let maximumMessageSizeByDefault = 65_536
 }
 
 /// Signs and recognizes state cookies: the hash function comes from the target with the library, the key is random and this

@@ -109,6 +109,9 @@ public struct DataChannels: Sendable {
     /// Ends at once; the peer is told. DTLS is going to be closed: send what `pollTransmit` still gives.
     public mutating func abort() { association.abort() }
 
+    /// How much longer a round trip may become by the data that is sent; see `Association.giveWay`.
+    public mutating func giveWay(_ target: Duration?) { association.giveWay(target) }
+
     // MARK: Channels
 
     /// Opens a channel on a free stream of ours. The event `accepted` follows when the peer has it; messages may be sent at once.

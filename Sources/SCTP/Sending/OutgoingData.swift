@@ -60,6 +60,8 @@ struct OutgoingData: Sendable {
     /// T3-rtx.
     private var timerAt: Instant?
     private var measuredAt: Instant?
+    /// Beside the congestion window, while something else on the path goes first.
+    private var courtesy: CourtesyWindow?
     /// Of SACKs, reused.
     private var gaps: [Range<Int>]
     private(set) var drops: Counter<SCTPDrop>
@@ -82,6 +84,7 @@ struct OutgoingData: Sendable {
         isForwardTSNDue = false
         timerAt = nil
         measuredAt = nil
+        courtesy = nil
         gaps = []
         drops = Counter()
     }
@@ -96,6 +99,14 @@ struct OutgoingData: Sendable {
     /// A new association takes the place of this one: what was on its way is lost, and so is what waits.
     mutating func restart(initialTSN: TSN) { self = OutgoingData(configuration, initialTSN: initialTSN) }
 
+    /// How much longer than the shortest a round trip may become by what is sent; nil: as long as the congestion window lets it.
+    mutating func giveWay(_ target: Duration?) {
+        courtesy = target.map { CourtesyWindow(target: $0, packetSize: configuration.maximumPacketSize) }
+    }
+
+    /// Whether both windows let something more be on its way.
+    private var hasRoom: Bool { window.hasRoom(beside: flight) && courtesy?.hasRoom(beside: flight) ?? true }
+
     /// Nothing waits and nothing is on its way.
     var isIdle: Bool { queue.held == 0 && chunks.isEmpty }
     /// The number that was given last.
@@ -108,7 +119,7 @@ struct OutgoingData: Sendable {
     var bytesInFlight: Int { flight }
     /// Whether data would go now if the caller's allowance let them.
     var canSend: Bool {
-        guard window.hasRoom(beside: flight) else { return false }
+        guard hasRoom else { return false }
         return lostCount > 0 || hasUnsent && (peerWindow > 0 || flight == 0)
     }
     private var hasUnsent: Bool { !queue.isEmpty || isMessageOpen }
@@ -174,7 +185,7 @@ struct OutgoingData: Sendable {
         var chunk = chunks[lowestLost]
         let message = messages[chunk.message - firstMessage]
         guard chunk.count <= room else { return false }
-        guard window.hasRoom(beside: flight) || isFirst && window.takeRetransmissionBeyond() else { return false }
+        guard hasRoom || isFirst && window.takeRetransmissionBeyond() else { return false }
         chunk.state = .inFlight
         chunk.sentAt = now
         chunk.transmissions &+= 1
@@ -207,7 +218,7 @@ struct OutgoingData: Sendable {
     private mutating func writeNew(
         into packet: inout PacketBuffer, room: Int, isFirst: Bool, rto: Duration, now: Instant
     ) -> Bool {
-        guard hasUnsent, window.hasRoom(beside: flight), peerWindow > 0 || flight == 0 else { return false }
+        guard hasUnsent, hasRoom, peerWindow > 0 || flight == 0 else { return false }
         if !isMessageOpen {
             guard let next = beginMessage(room: room, isFirst: isFirst, now: now) else { return false }
             messages.append(next)
@@ -286,6 +297,7 @@ struct OutgoingData: Sendable {
         timerAt = nil
         timeout.backOff()
         window.noteTimeout()
+        courtesy?.noteTimeout()
         for index in 0..<chunks.count where chunks[index].state == .inFlight { takeForLost(index, now: now) }
         noteForwardTSN()
         startTimer(rto: timeout.value, now: now)
@@ -345,8 +357,11 @@ struct OutgoingData: Sendable {
             window.noteAcknowledged(
                 news.bytes, flight: flightBefore, isCumulative: advance > 0, cumulative: cumulative,
                 roundTrip: timeout.roundTrip, now: now)
+            courtesy?.noteAcknowledged(
+                news.bytes, flight: flightBefore, roundTrip: news.measurable.map { now - $0 }, now: now)
         }
         if news.isAnyLost {
+            courtesy?.noteLoss()
             window.noteLoss(highestSent: before, shortestRoundTrip: timeout.shortestRoundTrip)
         }
         if let receiveWindow { peerWindow = max(0, receiveWindow - flightPayload) }
