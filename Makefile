@@ -44,6 +44,7 @@ test-console: ## the console's modules without a browser, and their types
 test-interop: build
 	@Scripts/setup test
 	@$(SWIFT) build $(RELEASE) --product socketio-echo
+	@$(SWIFT) build $(RELEASE) --product sctp-echo
 	BIN=$(BIN) Scripts/test-interop $(ARGS)
 
 test-compatibility: build ## this release's programs against those of the release before, built from its commit

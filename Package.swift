@@ -72,6 +72,7 @@ let package = Package(
         library("SDP", ["Primitives"], settings: pure),
         library("RTP", ["Primitives"], settings: pure),
         library("Congestion", ["Primitives"], settings: pure),
+        library("SCTP", ["Primitives"], settings: pure),
         library("JSON", [], settings: pure),
         library("SocketIO", ["JSON", "Primitives"], settings: pure),
         library("HTTP", ["Primitives"], settings: pure),
@@ -91,7 +92,8 @@ let package = Package(
 
         // Sessions and the signaling contract.
         library(
-            "Peer", ["ICE", "STUN", "SDP", "RTP", "Congestion", "Crypto", "SRTP", "Primitives"], settings: simulated),
+            "Peer", ["ICE", "STUN", "SDP", "RTP", "SCTP", "Congestion", "Crypto", "SRTP", "Primitives"],
+            settings: simulated),
         library("Signaling", ["JSON", "Primitives"]),
         // The agent.
         library("AgentSettings", ["Configuration", "Capture", "Reactor", "Service", "JSON", "Primitives"]),
@@ -157,6 +159,8 @@ let package = Package(
         .executableTarget(
             name: "socketio-echo", dependencies: ["SocketIO", "JSON", "HTTPTransport", "HTTP", "Primitives"],
             swiftSettings: house),
+        // The peer that the tests' aiortc speaks SCTP to; not shipped.
+        .executableTarget(name: "sctp-echo", dependencies: ["SCTP", "Crypto", "Primitives"], swiftSettings: house),
 
         // Figures: swift run -c release Benchmarks
         .executableTarget(
@@ -167,8 +171,8 @@ let package = Package(
         .target(
             name: "FuzzBodies",
             dependencies: [
-                "STUN", "ICE", "Peer", "SDP", "RTP", "Congestion", "Crypto", "SRTP", "Codecs", "Signaling", "SocketIO",
-                "JSON", "HTTP",
+                "STUN", "ICE", "Peer", "SDP", "RTP", "SCTP", "Congestion", "Crypto", "SRTP", "Codecs", "Signaling",
+                "SocketIO", "JSON", "HTTP",
                 "Primitives", "TestSupport",
             ],
             path: "Fuzz/Bodies", swiftSettings: simulated),
@@ -181,7 +185,7 @@ let package = Package(
         // Tests.
         .target(
             name: "TestSupport",
-            dependencies: ["Crypto", "Peer", "ICE", "SDP", "RTP", "STUN", "Primitives", "CZlib"],
+            dependencies: ["Crypto", "Peer", "ICE", "SDP", "RTP", "SCTP", "STUN", "Primitives", "CZlib"],
             path: "Tests/TestSupport", swiftSettings: simulated),
         // Counts what asks for memory; linked into the test program alone, since sanitizers bring allocators of their own.
         .target(name: "CAllocations", path: "Tests/CAllocations"),
@@ -190,6 +194,7 @@ let package = Package(
         tests("ICETests", ["ICE", "STUN", "Crypto", "FuzzBodies", "TestSupport"]),
         tests("SDPTests", ["SDP", "FuzzBodies", "TestSupport"], exclude: ["Fixtures"]),
         tests("RTPTests", ["RTP", "FuzzBodies", "TestSupport"]),
+        tests("SCTPTests", ["SCTP", "Crypto", "FuzzBodies", "TestSupport", "CAllocations"]),
         tests("CongestionTests", ["Congestion", "FuzzBodies", "TestSupport"]),
         tests("CryptoTests", ["Crypto", "COpenSSL", "FuzzBodies", "TestSupport"]),
         tests("SRTPTests", ["SRTP", "FuzzBodies", "TestSupport"]),
@@ -199,7 +204,7 @@ let package = Package(
         tests(
             "PeerTests",
             [
-                "Peer", "FuzzBodies", "TestSupport", "ICE", "SDP", "RTP", "STUN", "SRTP", "Congestion", "Crypto",
+                "Peer", "FuzzBodies", "TestSupport", "ICE", "SDP", "RTP", "SCTP", "STUN", "SRTP", "Congestion", "Crypto",
                 "CAllocations", "COpenSSL",
             ]),
         tests("JSONTests", ["JSON"]),

@@ -4,7 +4,7 @@ import Primitives
 /// The parsers and machines that are fuzzed, by the name `make fuzz` knows them by. Each body takes arbitrary bytes
 /// and must neither trap nor hang; a property that must hold is a `precondition` in the body.
 public enum FuzzBody: String, CaseIterable, Sendable {
-    case sdp, rtp, congestion
+    case sdp, rtp, congestion, sctp, sctpChannels
     case stun, candidate, turn, mdns, ice, peerSession, hostileMonitor
     case dtlsServer, dtlsClient, srtp, vp8, opus
     case json, socketIO, signaling
@@ -15,6 +15,8 @@ public enum FuzzBody: String, CaseIterable, Sendable {
         case .sdp: fuzzSDP(input)
         case .rtp: fuzzRTP(input)
         case .congestion: fuzzCongestion(input)
+        case .sctp: fuzzSCTP(input)
+        case .sctpChannels: fuzzSCTPChannels(input)
         case .stun: fuzzSTUN(input)
         case .candidate: fuzzCandidate(input)
         case .turn: fuzzTURN(input)

@@ -80,6 +80,9 @@ public enum DTLSDrop: Int, CaseIterable, Sendable {
 public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
     /// The longest datagram made: IPv6's minimum path of 1,280 bytes, less headers and room for TURN's.
     public static let maximumDatagram = 1200
+    /// Bytes of the longest application data in one datagram: less the record's header (13), and with GCM the explicit nonce (8)
+    /// and the tag (16); a multiple of four.
+    public static let maximumMessage = 1160
     /// How long a handshake may take.
     public static let handshakeDeadline = Duration.seconds(15)
 
@@ -228,6 +231,17 @@ public struct DTLSEndpoint: ~Copyable, @unchecked Sendable {
         case .closed, .failed: return
         }
         end(.closed)
+    }
+
+    /// Encrypts application data of at most `maximumMessage` bytes; its datagram is ready to be polled. Before the handshake is
+    /// done and after the end nothing is sent.
+    public mutating func send(_ message: Span<UInt8>) {
+        precondition(message.count <= DTLSEndpoint.maximumMessage, "dtls: a message longer than a datagram")
+        guard phase == .connected, message.count > 0 else { return }
+        ERR_clear_error()
+        let ssl = ssl
+        let written = message.withUnsafeBufferPointer { SSL_write(ssl, $0.baseAddress, Int32($0.count)) }
+        if written <= 0 { fail(.refused(CryptoError.drained("dtls: application data not sent"))) }
     }
 
     /// Fills `packet` with the next datagram for the peer; false when there is none. `packet` must have room for

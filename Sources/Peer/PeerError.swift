@@ -29,7 +29,7 @@ public enum PeerDrop: Int, CaseIterable, Sendable {
     case dtlsBeforeDescription
     /// DTLS from an address with which ICE has nothing to do.
     case dtlsFromStranger
-    /// Application data over DTLS, which no machine of the session takes.
+    /// Application data over DTLS while there is no association of data channels.
     case dtlsApplicationData
     /// The association failed after its handshake; media goes on with its keys for as long as the peer consents.
     case associationFailed

@@ -1,5 +1,6 @@
 public import Peer
 public import Primitives
+public import SDP
 
 /// A kiosk and a monitor: two `PeerSession`s over a simulated network, with signaling that takes its time.
 ///
@@ -42,7 +43,7 @@ public final class Pair {
     public init(
         seed: UInt64 = 1, kioskAddresses: [String] = ["10.1.0.2"], monitorAddresses: [String] = ["10.2.0.2"],
         kioskNAT: NATKind? = nil, monitorNAT: NATKind? = nil, signalingDelay: Duration = .milliseconds(20),
-        bitrates: PeerBitrates = PeerBitrates()
+        bitrates: PeerBitrates = PeerBitrates(), data: DataCapability? = nil
     ) throws {
         let simulation = Simulation(seed: seed)
         self.simulation = simulation
@@ -55,10 +56,10 @@ public final class Pair {
         kioskHost = simulation.network.addHost("kiosk", addresses: kioskSockets.map(\.address), nat: kioskNAT)
         monitorHost = simulation.network.addHost("monitor", addresses: monitorSockets.map(\.address), nat: monitorNAT)
         kiosk = try SimulatedPeer(
-            role: .answerer, addresses: kioskSockets, bitrates: bitrates, random: .seeded(seed &* 2 &+ 1),
-            now: simulation.now)
+            role: .answerer, addresses: kioskSockets, bitrates: bitrates, data: data,
+            random: .seeded(seed &* 2 &+ 1), now: simulation.now)
         monitor = try SimulatedPeer(
-            role: .offerer, addresses: monitorSockets, random: .seeded(seed &* 2 &+ 2), now: simulation.now)
+            role: .offerer, addresses: monitorSockets, data: data, random: .seeded(seed &* 2 &+ 2), now: simulation.now)
         simulation.attach(kiosk, to: kioskHost, name: "kiosk")
         simulation.attach(monitor, to: monitorHost, name: "monitor")
     }

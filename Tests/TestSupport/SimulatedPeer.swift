@@ -2,7 +2,7 @@ import Glibc
 public import Peer
 public import Primitives
 import RTP
-import SDP
+public import SDP
 
 /// A peer session on a host of the simulated network, with everything it reported kept for the test.
 public final class SimulatedPeer: SimulatedNode {
@@ -21,6 +21,8 @@ public final class SimulatedPeer: SimulatedNode {
 
     public var session: PeerSession
     public private(set) var events: [PeerSession.Event]
+    /// What happened on data channels.
+    public private(set) var channelEvents: [PeerChannelEvent]
     public private(set) var video: [Frame]
     public private(set) var audio: [Frame]
     /// What is to be carried to the other side by signaling; the owner takes it.
@@ -34,17 +36,20 @@ public final class SimulatedPeer: SimulatedNode {
     private var packet: PacketBuffer
 
     public init(
-        role: PeerRole, addresses: [SocketAddress], bitrates: PeerBitrates = PeerBitrates(), random: RandomSource,
-        now: Instant
+        role: PeerRole, addresses: [SocketAddress], bitrates: PeerBitrates = PeerBitrates(),
+        data: DataCapability? = nil,
+        random: RandomSource, now: Instant
     ) throws {
-        let capabilities =
+        var capabilities =
             role == .answerer
             ? LocalCapabilities.kiosk
             : LocalCapabilities(audio: .opus(direction: .recvonly), video: .video(direction: .recvonly))
+        capabilities.data = data
         session = try PeerSession(
             PeerConfiguration(role: role, capabilities: capabilities, bitrates: bitrates),
             wallClock: WallClock(secondsSince1970: 1_790_000_000), random: random, now: now)
         events = []
+        channelEvents = []
         video = []
         audio = []
         candidates = []
@@ -107,6 +112,7 @@ public final class SimulatedPeer: SimulatedNode {
             case .endOfLocalCandidates: candidates.append("")
             case .keyframeRequested: keyframeRequests += 1
             case .videoBitrateChanged(let rate): videoBitrate = rate
+            case .channel(let event): channelEvents.append(event)
             default: break
             }
         }

@@ -32,7 +32,7 @@ struct Journal: Sendable {
             case .localCandidate, .endOfLocalCandidates: break
             case .nameSocketsNeeded, .nameSocketsIdle, .relayStreamFailed, .relayRefused, .connected,
                 .firstVideoPacketSent, .keyframeRequested, .lossReported, .videoBitrateChanged, .audioBitrateChanged,
-                .sentKindsChanged, .disconnected, .reconnected, .restartNeeded, .closed:
+                .sentKindsChanged, .channel, .disconnected, .reconnected, .restartNeeded, .closed:
                 events.append(event)
             }
         }

@@ -100,6 +100,12 @@ struct KeyAgreement: ~Copyable {
         return endpoint?.nextMessage(into: &packet) == true
     }
 
+    /// Encrypts a message for the peer; the datagram is polled next. Nothing is sent before the peer is known to be the announced one.
+    mutating func send(_ message: Span<UInt8>) {
+        guard case .agreed = progress else { return }
+        endpoint?.send(message)
+    }
+
     // MARK: time
 
     mutating func handleTimeout(now: Instant) { endpoint?.handleTimeout(now: now) }

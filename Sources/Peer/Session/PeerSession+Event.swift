@@ -32,6 +32,8 @@ extension PeerSession {
         case audioBitrateChanged(Bitrate)
         /// A later description asks for other kinds of media than the one before: `sends` says which.
         case sentKindsChanged
+        /// Something happened on a data channel.
+        case channel(PeerChannelEvent)
         /// The path went quiet; it may come back by itself.
         case disconnected
         /// The path carries again, after `disconnected` or an ICE restart.

@@ -2,6 +2,7 @@ import Crypto
 public import ICE
 public import Primitives
 public import RTP
+public import SCTP
 import SDP
 
 // One peer connection as one machine without a socket: ICE finds the path, DTLS makes the keys, SRTP carries the media.
@@ -24,19 +25,19 @@ import SDP
 //
 //     offers, answers ──────▶ Descriptions ◀──┐               ┌──▶ ICEAgent ◀── addresses, servers, candidates
 //     .local names ─────────▶ NameResolution ◀┤               ├──▶ PathWatch
-//     frames, SRTP ─────────▶ MediaPath ◀─────┴─ PeerSession ─┼──▶ KeyAgreement ◀── DTLS
-//                                                             └──▶ Journal ──▶ events, milestones, counts
+//     frames, SRTP ─────────▶ MediaPath ◀─────┼─ PeerSession ─┼──▶ KeyAgreement ◀── DTLS
+//     messages, SCTP ───────▶ DataPath ◀──────┘               └──▶ Journal ──▶ events, milestones, counts
 //
-//     Descriptions ─▶ ICEAgent, KeyAgreement, MediaPath    what offer and answer agreed on, once both are accepted
+//     Descriptions ─▶ ICEAgent, KeyAgreement, MediaPath, DataPath    what offer and answer agreed on, once both are accepted
 //     ICEAgent     ─▶ Descriptions                         a candidate of ours: told, or in the next description
 //     ICEAgent     ─▶ NameResolution ─▶ ICEAgent           a candidate's name, and its address
 //     ICEAgent     ─▶ PathWatch ─▶ MediaPath, Journal      another path: the picture begins anew; the path is quiet, or lost
 //     ICEAgent     ─▶ KeyAgreement                         a path: the handshake begins
-//     KeyAgreement ─▶ MediaPath                            keys; their end
-//     KeyAgreement ─▶ (data channels)                      messages over DTLS: SCTP's place is beside MediaPath
+//     KeyAgreement ─▶ MediaPath, DataPath                  keys; their end
+//     KeyAgreement ◀▶ DataPath                             SCTP packets over DTLS
 //
 //   bytes in   handle ─▶ DatagramKind ─▶ ICEAgent │ KeyAgreement │ MediaPath
-//   bytes out  pollTransmit ◀─ ICEAgent, KeyAgreement, MediaPath, in this order: a path before keys before media
+//   bytes out  pollTransmit ◀─ ICEAgent, KeyAgreement, MediaPath, DataPath, in this order: a path before keys before media before data
 //
 // `PeerSnapshot` and `StatsReport` are views, computed from the machines.
 //
@@ -69,6 +70,7 @@ public struct PeerSession: ~Copyable {
     let ice: Boxed<ICEAgent>
     var keys: KeyAgreement
     var media: MediaPath
+    private var data: DataPath
     private var descriptions: Descriptions
     private var names: NameResolution
     private var path: PathWatch
@@ -95,6 +97,7 @@ public struct PeerSession: ~Copyable {
                 authenticator: .openSSL, random: random.split()))
         descriptions = Descriptions(configuration.role, configuration.capabilities, random: &random)
         media = MediaPath(clock: NTPClock(wallClock, at: now), bitrates: configuration.bitrates, random: random)
+        data = DataPath(configuration.capabilities.data ?? DataCapability(), random: random.split())
         names = NameResolution()
         journal = Journal(now: now)
         path = PathWatch()
@@ -160,11 +163,14 @@ public struct PeerSession: ~Copyable {
             if association != nil, session.isNewDTLSAssociation {
                 phase = .connecting
                 media.beginAnew()
+                data.stop()
             }
         case .closed: return
         }
         keys.adopt(session.remoteFingerprints, association)
         media.configure(session, now: now)
+        data.configure(
+            session.data, sendsMedia: session.sending(.video) != nil || session.sending(.audio) != nil)
         ice.value.setRemoteCredentials(agreement.credentials, isLite: session.remoteICE.isLite, now: now)
         for candidate in session.remoteICE.candidates { addRemoteCandidate(candidate.text, now: now) }
         settle(now: now)
@@ -235,8 +241,9 @@ public struct PeerSession: ~Copyable {
             // ICE has proved these addresses. Anyone else could end the handshake with one alert in plain text.
             guard ice.value.isPaired(source, with: local) else { return journal.drops.add(.dtlsFromStranger) }
             keys.handle(packet.bytes, now: now)
-            // Data channels (RFC 8261): here SCTP would take each message. There is none, and what comes is dropped.
-            while keys.nextMessage(into: &packet) { journal.drops.add(.dtlsApplicationData) }
+            while keys.nextMessage(into: &packet) {
+                if !data.handle(packet.bytes, now: now) { journal.drops.add(.dtlsApplicationData) }
+            }
         case .rtp:
             guard media.handleMedia(&packet, now: now) else { return }
             ice.value.noteReceived(from: source, local: local, now: now)
@@ -269,9 +276,14 @@ public struct PeerSession: ~Copyable {
 
     private mutating func nextApplicationPacket(into packet: inout PacketBuffer, now: Instant) -> Bool {
         if keys.pollTransmit(into: &packet) { return true }
-        guard media.pollTransmit(into: &packet, now: now) else { return false }
-        while let event = media.pollEvent() { handle(event, now: now) }
-        return true
+        if media.pollTransmit(into: &packet, now: now) {
+            while let event = media.pollEvent() { handle(event, now: now) }
+            return true
+        }
+        guard isConnected, data.pollTransmit(into: &packet, now: now) else { return false }
+        keys.send(packet.bytes)
+        packet.removeAll()
+        return keys.pollTransmit(into: &packet)
     }
 
     /// After the farewell of an ended session: gives relays back to their servers.
@@ -301,6 +313,31 @@ public struct PeerSession: ~Copyable {
         _ kind: MediaKind, into frame: inout [UInt8], now: Instant
     ) -> ReceivedFrame? { media.nextFrame(kind, into: &frame, now: now) }
 
+    // MARK: Data channels (RFC 8831)
+
+    /// Opens a data channel to the peer. `accepted` follows when the peer has it; messages may be sent at once.
+    ///
+    /// - Throws: `DataChannelError`, also where the descriptions agreed on no channels and while there are no keys.
+    public mutating func openChannel(
+        _ parameters: DataChannelParameters, now: Instant
+    ) throws(DataChannelError) -> PeerChannel { try data.open(parameters, now: now) }
+
+    /// Takes a message for the peer, of at most what its description allows. Beside media it leaves as the path lets it.
+    public mutating func send(
+        _ message: DataChannelMessage, on channel: PeerChannel, now: Instant
+    ) throws(DataChannelError) { try data.send(message, on: channel, now: now) }
+
+    /// Closes a channel when everything that was sent on it has gone; the event `closed` follows.
+    public mutating func closeChannel(_ channel: PeerChannel) { data.close(channel) }
+
+    /// Bytes taken by `send` that no packet has carried yet; 0 for a channel that is gone.
+    public func bufferedAmount(of channel: PeerChannel) -> Int { data.bufferedAmount(of: channel) }
+
+    /// At how many bytes `bufferedAmountLow` is told. 0 at first.
+    public mutating func setBufferedAmountLowThreshold(
+        _ threshold: Int, of channel: PeerChannel
+    ) throws(DataChannelError) { try data.setBufferedAmountLowThreshold(threshold, of: channel) }
+
     // MARK: Time and events
 
     /// Does what is due at `now` in all of its machines. Earlier calls do nothing.
@@ -310,6 +347,7 @@ public struct PeerSession: ~Copyable {
             names.handleTimeout(now: now)
             keys.handleTimeout(now: now)
             media.handleTimeout(now: now)
+            data.handleTimeout(now: now)
         }
         if keys.isRenewalOverdue(now: now) { end(.closedByPeer, now: now) }
         settle(now: now)
@@ -320,6 +358,7 @@ public struct PeerSession: ~Copyable {
         guard !isClosed else { return nil }
         // Without a path nothing of the media can leave, and what it sends decides when it wants to be woken.
         var wake = Wake.earliest(ice.value.nextTimeout, ice.value.selectedPath == nil ? nil : media.nextTimeout)
+        wake = .earliest(wake, ice.value.selectedPath == nil ? nil : data.nextTimeout)
         wake = .earliest(wake, names.nextTimeout)
         return .earliest(wake, keys.nextTimeout)
     }
@@ -381,7 +420,7 @@ public struct PeerSession: ~Copyable {
     public var drops: Counter<PeerDrop> { journal.drops }
 
     /// The numbers of this moment; making it changes nothing.
-    public var snapshot: PeerSnapshot { PeerSnapshot(ice.value, keys, media, names, journal) }
+    public var snapshot: PeerSnapshot { PeerSnapshot(ice.value, keys, media, data, names, journal) }
 
     /// All that is known of the session now, under the W3C's names.
     public var statsReport: StatsReport {
@@ -398,6 +437,7 @@ public struct PeerSession: ~Copyable {
         startHandshakeIfReady(now: now)
         while let event = keys.pollEvent() { handle(event, now: now) }
         while let event = media.pollEvent() { handle(event, now: now) }
+        while let event = data.pollEvent() { journal.report(.channel(event)) }
     }
 
     private mutating func handle(_ event: ICEEvent, now: Instant) {
@@ -471,6 +511,7 @@ public struct PeerSession: ~Copyable {
             }
             keys.completed(PeerSecurity(cipher: result.cipher, profile: result.profile))
             phase = .connected
+            if let role = descriptions.session?.dtlsRole { data.start(as: role, now: now) }
             // If not the first, the encoder has been running: the new peer can begin with a keyframe only.
             if !journal.handshakeDone(now: now) { journal.report(.keyframeRequested) }
             journal.report(.connected)
@@ -493,6 +534,7 @@ public struct PeerSession: ~Copyable {
         }
         phase = .connecting
         media.suspend()
+        data.stop()
         startHandshakeIfReady(now: now)
     }
 
@@ -512,6 +554,8 @@ public struct PeerSession: ~Copyable {
     mutating func end(_ reason: PeerCloseReason, now: Instant) {
         guard !isClosed else { return }
         media.stop()
+        data.stop()
+        while let event = data.pollEvent() { journal.report(.channel(event)) }
         keys.close(now: now)
         phase = .closed(reason)
         journal.report(.closed(reason))

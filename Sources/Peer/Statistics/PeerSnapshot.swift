@@ -3,6 +3,7 @@ public import Crypto
 public import ICE
 public import Primitives
 public import RTP
+public import SCTP
 public import SRTP
 
 /// Numbers about a session, for the log and the status.
@@ -39,6 +40,8 @@ public struct PeerSnapshot: Sendable {
     public var srtpSendErrors: Counter<SRTPError>
     /// What DTLS dropped.
     public var dtlsDrops: Counter<DTLSDrop>
+    /// What SCTP dropped.
+    public var sctpDrops: Counter<SCTPDrop>
     /// What ICE dropped.
     public var iceDrops: Counter<ICEDrop>
     /// What the TURN clients dropped.
@@ -86,6 +89,7 @@ public struct PeerSnapshot: Sendable {
         add(srtpErrors)
         add(srtpSendErrors, of: "send")
         add(dtlsDrops, of: "dtls")
+        add(sctpDrops, of: "sctp")
         add(iceDrops)
         add(turnDrops, of: "turn")
         add(nameDrops, of: "mdns")
@@ -96,8 +100,8 @@ public struct PeerSnapshot: Sendable {
 extension PeerSnapshot {
     /// The numbers of a session's machines.
     init(
-        _ ice: ICEAgent, _ keys: borrowing KeyAgreement, _ media: borrowing MediaPath, _ names: NameResolution,
-        _ journal: Journal
+        _ ice: ICEAgent, _ keys: borrowing KeyAgreement, _ media: borrowing MediaPath, _ data: borrowing DataPath,
+        _ names: NameResolution, _ journal: Journal
     ) {
         self.init(
             path: ice.selectedPath, security: keys.security, timeline: journal.timeline,
@@ -106,6 +110,6 @@ extension PeerSnapshot {
             framesSent: media.framesSent, congestion: media.congestionStatistics, queued: media.queued,
             sessionDrops: journal.drops, mediaDrops: media.drops, rtpDrops: media.rtpDrops,
             srtpErrors: media.receiverErrors, srtpSendErrors: media.senderErrors, dtlsDrops: keys.drops,
-            iceDrops: ice.drops, turnDrops: ice.relayDrops, nameDrops: names.drops)
+            sctpDrops: data.drops, iceDrops: ice.drops, turnDrops: ice.relayDrops, nameDrops: names.drops)
     }
 }

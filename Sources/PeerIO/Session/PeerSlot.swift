@@ -338,6 +338,8 @@ final class PeerSlot {
             let elapsed = offerArrivedAt.map { Int((now - $0).milliseconds.rounded()) } ?? 0
             post(.firstFrameSent(sessionId: id, milliseconds: elapsed))
         case .keyframeRequested: media.keyframeRequested()
+        // The kiosk's capabilities name no data channels, so that no description agrees on any.
+        case .channel: break
         case .lossReported(let fraction): media.lossReported(fraction)
         case .videoBitrateChanged(let rate): media.videoBitrateChanged(rate)
         case .audioBitrateChanged(let rate): media.audioBitrateChanged(rate)

@@ -102,3 +102,10 @@ extension Span where Element == UInt8 {
         return true
     }
 }
+
+extension [UInt8] {
+    /// Copies the bytes behind its own.
+    public mutating func append(_ source: Span<UInt8>) {
+        unsafe source.withUnsafeBufferPointer { unsafe append(contentsOf: $0) }
+    }
+}

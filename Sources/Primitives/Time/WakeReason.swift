@@ -3,6 +3,7 @@ public enum WakeReason: String, Sendable, CaseIterable {
     case iceCheck, iceRetransmission, iceGathering, iceConsent, iceKeepalive, iceDisconnected
     case turnRefresh, turnRetransmission, nameResolution
     case dtlsRetransmission, dtlsDeadline, dtlsRenewal
+    case sctpHandshake, sctpRetransmission, sctpAcknowledgement, sctpHeartbeat
     case rtcpReport, keyframeRequest
     case pacer, probe, bandwidthUpdate
     case statistics, session

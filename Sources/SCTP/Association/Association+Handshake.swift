@@ -1,0 +1,168 @@
+import Primitives
+
+// How an association begins and ends (RFC 9260 sections 5 and 9).
+
+extension Association {
+    /// "MUST be … 1500" (section 3.3.2).
+    private static let minimumWindow: UInt32 = 1500
+
+    // MARK: Beginning
+
+    mutating func handleInitiation(_ value: Span<UInt8>, now: Instant) {
+        var report: [UInt8] = []
+        var cookie: Range<Int>?
+        guard let chunk = try? InitiationChunk(value, report: &report, cookie: &cookie) else {
+            return drop(.malformedChunk)
+        }
+        guard chunk.tag != 0, chunk.window >= Self.minimumWindow else { return drop(.initiationInvalid) }
+        guard chunk.outgoingStreams > 0, chunk.incomingStreams > 0 else {
+            drop(.initiationInvalid)
+            return reply(tag: chunk.tag) { $0.writeChunk(.abort) { $0.writeCause(.invalidMandatoryParameter) } }
+        }
+        switch phase {
+        case .ended: return reply(tag: chunk.tag) { $0.writeChunk(.abort) { _ in } }
+        case .shutdownAckSent:
+            // "it MUST … resend the SHUTDOWN ACK" (section 9.2).
+            control.due.insert(.shutdownAck)
+            return
+        case .idle, .cookieWait, .cookieEchoed, .established, .shutdownPending, .shutdownSent, .shutdownReceived:
+            break
+        }
+        let answer = handshake.answer(
+            to: chunk, current: phase.remote, isEstablished: phase.isEstablished, now: now)
+        reply(tag: chunk.tag) {
+            answer.chunk.write(as: .initiationAck, cookie: answer.cookie, report: report, into: &$0)
+        }
+    }
+
+    mutating func handleInitiationAck(_ value: Span<UInt8>, now: Instant) throws(SCTPError) {
+        // "discard" in each other phase (section 5.2.3).
+        guard case .cookieWait = phase else { return drop(.unexpectedChunk) }
+        var report: [UInt8] = []
+        var found: Range<Int>?
+        let chunk = try InitiationChunk(value, report: &report, cookie: &found)
+        // "the receiver MUST destroy the association".
+        guard chunk.tag != 0 else { return end(.peerViolation(.invalidMandatoryParameter)) }
+        let remote = RemoteEndpoint(chunk, own: handshake.own)
+        guard chunk.outgoingStreams > 0, chunk.incomingStreams > 0, chunk.window >= Self.minimumWindow else {
+            return abort(.invalidMandatoryParameter, to: remote)
+        }
+        guard let found else {
+            return abort(.missingMandatoryParameter, [0, 0, 0, 1, 0, UInt8(ParameterType.stateCookie)], to: remote)
+        }
+        let cookie = value.extracting(found).copied()
+        guard cookie.count <= configuration.maximumPacketSize - PacketHeader.size - ChunkType.headerSize else {
+            return abort(.outOfResource, to: remote)
+        }
+        phase = .cookieEchoed(remote, cookie: cookie, report: report)
+        control.start(.cookieEcho, rto: timeout.value, now: now)
+    }
+
+    /// False when nothing of the packet behind it is to be read.
+    mutating func handleCookieEcho(_ cookie: Span<UInt8>, tag: UInt32, now: Instant) -> Bool {
+        guard !hasEnded else {
+            drop(.unexpectedChunk)
+            return false
+        }
+        let verdict = handshake.judge(
+            cookie, tag: tag, current: phase.remote, isEstablished: phase.isEstablished, now: now)
+        switch verdict {
+        case .invalid:
+            drop(.cookieInvalid)
+            return false
+        case .stale(let staleness):
+            drop(.cookieStale)
+            let microseconds = UInt32(clamping: staleness.nanoseconds / 1000)
+            reply(tag: phase.remote?.tag ?? 0) { writer in
+                writer.writeChunk(.error) { $0.writeCause(.staleCookie) { $0.write(microseconds) } }
+            }
+            return false
+        case .repeated: control.due.insert(.cookieAck)
+        case .begin(let remote):
+            begin(remote, now: now)
+            control.due.insert(.cookieAck)
+        case .restart(let remote, let own):
+            if case .shutdownAckSent(let current) = phase {
+                // Section 5.2.4: no restart while it ends.
+                reply(tag: current.tag) { $0.writeChunk(.error) { $0.writeCause(.cookieReceivedWhileShuttingDown) } }
+                control.due.insert(.shutdownAck)
+                return false
+            }
+            outgoing.restart(initialTSN: own.initialTSN)
+            emit(.restarted)
+            begin(remote, isRestart: true, now: now)
+            control.due.insert(.cookieAck)
+        }
+        return true
+    }
+
+    mutating func handleCookieAck(now: Instant) {
+        // "discard" in each other phase (section 5.2.5).
+        guard case .cookieEchoed(let remote, _, _) = phase else { return drop(.unexpectedChunk) }
+        begin(remote, now: now)
+    }
+
+    private mutating func begin(_ remote: RemoteEndpoint, isRestart: Bool = false, now: Instant) {
+        phase = .established(remote)
+        control.stop()
+        timeout = RetransmissionTimeout(configuration)
+        heartbeats.noteAnswer(rto: timeout.value, now: now)
+        incoming = IncomingData(configuration, initialTSN: remote.initialTSN, drops: incoming.dropped)
+        resets.begin(
+            localTSN: handshake.own.initialTSN, peerTSN: remote.initialTSN, isRestart: isRestart)
+        outgoing.begin(
+            peerWindow: remote.window, streams: remote.outgoingStreams,
+            usesPartialReliability: remote.extensions.contains(.partialReliability))
+        if !isRestart { emit(.established) }
+    }
+
+    mutating func handleError(_ value: Span<UInt8>, now: Instant) {
+        guard case .cookieEchoed = phase, ErrorCause.first(in: value) == .staleCookie else { return }
+        // Section 5.2.6: a new INIT, as often as INIT may be sent.
+        guard control.retry(.initiation, rto: timeout.value, now: now) else { return end(.handshakeTimedOut) }
+        control.due.remove(.cookieEcho)
+        phase = .cookieWait
+    }
+
+    // MARK: Ending
+
+    mutating func handleShutdown(_ value: Span<UInt8>, now: Instant) throws(SCTPError) {
+        var reader = ByteReader(value)
+        guard let cumulative = try? reader.readUInt32() else { throw .truncated }
+        switch phase {
+        case .idle, .cookieWait, .cookieEchoed, .ended: return drop(.unexpectedChunk)
+        case .shutdownAckSent: return
+        case .established(let remote), .shutdownPending(let remote): phase = .shutdownReceived(remote)
+        case .shutdownReceived: break
+        case .shutdownSent(let remote):
+            // Both at once: "SHOULD immediately respond with a SHUTDOWN ACK".
+            phase = .shutdownAckSent(remote)
+            control.stop()
+            return control.start(.shutdownAck, rto: timeout.value, now: now)
+        }
+        judge(outgoing.handleCumulative(TSN(cumulative), timeout: &timeout, now: now), now: now)
+    }
+
+    mutating func handleShutdownAck() {
+        switch phase {
+        case .shutdownSent(let remote), .shutdownAckSent(let remote):
+            reply(tag: remote.tag) { $0.writeChunk(.shutdownComplete) { _ in } }
+            end(.shutdown)
+        default: drop(.unexpectedChunk)
+        }
+    }
+
+    /// All that was to be sent before the end has arrived: the next step.
+    mutating func advanceShutdown(now: Instant) {
+        guard outgoing.isIdle else { return }
+        switch phase {
+        case .shutdownPending(let remote):
+            phase = .shutdownSent(remote)
+            control.start(.shutdown, rto: timeout.value, now: now)
+        case .shutdownReceived(let remote):
+            phase = .shutdownAckSent(remote)
+            control.start(.shutdownAck, rto: timeout.value, now: now)
+        case .idle, .cookieWait, .cookieEchoed, .established, .shutdownSent, .shutdownAckSent, .ended: break
+        }
+    }
+}
