@@ -210,7 +210,7 @@ private final class Receiver {
         let address = try #require(addresses.first { $0.address.isIPv4 } ?? addresses.first).address
         socket = try UDPSocket(bindingTo: SocketAddress(address: address, port: 0))
         let now = MonotonicClock.now()
-        session = try PeerSession(receivingVideoFrom: SystemWallClock.now(), random: .system, now: now)
+        session = try PeerSession(.receivingVideo, wallClock: SystemWallClock.now(), random: .system, now: now)
         session.addLocalAddress(socket.localAddress, now: now)
         session.finishLocalAddresses(now: now)
     }
