@@ -20,7 +20,7 @@ public final class SimulatedPeer: SimulatedNode {
     public enum Entry: Hashable, Sendable, CaseIterable { case send, handle, timeout, poll }
 
     public var session: PeerSession
-    public private(set) var events: [PeerSession.Event]
+    public private(set) var events: [PeerSessionEvent]
     /// What happened on data channels.
     public private(set) var channelEvents: [PeerChannelEvent]
     public private(set) var video: [Frame]

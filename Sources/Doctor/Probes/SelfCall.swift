@@ -152,7 +152,7 @@ final class SelfCall {
         if case .trouble(_, let found) = event { trouble = .camera(found.message) }
     }
 
-    private func handle(_ event: PeerSession.Event, since began: Instant, now: Instant) {
+    private func handle(_ event: PeerSessionEvent, since began: Instant, now: Instant) {
         switch event {
         case .connected: outcome.connected = now - began
         case .closed(let reason): trouble = trouble ?? .peer("\(reason)")

@@ -137,7 +137,7 @@ struct Descriptions: Sendable {
     mutating func beginTrickle() { tricklesCandidates = true }
 
     /// A candidate of ours, for the peer; nil while a description will have it.
-    func event(of candidate: Candidate) -> PeerSession.Event? {
+    func event(of candidate: Candidate) -> PeerSessionEvent? {
         guard tricklesCandidates else { return nil }
         let attribute = candidate.attribute
         let text = attribute.hasPrefix("candidate:") ? attribute : "candidate:" + attribute
@@ -145,7 +145,7 @@ struct Descriptions: Sendable {
     }
 
     /// No more candidates of ours will come, for the peer; nil while a description will say it.
-    var endOfCandidates: PeerSession.Event? {
+    var endOfCandidates: PeerSessionEvent? {
         guard tricklesCandidates else { return nil }
         return .endOfLocalCandidates(mid: taggedSection.mid, sectionIndex: taggedSection.index)
     }

@@ -3,7 +3,7 @@ import Primitives
 
 /// What a session has to tell: events that the driver has not taken, and what was counted and timed.
 struct Journal: Sendable {
-    private var events: RingBuffer<PeerSession.Event>
+    private var events: RingBuffer<PeerSessionEvent>
     private(set) var timeline: PeerTimeline
     /// Datagrams and frames that were dropped before any protocol machine saw them.
     var drops: Counter<PeerDrop>
@@ -19,10 +19,10 @@ struct Journal: Sendable {
 
     // MARK: Events
 
-    mutating func report(_ event: PeerSession.Event) { events.append(event) }
+    mutating func report(_ event: PeerSessionEvent) { events.append(event) }
 
     /// The oldest event not taken yet; nil when there is none.
-    mutating func pollEvent() -> PeerSession.Event? { events.popFirst() }
+    mutating func pollEvent() -> PeerSessionEvent? { events.popFirst() }
 
     /// Events about candidates that stand in a description itself would only repeat it.
     mutating func discardCandidates() {

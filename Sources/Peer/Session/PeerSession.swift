@@ -364,7 +364,7 @@ public struct PeerSession: ~Copyable {
     }
 
     /// The oldest event not taken yet; nil when there is none.
-    public mutating func pollEvent() -> Event? { journal.pollEvent() }
+    public mutating func pollEvent() -> PeerSessionEvent? { journal.pollEvent() }
 
     /// Says goodbye and ends. `pollTransmit` still has the farewell; afterwards the session does nothing.
     public mutating func close(now: Instant) { end(.closedLocally, now: now) }

@@ -319,7 +319,7 @@ final class PeerSlot {
     // MARK: What the session says
 
     /// For `settle`, and for tests.
-    func handle(_ event: PeerSession.Event, now: Instant) {
+    func handle(_ event: PeerSessionEvent, now: Instant) {
         switch event {
         case .localCandidate(let text, let mid, let index):
             post(
