@@ -1,7 +1,7 @@
 public import Primitives
 
 /// What a peer session reports, in the order it happened.
-public enum Event: Sendable {
+public enum PeerSessionEvent: Sendable {
     /// A candidate of ours for the other side: `candidate:…`, without `a=`.
     case localCandidate(String, mid: String, sectionIndex: Int)
     /// The peer's candidates have names for addresses, which are found by multicast DNS (RFC 6762): open sockets that
