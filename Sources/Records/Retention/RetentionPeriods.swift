@@ -1,5 +1,3 @@
-public import Primitives
-
 /// How long records are kept; nil for ever.
 public struct RetentionPeriods: Hashable, Sendable {
     /// Sessions since their end.
