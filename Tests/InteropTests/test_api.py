@@ -5,12 +5,13 @@ import os
 import pathlib
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 
 import pytest
 
 from harness.monitor import Client, asynchronous
-from harness.programs import PASSWORD
+from harness.programs import PASSWORD, eventually
 
 # Requests made for each operation and phase.
 EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "10")
@@ -89,6 +90,48 @@ def ask(server, method: str, path: str, body: bytes | None) -> tuple[int, bytes]
         return answer.status, answer.read()
     finally:
         line.close()
+
+
+def call(server, token: str, method: str, path: str, body=None, headers: dict = {}) -> tuple[int, dict, object]:
+    """Status, header fields and JSON of an answer, refusals too."""
+    data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+    fields = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", **headers}
+    request = urllib.request.Request(server.address + path, data, fields, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, dict(answer.headers), json.loads(answer.read() or b"null")
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, dict(error.headers), json.loads(error.read() or b"null")
+
+
+def administrator(server) -> str:
+    """The token of an administrator who has just been added, once the running server knows of the account."""
+    server.add("ADMIN_01", "admin")
+    token = server.login("ADMIN_01")["token"]
+    eventually(lambda: call(server, token, "GET", "/api/me")[0] == 200)
+    return token
+
+
+@asynchronous
+async def test_an_administrator_says_why_it_ends_a_session(server):
+    admin = administrator(server)
+    async with Client(server, "KIOSK_01") as kiosk, Client(server, "MONITOR_01") as monitor:
+        assert (await kiosk.call("register-kiosk", {}))["ok"]
+        assert (await monitor.call("register-monitor", {}))["ok"]
+        session = (await monitor.call("start-monitoring", {"kioskId": "KIOSK_01"}))["sessionId"]
+        path = f"/api/sessions/{session}"
+        status, _, answer = call(server, admin, "DELETE", path, {"reason": "x" * 201})
+        assert status == 400 and answer["error"]["message"].startswith("reason: "), answer
+        assert call(server, admin, "DELETE", path, {"reason": "the wrong kiosk"})[0] == 204
+        assert call(server, admin, "DELETE", path)[0] == 404
+
+    def line():
+        lines = call(server, admin, "GET", "/api/audit?limit=20")[2]["items"]
+        return next((line for line in lines if line["kind"] == "monitoring-stopped"), None)
+
+    details = eventually(line)["details"]
+    assert (details["reason"], details["statedReason"]) == ("ended-by-admin", "the wrong kiosk")
 
 
 @asynchronous

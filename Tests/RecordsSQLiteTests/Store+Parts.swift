@@ -118,7 +118,7 @@ extension Store {
     }
 
     mutating func sessionEnded(
-        _ id: String, _ reason: SessionEndReason, by actor: String?, at now: WallClock
+        _ id: String, _ reason: SessionEndReason, by actor: SessionEnder?, at now: WallClock
     ) throws {
         try keep(.sessionEnded(id: id, reason, principal: actor, at: now))
     }

@@ -252,7 +252,8 @@ private let defaultRetention = RetentionPeriods(
         try store.sessionReported(report, at: after(.seconds(2)).wall)
         try store.sessionReported(report, at: after(.seconds(3)).wall)
         try store.sessionReported(SessionReport(sessionId: "S1", state: .mediaStopped), at: after(.seconds(9)).wall)
-        try store.sessionEnded("S1", .endedByAdmin, by: "A1", at: after(.seconds(10)).wall)
+        try store.sessionEnded(
+            "S1", .endedByAdmin, by: SessionEnder("A1", reason: "the wrong kiosk"), at: after(.seconds(10)).wall)
         try store.sessionEnded("S1", .kioskDisconnected, by: nil, at: after(.seconds(11)).wall)
         let kept = try #require(try store.session("S1"))
         #expect(kept.negotiatedAt == after(.seconds(1)).wall)
@@ -266,7 +267,9 @@ private let defaultRetention = RetentionPeriods(
                 "monitoring-stopped", "media-stopped", "media-started", "media-started", "monitoring-started",
             ])
         #expect(audit[0].actor == "A1" && audit[0].subject == "K1")
-        #expect(audit[0].details.contains(#""monitorId":"M1","reason":"ended-by-admin","seconds":10"#))
+        #expect(
+            audit[0].details.hasSuffix(
+                #""monitorId":"M1","reason":"ended-by-admin","seconds":10,"statedReason":"the wrong kiosk"}"#))
     }
 
     @Test func sessionsAreListedNewestFirst() throws {

@@ -179,7 +179,7 @@ enum Schema {
             try database.execute(
                 "UPDATE session SET ended_at = ?, end_reason = ? WHERE sequence = ?", endedAt.milliseconds,
                 reason.rawValue, session.sequence)
-            try AuditTable.append(.monitoringStopped(session, reason, by: "server", at: endedAt), in: &database)
+            try AuditTable.append(.monitoringStopped(session, reason, by: .server, at: endedAt), in: &database)
         }
     }
 }

@@ -48,7 +48,7 @@ final class API {
         case .logOut: try logIns.logOut(request, now: now)
         case .document: responses.respond(to: request.id, OpenAPIDocument.response)
         case .session(let session):
-            try sessions.handle(session, request.id, by: try identify(request, route, now: now), now: now)
+            try sessions.handle(session, request, by: try identify(request, route, now: now), now: now)
         case .list(let list):
             let account = try identify(request, route, now: now)
             lists.asked(request.id, by: account, try ListReader(list, request, for: account))
