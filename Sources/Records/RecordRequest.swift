@@ -28,6 +28,8 @@ public enum RecordRequest: Sendable {
     case logOut(Account, family: String, RecordTicket)
     /// Answered `accountChanged`, and refused where there is, or is not, such an account.
     case changeAccount(AccountChange, by: String, RecordTicket)
+    /// Answered `preferencesKept`.
+    case keepPreferences(PreferencesChange, RecordTicket)
 }
 
 /// What is read aside from everything else, however long it takes.
@@ -36,6 +38,8 @@ public enum ListRequest: Sendable {
     case piece(ListReader, RecordTicket)
     /// One session, if it is the organization's.
     case session(id: String, organization: String, RecordTicket)
+    /// What an account keeps. Answered `preferences`.
+    case preferences(account: String, RecordTicket)
 }
 
 /// A log-in whose password has been checked.

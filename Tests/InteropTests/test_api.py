@@ -134,6 +134,22 @@ async def test_an_administrator_says_why_it_ends_a_session(server):
     assert (details["reason"], details["statedReason"]) == ("ended-by-admin", "the wrong kiosk")
 
 
+def test_two_windows_do_not_overwrite_each_others_preferences(server):
+    token = server.login("MONITOR_01")["token"]
+    path = "/api/me/preferences"
+    status, fields, answer = call(server, token, "GET", path)
+    assert (status, answer) == (200, {})
+    known = {"If-Match": fields["ETag"]}
+    status, fields, _ = call(server, token, "PUT", path, {"rooms": ["a"]}, known)
+    assert status == 204 and fields["ETag"] != known["If-Match"]
+    status, _, answer = call(server, token, "PUT", path, {"rooms": ["b"]}, known)
+    assert (status, answer["error"]["code"]) == (412, "conflict")
+    assert call(server, token, "GET", path)[2] == {"rooms": ["a"]}
+    status, _, answer = call(server, token, "PUT", path, {"a": "x" * 65536})
+    assert (status, answer["error"]["code"]) == (413, "too-large")
+    assert call(server, token, "PUT", path, [])[0] == 400
+
+
 @asynchronous
 async def test_a_query_loses_nothing(server):
     """What a filter says is what is shown: empty parts hide nothing behind them, and an encoded line end is part of its value."""

@@ -239,6 +239,36 @@ private let defaultRetention = RetentionPeriods(
         #expect(try second.verifyAudit() == .whole(rows: 1))
     }
 
+    // MARK: Preferences
+
+    @Test func preferencesAreKeptWhereTheyAreWhatTheChangeWasMadeFrom() throws {
+        var store = try store()
+        func keep(_ text: String, _ expected: Set<Int64>?, of account: String = "M1") throws -> PreferencesOutcome? {
+            let change = PreferencesChange(account: account, document: Array(text.utf8), expected: expected)
+            let answer = try store.answer(
+                to: .keepPreferences(change, RecordTicket(rawValue: 7)), now: start.wall)
+            guard case .preferencesKept(let outcome, RecordTicket(rawValue: 7))? = answer else { return nil }
+            return outcome
+        }
+        func read(_ account: String) throws -> StoredPreferences? {
+            guard
+                case .preferences(let found, RecordTicket(rawValue: 8)) = try store.answer(
+                    to: ListRequest.preferences(account: account, RecordTicket(rawValue: 8)))
+            else { return nil }
+            return found
+        }
+        #expect(try read("M1") == StoredPreferences.none)
+        #expect(try keep("{ }", [0]) == .kept(revision: 1))
+        #expect(try keep("{}", [0]) == .changedMeanwhile(revision: 1))
+        #expect(try keep("{}", []) == .changedMeanwhile(revision: 1))
+        #expect(try read("M1") == StoredPreferences(document: Array("{ }".utf8), revision: 1))
+        #expect(try keep("{\"a\":1}", nil) == .kept(revision: 2))
+        #expect(try read("K1") == StoredPreferences.none)
+        #expect(try keep("{}", nil, of: "M3") == .noSuchAccount)
+        try store.remove("M1", actor: "cli", now: start.wall)
+        #expect(try read("M1") == StoredPreferences.none)
+    }
+
     // MARK: Sessions
 
     @Test func aSessionsLifeIsKeptAndAudited() throws {

@@ -33,6 +33,8 @@ private func failure(_ body: () throws(APIFailure) -> Void) -> String? {
         #expect(route(.post, "/api/auth/logout") == .logOut)
         #expect(route(.get, "/api/openapi.json") == .document)
         #expect(route(.head, "/api/me") == .session(.me))
+        #expect(route(.get, "/api/me/preferences") == .preferences(.show))
+        #expect(route(.put, "/api/me/preferences") == .preferences(.keep))
         #expect(route(.get, "/api/ice-servers") == .session(.iceServers))
         #expect(route(.get, "/api/kiosks") == .session(.kiosks))
         #expect(route(.get, "/api/sessions", ["limit": "5"]) == .list(.sessions))
@@ -57,6 +59,8 @@ private func failure(_ body: () throws(APIFailure) -> Void) -> String? {
         #expect(refusal(.get, "/api/auth/login") == "405 method not allowed")
         #expect(refusal(.put, "/api/accounts/a") == "405 method not allowed")
         #expect(refusal(.post, "/api/me") == "405 method not allowed")
+        #expect(refusal(.get, "/api/me/nothing") == "404 no such resource")
+        #expect(refusal(.patch, "/api/me/preferences") == "405 method not allowed")
         // A misspelt parameter would filter nothing.
         #expect(refusal(.get, "/api/sessions", ["kiosk": "K1"]) == "400 kiosk: unknown parameter")
         #expect(refusal(.get, "/api/sessions/s1", ["limit": "5"]) == "400 limit: unknown parameter")
@@ -77,6 +81,7 @@ private func failure(_ body: () throws(APIFailure) -> Void) -> String? {
         }
         let watchers: [APIRoute] = [
             .session(.kiosks), .session(.show("s")), .session(.end("s")), .list(.sessions), .list(.crewEvents),
+            .preferences(.show), .preferences(.keep),
         ]
         for route in watchers { #expect(route.roles == [.monitor, .admin]) }
         let administrators: [APIRoute] = [

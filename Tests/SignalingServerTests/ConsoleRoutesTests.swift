@@ -73,4 +73,60 @@ import Testing
         }
         #expect(line?["actor"] == "A1" && line?["details"]?["statedReason"]?.string == longest)
     }
+
+    @Test func preferencesAreKeptForTheirAccountAndTwoWindowsDoNotOverwriteEachOther() throws {
+        let server = try start()
+        defer { server.stop() }
+        let client = try TestClient(server.address)
+        let token = try client.logIn("M1").token.unredacted
+        let other = try client.logIn("A1").token.unredacted
+        let kiosk = try client.logIn("K1").token.unredacted
+        func read(_ token: String) throws -> HTTPResponse {
+            try client.request(.get, "/api/me/preferences", token: token)
+        }
+        func keep(_ text: String, _ token: String, ifMatch: String? = nil) throws -> HTTPResponse {
+            let match = ifMatch.map { [HTTPHeader("If-Match", $0)] } ?? []
+            return try client.request(
+                .put, "/api/me/preferences", text: text, token: token,
+                headers: match + [HTTPHeader("Content-Type", "application/json")])
+        }
+        let none = try read(token)
+        #expect(none.status == 200 && none.body == Array("{}".utf8))
+        let first = try #require(none.headers["etag"])
+        // Byte for byte, and only for whom it is.
+        let kept = try keep(#"{ "rooms" : [1.50, "\u00fc"] }"#, token, ifMatch: first)
+        #expect(kept.status == 204)
+        let second = try #require(kept.headers["etag"])
+        #expect(try read(token).body == Array(#"{ "rooms" : [1.50, "\u00fc"] }"#.utf8))
+        #expect(try read(token).headers["etag"] == second && second != first)
+        #expect(try read(other).body == Array("{}".utf8))
+        // Another window that knows nothing of that.
+        let refused = try keep("{}", token, ifMatch: first)
+        #expect(
+            refusal(refused)
+                == "412 conflict: the preferences have changed since they were read: read them again")
+        #expect(refused.headers["etag"] == second)
+        #expect(try keep("{}", token, ifMatch: "W/" + second).status == 412, "a weak tag matches nothing")
+        #expect(
+            refusal(try keep("{}", token, ifMatch: "7"))
+                == "400 bad-request: If-Match: must be the entity tags of answers, or *")
+        #expect(try keep(#"{"a":1}"#, token, ifMatch: "\"none\", \(second)").status == 204)
+        #expect(try keep(#"{"a":2}"#, token, ifMatch: "*").status == 204)
+        #expect(try keep(#"{"a":3}"#, token).status == 204)
+        #expect(try read(token).body == Array(#"{"a":3}"#.utf8))
+        // What is no object, or too large, changes nothing.
+        #expect(refusal(try keep("[]", token)) == "400 bad-request: the body must be an object")
+        #expect(refusal(try keep("{", token)) == "400 bad-request: the body is not JSON")
+        func padded(_ size: Int) -> String { #"{"a":""# + String(repeating: "x", count: size - 8) + #""}"# }
+        #expect(try keep(padded(64 * 1024 + 1), token).status == 413)
+        #expect(try read(token).body == Array(#"{"a":3}"#.utf8))
+        #expect(try keep(padded(64 * 1024), token).status == 204)
+        #expect(try read(token).body.count == 64 * 1024)
+        #expect(try read(kiosk).status == 403)
+        // They go with the account.
+        #expect(try client.request(.delete, "/api/accounts/M1", token: other).status == 204)
+        let again: JSONValue = ["id": "M1", "role": "monitor", "password": "password of M1"]
+        #expect(try client.request(.post, "/api/accounts", again, token: other).status == 201)
+        #expect(try read(try client.logIn("M1").token.unredacted).body == Array("{}".utf8))
+    }
 }
