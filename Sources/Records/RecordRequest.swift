@@ -1,6 +1,7 @@
 public import Identity
 public import Primitives
 public import SessionRules
+public import Signaling
 
 /// Ties an answer to its request where more than one may be under way; the one who asks numbers them.
 public struct RecordTicket: Hashable, Sendable {
@@ -110,15 +111,21 @@ public struct CrewFilter: Hashable, Sendable {
     public var kioskId: String?
     /// The crew member's number.
     public var crewId: String?
+    /// Sign-ons or sign-offs.
+    public var kind: CrewEvent.Kind?
     /// The first moment that counts.
     public var from: WallClock?
     /// The first moment that is too late.
     public var to: WallClock?
 
     /// All of the organization's, unless something restricts.
-    public init(kioskId: String? = nil, crewId: String? = nil, from: WallClock? = nil, to: WallClock? = nil) {
+    public init(
+        kioskId: String? = nil, crewId: String? = nil, kind: CrewEvent.Kind? = nil, from: WallClock? = nil,
+        to: WallClock? = nil
+    ) {
         self.kioskId = kioskId
         self.crewId = crewId
+        self.kind = kind
         self.from = from
         self.to = to
     }

@@ -151,6 +151,34 @@ def test_two_windows_do_not_overwrite_each_others_preferences(server):
 
 
 @asynchronous
+async def test_the_audit_and_the_crew_log_are_filtered(server):
+    admin = administrator(server)
+    async with Client(server, "KIOSK_01") as kiosk:
+        assert (await kiosk.call("register-kiosk", {}))["ok"]
+        for number, name in enumerate(("crew-sign-on", "crew-sign-off")):
+            assert (await kiosk.call(name, {"eventId": f"e{number}", "crewId": "4711", "occurredAt": "2026-01-01T00:00:00Z"}))["ok"]
+
+    def items(query: str) -> list[dict]:
+        status, _, answer = call(server, admin, "GET", f"/api/{query}")
+        assert status == 200, answer
+        return answer["items"]
+
+    assert {line["eventId"] for line in items("crew-events?kiosk=KIOSK_01&actor=4711&kind=crew-sign-off")} == {"e1"}
+    assert items("crew-events?kiosk=KIOSK_02") == []
+    logins = items("audit?kind=login&actor=ADMIN_01&kiosk=ADMIN_01&from=2020-01-01T00:00:00Z")
+    assert len(logins) == 1 and logins[0]["actor"] == "ADMIN_01"
+    assert items("audit?to=2020-01-01T00:00:00Z") == []
+    for query in ("audit?from=noon", "audit?kind=nothing", "audit?crew=4711", "crew-events?kind=login"):
+        status, _, answer = call(server, admin, "GET", f"/api/{query}")
+        name = query.partition("?")[2].partition("=")[0]
+        assert status == 400 and answer["error"]["message"].startswith(f"{name}: "), answer
+    request = urllib.request.Request(f"{server.address}/api/audit?format=csv&kind=login", headers={"Authorization": f"Bearer {admin}"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="audit.csv"'
+        assert answer.read().startswith(b"sequence,at,kind,actor,subject,details\r\n")
+
+
+@asynchronous
 async def test_a_query_loses_nothing(server):
     """What a filter says is what is shown: empty parts hide nothing behind them, and an encoded line end is part of its value."""
     async with Client(server, "KIOSK_01") as kiosk:

@@ -239,6 +239,48 @@ private let defaultRetention = RetentionPeriods(
         #expect(try second.verifyAudit() == .whole(rows: 1))
     }
 
+    // MARK: Filters
+
+    @Test func theAuditIsFilteredByKioskActorKindAndTime() throws {
+        var store = try Store(.memory, now: start.wall)
+        let lines: [(AuditEntry.Kind, String, String)] = [
+            (.monitoringStarted, "M1", "K1"), (.mediaStarted, "K1", "M1"), (.monitoringStarted, "M2", "K2"),
+            (.login, "M1", ""),
+        ]
+        for (index, line) in lines.enumerated() {
+            try store.append(
+                AuditEntry(
+                    at: after(.seconds(index)).wall, kind: line.0, organization: "west", principal: line.1,
+                    subject: line.2))
+        }
+        func found(_ filter: AuditFilter) throws -> [Int64] {
+            try store.audit(organization: "west", filter).map(\.sequence)
+        }
+        #expect(try found(AuditFilter()) == [4, 3, 2, 1])
+        #expect(try found(AuditFilter(kioskId: "K1")) == [2, 1])
+        #expect(try found(AuditFilter(actor: "M1")) == [4, 1])
+        #expect(try found(AuditFilter(kind: .monitoringStarted)) == [3, 1])
+        #expect(try found(AuditFilter(from: after(.seconds(1)).wall, to: after(.seconds(3)).wall)) == [3, 2])
+        #expect(try found(AuditFilter(kioskId: "K1", actor: "M1", kind: .monitoringStarted)) == [1])
+        #expect(try store.audit(organization: "east", AuditFilter(actor: "M1")).isEmpty)
+    }
+
+    @Test func crewEventsAreFilteredByKind() throws {
+        var store = try store()
+        for (id, kind) in [("e1", CrewEvent.Kind.signOn), ("e2", .signOff), ("e3", .signOn)] {
+            _ = try store.log(
+                CrewRecord(organization: "west", kioskId: "K1", event: crewEvent(id, kind), receivedAt: start.wall))
+        }
+        func found(_ kind: CrewEvent.Kind?) throws -> [String] {
+            let events = try store.crewEvents(
+                organization: "west", CrewFilter(kind: kind), before: nil, limit: 9)
+            return events.map(\.event.eventId)
+        }
+        #expect(try found(nil) == ["e3", "e2", "e1"])
+        #expect(try found(.signOn) == ["e3", "e1"])
+        #expect(try found(.signOff) == ["e2"])
+    }
+
     // MARK: Preferences
 
     @Test func preferencesAreKeptWhereTheyAreWhatTheChangeWasMadeFrom() throws {

@@ -258,8 +258,8 @@ import Testing
         }
         server.stop()
         var records = try Store(.file(file.path), now: SystemWallClock.now())
-        let query = ListReader(.audit, organization: "west", limit: 10).query
-        guard case .audit(let audit) = try records.rows(query) else {
+        let query = ListReader(.audit(AuditFilter()), organization: "west", limit: 10).query
+        guard case .audit(let audit, _) = try records.rows(query) else {
             Issue.record("no lines")
             return
         }

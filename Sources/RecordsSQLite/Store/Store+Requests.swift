@@ -135,9 +135,15 @@ extension Store {
             return .crewEvents(
                 try CrewTable.page(organization: organization, filter, before: cursor, limit: size, in: &database),
                 end: end)
-        case .audit:
+        case .audit(let filter), .auditAsCSV(let filter):
+            var end: Int64?
+            if let count = query.endsAt {
+                end = try AuditTable.sequence(
+                    organization: organization, filter, before: cursor, at: count, in: &database)
+            }
             return .audit(
-                try AuditTable.page(organization: organization, before: cursor, limit: size, in: &database))
+                try AuditTable.page(organization: organization, filter, before: cursor, limit: size, in: &database),
+                end: end)
         case .accounts:
             return .accounts(
                 try AccountsTable.page(of: organization, after: query.lastAccount, limit: size, in: &database))
