@@ -9,7 +9,8 @@ public struct ListReader: Sendable {
         case sessions(kioskId: String?, isOpen: Bool?)
         case crewEvents(CrewFilter)
         case crewEventsAsCSV(CrewFilter)
-        case audit
+        case audit(AuditFilter)
+        case auditAsCSV(AuditFilter)
         case accounts
     }
 
@@ -52,7 +53,16 @@ public struct ListReader: Sendable {
     public var contentType: String {
         switch source {
         case .sessions, .crewEvents, .audit, .accounts: "application/json; charset=utf-8"
-        case .crewEventsAsCSV: "text/csv; charset=utf-8"
+        case .crewEventsAsCSV, .auditAsCSV: "text/csv; charset=utf-8"
+        }
+    }
+
+    /// What an export is called where it is kept as a file; nil for what is no export.
+    public var fileName: String? {
+        switch source {
+        case .sessions, .crewEvents, .audit, .accounts: nil
+        case .crewEventsAsCSV: "crew-events.csv"
+        case .auditAsCSV: "audit.csv"
         }
     }
 
@@ -77,14 +87,13 @@ public struct ListReader: Sendable {
     public enum Rows: Sendable {
         case sessions([SessionRecord])
         case crewEvents([CrewRecord], end: Int64?)
-        case audit([AuditRow])
+        case audit([AuditRow], end: Int64?)
         case accounts([Account])
     }
 
     /// For the next piece.
     public var query: Query {
-        var endsAt: Int?
-        if case .crewEventsAsCSV = source, count == 0 { endsAt = limit }
+        let endsAt = fileName != nil && count == 0 ? limit : nil
         return Query(
             source: source, organization: organization, cursor: cursor, lastAccount: lastAccount,
             size: min(ListReader.pageSize, limit - count), endsAt: endsAt)
@@ -95,7 +104,10 @@ public struct ListReader: Sendable {
         let size = query.size
         switch rows {
         case .sessions(let rows): return json(rows.map { ($0.sequence, $0.json) }, asked: size)
-        case .audit(let rows): return json(rows.map { ($0.sequence, $0.json) }, asked: size)
+        case .audit(let rows, let end):
+            guard case .auditAsCSV = source else { return json(rows.map { ($0.sequence, $0.json) }, asked: size) }
+            let text = (count == 0 ? AuditCSV.header : "") + AuditCSV.lines(rows)
+            return export(text, last: rows.last?.sequence, rows.count, asked: size, end: end)
         case .accounts(let rows):
             lastAccount = rows.last?.id ?? lastAccount
             return json(rows.map { (nil, $0.json) }, asked: size)
@@ -104,9 +116,13 @@ public struct ListReader: Sendable {
                 return json(rows.map { ($0.sequence, $0.json) }, asked: size)
             }
             let text = (count == 0 ? CrewCSV.header : "") + CrewCSV.lines(rows)
-            let isLast = advance(rows.last?.sequence, rows.count, asked: size)
-            return Piece(bytes: Array(text.utf8), nextCursor: end, isLast: isLast)
+            return export(text, last: rows.last?.sequence, rows.count, asked: size, end: end)
         }
+    }
+
+    private mutating func export(_ text: String, last: Int64?, _ rows: Int, asked: Int, end: Int64?) -> Piece {
+        let isLast = advance(last, rows, asked: asked)
+        return Piece(bytes: Array(text.utf8), nextCursor: end, isLast: isLast)
     }
 
     /// `{"items":[…],"next":cursor or null}`, a page of it.

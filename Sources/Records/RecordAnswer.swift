@@ -20,6 +20,8 @@ public enum RecordAnswer: Sendable {
     case failed(RecordRequest, RecordError)
     case piece(ListReader, ListReader.Piece, RecordTicket)
     case session(SessionRecord?, RecordTicket)
+    case preferences(StoredPreferences, RecordTicket)
+    case preferencesKept(PreferencesOutcome, RecordTicket)
     case listFailed(ListRequest, RecordError)
 }
 

@@ -1,6 +1,7 @@
 public import Identity
 public import Primitives
 public import SessionRules
+public import Signaling
 
 /// Ties an answer to its request where more than one may be under way; the one who asks numbers them.
 public struct RecordTicket: Hashable, Sendable {
@@ -28,6 +29,8 @@ public enum RecordRequest: Sendable {
     case logOut(Account, family: String, RecordTicket)
     /// Answered `accountChanged`, and refused where there is, or is not, such an account.
     case changeAccount(AccountChange, by: String, RecordTicket)
+    /// Answered `preferencesKept`.
+    case keepPreferences(PreferencesChange, RecordTicket)
 }
 
 /// What is read aside from everything else, however long it takes.
@@ -36,6 +39,8 @@ public enum ListRequest: Sendable {
     case piece(ListReader, RecordTicket)
     /// One session, if it is the organization's.
     case session(id: String, organization: String, RecordTicket)
+    /// What an account keeps. Answered `preferences`.
+    case preferences(account: String, RecordTicket)
 }
 
 /// A log-in whose password has been checked.
@@ -106,15 +111,21 @@ public struct CrewFilter: Hashable, Sendable {
     public var kioskId: String?
     /// The crew member's number.
     public var crewId: String?
+    /// Sign-ons or sign-offs.
+    public var kind: CrewEvent.Kind?
     /// The first moment that counts.
     public var from: WallClock?
     /// The first moment that is too late.
     public var to: WallClock?
 
     /// All of the organization's, unless something restricts.
-    public init(kioskId: String? = nil, crewId: String? = nil, from: WallClock? = nil, to: WallClock? = nil) {
+    public init(
+        kioskId: String? = nil, crewId: String? = nil, kind: CrewEvent.Kind? = nil, from: WallClock? = nil,
+        to: WallClock? = nil
+    ) {
         self.kioskId = kioskId
         self.crewId = crewId
+        self.kind = kind
         self.from = from
         self.to = to
     }

@@ -5,12 +5,13 @@ import os
 import pathlib
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 
 import pytest
 
 from harness.monitor import Client, asynchronous
-from harness.programs import PASSWORD
+from harness.programs import PASSWORD, eventually
 
 # Requests made for each operation and phase.
 EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "10")
@@ -89,6 +90,92 @@ def ask(server, method: str, path: str, body: bytes | None) -> tuple[int, bytes]
         return answer.status, answer.read()
     finally:
         line.close()
+
+
+def call(server, token: str, method: str, path: str, body=None, headers: dict = {}) -> tuple[int, dict, object]:
+    """Status, header fields and JSON of an answer, refusals too."""
+    data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+    fields = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", **headers}
+    request = urllib.request.Request(server.address + path, data, fields, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, dict(answer.headers), json.loads(answer.read() or b"null")
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, dict(error.headers), json.loads(error.read() or b"null")
+
+
+def administrator(server) -> str:
+    """The token of an administrator who has just been added, once the running server knows of the account."""
+    server.add("ADMIN_01", "admin")
+    token = server.login("ADMIN_01")["token"]
+    eventually(lambda: call(server, token, "GET", "/api/me")[0] == 200)
+    return token
+
+
+@asynchronous
+async def test_an_administrator_says_why_it_ends_a_session(server):
+    admin = administrator(server)
+    async with Client(server, "KIOSK_01") as kiosk, Client(server, "MONITOR_01") as monitor:
+        assert (await kiosk.call("register-kiosk", {}))["ok"]
+        assert (await monitor.call("register-monitor", {}))["ok"]
+        session = (await monitor.call("start-monitoring", {"kioskId": "KIOSK_01"}))["sessionId"]
+        path = f"/api/sessions/{session}"
+        status, _, answer = call(server, admin, "DELETE", path, {"reason": "x" * 201})
+        assert status == 400 and answer["error"]["message"].startswith("reason: "), answer
+        assert call(server, admin, "DELETE", path, {"reason": "the wrong kiosk"})[0] == 204
+        assert call(server, admin, "DELETE", path)[0] == 404
+
+    def line():
+        lines = call(server, admin, "GET", "/api/audit?limit=20")[2]["items"]
+        return next((line for line in lines if line["kind"] == "monitoring-stopped"), None)
+
+    details = eventually(line)["details"]
+    assert (details["reason"], details["statedReason"]) == ("ended-by-admin", "the wrong kiosk")
+
+
+def test_two_windows_do_not_overwrite_each_others_preferences(server):
+    token = server.login("MONITOR_01")["token"]
+    path = "/api/me/preferences"
+    status, fields, answer = call(server, token, "GET", path)
+    assert (status, answer) == (200, {})
+    known = {"If-Match": fields["ETag"]}
+    status, fields, _ = call(server, token, "PUT", path, {"rooms": ["a"]}, known)
+    assert status == 204 and fields["ETag"] != known["If-Match"]
+    status, _, answer = call(server, token, "PUT", path, {"rooms": ["b"]}, known)
+    assert (status, answer["error"]["code"]) == (412, "conflict")
+    assert call(server, token, "GET", path)[2] == {"rooms": ["a"]}
+    status, _, answer = call(server, token, "PUT", path, {"a": "x" * 65536})
+    assert (status, answer["error"]["code"]) == (413, "too-large")
+    assert call(server, token, "PUT", path, [])[0] == 400
+
+
+@asynchronous
+async def test_the_audit_and_the_crew_log_are_filtered(server):
+    admin = administrator(server)
+    async with Client(server, "KIOSK_01") as kiosk:
+        assert (await kiosk.call("register-kiosk", {}))["ok"]
+        for number, name in enumerate(("crew-sign-on", "crew-sign-off")):
+            assert (await kiosk.call(name, {"eventId": f"e{number}", "crewId": "4711", "occurredAt": "2026-01-01T00:00:00Z"}))["ok"]
+
+    def items(query: str) -> list[dict]:
+        status, _, answer = call(server, admin, "GET", f"/api/{query}")
+        assert status == 200, answer
+        return answer["items"]
+
+    assert {line["eventId"] for line in items("crew-events?kiosk=KIOSK_01&actor=4711&kind=crew-sign-off")} == {"e1"}
+    assert items("crew-events?kiosk=KIOSK_02") == []
+    logins = items("audit?kind=login&actor=ADMIN_01&kiosk=ADMIN_01&from=2020-01-01T00:00:00Z")
+    assert len(logins) == 1 and logins[0]["actor"] == "ADMIN_01"
+    assert items("audit?to=2020-01-01T00:00:00Z") == []
+    for query in ("audit?from=noon", "audit?kind=nothing", "audit?crew=4711", "crew-events?kind=login"):
+        status, _, answer = call(server, admin, "GET", f"/api/{query}")
+        name = query.partition("?")[2].partition("=")[0]
+        assert status == 400 and answer["error"]["message"].startswith(f"{name}: "), answer
+    request = urllib.request.Request(f"{server.address}/api/audit?format=csv&kind=login", headers={"Authorization": f"Bearer {admin}"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="audit.csv"'
+        assert answer.read().startswith(b"sequence,at,kind,actor,subject,details\r\n")
 
 
 @asynchronous

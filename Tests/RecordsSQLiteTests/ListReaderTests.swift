@@ -56,6 +56,21 @@ import Testing
         #expect(list.pieces == pieces)
     }
 
+    @Test func theAuditIsExportedWithItsFilterAndSaysWhereItGoesOn() throws {
+        var store = try Store(.memory, now: start.wall)
+        for number in 0..<5 {
+            try store.append(
+                AuditEntry(
+                    at: start.wall, kind: .login, organization: "west", principal: number % 2 == 0 ? "=M" : "A1",
+                    details: ["address": "192.0.2.1"]))
+        }
+        let export = try read(
+            ListReader(.auditAsCSV(AuditFilter(actor: "=M")), organization: "west", limit: 2), &store)
+        let line = #"2026-01-01T00:00:00.000Z,login,'=M,,"{""address"":""192.0.2.1""}""# + "\r\n"
+        #expect(export.text == "sequence,at,kind,actor,subject,details\r\n5,\(line)3,\(line)")
+        #expect(export.nextCursor == 3)
+    }
+
     /// Those of the organization alone, by id, whatever their number.
     @Test func accountsAreListedInPieces() throws {
         var store = try Store(.memory, now: start.wall)

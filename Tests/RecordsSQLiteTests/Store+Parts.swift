@@ -118,7 +118,7 @@ extension Store {
     }
 
     mutating func sessionEnded(
-        _ id: String, _ reason: SessionEndReason, by actor: String?, at now: WallClock
+        _ id: String, _ reason: SessionEndReason, by actor: SessionEnder?, at now: WallClock
     ) throws {
         try keep(.sessionEnded(id: id, reason, principal: actor, at: now))
     }
@@ -153,10 +153,10 @@ extension Store {
     }
 
     mutating func audit(
-        organization: String, before cursor: Int64?, limit: Int
+        organization: String, _ filter: AuditFilter = AuditFilter(), before cursor: Int64? = nil, limit: Int = 100
     ) throws(DatabaseError) -> [AuditRow] {
         try read { database throws(DatabaseError) in
-            try AuditTable.page(organization: organization, before: cursor, limit: limit, in: &database)
+            try AuditTable.page(organization: organization, filter, before: cursor, limit: limit, in: &database)
         }
     }
 

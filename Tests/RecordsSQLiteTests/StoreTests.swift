@@ -239,6 +239,78 @@ private let defaultRetention = RetentionPeriods(
         #expect(try second.verifyAudit() == .whole(rows: 1))
     }
 
+    // MARK: Filters
+
+    @Test func theAuditIsFilteredByKioskActorKindAndTime() throws {
+        var store = try Store(.memory, now: start.wall)
+        let lines: [(AuditEntry.Kind, String, String)] = [
+            (.monitoringStarted, "M1", "K1"), (.mediaStarted, "K1", "M1"), (.monitoringStarted, "M2", "K2"),
+            (.login, "M1", ""),
+        ]
+        for (index, line) in lines.enumerated() {
+            try store.append(
+                AuditEntry(
+                    at: after(.seconds(index)).wall, kind: line.0, organization: "west", principal: line.1,
+                    subject: line.2))
+        }
+        func found(_ filter: AuditFilter) throws -> [Int64] {
+            try store.audit(organization: "west", filter).map(\.sequence)
+        }
+        #expect(try found(AuditFilter()) == [4, 3, 2, 1])
+        #expect(try found(AuditFilter(kioskId: "K1")) == [2, 1])
+        #expect(try found(AuditFilter(actor: "M1")) == [4, 1])
+        #expect(try found(AuditFilter(kind: .monitoringStarted)) == [3, 1])
+        #expect(try found(AuditFilter(from: after(.seconds(1)).wall, to: after(.seconds(3)).wall)) == [3, 2])
+        #expect(try found(AuditFilter(kioskId: "K1", actor: "M1", kind: .monitoringStarted)) == [1])
+        #expect(try store.audit(organization: "east", AuditFilter(actor: "M1")).isEmpty)
+    }
+
+    @Test func crewEventsAreFilteredByKind() throws {
+        var store = try store()
+        for (id, kind) in [("e1", CrewEvent.Kind.signOn), ("e2", .signOff), ("e3", .signOn)] {
+            _ = try store.log(
+                CrewRecord(organization: "west", kioskId: "K1", event: crewEvent(id, kind), receivedAt: start.wall))
+        }
+        func found(_ kind: CrewEvent.Kind?) throws -> [String] {
+            let events = try store.crewEvents(
+                organization: "west", CrewFilter(kind: kind), before: nil, limit: 9)
+            return events.map(\.event.eventId)
+        }
+        #expect(try found(nil) == ["e3", "e2", "e1"])
+        #expect(try found(.signOn) == ["e3", "e1"])
+        #expect(try found(.signOff) == ["e2"])
+    }
+
+    // MARK: Preferences
+
+    @Test func preferencesAreKeptWhereTheyAreWhatTheChangeWasMadeFrom() throws {
+        var store = try store()
+        func keep(_ text: String, _ expected: Set<Int64>?, of account: String = "M1") throws -> PreferencesOutcome? {
+            let change = PreferencesChange(account: account, document: Array(text.utf8), expected: expected)
+            let answer = try store.answer(
+                to: .keepPreferences(change, RecordTicket(rawValue: 7)), now: start.wall)
+            guard case .preferencesKept(let outcome, RecordTicket(rawValue: 7))? = answer else { return nil }
+            return outcome
+        }
+        func read(_ account: String) throws -> StoredPreferences? {
+            guard
+                case .preferences(let found, RecordTicket(rawValue: 8)) = try store.answer(
+                    to: ListRequest.preferences(account: account, RecordTicket(rawValue: 8)))
+            else { return nil }
+            return found
+        }
+        #expect(try read("M1") == StoredPreferences.none)
+        #expect(try keep("{ }", [0]) == .kept(revision: 1))
+        #expect(try keep("{}", [0]) == .changedMeanwhile(revision: 1))
+        #expect(try keep("{}", []) == .changedMeanwhile(revision: 1))
+        #expect(try read("M1") == StoredPreferences(document: Array("{ }".utf8), revision: 1))
+        #expect(try keep("{\"a\":1}", nil) == .kept(revision: 2))
+        #expect(try read("K1") == StoredPreferences.none)
+        #expect(try keep("{}", nil, of: "M3") == .noSuchAccount)
+        try store.remove("M1", actor: "cli", now: start.wall)
+        #expect(try read("M1") == StoredPreferences.none)
+    }
+
     // MARK: Sessions
 
     @Test func aSessionsLifeIsKeptAndAudited() throws {
@@ -252,7 +324,8 @@ private let defaultRetention = RetentionPeriods(
         try store.sessionReported(report, at: after(.seconds(2)).wall)
         try store.sessionReported(report, at: after(.seconds(3)).wall)
         try store.sessionReported(SessionReport(sessionId: "S1", state: .mediaStopped), at: after(.seconds(9)).wall)
-        try store.sessionEnded("S1", .endedByAdmin, by: "A1", at: after(.seconds(10)).wall)
+        try store.sessionEnded(
+            "S1", .endedByAdmin, by: SessionEnder("A1", reason: "the wrong kiosk"), at: after(.seconds(10)).wall)
         try store.sessionEnded("S1", .kioskDisconnected, by: nil, at: after(.seconds(11)).wall)
         let kept = try #require(try store.session("S1"))
         #expect(kept.negotiatedAt == after(.seconds(1)).wall)
@@ -266,7 +339,9 @@ private let defaultRetention = RetentionPeriods(
                 "monitoring-stopped", "media-stopped", "media-started", "media-started", "monitoring-started",
             ])
         #expect(audit[0].actor == "A1" && audit[0].subject == "K1")
-        #expect(audit[0].details.contains(#""monitorId":"M1","reason":"ended-by-admin","seconds":10"#))
+        #expect(
+            audit[0].details.hasSuffix(
+                #""monitorId":"M1","reason":"ended-by-admin","seconds":10,"statedReason":"the wrong kiosk"}"#))
     }
 
     @Test func sessionsAreListedNewestFirst() throws {

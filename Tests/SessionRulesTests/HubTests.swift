@@ -62,8 +62,8 @@ final class HubTranscript {
         return drain()
     }
 
-    func end(by account: Account, sessionId: String) -> Bool {
-        hub.sessionEnded(by: account, sessionId: sessionId, now: now)
+    func end(by account: Account, sessionId: String, reason: String? = nil) -> Bool {
+        hub.sessionEnded(by: account, sessionId: sessionId, reason: reason, now: now)
     }
 
     /// The records take every session as fast as it begins, unless a test is about that.
@@ -105,7 +105,8 @@ final class HubTranscript {
         case .store(.sessionNegotiated): "store negotiated"
         case .store(.sessionMoved(_, let client)): "store moved to \(client ?? "-")"
         case .store(.sessionReported(let report, _)): "store \(report.state.rawValue)"
-        case .store(.sessionEnded(_, let reason, let actor, _)): "store ended \(reason.rawValue) \(actor ?? "-")"
+        case .store(.sessionEnded(_, let reason, let actor, _)):
+            "store ended \(reason.rawValue) \(actor?.id ?? "-")\(actor?.reason.map { ": \($0)" } ?? "")"
         case .store(.audit(let entry)): "audit \(entry.kind.rawValue) \(entry.subject)"
         }
     }
@@ -514,6 +515,14 @@ final class HubTranscript {
         #expect(t.drain().isEmpty)
         #expect(t.end(by: account("A1", .admin), sessionId: id))
         #expect(t.drain().contains("store ended ended-by-admin A1"))
+    }
+
+    @Test func theRecordsAreToldWhyAnAdministratorEndedASession() throws {
+        t.everybodyComes()
+        _ = t.send(1, "start-monitoring", ["kioskId": "K1"])
+        let id = try #require(t.hub.sessions.session(ofKiosk: "K1")?.id)
+        #expect(t.end(by: account("A1", .admin), sessionId: id, reason: "the wrong kiosk"))
+        #expect(t.drain().contains("store ended ended-by-admin A1: the wrong kiosk"))
     }
 
     @Test func aMonitorEndsItsOwnSessionWithoutItsSocket() throws {

@@ -33,6 +33,8 @@ private func failure(_ body: () throws(APIFailure) -> Void) -> String? {
         #expect(route(.post, "/api/auth/logout") == .logOut)
         #expect(route(.get, "/api/openapi.json") == .document)
         #expect(route(.head, "/api/me") == .session(.me))
+        #expect(route(.get, "/api/me/preferences") == .preferences(.show))
+        #expect(route(.put, "/api/me/preferences") == .preferences(.keep))
         #expect(route(.get, "/api/ice-servers") == .session(.iceServers))
         #expect(route(.get, "/api/kiosks") == .session(.kiosks))
         #expect(route(.get, "/api/sessions", ["limit": "5"]) == .list(.sessions))
@@ -57,6 +59,8 @@ private func failure(_ body: () throws(APIFailure) -> Void) -> String? {
         #expect(refusal(.get, "/api/auth/login") == "405 method not allowed")
         #expect(refusal(.put, "/api/accounts/a") == "405 method not allowed")
         #expect(refusal(.post, "/api/me") == "405 method not allowed")
+        #expect(refusal(.get, "/api/me/nothing") == "404 no such resource")
+        #expect(refusal(.patch, "/api/me/preferences") == "405 method not allowed")
         // A misspelt parameter would filter nothing.
         #expect(refusal(.get, "/api/sessions", ["kiosk": "K1"]) == "400 kiosk: unknown parameter")
         #expect(refusal(.get, "/api/sessions/s1", ["limit": "5"]) == "400 limit: unknown parameter")
@@ -77,6 +81,7 @@ private func failure(_ body: () throws(APIFailure) -> Void) -> String? {
         }
         let watchers: [APIRoute] = [
             .session(.kiosks), .session(.show("s")), .session(.end("s")), .list(.sessions), .list(.crewEvents),
+            .preferences(.show), .preferences(.keep),
         ]
         for route in watchers { #expect(route.roles == [.monitor, .admin]) }
         let administrators: [APIRoute] = [
@@ -107,12 +112,30 @@ private func failure(_ body: () throws(APIFailure) -> Void) -> String? {
         let export = try reader(.crewEvents, ["format": "csv", "limit": "10000", "crewId": "7"])
         guard case .crewEventsAsCSV(let filter) = export.source else { preconditionFailure("another list") }
         #expect(filter == CrewFilter(crewId: "7") && export.query.endsAt == 10_000)
+        let asked = ["kiosk": "K1", "actor": "7", "kind": "crew-sign-off"]
+        guard case .crewEvents(let events) = try reader(.crewEvents, asked).source else {
+            preconditionFailure("another list")
+        }
+        #expect(events == CrewFilter(kioskId: "K1", crewId: "7", kind: .signOff))
+        let times = ["from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00+01:00", "format": "csv"]
+        let lines = try reader(
+            .audit, times.merging(["kiosk": "K1", "actor": "M1", "kind": "login"]) { $1 })
+        guard case .auditAsCSV(let audit) = lines.source else { preconditionFailure("another list") }
+        #expect(
+            audit == AuditFilter(kioskId: "K1", actor: "M1", kind: .login, from: start.wall, to: start.wall))
+        #expect(lines.fileName == "audit.csv")
     }
 
     @Test func whatIsNotUnderstoodIsRefusedByName() {
         #expect(refusal(.sessions, ["state": "shut"]) == "400 state: must be one of open, ended")
         #expect(refusal(.sessions, ["limit": "1001"]) == "400 limit: must be a whole number from 1 to 1000")
         #expect(refusal(.crewEvents, ["format": "csv", "limit": "1001"]) == nil)
+        #expect(refusal(.audit, ["from": "noon"]) == "400 from: must be a time like 2026-01-31T04:05:06Z")
+        #expect(refusal(.audit, ["kind": "logn"])?.hasPrefix("400 kind: must be one of login, ") == true)
+        #expect(
+            refusal(.crewEvents, ["kind": "login"]) == "400 kind: must be one of crew-sign-on, crew-sign-off")
+        #expect(refusal(.crewEvents, ["kiosk": "K1", "kioskId": "K1"]) == "400 kiosk: given beside kioskId")
+        #expect(refusal(.audit, ["kiosk": ""]) == "400 kiosk: must be 1 to 128 characters")
         #expect(refusal(.audit, ["cursor": "-1"]) == "400 cursor: must be the next of the page before")
         #expect(refusal(.crewEvents, ["from": "noon"]) == "400 from: must be a time like 2026-01-31T04:05:06Z")
     }

@@ -73,16 +73,17 @@ extension AuditEntry {
     /// A session ended.
     /// - Parameter actor: nil where the monitor itself or circumstances ended it.
     public static func monitoringStopped(
-        _ session: SessionRecord, _ reason: SessionEndReason, by actor: String?, at: WallClock
+        _ session: SessionRecord, _ reason: SessionEndReason, by actor: SessionEnder?, at: WallClock
     ) -> AuditEntry {
         let seconds = (at.milliseconds - session.startedAt.milliseconds) / 1000
+        var details: [(String, JSONValue)] = [
+            ("sessionId", .string(session.id)), ("monitorId", .string(session.monitorId)),
+            ("reason", .string(reason.rawValue)), ("seconds", .integer(seconds)),
+        ]
+        if let stated = actor?.reason { details.append(("statedReason", .string(stated))) }
         return AuditEntry(
             at: at, kind: .monitoringStopped, organization: session.organization,
-            principal: actor ?? session.monitorId, subject: session.kioskId,
-            details: [
-                "sessionId": .string(session.id), "monitorId": .string(session.monitorId),
-                "reason": .string(reason.rawValue), "seconds": .integer(seconds),
-            ])
+            principal: actor?.id ?? session.monitorId, subject: session.kioskId, details: JSONObject(details))
     }
 
     // MARK: The audit

@@ -150,6 +150,15 @@ enum Schema {
         Migration(
             preparing: endSupersededSessions,
             "CREATE UNIQUE INDEX session_open_kiosk ON session (kiosk) WHERE ended_at IS NULL"),
+        Migration(
+            """
+            -- What an account keeps for the pages that it uses, as JSON text.
+            CREATE TABLE preference (
+              account TEXT PRIMARY KEY REFERENCES account (id) ON DELETE CASCADE,
+              document BLOB NOT NULL,
+              revision INTEGER NOT NULL
+            ) STRICT;
+            """),
     ]
 
     /// Of several open sessions of a kiosk the latest stays; the others ended when the next one began at the latest, and nobody wrote it
@@ -179,7 +188,7 @@ enum Schema {
             try database.execute(
                 "UPDATE session SET ended_at = ?, end_reason = ? WHERE sequence = ?", endedAt.milliseconds,
                 reason.rawValue, session.sequence)
-            try AuditTable.append(.monitoringStopped(session, reason, by: "server", at: endedAt), in: &database)
+            try AuditTable.append(.monitoringStopped(session, reason, by: .server, at: endedAt), in: &database)
         }
     }
 }

@@ -52,6 +52,8 @@ extension Store {
                 return .accountChanged(outcome, try directory(now: now, in: &database), ticket)
             case .failure(let refusal): return .failed(request, refusal)
             }
+        case .keepPreferences(let change, let ticket):
+            return .preferencesKept(try PreferencesTable.keep(change, in: &database), ticket)
         }
     }
 
@@ -98,6 +100,11 @@ extension Store {
         case .session(let id, let organization, let ticket):
             let session = try read { database throws(DatabaseError) in try SessionsTable.find(id, in: &database) }
             return .session(session?.organization == organization ? session : nil, ticket)
+        case .preferences(let account, let ticket):
+            return .preferences(
+                try read { database throws(DatabaseError) in
+                    try PreferencesTable.find(account, in: &database)
+                }, ticket)
         case .piece(var reader, let ticket):
             let piece = reader.piece(of: try rows(reader.query))
             return .piece(reader, piece, ticket)
@@ -128,9 +135,15 @@ extension Store {
             return .crewEvents(
                 try CrewTable.page(organization: organization, filter, before: cursor, limit: size, in: &database),
                 end: end)
-        case .audit:
+        case .audit(let filter), .auditAsCSV(let filter):
+            var end: Int64?
+            if let count = query.endsAt {
+                end = try AuditTable.sequence(
+                    organization: organization, filter, before: cursor, at: count, in: &database)
+            }
             return .audit(
-                try AuditTable.page(organization: organization, before: cursor, limit: size, in: &database))
+                try AuditTable.page(organization: organization, filter, before: cursor, limit: size, in: &database),
+                end: end)
         case .accounts:
             return .accounts(
                 try AccountsTable.page(of: organization, after: query.lastAccount, limit: size, in: &database))

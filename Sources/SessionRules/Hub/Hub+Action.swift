@@ -29,7 +29,7 @@ extension Hub {
         case sessionMoved(id: String, clientId: String?)
         case sessionReported(SessionReport, at: WallClock)
         /// `principal` is nil where the monitor itself or circumstances ended it.
-        case sessionEnded(id: String, SessionEndReason, principal: String?, at: WallClock)
+        case sessionEnded(id: String, SessionEndReason, principal: SessionEnder?, at: WallClock)
         case audit(AuditEntry)
         case lastSeen([(id: String, at: WallClock)])
         /// What it said of itself.

@@ -196,11 +196,11 @@ extension Hub {
     }
 
     /// Performs what the sessions decided.
-    mutating func perform(_ decided: [MonitoringSessions.Action], principal: String? = nil, now: Moment) {
+    mutating func perform(_ decided: [MonitoringSessions.Action], principal: SessionEnder? = nil, now: Moment) {
         for action in decided { perform(action, principal: principal, now: now) }
     }
 
-    mutating func perform(_ action: MonitoringSessions.Action, principal: String? = nil, now: Moment) {
+    mutating func perform(_ action: MonitoringSessions.Action, principal: SessionEnder? = nil, now: Moment) {
         switch action {
         case .send(let event, let address): outbox.say(.event(event), to: address, of: event.sessionId)
         case .tellMonitorStarted(let session, let kiosk, let monitor, let address):

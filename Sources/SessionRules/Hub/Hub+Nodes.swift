@@ -46,7 +46,8 @@ extension Hub {
             perform(owned.sessions.monitorLost(id, address: .node(node, socket), now: now), now: now)
         case .monitorSought(let id): perform(owned.monitorSought(id, by: node, clients), now: now)
         case .crewStored(let record): announceHere(record)
-        case .sessionEnded(let id, let account): _ = sessionEnded(by: account, sessionId: id, now: now)
+        case .sessionEnded(let id, let account, let reason):
+            _ = sessionEnded(by: account, sessionId: id, reason: reason, now: now)
         }
     }
 

@@ -192,7 +192,7 @@ public struct Hub: Sendable {
     /// - Parameter ended: the latest that had ended, the oldest first.
     public mutating func restore(_ open: [SessionRecord], ended: [SessionRecord] = [], now: Moment) {
         for session in owned.restored(open, ended: ended, directory, now: now) {
-            outbox.act(.store(.sessionEnded(id: session, .serverShutdown, principal: "server", at: now.wall)))
+            outbox.act(.store(.sessionEnded(id: session, .serverShutdown, principal: .server, at: now.wall)))
         }
     }
 
@@ -200,14 +200,18 @@ public struct Hub: Sendable {
 
     /// An administrator ended a session of the organization, or a monitor its own: a page that is being closed has no
     /// time to say so on its socket.
+    /// - Parameter reason: why, in an administrator's words, for the audit.
     /// - Returns: false when there is no such session that the account may end.
-    public mutating func sessionEnded(by account: Account, sessionId: String, now: Moment) -> Bool {
+    public mutating func sessionEnded(
+        by account: Account, sessionId: String, reason: String? = nil, now: Moment
+    ) -> Bool {
         switch owned.endRequested(by: account, sessionId: sessionId, directory) {
         case .ended(let actions):
-            perform(actions, principal: account.role == .admin ? account.id : nil, now: now)
+            let ender = account.role == .admin ? SessionEnder(account.id, reason: reason) : nil
+            perform(actions, principal: ender, now: now)
             return true
         case .elsewhere(let node):
-            outbox.act(.send(.sessionEnded(sessionId: sessionId, by: account), to: node))
+            outbox.act(.send(.sessionEnded(sessionId: sessionId, by: account, reason: reason), to: node))
             return true
         case .refused: return false
         }
@@ -215,7 +219,7 @@ public struct Hub: Sendable {
 
     /// Sessions end with the server; without this they wait for it to come back.
     public mutating func shutDown(now: Moment) {
-        perform(owned.sessions.serverShutDown(), principal: "server", now: now)
+        perform(owned.sessions.serverShutDown(), principal: .server, now: now)
     }
 
     /// What is to be written down before the end.

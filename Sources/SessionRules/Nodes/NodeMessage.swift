@@ -34,7 +34,8 @@ public enum NodeMessage: Hashable, Sendable {
     /// The records hold a new crew event.
     case crewStored(CrewRecord)
     /// Somebody of the organization who may do so ends a session by HTTP.
-    case sessionEnded(sessionId: String, by: Account)
+    /// - Parameter reason: why, in an administrator's words.
+    case sessionEnded(sessionId: String, by: Account, reason: String?)
 }
 
 /// Whose socket a node holds, and since when in the order of all claims to that kiosk.

@@ -42,13 +42,21 @@ public struct AuditEntry: Hashable, Sendable {
         at: WallClock, kind: Kind, organization: String, principal: String, subject: String = "",
         details: KeyValuePairs<String, JSONValue> = [:]
     ) {
+        self.init(
+            at: at, kind: kind, organization: organization, principal: principal, subject: subject,
+            details: JSONObject(details.map { ($0.key, $0.value) }))
+    }
+
+    /// For details of which some may be missing.
+    public init(
+        at: WallClock, kind: Kind, organization: String, principal: String, subject: String, details: JSONObject
+    ) {
         self.at = at
         self.kind = kind
         self.organization = organization
         self.principal = principal
         self.subject = subject
-        self.details = String(
-            decoding: JSONValue.object(JSONObject(details.map { ($0.key, $0.value) })).jsonText, as: UTF8.self)
+        self.details = String(decoding: JSONValue.object(details).jsonText, as: UTF8.self)
     }
 }
 

@@ -16,10 +16,12 @@ final class API {
     private let accounts: AccountsAPI
     private let sessions: SessionsAPI
     private let lists: ListsAPI
+    private let preferences: PreferencesAPI
 
     init(
         _ transport: HTTPServer, _ responses: Responses, _ tokens: AccessTokens, _ sockets: SocketService,
-        _ logIns: LogInAPI, _ accounts: AccountsAPI, _ sessions: SessionsAPI, _ lists: ListsAPI
+        _ logIns: LogInAPI, _ accounts: AccountsAPI, _ sessions: SessionsAPI, _ lists: ListsAPI,
+        _ preferences: PreferencesAPI
     ) {
         self.transport = transport
         self.responses = responses
@@ -29,6 +31,7 @@ final class API {
         self.accounts = accounts
         self.sessions = sessions
         self.lists = lists
+        self.preferences = preferences
     }
 
     /// - Parameter client: its own address, behind a proxy too.
@@ -48,10 +51,13 @@ final class API {
         case .logOut: try logIns.logOut(request, now: now)
         case .document: responses.respond(to: request.id, OpenAPIDocument.response)
         case .session(let session):
-            try sessions.handle(session, request.id, by: try identify(request, route, now: now), now: now)
+            try sessions.handle(session, request, by: try identify(request, route, now: now), now: now)
         case .list(let list):
             let account = try identify(request, route, now: now)
             lists.asked(request.id, by: account, try ListReader(list, request, for: account))
+        case .preferences(let preferences):
+            let account = try identify(request, route, now: now)
+            try self.preferences.handle(preferences, request, by: account)
         case .account(let route):
             let admin = try identify(request, .account(route), now: now)
             let operation = try AccountOperation(route, request, by: admin, in: sockets.directory)

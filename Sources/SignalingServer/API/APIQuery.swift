@@ -16,8 +16,9 @@ struct APIQuery {
             switch resource {
             case _ where !isList: []
             case "sessions": ["kioskId", "state", "limit", "cursor"]
-            case "crew-events": ["kioskId", "crewId", "from", "to", "format", "limit", "cursor"]
-            case "audit": ["limit", "cursor"]
+            case "crew-events":
+                ["kiosk", "kioskId", "actor", "crewId", "kind", "from", "to", "format", "limit", "cursor"]
+            case "audit": ["kiosk", "actor", "kind", "from", "to", "format", "limit", "cursor"]
             default: []
             }
         if let item = items.first(where: { !known.contains($0.name) }) {
@@ -37,6 +38,13 @@ struct APIQuery {
         return value
     }
 
+    /// One that has two names.
+    func text(_ name: String, or other: String) throws(APIFailure) -> String? {
+        let (one, another) = (try text(name), try text(other))
+        guard one == nil || another == nil else { throw APIFailure(.badRequest, "\(name): given beside \(other)") }
+        return one ?? another
+    }
+
     func time(_ name: String) throws(APIFailure) -> WallClock? {
         guard let text = try text(name) else { return nil }
         guard let time = WallClock(text: text) else {
@@ -51,6 +59,12 @@ struct APIQuery {
             throw APIFailure(.badRequest, "\(name): must be one of \(words.joined(separator: ", "))")
         }
         return text
+    }
+
+    func word<Word: RawRepresentable & CaseIterable>(
+        _ name: String, _ type: Word.Type
+    ) throws(APIFailure) -> Word? where Word.RawValue == String {
+        try word(name, of: Word.allCases.map(\.rawValue)).flatMap(Word.init(rawValue:))
     }
 
     func limit(most: Int = 1000) throws(APIFailure) -> Int {

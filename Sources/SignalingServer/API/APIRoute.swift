@@ -27,6 +27,12 @@ enum APIRoute: Equatable {
         case remove(String)
     }
 
+    /// What the caller keeps for the pages that it uses.
+    enum Preferences: Equatable {
+        case show
+        case keep
+    }
+
     case logIn
     case refresh
     case logOut
@@ -34,8 +40,9 @@ enum APIRoute: Equatable {
     case session(Session)
     case list(List)
     case account(Account)
+    case preferences(Preferences)
 
-    /// Bytes of a request to `/api/`: nothing here is larger than a password.
+    /// Bytes of a request to `/api/`: nothing here is larger than somebody's preferences.
     static let maximumBody = 64 * 1024
 
     init(_ request: HTTPRequest) throws(APIFailure) {
@@ -49,6 +56,9 @@ enum APIRoute: Equatable {
         case ("auth", 1): self = try .authentication(rest[0], request)
         case ("openapi.json", 0): self = try .read(.document, request)
         case ("me", 0): self = try .read(.session(.me), request)
+        case ("me", 1) where rest[0] == "preferences":
+            try request.allow(.get, .head, .put)
+            self = .preferences(request.method == .put ? .keep : .show)
         case ("ice-servers", 0): self = try .read(.session(.iceServers), request)
         case ("kiosks", 0): self = try .read(.session(.kiosks), request)
         case ("sessions", 0): self = try .read(.list(.sessions), request)
@@ -88,7 +98,7 @@ enum APIRoute: Equatable {
         switch self {
         case .logIn, .refresh, .logOut, .document: nil
         case .session(.me), .session(.iceServers): Role.allCases
-        case .session(.kiosks), .session(.show), .session(.end), .list(.sessions), .list(.crewEvents):
+        case .session(.kiosks), .session(.show), .session(.end), .list(.sessions), .list(.crewEvents), .preferences:
             [.monitor, .admin]
         case .list(.audit), .list(.accounts), .account: [.admin]
         }

@@ -23,10 +23,10 @@ enum AccountOperation: Equatable {
         }
         switch route {
         case .show(let name): self = .show(try account(name))
-        case .add: self = try .add(AccountBody(request))
+        case .add: self = try .add(RequestBody(request))
         case .change(let name):
             _ = try account(name)
-            self = try .change(name, AccountBody(request), by: admin)
+            self = try .change(name, RequestBody(request), by: admin)
         case .remove(let name):
             _ = try account(name)
             guard name != admin.id else { throw APIFailure(.conflict, "an administrator does not remove itself") }
@@ -34,9 +34,9 @@ enum AccountOperation: Equatable {
         }
     }
 
-    private static func add(_ body: AccountBody) throws(APIFailure) -> AccountOperation {
+    private static func add(_ body: RequestBody) throws(APIFailure) -> AccountOperation {
         guard let name = try body.text("id", AccountRule.id) else { throw APIFailure(.badRequest, "id: missing") }
-        guard let role = try body.role() else { throw APIFailure(.badRequest, "role: missing") }
+        guard let role = try body.word("role", Role.self) else { throw APIFailure(.badRequest, "role: missing") }
         guard let password = try body.text("password", AccountRule.password) else {
             throw APIFailure(.badRequest, "password: missing")
         }
@@ -45,7 +45,7 @@ enum AccountOperation: Equatable {
     }
 
     private static func change(
-        _ name: String, _ body: AccountBody, by admin: Account
+        _ name: String, _ body: RequestBody, by admin: Account
     ) throws(APIFailure) -> AccountOperation {
         let displayName = try body.text("displayName", AccountRule.displayName)
         let isDisabled = try body.bool("disabled")
@@ -59,39 +59,5 @@ enum AccountOperation: Equatable {
         }
         return .change(
             id: name, displayName: displayName, password: password.map { Redacted($0) }, isDisabled: isDisabled)
-    }
-}
-
-/// The body of a request about an account: an object. Members that this server does not know are passed over.
-private struct AccountBody {
-    let object: JSONObject
-
-    init(_ request: HTTPRequest) throws(APIFailure) {
-        guard case .object(let object) = try api({ () throws(SignalingError) in try request.json() }) else {
-            throw APIFailure(.badRequest, "the body must be an object")
-        }
-        self.object = object
-    }
-
-    func text(_ name: String, _ rule: (String) -> String?) throws(APIFailure) -> String? {
-        guard let value = object[name] else { return nil }
-        guard case .string(let text) = value else { throw APIFailure(.badRequest, "\(name): must be a string") }
-        if let broken = rule(text) { throw APIFailure(.badRequest, "\(name): \(broken)") }
-        return text
-    }
-
-    func bool(_ name: String) throws(APIFailure) -> Bool? {
-        guard let value = object[name] else { return nil }
-        guard case .bool(let bool) = value else { throw APIFailure(.badRequest, "\(name): must be true or false") }
-        return bool
-    }
-
-    func role() throws(APIFailure) -> Role? {
-        guard let value = object["role"] else { return nil }
-        guard case .string(let text) = value, let role = Role(rawValue: text) else {
-            let roles = Role.allCases.map(\.rawValue).joined(separator: ", ")
-            throw APIFailure(.badRequest, "role: must be one of \(roles)")
-        }
-        return role
     }
 }

@@ -80,7 +80,7 @@ struct ListAnswers {
             ended(request)
         case .reading(hasBegun: false)?:
             var answer = HTTPResponse.typed(200, reader.contentType, piece.bytes)
-            answer.headers += piece.headers(reader.source)
+            answer.headers += piece.headers(reader.fileName)
             if piece.isLast {
                 actions.append(.respond(request, answer))
                 ended(request)
@@ -147,9 +147,9 @@ struct ListAnswers {
 
 extension ListReader.Piece {
     /// What the first piece adds to the answer's head.
-    fileprivate func headers(_ source: ListReader.Source) -> [HTTPHeader] {
-        guard case .crewEventsAsCSV = source else { return [] }
-        return [HTTPHeader("Content-Disposition", "attachment; filename=\"crew-events.csv\"")]
+    fileprivate func headers(_ fileName: String?) -> [HTTPHeader] {
+        guard let fileName else { return [] }
+        return [HTTPHeader("Content-Disposition", "attachment; filename=\"\(fileName)\"")]
             + (nextCursor.map { [HTTPHeader("X-Next-Cursor", String($0))] } ?? [])
     }
 }

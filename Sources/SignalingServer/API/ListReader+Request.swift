@@ -1,6 +1,7 @@
 internal import HTTPTransport
 internal import Records
 internal import SessionRules
+internal import Signaling
 
 extension ListReader {
     /// The list that a request asks for, of the account's organization.
@@ -9,8 +10,15 @@ extension ListReader {
         switch route {
         case .accounts: self.init(.accounts, organization: account.organization)
         case .audit:
-            let (limit, cursor) = (try query.limit(), try query.cursor())
-            self.init(.audit, organization: account.organization, before: cursor, limit: limit)
+            let filter = AuditFilter(
+                kioskId: try query.text("kiosk"), actor: try query.text("actor"),
+                kind: try query.word("kind", AuditEntry.Kind.self), from: try query.time("from"),
+                to: try query.time("to"))
+            let isCSV = try query.word("format", of: ["json", "csv"]) == "csv"
+            let (limit, cursor) = (try query.limit(most: isCSV ? 10_000 : 1000), try query.cursor())
+            self.init(
+                isCSV ? .auditAsCSV(filter) : .audit(filter), organization: account.organization, before: cursor,
+                limit: limit)
         case .sessions:
             let (limit, cursor, kioskId) = (try query.limit(), try query.cursor(), try query.text("kioskId"))
             let isOpen = try query.word("state", of: ["open", "ended"]).map { $0 == "open" }
@@ -19,7 +27,8 @@ extension ListReader {
                 limit: limit)
         case .crewEvents:
             let filter = CrewFilter(
-                kioskId: try query.text("kioskId"), crewId: try query.text("crewId"), from: try query.time("from"),
+                kioskId: try query.text("kiosk", or: "kioskId"), crewId: try query.text("actor", or: "crewId"),
+                kind: try query.word("kind", CrewEvent.Kind.self), from: try query.time("from"),
                 to: try query.time("to"))
             let isCSV = try query.word("format", of: ["json", "csv"]) == "csv"
             let (limit, cursor) = (try query.limit(most: isCSV ? 10_000 : 1000), try query.cursor())

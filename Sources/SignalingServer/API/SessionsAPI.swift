@@ -19,7 +19,10 @@ struct SessionsAPI {
         self.responses = responses
     }
 
-    func handle(_ route: APIRoute.Session, _ id: RequestID, by account: Account, now: Moment) throws(APIFailure) {
+    func handle(
+        _ route: APIRoute.Session, _ request: HTTPRequest, by account: Account, now: Moment
+    ) throws(APIFailure) {
+        let id = request.id
         switch route {
         case .me: responses.respond(to: id, .json(200, account.ownJSON))
         case .iceServers:
@@ -32,9 +35,22 @@ struct SessionsAPI {
         case .show(let session):
             records.submit(.session(id: session, organization: account.organization, id.ticket))
         case .end(let session):
-            guard sockets.endSession(session, by: account, now: now) else { throw APIFailure.noSuchSession }
+            let reason = try Self.reason(request, of: account)
+            guard sockets.endSession(session, by: account, reason: reason, now: now) else {
+                throw APIFailure.noSuchSession
+            }
             responses.respond(to: id, HTTPResponse(status: 204))
         }
+    }
+
+    /// Why an administrator ends a session; nil where the request does not say.
+    private static func reason(_ request: HTTPRequest, of account: Account) throws(APIFailure) -> String? {
+        guard !request.body.isEmpty else { return nil }
+        let reason = try RequestBody(request).text("reason", BodyText.reason)
+        guard reason == nil || account.role == .admin else {
+            throw APIFailure(.forbidden, "reason: only an administrator gives one")
+        }
+        return reason
     }
 
     // MARK: What the records say

@@ -31,8 +31,9 @@ struct CrossOrigins {
         return [
             HTTPHeader("Access-Control-Allow-Origin", origin), HTTPHeader("Vary", "Origin"),
             HTTPHeader("Access-Control-Allow-Credentials", "true"),
-            HTTPHeader("Access-Control-Allow-Methods", "GET, POST, PATCH, DELETE, OPTIONS"),
-            HTTPHeader("Access-Control-Allow-Headers", "authorization, content-type"),
+            HTTPHeader("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS"),
+            HTTPHeader("Access-Control-Allow-Headers", "authorization, content-type, if-match"),
+            HTTPHeader("Access-Control-Expose-Headers", "etag, x-next-cursor"),
             HTTPHeader("Access-Control-Max-Age", "600"),
         ]
     }

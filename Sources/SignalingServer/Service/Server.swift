@@ -19,7 +19,8 @@ internal import SocketIO
 ///                └─ RequestService ── API ─┬─ AccountsAPI ┤
 ///                                          ├─ LogInAPI ───┼──▶ Workers ──▶ Inbox ──▶ ServerLoop
 ///                                          ├─ SessionsAPI ┤
-///                                          └─ ListsAPI ───┘
+///                                          ├─ ListsAPI ───┤
+///                                          └─ PreferencesAPI
 public final class Server {
     private let loop: ServerLoop
     private let inbox: Inbox

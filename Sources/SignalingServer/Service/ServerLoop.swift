@@ -19,6 +19,7 @@ final class ServerLoop {
     private let accounts: AccountsAPI
     private let sessions: SessionsAPI
     private let lists: ListsAPI
+    private let preferences: PreferencesAPI
     private let requests: RequestService
     private let log: Log
     private let turns: LatencyHistogram
@@ -42,7 +43,8 @@ final class ServerLoop {
         accounts = AccountsAPI(workers.records, workers.passwords, responses)
         sessions = SessionsAPI(workers.lists, sockets, responses)
         lists = ListsAPI(workers.lists, responses)
-        let api = API(transport, responses, tokens, sockets, logIns, accounts, sessions, lists)
+        preferences = PreferencesAPI(workers, responses)
+        let api = API(transport, responses, tokens, sockets, logIns, accounts, sessions, lists, preferences)
         requests = RequestService(configuration.requestGate, responses, sockets, api, log)
         turns = LatencyHistogram()
         memory = MemoryWatch(configuration.memory)
@@ -175,10 +177,14 @@ final class ServerLoop {
         case .failed(.refresh(_, _, let ticket), _): logIns.refreshFailed(ticket, now: now)
         case .failed(.logOut(_, _, let ticket), _): logIns.logOutFailed(ticket)
         case .failed(.changeAccount(_, _, let ticket), let error): accounts.failed(error, ticket)
+        case .failed(.keepPreferences(_, let ticket), _): preferences.failed(ticket)
+        case .preferences(let found, let ticket): preferences.found(found, ticket)
+        case .preferencesKept(let outcome, let ticket): preferences.kept(outcome, ticket)
         case .piece(let reader, let piece, let ticket): lists.pieceRead(reader, piece, ticket)
         case .session(let session, let ticket): sessions.found(session, ticket)
         case .listFailed(.piece(_, let ticket), _): lists.failed(ticket)
         case .listFailed(.session(_, _, let ticket), _): sessions.failed(ticket)
+        case .listFailed(.preferences(_, let ticket), _): preferences.failed(ticket)
         }
     }
 

@@ -93,8 +93,8 @@ final class SocketService {
     }
 
     /// - Returns: whether there is such a session that the account may end.
-    func endSession(_ id: String, by account: Account, now: Moment) -> Bool {
-        hub.sessionEnded(by: account, sessionId: id, now: now)
+    func endSession(_ id: String, by account: Account, reason: String?, now: Moment) -> Bool {
+        hub.sessionEnded(by: account, sessionId: id, reason: reason, now: now)
     }
 
     func familyRevoked(_ family: String, now: Moment) { hub.familyRevoked(family, now: now) }

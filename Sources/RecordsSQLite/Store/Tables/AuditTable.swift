@@ -45,13 +45,31 @@ enum AuditTable {
         }
     }
 
+    private static let match = """
+        FROM audit WHERE organization = ?1 AND sequence < ?2 AND (?3 IS NULL OR actor = ?3 OR subject = ?3)
+          AND (?4 IS NULL OR actor = ?4) AND (?5 IS NULL OR kind = ?5) AND (?6 IS NULL OR at >= ?6)
+          AND (?7 IS NULL OR at < ?7)
+        """
+
+    /// The sequence number of the `count`th line that `page` would list; nil when there are fewer.
+    static func sequence(
+        organization: String, _ filter: AuditFilter, before cursor: Int64?, at count: Int, in database: inout Database
+    ) throws(DatabaseError) -> Int64? {
+        try database.first(
+            "SELECT sequence \(match) ORDER BY sequence DESC LIMIT 1 OFFSET ?8", organization, cursor ?? Int64.max,
+            filter.kioskId, filter.actor, filter.kind?.rawValue, filter.from?.milliseconds, filter.to?.milliseconds,
+            count - 1
+        ) { row throws(DatabaseError) in try row.integer("sequence") }
+    }
+
     /// Newest first.
     static func page(
-        organization: String, before cursor: Int64?, limit: Int, in database: inout Database
+        organization: String, _ filter: AuditFilter, before cursor: Int64?, limit: Int, in database: inout Database
     ) throws(DatabaseError) -> [AuditRow] {
         try database.query(
-            "SELECT \(columns) FROM audit WHERE organization = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?",
-            organization, cursor ?? Int64.max, limit
+            "SELECT \(columns) \(match) ORDER BY sequence DESC LIMIT ?8", organization, cursor ?? Int64.max,
+            filter.kioskId, filter.actor, filter.kind?.rawValue, filter.from?.milliseconds, filter.to?.milliseconds,
+            limit
         ) { row throws(DatabaseError) in try AuditRow(row) }
     }
 

@@ -22,6 +22,7 @@ enum CrewTable {
     private static let match = """
         FROM crew_event WHERE organization = ?1 AND sequence < ?2 AND (?3 IS NULL OR kiosk = ?3)
           AND (?4 IS NULL OR crew_id = ?4) AND (?5 IS NULL OR received_at >= ?5) AND (?6 IS NULL OR received_at < ?6)
+          AND (?7 IS NULL OR kind = ?7)
         """
 
     /// The sequence number of the `count`th event that `page` would list; nil when there are fewer.
@@ -29,8 +30,9 @@ enum CrewTable {
         organization: String, _ filter: CrewFilter, before cursor: Int64?, at count: Int, in database: inout Database
     ) throws(DatabaseError) -> Int64? {
         try database.first(
-            "SELECT sequence \(match) ORDER BY sequence DESC LIMIT 1 OFFSET ?7", organization, cursor ?? Int64.max,
-            filter.kioskId, filter.crewId, filter.from?.milliseconds, filter.to?.milliseconds, count - 1
+            "SELECT sequence \(match) ORDER BY sequence DESC LIMIT 1 OFFSET ?8", organization, cursor ?? Int64.max,
+            filter.kioskId, filter.crewId, filter.from?.milliseconds, filter.to?.milliseconds,
+            filter.kind?.rawValue, count - 1
         ) { row throws(DatabaseError) in try row.integer("sequence") }
     }
 
@@ -41,10 +43,10 @@ enum CrewTable {
         try database.query(
             """
             SELECT sequence, organization, kiosk, kind, event_id, crew_id, name, role, train, occurred_at, received_at, clock
-            \(match) ORDER BY sequence DESC LIMIT ?7
+            \(match) ORDER BY sequence DESC LIMIT ?8
             """,
             organization, cursor ?? Int64.max, filter.kioskId, filter.crewId, filter.from?.milliseconds,
-            filter.to?.milliseconds, limit
+            filter.to?.milliseconds, filter.kind?.rawValue, limit
         ) { row throws(DatabaseError) in try CrewRecord(row) }
     }
 
