@@ -3,21 +3,17 @@ import Primitives
 // How an association begins and ends (RFC 9260 sections 5 and 9).
 
 extension Association {
-    /// "MUST be … 1500" (section 3.3.2).
-    private static let minimumWindow: UInt32 = 1500
-
     // MARK: Beginning
 
     mutating func handleInitiation(_ value: Span<UInt8>, now: Instant) {
-        var report: [UInt8] = []
-        var cookie: Range<Int>?
-        guard let chunk = try? InitiationChunk(value, report: &report, cookie: &cookie) else {
-            return drop(.malformedChunk)
-        }
-        guard chunk.tag != 0, chunk.window >= Self.minimumWindow else { return drop(.initiationInvalid) }
-        guard chunk.outgoingStreams > 0, chunk.incomingStreams > 0 else {
+        let (chunk, report): (InitiationChunk, [UInt8])
+        switch Handshake.judge(initiation: value) {
+        case .malformed: return drop(.malformedChunk)
+        case .invalid: return drop(.initiationInvalid)
+        case .refused(let tag):
             drop(.initiationInvalid)
-            return reply(tag: chunk.tag) { $0.writeChunk(.abort) { $0.writeCause(.invalidMandatoryParameter) } }
+            return reply(tag: tag) { $0.writeChunk(.abort) { $0.writeCause(.invalidMandatoryParameter) } }
+        case .valid(let valid, let unknown): (chunk, report) = (valid, unknown)
         }
         switch phase {
         case .ended: return reply(tag: chunk.tag) { $0.writeChunk(.abort) { _ in } }
@@ -38,24 +34,14 @@ extension Association {
     mutating func handleInitiationAck(_ value: Span<UInt8>, now: Instant) throws(SCTPError) {
         // "discard" in each other phase (section 5.2.3).
         guard case .cookieWait = phase else { return drop(.unexpectedChunk) }
-        var report: [UInt8] = []
-        var found: Range<Int>?
-        let chunk = try InitiationChunk(value, report: &report, cookie: &found)
+        switch try handshake.judge(answer: value) {
         // "the receiver MUST destroy the association".
-        guard chunk.tag != 0 else { return end(.peerViolation(.invalidMandatoryParameter)) }
-        let remote = RemoteEndpoint(chunk, own: handshake.own)
-        guard chunk.outgoingStreams > 0, chunk.incomingStreams > 0, chunk.window >= Self.minimumWindow else {
-            return abort(.invalidMandatoryParameter, to: remote)
+        case .withoutTag: end(.peerViolation(.invalidMandatoryParameter))
+        case .refused(let cause, let detail, let remote): abort(cause, detail, to: remote)
+        case .valid(let remote, let cookie, let report):
+            phase = .cookieEchoed(remote, cookie: cookie, report: report)
+            control.start(.cookieEcho, rto: timeout.value, now: now)
         }
-        guard let found else {
-            return abort(.missingMandatoryParameter, [0, 0, 0, 1, 0, UInt8(ParameterType.stateCookie)], to: remote)
-        }
-        let cookie = value.extracting(found).copied()
-        guard cookie.count <= configuration.maximumPacketSize - PacketHeader.size - ChunkType.headerSize else {
-            return abort(.outOfResource, to: remote)
-        }
-        phase = .cookieEchoed(remote, cookie: cookie, report: report)
-        control.start(.cookieEcho, rto: timeout.value, now: now)
     }
 
     /// False when nothing of the packet behind it is to be read.
@@ -129,14 +115,11 @@ extension Association {
     mutating func handleShutdown(_ value: Span<UInt8>, now: Instant) throws(SCTPError) {
         var reader = ByteReader(value)
         guard let cumulative = try? reader.readUInt32() else { throw .truncated }
-        switch phase {
-        case .idle, .cookieWait, .cookieEchoed, .ended: return drop(.unexpectedChunk)
-        case .shutdownAckSent: return
-        case .established(let remote), .shutdownPending(let remote): phase = .shutdownReceived(remote)
-        case .shutdownReceived: break
-        case .shutdownSent(let remote):
-            // Both at once: "SHOULD immediately respond with a SHUTDOWN ACK".
-            phase = .shutdownAckSent(remote)
+        switch phase.peerShutsDown() {
+        case .unexpected: return drop(.unexpectedChunk)
+        case .repeated: return
+        case .taken: break
+        case .crossed:
             control.stop()
             return control.start(.shutdownAck, rto: timeout.value, now: now)
         }
@@ -154,15 +137,7 @@ extension Association {
 
     /// All that was to be sent before the end has arrived: the next step.
     mutating func advanceShutdown(now: Instant) {
-        guard outgoing.isIdle else { return }
-        switch phase {
-        case .shutdownPending(let remote):
-            phase = .shutdownSent(remote)
-            control.start(.shutdown, rto: timeout.value, now: now)
-        case .shutdownReceived(let remote):
-            phase = .shutdownAckSent(remote)
-            control.start(.shutdownAck, rto: timeout.value, now: now)
-        case .idle, .cookieWait, .cookieEchoed, .established, .shutdownSent, .shutdownAckSent, .ended: break
-        }
+        guard outgoing.isIdle, let next = phase.sendingIsDone() else { return }
+        control.start(next, rto: timeout.value, now: now)
     }
 }

@@ -5,46 +5,17 @@ public import Primitives
 extension Association {
     /// A packet that DTLS has decrypted. Whatever it holds, it is answered, used, or counted.
     public mutating func handle(_ bytes: Span<UInt8>, now: Instant) {
-        guard bytes.count >= PacketHeader.size + ChunkType.headerSize, let header = try? PacketHeader(bytes) else {
-            return drop(.malformedPacket)
+        let verdict = PacketAdmission.judge(
+            bytes, configuration, own: handshake.own.tag, remote: phase.remote?.tag, isAssociated: phase.isAssociated)
+        switch verdict {
+        case .drop(let reason): drop(reason)
+        case .initiation(let value): handleInitiation(bytes.extracting(value), now: now)
+        case .cookieEcho(let value, let tag, let next):
+            guard handleCookieEcho(bytes.extracting(value), tag: tag, now: now) else { return }
+            handleChunks(bytes, from: next, now: now)
+        case .outOfTheBlue(let type, let tag): handleOutOfTheBlue(type, tag: tag)
+        case .chunks(let start): handleChunks(bytes, from: start, now: now)
         }
-        var offset = PacketHeader.size
-        let first: TLV
-        do {
-            guard let found = try TLV.nextChunk(in: bytes, at: &offset) else { return drop(.malformedPacket) }
-            first = found
-        } catch { return drop(.malformedPacket) }
-        let type = ChunkType(rawValue: UInt8(truncatingIfNeeded: first.type))
-        // "MUST … a valid CRC32c" where the peer cannot know yet that we take none (RFC 9653 section 5.3).
-        let maySkip = configuration.usesZeroChecksum && type != .initiation && type != .cookieEcho
-        guard header.checksum == 0 && maySkip || header.checksum == CRC32c.checksum(ofPacket: bytes) else {
-            return drop(.checksumInvalid)
-        }
-        guard header.source == configuration.remotePort, header.destination == configuration.localPort else {
-            return drop(.portMismatch)
-        }
-        switch type {
-        case .initiation:
-            // "A receiver of an INIT chunk … bundled … MUST silently discard".
-            guard header.tag == 0, offset == bytes.count else { return drop(.initiationInvalid) }
-            return handleInitiation(bytes.extracting(first.value), now: now)
-        case .cookieEcho:
-            // Its tag is the cookie's, which may be another than the association's.
-            guard handleCookieEcho(bytes.extracting(first.value), tag: header.tag, now: now) else { return }
-        case .abort, .shutdownComplete:
-            // The T bit: the sender had no association, and sends our own tag back (section 8.5.1).
-            let expected = first.flags & 1 == 1 ? phase.remote?.tag : handshake.own.tag
-            guard header.tag == expected else { return drop(.verificationTagMismatch) }
-            offset = PacketHeader.size
-        default:
-            switch phase {
-            case .idle, .ended: return handleOutOfTheBlue(type, tag: header.tag)
-            default: break
-            }
-            guard header.tag == handshake.own.tag else { return drop(.verificationTagMismatch) }
-            offset = PacketHeader.size
-        }
-        handleChunks(bytes, from: offset, now: now)
     }
 
     /// "Out of the blue": there is no association for it (RFC 9260 section 8.4).
@@ -102,11 +73,7 @@ extension Association {
     /// An unknown chunk that wants to be reported: "Unrecognized Chunk Type" (RFC 9260 section 3.3.10.6).
     private mutating func report(_ chunk: Span<UInt8>) {
         guard let remote = phase.remote else { return }
-        reply(tag: remote.tag) { writer in
-            writer.writeChunk(.error) { writer in
-                writer.writeCause(.unrecognizedChunkType) { $0.write(chunk.extracting(0..<min(chunk.count, 256))) }
-            }
-        }
+        reply(tag: remote.tag) { $0.writeUnrecognized(chunk.extracting(0..<min(chunk.count, 256))) }
     }
 
     private mutating func handle(_ type: ChunkType, flags: UInt8, _ value: Span<UInt8>, now: Instant)
@@ -145,14 +112,7 @@ extension Association {
         guard value.count > DataChunk.fieldSize else { return abort(.noUserData, chunk.tsn.bytes) }
         guard chunk.stream.rawValue < remote.incomingStreams else {
             // "it SHALL acknowledge … and immediately send an ERROR chunk" (section 6.5).
-            reply(tag: remote.tag) { writer in
-                writer.writeChunk(.error) { writer in
-                    writer.writeCause(.invalidStreamIdentifier) { writer in
-                        writer.write(chunk.stream.rawValue)
-                        writer.write(0 as UInt16)
-                    }
-                }
-            }
+            reply(tag: remote.tag) { $0.writeInvalidStream(chunk.stream) }
             if incoming.skip(chunk) == .tooLarge { abort(.protocolViolation) }
             return
         }
@@ -180,11 +140,7 @@ extension Association {
     }
 
     private mutating func handleHeartbeatAck(_ value: Span<UInt8>, now: Instant) throws(SCTPError) {
-        var offset = 0
-        guard let parameter = try TLV.nextParameter(in: value, at: &offset) else { throw .truncated }
-        var reader = ByteReader(value.extracting(parameter.value))
-        guard let nonce = try? reader.readUInt64() else { throw .truncated }
-        guard let sample = heartbeats.takeAnswer(nonce, now: now) else { return drop(.heartbeatUnknown) }
+        guard let sample = try heartbeats.takeAnswer(value, now: now) else { return drop(.heartbeatUnknown) }
         timeout.measure(sample)
         heartbeats.noteAnswer(rto: timeout.value, now: now)
     }

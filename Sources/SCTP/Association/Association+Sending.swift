@@ -36,34 +36,14 @@ extension Association {
         return true
     }
 
-    /// The handshake's chunks. True when the packet has one that must have a checksum, and takes nothing else.
+    /// The chunks of beginning and end, and heartbeats. True when the packet has one that must have a checksum, and takes nothing else.
     private mutating func writeControl(into packet: inout PacketBuffer, now: Instant) -> Bool {
         guard !control.due.isEmpty else { return false }
-        if control.due.contains(.initiation) {
-            control.due.remove(.initiation)
-            packet.write { handshake.own.write(as: .initiation, into: &$0) }
+        if control.write(
+            into: &packet, phase, own: handshake.own, received: incoming.cumulativeTSN,
+            limit: configuration.maximumPacketSize)
+        {
             return true
-        }
-        if control.due.contains(.cookieEcho), case .cookieEchoed(_, let cookie, let report) = phase {
-            control.due.remove(.cookieEcho)
-            packet.write { $0.writeChunk(.cookieEcho) { $0.write(cookie) } }
-            if !report.isEmpty, packet.count + report.count + 8 <= configuration.maximumPacketSize {
-                packet.write { $0.writeChunk(.error) { $0.writeCause(.unrecognizedParameters) { $0.write(report) } } }
-            }
-            return true
-        }
-        if control.due.contains(.cookieAck) {
-            control.due.remove(.cookieAck)
-            packet.write { $0.writeChunk(.cookieAck) { _ in } }
-        }
-        if control.due.contains(.shutdown) {
-            control.due.remove(.shutdown)
-            let cumulative = incoming.cumulativeTSN
-            packet.write { $0.writeChunk(.shutdown) { $0.write(cumulative.rawValue) } }
-        }
-        if control.due.contains(.shutdownAck) {
-            control.due.remove(.shutdownAck)
-            packet.write { $0.writeChunk(.shutdownAck) { _ in } }
         }
         if control.due.contains(.heartbeat) {
             control.due.remove(.heartbeat)
@@ -132,14 +112,7 @@ extension Association {
     }
 
     private mutating func handleControlTimeout(now: Instant) {
-        let what: ControlQueue.Due
-        switch phase {
-        case .cookieWait: what = .initiation
-        case .cookieEchoed: what = .cookieEcho
-        case .shutdownSent: what = .shutdown
-        case .shutdownAckSent: what = .shutdownAck
-        case .idle, .established, .shutdownPending, .shutdownReceived, .ended: return control.stop()
-        }
+        guard let what = phase.repeated else { return control.stop() }
         timeout.backOff()
         guard !control.retry(what, rto: timeout.value, now: now) else { return }
         giveUp(phase.isEstablished ? .peerUnreachable : .handshakeTimedOut)

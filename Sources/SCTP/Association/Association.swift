@@ -20,60 +20,9 @@ public import Primitives
 ///     handleTimeout(now:)         pollEvent() until nil
 ///     nextTimeout
 public struct Association: Sendable {
-    /// What there is in each phase.
-    enum Phase: Sendable {
-        /// Next: cookieWait, established, ended.
-        case idle
-        /// INIT is out. Next: cookieEchoed, established, ended.
-        case cookieWait
-        /// The peer is known, and has not seen its cookie. Next: established, cookieWait (a stale cookie), ended.
-        case cookieEchoed(RemoteEndpoint, cookie: [UInt8], report: [UInt8])
-        /// Next: shutdownPending, shutdownReceived, ended.
-        case established(RemoteEndpoint)
-        /// Nothing new is taken to send. Next: shutdownSent, shutdownReceived, ended.
-        case shutdownPending(RemoteEndpoint)
-        /// Next: shutdownAckSent, ended.
-        case shutdownSent(RemoteEndpoint)
-        /// The peer has sent all that it had. Next: shutdownAckSent, ended.
-        case shutdownReceived(RemoteEndpoint)
-        /// Next: ended.
-        case shutdownAckSent(RemoteEndpoint)
-        case ended
-
-        var remote: RemoteEndpoint? {
-            switch self {
-            case .idle, .cookieWait, .ended: nil
-            case .cookieEchoed(let remote, _, _), .established(let remote), .shutdownPending(let remote),
-                .shutdownSent(let remote), .shutdownReceived(let remote), .shutdownAckSent(let remote):
-                remote
-            }
-        }
-        /// The handshake is over.
-        var isEstablished: Bool {
-            switch self {
-            case .idle, .cookieWait, .cookieEchoed, .ended: false
-            case .established, .shutdownPending, .shutdownSent, .shutdownReceived, .shutdownAckSent: true
-            }
-        }
-        /// Chunks of data are taken.
-        var takesData: Bool {
-            switch self {
-            case .established, .shutdownPending, .shutdownSent: true
-            case .idle, .cookieWait, .cookieEchoed, .shutdownReceived, .shutdownAckSent, .ended: false
-            }
-        }
-        /// Chunks of data are sent.
-        var sendsData: Bool {
-            switch self {
-            case .established, .shutdownPending, .shutdownReceived: true
-            case .idle, .cookieWait, .cookieEchoed, .shutdownSent, .shutdownAckSent, .ended: false
-            }
-        }
-    }
-
     /// What was agreed at the beginning.
     public let configuration: AssociationConfiguration
-    var phase: Phase
+    var phase: AssociationPhase
     var handshake: Handshake
     var timeout: RetransmissionTimeout
     var heartbeats: Heartbeats

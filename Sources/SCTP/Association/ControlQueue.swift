@@ -64,6 +64,39 @@ struct ControlQueue: Sendable {
         if let packet { replies.append(packet) }
         return true
     }
+
+    /// Writes the chunks of beginning and end that are due. True when the packet has one that must have a checksum, and takes
+    /// nothing else.
+    mutating func write(
+        into packet: inout PacketBuffer, _ phase: AssociationPhase, own: InitiationChunk, received: TSN, limit: Int
+    ) -> Bool {
+        if due.contains(.initiation) {
+            due.remove(.initiation)
+            packet.write { own.write(as: .initiation, into: &$0) }
+            return true
+        }
+        if due.contains(.cookieEcho), case .cookieEchoed(_, let cookie, let report) = phase {
+            due.remove(.cookieEcho)
+            packet.write { $0.writeChunk(.cookieEcho) { $0.write(cookie) } }
+            if !report.isEmpty, packet.count + report.count + 8 <= limit {
+                packet.write { $0.writeChunk(.error) { $0.writeCause(.unrecognizedParameters) { $0.write(report) } } }
+            }
+            return true
+        }
+        if due.contains(.cookieAck) {
+            due.remove(.cookieAck)
+            packet.write { $0.writeChunk(.cookieAck) { _ in } }
+        }
+        if due.contains(.shutdown) {
+            due.remove(.shutdown)
+            packet.write { $0.writeChunk(.shutdown) { $0.write(received.rawValue) } }
+        }
+        if due.contains(.shutdownAck) {
+            due.remove(.shutdownAck)
+            packet.write { $0.writeChunk(.shutdownAck) { _ in } }
+        }
+        return false
+    }
 }
 
 extension ByteWriter {

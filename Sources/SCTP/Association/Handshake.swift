@@ -24,6 +24,27 @@ struct RemoteEndpoint: Sendable {
 
 /// Our side of the handshake: what we say of ourselves, and the cookies that we make (RFC 9260 section 5).
 struct Handshake: Sendable {
+    /// "MUST be … 1500" (section 3.3.2).
+    private static let minimumWindow: UInt32 = 1500
+
+    /// What an INIT is (section 5.1).
+    enum InitiationVerdict: Sendable {
+        case malformed
+        /// Nobody is told.
+        case invalid
+        /// ABORT with this tag.
+        case refused(tag: UInt32)
+        /// With what of it is not known and wants to be reported.
+        case valid(InitiationChunk, report: [UInt8])
+    }
+
+    /// What an INIT ACK is (section 5.1).
+    enum AnswerVerdict: Sendable {
+        case withoutTag
+        case refused(ErrorCause, detail: [UInt8], RemoteEndpoint)
+        case valid(RemoteEndpoint, cookie: [UInt8], report: [UInt8])
+    }
+
     /// What a COOKIE ECHO is, beside the association that there is (RFC 9260 section 5.2.4, table 12).
     enum CookieVerdict: Sendable {
         /// Not ours, or of tags that fit no case.
@@ -97,5 +118,34 @@ struct Handshake: Sendable {
         own.tag = cookie.localTag
         own.initialTSN = cookie.localTSN
         return .restart(RemoteEndpoint(cookie.peer, own: own), own: own)
+    }
+
+    static func judge(initiation value: Span<UInt8>) -> InitiationVerdict {
+        var report: [UInt8] = []
+        var cookie: Range<Int>?
+        guard let chunk = try? InitiationChunk(value, report: &report, cookie: &cookie) else { return .malformed }
+        guard chunk.tag != 0, chunk.window >= minimumWindow else { return .invalid }
+        guard chunk.outgoingStreams > 0, chunk.incomingStreams > 0 else { return .refused(tag: chunk.tag) }
+        return .valid(chunk, report: report)
+    }
+
+    /// - Throws: `SCTPError` where the chunk cannot be read.
+    func judge(answer value: Span<UInt8>) throws(SCTPError) -> AnswerVerdict {
+        var report: [UInt8] = []
+        var found: Range<Int>?
+        let chunk = try InitiationChunk(value, report: &report, cookie: &found)
+        guard chunk.tag != 0 else { return .withoutTag }
+        let remote = RemoteEndpoint(chunk, own: own)
+        guard chunk.outgoingStreams > 0, chunk.incomingStreams > 0, chunk.window >= Self.minimumWindow else {
+            return .refused(.invalidMandatoryParameter, detail: [], remote)
+        }
+        guard let found else {
+            let missing = [0, 0, 0, 1, 0, UInt8(ParameterType.stateCookie)]
+            return .refused(.missingMandatoryParameter, detail: missing, remote)
+        }
+        guard found.count <= configuration.maximumPacketSize - PacketHeader.size - ChunkType.headerSize else {
+            return .refused(.outOfResource, detail: [], remote)
+        }
+        return .valid(remote, cookie: value.extracting(found).copied(), report: report)
     }
 }

@@ -48,7 +48,13 @@ struct Heartbeats: Sendable {
     }
 
     /// How long the answer took; nil when it answers none of ours.
-    mutating func takeAnswer(_ nonce: UInt64, now: Instant) -> Duration? {
+    ///
+    /// - Parameter value: Of a HEARTBEAT ACK.
+    mutating func takeAnswer(_ value: Span<UInt8>, now: Instant) throws(SCTPError) -> Duration? {
+        var offset = 0
+        guard let parameter = try TLV.nextParameter(in: value, at: &offset) else { throw .truncated }
+        var reader = ByteReader(value.extracting(parameter.value))
+        guard let nonce = try? reader.readUInt64() else { throw .truncated }
         guard let (expected, sentAt) = waiting, expected == nonce else { return nil }
         waiting = nil
         return now - sentAt

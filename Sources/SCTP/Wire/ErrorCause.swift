@@ -48,6 +48,21 @@ extension ByteWriter {
         writeParameter(cause.rawValue, isLast: true, value)
     }
 
+    /// An ERROR chunk: data on a stream that there is not (RFC 9260 section 3.3.10.1).
+    mutating func writeInvalidStream(_ stream: StreamID) {
+        writeChunk(.error) { writer in
+            writer.writeCause(.invalidStreamIdentifier) { writer in
+                writer.write(stream.rawValue)
+                writer.write(0 as UInt16)
+            }
+        }
+    }
+
+    /// An ERROR chunk: the beginning of a chunk of a type that is not known (RFC 9260 section 3.3.10.6).
+    mutating func writeUnrecognized(_ chunk: Span<UInt8>) {
+        writeChunk(.error) { writer in writer.writeCause(.unrecognizedChunkType) { $0.write(chunk) } }
+    }
+
     private mutating func finishTLV(from start: Int, isPadded: Bool = true, _ value: (inout ByteWriter) -> Void) {
         write(0 as UInt16)
         value(&self)
