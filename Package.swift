@@ -204,7 +204,8 @@ let package = Package(
         tests(
             "PeerTests",
             [
-                "Peer", "FuzzBodies", "TestSupport", "ICE", "SDP", "RTP", "SCTP", "STUN", "SRTP", "Congestion", "Crypto",
+                "Peer", "FuzzBodies", "TestSupport", "ICE", "SDP", "RTP", "SCTP", "STUN", "SRTP", "Congestion",
+                "Crypto",
                 "CAllocations", "COpenSSL",
             ]),
         tests("JSONTests", ["JSON"]),

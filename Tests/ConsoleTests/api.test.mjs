@@ -35,7 +35,7 @@ test('addresses are made of what the operation knows', () => {
   assert.equal(addressOf('listSessions', { query: { kioskId: null, state: undefined } }), '/api/sessions');
   assert.throws(() => addressOf('showAccount'), /accountId missing/);
   assert.throws(() => addressOf('showAccount', { path: Object.create({ accountId: 'x' }) }), /accountId missing/);
-  assert.throws(() => addressOf('listAudit', { query: { from: 'x' } }), /no parameter from/);
+  assert.throws(() => addressOf('listAudit', { query: { since: 'x' } }), /no parameter since/);
 });
 
 const fetched = globalThis.fetch;

@@ -215,5 +215,5 @@ function details(parts) {
 /** The server's parameters for what the history is narrowed to. */
 function asked({ kiosk, person, from, to }) {
   const iso = (local) => (local ? new Date(local).toISOString() : null);
-  return { kioskId: kiosk || null, crewId: person || null, from: iso(from), to: iso(to), limit: 200 };
+  return { kiosk: kiosk || null, actor: person || null, from: iso(from), to: iso(to), limit: 200 };
 }

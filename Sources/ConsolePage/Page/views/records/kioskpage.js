@@ -70,7 +70,7 @@ export class KioskPage {
     this.#all.href = writeRoute({ page: 'crew', query: { tab: 'history', kiosk: kioskId } });
     this.#drawKiosk();
     void this.#sessions.load({ kioskId, limit: 50 });
-    void this.#crew.load({ kioskId, limit: MOST_EVENTS });
+    void this.#crew.load({ kiosk: kioskId, limit: MOST_EVENTS });
     if (this.#world.seesAccounts()) void this.#askAccount(kioskId);
   }
 
