@@ -127,12 +127,9 @@ extension Association {
     }
 
     mutating func handleShutdownAck() {
-        switch phase {
-        case .shutdownSent(let remote), .shutdownAckSent(let remote):
-            reply(tag: remote.tag) { $0.writeChunk(.shutdownComplete) { _ in } }
-            end(.shutdown)
-        default: drop(.unexpectedChunk)
-        }
+        guard let remote = phase.shutdownAckSender else { return drop(.unexpectedChunk) }
+        reply(tag: remote.tag) { $0.writeChunk(.shutdownComplete) { _ in } }
+        end(.shutdown)
     }
 
     /// All that was to be sent before the end has arrived: the next step.

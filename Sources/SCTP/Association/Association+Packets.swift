@@ -82,7 +82,7 @@ extension Association {
         case .shutdown: try handleShutdown(value, now: now)
         case .shutdownAck: handleShutdownAck()
         case .shutdownComplete:
-            guard case .shutdownAckSent = phase else { return drop(.unexpectedChunk) }
+            guard phase.awaitsShutdownComplete else { return drop(.unexpectedChunk) }
             end(.shutdown)
         case .initiation, .cookieEcho: drop(.unexpectedChunk)
         case .ecnEcho, .congestionWindowReduced: drop(.unknownChunk)

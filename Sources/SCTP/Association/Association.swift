@@ -148,12 +148,10 @@ public struct Association: Sendable {
 
     /// Sends what was taken, and then ends (RFC 9260 section 9.2). One that is not established ends at once.
     public mutating func shutdown(now: Instant) {
-        switch phase {
-        case .established(let remote):
-            phase = .shutdownPending(remote)
-            advanceShutdown(now: now)
-        case .idle, .cookieWait, .cookieEchoed: abort()
-        case .shutdownPending, .shutdownSent, .shutdownReceived, .shutdownAckSent, .ended: break
+        switch phase.applicationShutsDown() {
+        case .begun: advanceShutdown(now: now)
+        case .notEstablished: abort()
+        case .repeated: break
         }
     }
 

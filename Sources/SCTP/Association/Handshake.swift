@@ -1,7 +1,7 @@
 import Primitives
 
 /// Who an association is between: tags and first numbers of both sides, and what they agreed on.
-struct RemoteEndpoint: Sendable {
+struct RemoteEndpoint: Hashable, Sendable {
     /// The verification tag of what we send.
     var tag: UInt32
     var initialTSN: TSN
