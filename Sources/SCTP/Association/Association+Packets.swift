@@ -75,7 +75,7 @@ extension Association {
                 value, incoming: &incoming, streams: configuration.streams, rto: timeout.value, now: now)
         case .heartbeat: handleHeartbeat(value)
         case .heartbeatAck: try handleHeartbeatAck(value, now: now)
-        case .initiationAck: try handleInitiationAck(value, now: now)
+        case .initiationAck: handleInitiationAck(value, now: now)
         case .cookieAck: handleCookieAck(now: now)
         case .abort: end(.abortedByPeer(ErrorCause.first(in: value)))
         case .error: handleError(value, now: now)
