@@ -11,6 +11,17 @@ public import Primitives
 ///
 ///     from each phase: ABORT either way, and what nobody answers ─▶ ended
 ///
+/// It joins machines that know nothing of each other, and answer with values:
+///
+///     packet ─▶ PacketAdmission ─▶ ChunkSequence ─┬─ INIT, INIT ACK, COOKIE ECHO ─▶ Handshake
+///                                                 ├─ SHUTDOWN and its answers ────▶ AssociationPhase
+///                                                 ├─ DATA, FORWARD TSN ───────────▶ IncomingData
+///                                                 ├─ SACK ────────────────────────▶ OutgoingData
+///                                                 ├─ RE-CONFIG ───────────────────▶ StreamResets
+///                                                 └─ HEARTBEAT ACK ───────────────▶ Heartbeats
+///
+/// `ControlQueue` holds what they want to be sent, until `pollTransmit` takes it.
+///
 /// Both sides of WebRTC start; their INITs cross, which section 5.2.1 makes one association. A machine that was not started
 /// answers. After the end nothing is taken; a peer that goes on is told by ABORT.
 ///
