@@ -6,39 +6,25 @@ extension Association {
     // MARK: Beginning
 
     mutating func handleInitiation(_ value: Span<UInt8>, now: Instant) {
-        let (chunk, report): (InitiationChunk, [UInt8])
-        switch Handshake.judge(initiation: value) {
-        case .malformed: return drop(.malformedChunk)
-        case .invalid: return drop(.initiationInvalid)
+        switch handshake.answer(initiation: value, in: phase, now: now) {
+        case .dropped(let reason): drop(reason)
         case .refused(let tag):
             drop(.initiationInvalid)
-            return reply(tag: tag) { $0.writeChunk(.abort) { $0.writeCause(.invalidMandatoryParameter) } }
-        case .valid(let valid, let unknown): (chunk, report) = (valid, unknown)
-        }
-        switch phase {
-        case .ended: return reply(tag: chunk.tag) { $0.writeChunk(.abort) { _ in } }
-        case .shutdownAckSent:
-            // "it MUST … resend the SHUTDOWN ACK" (section 9.2).
-            control.due.insert(.shutdownAck)
-            return
-        case .idle, .cookieWait, .cookieEchoed, .established, .shutdownPending, .shutdownSent, .shutdownReceived:
-            break
-        }
-        let answer = handshake.answer(
-            to: chunk, current: phase.remote, isEstablished: phase.isEstablished, now: now)
-        reply(tag: chunk.tag) {
-            answer.chunk.write(as: .initiationAck, cookie: answer.cookie, report: report, into: &$0)
+            reply(tag: tag) { $0.writeChunk(.abort) { $0.writeCause(.invalidMandatoryParameter) } }
+        case .ended(let tag): reply(tag: tag) { $0.writeChunk(.abort) { _ in } }
+        case .shutdownAckAgain: control.due.insert(.shutdownAck)
+        case .acknowledged(let tag, let own, let cookie, let report):
+            reply(tag: tag) { own.write(as: .initiationAck, cookie: cookie, report: report, into: &$0) }
         }
     }
 
-    mutating func handleInitiationAck(_ value: Span<UInt8>, now: Instant) throws(SCTPError) {
-        // "discard" in each other phase (section 5.2.3).
-        guard case .cookieWait = phase else { return drop(.unexpectedChunk) }
-        switch try handshake.judge(answer: value) {
+    mutating func handleInitiationAck(_ value: Span<UInt8>, now: Instant) {
+        switch handshake.judge(initiationAck: value, in: phase) {
+        case .dropped(let reason): drop(reason)
         // "the receiver MUST destroy the association".
         case .withoutTag: end(.peerViolation(.invalidMandatoryParameter))
         case .refused(let cause, let detail, let remote): abort(cause, detail, to: remote)
-        case .valid(let remote, let cookie, let report):
+        case .accepted(let remote, let cookie, let report):
             phase = .cookieEchoed(remote, cookie: cookie, report: report)
             control.start(.cookieEcho, rto: timeout.value, now: now)
         }
@@ -46,39 +32,26 @@ extension Association {
 
     /// False when nothing of the packet behind it is to be read.
     mutating func handleCookieEcho(_ cookie: Span<UInt8>, tag: UInt32, now: Instant) -> Bool {
-        guard !hasEnded else {
-            drop(.unexpectedChunk)
+        switch handshake.judge(cookieEcho: cookie, tag: tag, in: phase, now: now) {
+        case .dropped(let reason):
+            drop(reason)
             return false
-        }
-        let verdict = handshake.judge(
-            cookie, tag: tag, current: phase.remote, isEstablished: phase.isEstablished, now: now)
-        switch verdict {
-        case .invalid:
-            drop(.cookieInvalid)
-            return false
-        case .stale(let staleness):
+        case .stale(let microseconds):
             drop(.cookieStale)
-            let microseconds = UInt32(clamping: staleness.nanoseconds / 1000)
-            reply(tag: phase.remote?.tag ?? 0) { writer in
-                writer.writeChunk(.error) { $0.writeCause(.staleCookie) { $0.write(microseconds) } }
-            }
+            reply(tag: phase.remote?.tag ?? 0) { $0.writeStaleCookie(microseconds) }
             return false
-        case .repeated: control.due.insert(.cookieAck)
-        case .begin(let remote):
-            begin(remote, now: now)
-            control.due.insert(.cookieAck)
+        case .shuttingDown(let tag):
+            reply(tag: tag) { $0.writeChunk(.error) { $0.writeCause(.cookieReceivedWhileShuttingDown) } }
+            control.due.insert(.shutdownAck)
+            return false
+        case .repeated: break
+        case .begin(let remote): begin(remote, now: now)
         case .restart(let remote, let own):
-            if case .shutdownAckSent(let current) = phase {
-                // Section 5.2.4: no restart while it ends.
-                reply(tag: current.tag) { $0.writeChunk(.error) { $0.writeCause(.cookieReceivedWhileShuttingDown) } }
-                control.due.insert(.shutdownAck)
-                return false
-            }
             outgoing.restart(initialTSN: own.initialTSN)
             emit(.restarted)
             begin(remote, isRestart: true, now: now)
-            control.due.insert(.cookieAck)
         }
+        control.due.insert(.cookieAck)
         return true
     }
 
@@ -127,12 +100,9 @@ extension Association {
     }
 
     mutating func handleShutdownAck() {
-        switch phase {
-        case .shutdownSent(let remote), .shutdownAckSent(let remote):
-            reply(tag: remote.tag) { $0.writeChunk(.shutdownComplete) { _ in } }
-            end(.shutdown)
-        default: drop(.unexpectedChunk)
-        }
+        guard let remote = phase.shutdownAckSender else { return drop(.unexpectedChunk) }
+        reply(tag: remote.tag) { $0.writeChunk(.shutdownComplete) { _ in } }
+        end(.shutdown)
     }
 
     /// All that was to be sent before the end has arrived: the next step.

@@ -13,48 +13,32 @@ extension Association {
         case .cookieEcho(let value, let tag, let next):
             guard handleCookieEcho(bytes.extracting(value), tag: tag, now: now) else { return }
             handleChunks(bytes, from: next, now: now)
-        case .outOfTheBlue(let type, let tag): handleOutOfTheBlue(type, tag: tag)
+        case .outOfTheBlue(let answer, let tag):
+            drop(.unexpectedChunk)
+            if let answer { reply(tag: tag) { $0.writeChunk(answer, flags: 1) { _ in } } }
         case .chunks(let start): handleChunks(bytes, from: start, now: now)
         }
     }
 
-    /// "Out of the blue": there is no association for it (RFC 9260 section 8.4).
-    private mutating func handleOutOfTheBlue(_ type: ChunkType?, tag: UInt32) {
-        drop(.unexpectedChunk)
-        switch type {
-        case .shutdownAck: reply(tag: tag) { $0.writeChunk(.shutdownComplete, flags: 1) { _ in } }
-        case .cookieAck, .error: break
-        default: reply(tag: tag) { $0.writeChunk(.abort, flags: 1) { _ in } }
-        }
-    }
-
     private mutating func handleChunks(_ bytes: Span<UInt8>, from start: Int, now: Instant) {
-        var offset = start
+        var chunks = ChunkSequence(from: start)
         var hasData = false
-        while !hasEnded {
-            let chunk: TLV
-            do {
-                guard let next = try TLV.nextChunk(in: bytes, at: &offset) else { break }
-                chunk = next
-            } catch {
-                drop(.malformedChunk)
-                break
-            }
-            let value = bytes.extracting(chunk.value)
-            guard let type = ChunkType(rawValue: UInt8(truncatingIfNeeded: chunk.type)) else {
+        reading: while !hasEnded {
+            switch chunks.next(in: bytes) {
+            case .end: break reading
+            case .malformed: drop(.malformedChunk)
+            case .unknown(let reported):
                 drop(.unknownChunk)
-                let unknown = UnknownType(chunk: chunk.type)
-                if unknown.isReported { report(bytes.extracting(chunk.whole)) }
-                guard !unknown.stops else { break }
-                continue
+                if let reported { report(bytes.extracting(reported)) }
+            case .chunk(let type, let flags, let value):
+                if type == .data { hasData = true }
+                do {
+                    try handle(type, flags: flags, bytes.extracting(value), now: now)
+                } catch {
+                    drop(.malformedChunk)
+                }
+                collect()
             }
-            if type == .data { hasData = true }
-            do {
-                try handle(type, flags: chunk.flags, value, now: now)
-            } catch {
-                drop(.malformedChunk)
-            }
-            collect()
         }
         guard !hasEnded else { return }
         if hasData, phase.takesData {
@@ -73,7 +57,7 @@ extension Association {
     /// An unknown chunk that wants to be reported: "Unrecognized Chunk Type" (RFC 9260 section 3.3.10.6).
     private mutating func report(_ chunk: Span<UInt8>) {
         guard let remote = phase.remote else { return }
-        reply(tag: remote.tag) { $0.writeUnrecognized(chunk.extracting(0..<min(chunk.count, 256))) }
+        reply(tag: remote.tag) { $0.writeUnrecognized(chunk) }
     }
 
     private mutating func handle(_ type: ChunkType, flags: UInt8, _ value: Span<UInt8>, now: Instant)
@@ -91,14 +75,14 @@ extension Association {
                 value, incoming: &incoming, streams: configuration.streams, rto: timeout.value, now: now)
         case .heartbeat: handleHeartbeat(value)
         case .heartbeatAck: try handleHeartbeatAck(value, now: now)
-        case .initiationAck: try handleInitiationAck(value, now: now)
+        case .initiationAck: handleInitiationAck(value, now: now)
         case .cookieAck: handleCookieAck(now: now)
         case .abort: end(.abortedByPeer(ErrorCause.first(in: value)))
         case .error: handleError(value, now: now)
         case .shutdown: try handleShutdown(value, now: now)
         case .shutdownAck: handleShutdownAck()
         case .shutdownComplete:
-            guard case .shutdownAckSent = phase else { return drop(.unexpectedChunk) }
+            guard phase.awaitsShutdownComplete else { return drop(.unexpectedChunk) }
             end(.shutdown)
         case .initiation, .cookieEcho: drop(.unexpectedChunk)
         case .ecnEcho, .congestionWindowReduced: drop(.unknownChunk)

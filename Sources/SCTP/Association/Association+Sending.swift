@@ -29,9 +29,8 @@ extension Association {
             return false
         }
         if needsChecksum || !(phase.remote?.extensions.contains(.zeroChecksum) ?? false) {
-            let checksum = CRC32c.checksum(ofPacket: packet.bytes)
             var bytes = packet.mutableBytes
-            for index in 0..<4 { bytes[8 + index] = UInt8(truncatingIfNeeded: checksum >> UInt32(8 * index)) }
+            PacketHeader.seal(&bytes)
         }
         return true
     }

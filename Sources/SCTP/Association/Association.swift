@@ -11,6 +11,17 @@ public import Primitives
 ///
 ///     from each phase: ABORT either way, and what nobody answers ─▶ ended
 ///
+/// It joins machines that know nothing of each other, and answer with values:
+///
+///     packet ─▶ PacketAdmission ─▶ ChunkSequence ─┬─ INIT, INIT ACK, COOKIE ECHO ─▶ Handshake
+///                                                 ├─ SHUTDOWN and its answers ────▶ AssociationPhase
+///                                                 ├─ DATA, FORWARD TSN ───────────▶ IncomingData
+///                                                 ├─ SACK ────────────────────────▶ OutgoingData
+///                                                 ├─ RE-CONFIG ───────────────────▶ StreamResets
+///                                                 └─ HEARTBEAT ACK ───────────────▶ Heartbeats
+///
+/// `ControlQueue` holds what they want to be sent, until `pollTransmit` takes it.
+///
 /// Both sides of WebRTC start; their INITs cross, which section 5.2.1 makes one association. A machine that was not started
 /// answers. After the end nothing is taken; a peer that goes on is told by ABORT.
 ///
@@ -148,12 +159,10 @@ public struct Association: Sendable {
 
     /// Sends what was taken, and then ends (RFC 9260 section 9.2). One that is not established ends at once.
     public mutating func shutdown(now: Instant) {
-        switch phase {
-        case .established(let remote):
-            phase = .shutdownPending(remote)
-            advanceShutdown(now: now)
-        case .idle, .cookieWait, .cookieEchoed: abort()
-        case .shutdownPending, .shutdownSent, .shutdownReceived, .shutdownAckSent, .ended: break
+        switch phase.applicationShutsDown() {
+        case .begun: advanceShutdown(now: now)
+        case .notEstablished: abort()
+        case .repeated: break
         }
     }
 

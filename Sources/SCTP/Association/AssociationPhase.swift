@@ -1,5 +1,5 @@
 /// Where an association is, with what there is in each phase.
-enum AssociationPhase: Sendable {
+enum AssociationPhase: Equatable, Sendable {
     /// Next: cookieWait, established, ended.
     case idle
     /// INIT is out. Next: cookieEchoed, established, ended.
@@ -67,43 +67,5 @@ enum AssociationPhase: Sendable {
         case .shutdownAckSent: .shutdownAck
         case .idle, .established, .shutdownPending, .shutdownReceived, .ended: nil
         }
-    }
-
-    // MARK: The end (RFC 9260 section 9.2)
-
-    /// What a SHUTDOWN of the peer is.
-    enum PeerShutdown: Equatable, Sendable {
-        case unexpected
-        /// It is being answered already.
-        case repeated
-        /// The peer has nothing more to send.
-        case taken
-        /// Both at once: "SHOULD immediately respond with a SHUTDOWN ACK".
-        case crossed
-    }
-
-    /// The peer has sent SHUTDOWN.
-    mutating func peerShutsDown() -> PeerShutdown {
-        switch self {
-        case .idle, .cookieWait, .cookieEchoed, .ended: return .unexpected
-        case .shutdownAckSent: return .repeated
-        case .established(let remote), .shutdownPending(let remote):
-            self = .shutdownReceived(remote)
-            return .taken
-        case .shutdownReceived: return .taken
-        case .shutdownSent(let remote):
-            self = .shutdownAckSent(remote)
-            return .crossed
-        }
-    }
-
-    /// All that was to be sent has arrived: what is sent next, where the end has begun.
-    mutating func sendingIsDone() -> ControlQueue.Due? {
-        switch self {
-        case .shutdownPending(let remote): self = .shutdownSent(remote)
-        case .shutdownReceived(let remote): self = .shutdownAckSent(remote)
-        case .idle, .cookieWait, .cookieEchoed, .established, .shutdownSent, .shutdownAckSent, .ended: return nil
-        }
-        return repeated
     }
 }

@@ -55,13 +55,14 @@ struct ControlQueue: Sendable {
     /// A packet of its own; false when too many wait, and it is dropped.
     mutating func reply(tag: UInt32, _ body: (inout ByteWriter) -> Void) -> Bool {
         guard replies.count < Self.maximumReplies else { return false }
-        var packet = [UInt8].written(capacity: configuration.maximumPacketSize) { writer in
+        let written = [UInt8].written(capacity: configuration.maximumPacketSize) { writer in
             writer.writePacketHeader(configuration, tag: tag)
             body(&writer)
         }
-        guard let checksum = packet.map({ CRC32c.checksum(ofPacket: $0.span) }) else { return false }
-        for index in 0..<4 { packet?[8 + index] = UInt8(truncatingIfNeeded: checksum >> UInt32(8 * index)) }
-        if let packet { replies.append(packet) }
+        guard var packet = written else { return false }
+        var bytes = packet.mutableSpan
+        PacketHeader.seal(&bytes)
+        replies.append(packet)
         return true
     }
 

@@ -9,8 +9,9 @@ enum PacketAdmission {
         case initiation(Range<Int>)
         /// A COOKIE ECHO with this value. Its tag is the cookie's, which may be another than the association's; chunks follow.
         case cookieEcho(Range<Int>, tag: UInt32, next: Int)
-        /// There is no association that it could be of.
-        case outOfTheBlue(ChunkType?, tag: UInt32)
+        /// "Out of the blue": there is no association that it could be of (section 8.4). Where there is an answer, it goes with this
+        /// tag and the T bit.
+        case outOfTheBlue(answer: ChunkType?, tag: UInt32)
         /// The chunks from there on are the association's.
         case chunks(from: Int)
     }
@@ -48,9 +49,19 @@ enum PacketAdmission {
             // The T bit: the sender had no association, and sends our own tag back (section 8.5.1).
             guard header.tag == (first.flags & 1 == 1 ? remote : own) else { return .drop(.verificationTagMismatch) }
         default:
-            guard isAssociated else { return .outOfTheBlue(type, tag: header.tag) }
+            guard isAssociated else { return .outOfTheBlue(answer: answer(outOfTheBlue: type), tag: header.tag) }
             guard header.tag == own else { return .drop(.verificationTagMismatch) }
         }
         return .chunks(from: PacketHeader.size)
+    }
+
+    private static func answer(outOfTheBlue type: ChunkType?) -> ChunkType? {
+        switch type {
+        case .shutdownAck: .shutdownComplete
+        case .cookieAck, .error: nil
+        case .data, .initiation, .initiationAck, .sack, .heartbeat, .heartbeatAck, .abort, .shutdown, .cookieEcho,
+            .ecnEcho, .congestionWindowReduced, .shutdownComplete, .reconfiguration, .forwardTSN, nil:
+            .abort
+        }
     }
 }

@@ -111,4 +111,10 @@ struct PacketHeader: Sendable {
             checksum = try reader.readUInt32().byteSwapped
         } catch { throw .truncated }
     }
+
+    /// Writes its checksum into a packet.
+    static func seal(_ packet: inout MutableSpan<UInt8>) {
+        let checksum = CRC32c.checksum(ofPacket: packet.span)
+        for index in 0..<4 { packet[8 + index] = UInt8(truncatingIfNeeded: checksum >> UInt32(8 * index)) }
+    }
 }

@@ -58,6 +58,11 @@ extension ByteWriter {
         }
     }
 
+    /// An ERROR chunk: a cookie is older than its life by so many microseconds (RFC 9260 section 3.3.10.3).
+    mutating func writeStaleCookie(_ microseconds: UInt32) {
+        writeChunk(.error) { writer in writer.writeCause(.staleCookie) { $0.write(microseconds) } }
+    }
+
     /// An ERROR chunk: the beginning of a chunk of a type that is not known (RFC 9260 section 3.3.10.6).
     mutating func writeUnrecognized(_ chunk: Span<UInt8>) {
         writeChunk(.error) { writer in writer.writeCause(.unrecognizedChunkType) { $0.write(chunk) } }
