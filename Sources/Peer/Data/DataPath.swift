@@ -141,7 +141,9 @@ struct DataPath: ~Copyable {
 
     // MARK: Channels
 
-    /// Opens a channel; nil before the association and after its end.
+    /// Opens a channel.
+    ///
+    /// - Throws: `DataChannelError`; `refused(associationEnded)` also before there is an association.
     mutating func open(
         _ parameters: DataChannelParameters, now: Instant
     ) throws(DataChannelError) -> PeerChannel {

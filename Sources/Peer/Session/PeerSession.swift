@@ -356,9 +356,9 @@ public struct PeerSession: ~Copyable {
     /// When `handleTimeout` is due; nil after the end.
     public var nextTimeout: Wake? {
         guard !isClosed else { return nil }
-        // Without a path nothing of the media can leave, and what it sends decides when it wants to be woken.
-        var wake = Wake.earliest(ice.value.nextTimeout, ice.value.selectedPath == nil ? nil : media.nextTimeout)
-        wake = .earliest(wake, ice.value.selectedPath == nil ? nil : data.nextTimeout)
+        // Without a path nothing of media and data can leave, and what it sends decides when it wants to be woken.
+        var wake = ice.value.nextTimeout
+        if ice.value.selectedPath != nil { wake = .earliest(wake, .earliest(media.nextTimeout, data.nextTimeout)) }
         wake = .earliest(wake, names.nextTimeout)
         return .earliest(wake, keys.nextTimeout)
     }

@@ -65,4 +65,17 @@ extension Expiry {
         }
         return counted ?? Expiry(expired: 0, of: 0)
     }
+
+    /// Removes up to `limit` of the rows that `count` counts as expired.
+    ///
+    /// - Parameter key: A column that no two rows share.
+    /// - Returns: how many rows went.
+    static func prune(
+        _ table: StaticString, key: StaticString, _ column: StaticString, before age: WallClock, limit: Int,
+        in database: inout Database
+    ) throws(DatabaseError) -> Int {
+        try database.execute(
+            "DELETE FROM \(table) WHERE \(key) IN (SELECT \(key) FROM \(table) WHERE \(column) < ? LIMIT ?)",
+            age.milliseconds, limit)
+    }
 }

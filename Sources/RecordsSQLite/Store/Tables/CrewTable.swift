@@ -60,9 +60,7 @@ enum CrewTable {
     static func prune(
         before age: WallClock, limit: Int, in database: inout Database
     ) throws(DatabaseError) -> Int {
-        try database.execute(
-            "DELETE FROM crew_event WHERE sequence IN (SELECT sequence FROM crew_event WHERE received_at < ? LIMIT ?)",
-            age.milliseconds, limit)
+        try Expiry.prune("crew_event", key: "sequence", "received_at", before: age, limit: limit, in: &database)
     }
 }
 

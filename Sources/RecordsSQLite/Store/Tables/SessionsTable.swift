@@ -128,9 +128,7 @@ enum SessionsTable {
     static func prune(
         before age: WallClock, limit: Int, in database: inout Database
     ) throws(DatabaseError) -> Int {
-        try database.execute(
-            "DELETE FROM session WHERE sequence IN (SELECT sequence FROM session WHERE ended_at < ? LIMIT ?)",
-            age.milliseconds, limit)
+        try Expiry.prune("session", key: "sequence", "ended_at", before: age, limit: limit, in: &database)
     }
 }
 

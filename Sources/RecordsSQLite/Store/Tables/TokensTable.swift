@@ -92,9 +92,8 @@ enum TokensTable {
         try database.execute(
             "UPDATE refresh_token SET expires_at = ?1 WHERE expires_at > ?1",
             TokenPeriods.refreshExpiry(now: now).milliseconds)
-        let count = try database.execute(
-            "DELETE FROM refresh_token WHERE hash IN (SELECT hash FROM refresh_token WHERE expires_at < ? LIMIT ?)",
-            now.milliseconds, limit)
+        let count = try Expiry.prune(
+            "refresh_token", key: "hash", "expires_at", before: now, limit: limit, in: &database)
         try database.execute(
             "DELETE FROM token_family WHERE NOT EXISTS (SELECT 1 FROM refresh_token WHERE family = token_family.id)")
         try database.execute(
